@@ -1,0 +1,1 @@
+"""The original DeepLab models (Caffe prototxt + caffemodel), run bit for bit on CPU and GPU."""
