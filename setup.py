@@ -14,7 +14,15 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 PROTO = Path("deeplab_caffe/formats/caffe.proto")
-COMMON = ["-std=c++17", "-O3", "-g0", "-ffp-contract=off", "-fno-math-errno", "-fopenmp", "-fvisibility=hidden"]
+COMMON = [
+    "-std=c++17",
+    "-O3",
+    "-g0",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fopenmp",
+    "-fvisibility=hidden",
+]
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 # csrc/simd/*.cpp is compiled once per entry, in the namespace the macro ISA names.
 INSTRUCTION_SETS = {"portable": []}
@@ -90,7 +98,8 @@ def extension() -> Extension:
 
 
 setup(
-    packages=["deeplab_caffe"] + [f"deeplab_caffe.{p.parent.name}" for p in ROOT.glob("deeplab_caffe/*/__init__.py")],
+    packages=["deeplab_caffe"]
+    + [f"deeplab_caffe.{p.parent.name}" for p in ROOT.glob("deeplab_caffe/*/__init__.py")],
     package_data={"deeplab_caffe.formats": ["caffe.proto"]},
     ext_modules=[extension()],
     cmdclass={"build_py": BuildPy, "build_ext": BuildExt},

@@ -1,1 +1,11 @@
-"""x."""
+"""Caffe's layer types, one a file; importing this package registers all of them."""
+
+import importlib
+import pkgutil
+
+from .base import Context, Layer, create, known_types, register
+
+__all__ = ["Context", "Layer", "create", "known_types", "register"]
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")

@@ -1,0 +1,55 @@
+"""The inner form of a net: whatever dialect the prototxt was in, this is what the rest of the package sees."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import DeepLabError
+
+
+@dataclass(frozen=True)
+class ParamSpec:
+    """One entry of Caffe's `param { }` (v1: `param`, `blobs_lr`, `weight_decay`): sharing and multipliers."""
+
+    name: str = ""
+    lr_mult: float = 1.0
+    decay_mult: float = 1.0
+
+
+@dataclass(frozen=True)
+class LayerDefinition:
+    """One layer. `param` is the superset LayerParameter message in V2 layout (convolution_param, pooling_param...).
+
+    `type` is the V2 name ("Convolution", "ImageSegData"); `dialect` ("v1" or "v2") is that of the file, for the
+    few layers whose meaning differs; `line` is where the layer starts in `source`.
+    """
+
+    name: str
+    type: str
+    bottoms: tuple[str, ...]
+    tops: tuple[str, ...]
+    param: Any
+    params: tuple[ParamSpec, ...] = ()
+    dialect: str = "v2"
+    line: int = 0
+    source: str = ""
+
+    def error(self, field_name: str, message: str) -> DeepLabError:
+        """A one-line error that names file, line, layer, type and field."""
+        return DeepLabError(
+            f"{self.source}:{self.line}: layer '{self.name}' ({self.type}): {field_name}: {message}"
+        )
+
+
+@dataclass(frozen=True)
+class NetDefinition:
+    """A net after filtering by phase, level and stage, in file order.
+
+    `inputs`: the net-level `input:` fields with their shapes (layers of type Input stay layers).
+    """
+
+    name: str
+    dialect: str
+    inputs: dict[str, tuple[int, ...]]
+    layers: tuple[LayerDefinition, ...]
+    source: str = ""
+    param: Any = field(default=None, repr=False)

@@ -1,0 +1,130 @@
+"""What every layer is made of: the base class, the context it runs in, and the registry of types."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+
+from ..errors import DeepLabError
+
+if TYPE_CHECKING:
+    from ..formats.net_definition import LayerDefinition
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a net tells all of its layers.
+
+    phase: "train" or "test"; device: where blobs live; precision: "exact", "fp32" or "bf16";
+    threads: CPU threads for our kernels, None for torch's own setting.
+    """
+
+    phase: str = "test"
+    device: torch.device = torch.device("cpu")
+    precision: str = "exact"
+    threads: int | None = None
+
+
+class Layer:
+    """One Caffe layer: reads its fields, tells the shapes of its tops, computes them.
+
+    The net calls, in order: the constructor (which calls `setup`), `shape` (again on every reshape),
+    `blob_shapes` (once, to make `self.blobs`), then `forward` as often as it likes. A layer knows its own
+    definition and the context, never the net or other layers.
+    """
+
+    type: ClassVar[str] = ""
+    # Least and most number of bottoms and tops; None is no limit.
+    bottom_count: ClassVar[tuple[int, int | None]] = (1, 1)
+    top_count: ClassVar[tuple[int, int | None]] = (1, 1)
+
+    def __init__(self, definition: "LayerDefinition", context: Context) -> None:
+        self.definition = definition
+        self.context = context
+        self.blobs: list[torch.Tensor] = []
+        for what, names, (least, most) in (
+            ("bottom", definition.bottoms, self.bottom_count),
+            ("top", definition.tops, self.top_count),
+        ):
+            if len(names) < least or (most is not None and len(names) > most):
+                wanted = (
+                    str(least) if least == most else f"{least} to {'any number' if most is None else most}"
+                )
+                raise self.error(what, f"{len(names)} given, {wanted} wanted")
+        self.setup()
+
+    @property
+    def name(self) -> str:
+        """The layer's name in the prototxt."""
+        return self.definition.name
+
+    def error(self, field: str, message: str) -> DeepLabError:
+        """An error that names file, line, layer and field."""
+        return self.definition.error(field, message)
+
+    def setup(self) -> None:
+        """Reads and checks the fields of `self.definition.param`."""
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """Shapes of the tops for these bottoms; raises DeepLabError if they do not fit."""
+        return [bottoms[0]]
+
+    def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
+        """Shapes of the layer's parameters (Caffe's `blobs`) for these bottoms."""
+        return []
+
+    def view_of(self, top: int) -> int | None:
+        """The bottom whose values top number `top` only repeats (so that it may share the memory), or None."""
+        return None
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """Computes the tops, exactly as the original did.
+
+        bottoms: contiguous float32 tensors; tops: the same, allocated to `shape`, to be written in place
+        (uninitialised). A top with the name of a bottom is that very tensor (in-place layers).
+        """
+        raise NotImplementedError(f"{type(self).__name__}.forward")
+
+    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """Tops for the precisions other than exact, from torch's own operators in any memory format and dtype.
+
+        None (the default): this layer has no such path, and the net calls `forward` with contiguous float32.
+        """
+        return None
+
+
+_REGISTRY: dict[str, type[Layer]] = {}
+
+
+def register(*types: str) -> Callable[[type[Layer]], type[Layer]]:
+    """Class decorator: the class implements the Caffe layer type(s), by their V2 names ("Convolution")."""
+
+    def add(cls: type[Layer]) -> type[Layer]:
+        for name in types:
+            if name in _REGISTRY:
+                raise ValueError(
+                    f"layer type {name} is registered twice: {_REGISTRY[name].__name__}, {cls.__name__}"
+                )
+            _REGISTRY[name] = cls
+        cls.type = types[0]
+        return cls
+
+    return add
+
+
+def known_types() -> list[str]:
+    """All registered layer types, sorted."""
+    return sorted(_REGISTRY)
+
+
+def create(definition: "LayerDefinition", context: Context) -> Layer:
+    """Makes the layer a definition asks for; an unknown type is an error that lists the known ones."""
+    cls = _REGISTRY.get(definition.type)
+    if cls is None:
+        raise definition.error(
+            "type", f"unknown layer type {definition.type}; known: {', '.join(known_types())}"
+        )
+    return cls(definition, context)
