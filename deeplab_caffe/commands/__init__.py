@@ -1,1 +1,55 @@
-"""x."""
+"""The command line: one verb a file; importing this package registers all of them.
+
+`deeplab-caffe --help` must stay quick, so a verb imports torch, numpy and the like inside its function.
+"""
+
+import importlib
+import pkgutil
+import sys
+
+import typer
+
+from ..errors import DeepLabError
+from .base import app
+
+__all__ = ["app", "main"]
+
+INTERRUPTED = 130  # what shells report for SIGINT; typer returns it for Ctrl-C in a verb
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs the command line and returns its exit code.
+
+    0: done; 1: some of the inputs failed, the rest is done; 2: an error, told in one line on stderr;
+    130: interrupted.
+    """
+    usage_error = typer.BadParameter.__base__
+    try:
+        result = app(arguments, prog_name="deeplab-caffe", standalone_mode=False)
+        if result == INTERRUPTED:
+            print("interrupted", file=sys.stderr)
+        return result if isinstance(result, int) else 0
+    except usage_error as error:
+        if not error.format_message():
+            return error.exit_code
+        return _fail(f"{error.format_message()} (see {_path(error)} --help)")
+    except (DeepLabError, OSError) as error:
+        return _fail(str(error))
+    except MemoryError as error:
+        return _fail(f"out of memory: {error}")
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
+
+
+def _fail(message: str) -> int:
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    return 2
+
+
+def _path(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    return context.command_path if context is not None else "deeplab-caffe"

@@ -1,0 +1,100 @@
+"""What the verbs share: the application they register with, and options that mean the same everywhere."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import DeepLabError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def _group() -> None:
+    """Runs the original DeepLab models (Caffe prototxt + caffemodel) bit for bit."""
+
+
+Model = Annotated[Path, typer.Option("--model", "-m", metavar="PROTOTXT", help="The net.")]
+Weights = Annotated[
+    Path | None, typer.Option("--weights", "-w", metavar="CAFFEMODEL", help="Its parameters.")
+]
+Variables = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="A value for ${NAME} in the prototxt; repeat it."),
+]
+Device = Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")]
+Precision = Annotated[
+    str, typer.Option("--precision", help="exact (the original's bits), fp32 or bf16 (fastest).")
+]
+Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads; default: torch's own.")]
+
+_VERBS: dict[str, Callable[..., Any]] = {}
+
+
+def verb(name: str, into: typer.Typer = app) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Function decorator: the function is the verb `name`; its docstring is the help text.
+
+    The function returns None or its exit code.
+    """
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
+        key = name if into is app else f"{into.info.name} {name}"
+        if key in _VERBS:
+            raise ValueError(
+                f"verb {key} is registered twice: {_VERBS[key].__module__}, {function.__module__}"
+            )
+        _VERBS[key] = function
+        return into.command(name)(function)
+
+    return add
+
+
+def group(name: str, help_text: str) -> typer.Typer:
+    """A verb that has verbs of its own (`bench net`): give it to `verb` as `into`."""
+    child = typer.Typer(name=name, help=help_text, no_args_is_help=True)
+    app.add_typer(child)
+    return child
+
+
+def parse_variables(pairs: list[str] | None) -> dict[str, str]:
+    """["NAME=VALUE", ...] of --set as a dictionary; DeepLabError for anything else."""
+    variables = {}
+    for pair in pairs or []:
+        name, equals, value = pair.partition("=")
+        if not equals or not name:
+            raise DeepLabError(f"--set {pair}: NAME=VALUE wanted")
+        variables[name] = value
+    return variables
+
+
+def console() -> "Console":
+    """Where progress and remarks go: stderr, so that stdout holds results only."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
+
+
+def progress(console: "Console") -> "Progress":
+    """The progress bar of every verb that works through a list."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )

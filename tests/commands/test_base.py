@@ -1,0 +1,52 @@
+import pytest
+import typer
+
+from deeplab_caffe.commands import base, main
+from deeplab_caffe.errors import DeepLabError
+
+
+def test_help_lists_the_verbs(capsys):
+    assert main(["--help"]) == 0
+    assert "version" in capsys.readouterr().out
+
+
+def test_version(capsys):
+    assert main(["version"]) == 0
+    assert "deeplab_caffe" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["nope"], ["version", "--nope"], ["version", "extra"]])
+def test_usage_errors_are_one_line(arguments, capsys):
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ") and captured.err.count("\n") == 1
+
+
+def test_duplicate_verb_raises():
+    with pytest.raises(ValueError, match="registered twice"):
+        base.verb("version")(lambda: None)
+
+
+def test_errors_become_one_line_and_code_2(capsys, monkeypatch):
+    app = typer.Typer()
+    monkeypatch.setattr("deeplab_caffe.commands.app", app)
+
+    @app.command()
+    def fail(kind: str):
+        raise {"own": DeepLabError("bad\nnews"), "os": OSError("disk full"), "key": KeyboardInterrupt()}[kind]
+
+    assert main(["own"]) == 2
+    assert capsys.readouterr().err == "error: bad news\n"
+    assert main(["os"]) == 2
+    assert capsys.readouterr().err == "error: disk full\n"
+    assert main(["key"]) == 130
+    assert capsys.readouterr().err.strip() == "interrupted"
+
+
+def test_parse_variables():
+    assert base.parse_variables(["A=1", "B=x=y", "C="]) == {"A": "1", "B": "x=y", "C": ""}
+    assert base.parse_variables(None) == {}
+    for bad in ("A", "=1"):
+        with pytest.raises(DeepLabError, match="NAME=VALUE"):
+            base.parse_variables([bad])
