@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
 from ..errors import DeepLabError
+from ..parameters import Parameter
 
 if TYPE_CHECKING:
     from ..formats.net_definition import LayerDefinition
@@ -33,18 +34,28 @@ class Layer:
 
     The net calls, in order: the constructor (which calls `setup`), `shape` (again on every reshape),
     `blob_shapes` (once, to make `self.blobs`), then `forward` as often as it likes. A layer knows its own
-    definition and the context, never the net or other layers.
+    definition and the context, never the net or other layers (except those it has absorbed).
+
+    A layer without bottoms feeds the net: its `shape([])` is asked before every forward and tells what that
+    forward will give, so that a data layer may follow the size of its next image.
     """
 
     type: ClassVar[str] = ""
     # Least and most number of bottoms and tops; None is no limit.
     bottom_count: ClassVar[tuple[int, int | None]] = (1, 1)
     top_count: ClassVar[tuple[int, int | None]] = (1, 1)
+    # Whether `forward` gives the same values when the first top is the memory of the first bottom.
+    in_place: ClassVar[bool] = False
+    # Whether the tops are given by the caller of Net.forward (Input, MemoryData).
+    fed: ClassVar[bool] = False
 
     def __init__(self, definition: "LayerDefinition", context: Context) -> None:
         self.definition = definition
         self.context = context
-        self.blobs: list[torch.Tensor] = []
+        # The parameters, made by the net; several layers may hold the same object.
+        self.blobs: list[Parameter] = []
+        # Layers whose work this one does too, in order; filled by the net, see `absorbs`.
+        self.absorbed: list[Layer] = []
         for what, names, (least, most) in (
             ("bottom", definition.bottoms, self.bottom_count),
             ("top", definition.tops, self.top_count),
@@ -76,6 +87,19 @@ class Layer:
         """Shapes of the layer's parameters (Caffe's `blobs`) for these bottoms."""
         return []
 
+    def fillers(self) -> list[Any]:
+        """For each parameter the FillerParameter message, or number, that it starts from; default 0."""
+        return []
+
+    def absorbs(self, following: "Layer", bottom: int) -> bool:
+        """Whether this layer can do the work of `following` in the same pass, after all of `self.absorbed`.
+
+        Asked where the only top so far is read by nobody but `following`, as its bottom number `bottom`. After
+        True the net appends `following` to `self.absorbed`, gives `forward` the other bottoms of `following`
+        after the own ones, and the tops of `following` as tops; `following` itself does not run.
+        """
+        return False
+
     def view_of(self, top: int) -> int | None:
         """The bottom whose values top number `top` only repeats (so that it may share the memory), or None."""
         return None
@@ -84,14 +108,15 @@ class Layer:
         """Computes the tops, exactly as the original did.
 
         bottoms: contiguous float32 tensors; tops: the same, allocated to `shape`, to be written in place
-        (uninitialised). A top with the name of a bottom is that very tensor (in-place layers).
+        (uninitialised). The first top may be the memory of the first bottom only if `in_place` is True.
         """
         raise NotImplementedError(f"{type(self).__name__}.forward")
 
     def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """Tops for the precisions other than exact, from torch's own operators in any memory format and dtype.
 
-        None (the default): this layer has no such path, and the net calls `forward` with contiguous float32.
+        The bottoms must stay as they are: others may read them. None (the default): this layer has no such
+        path, and the net calls `forward` with contiguous float32.
         """
         return None
 
