@@ -1,0 +1,156 @@
+"""Image file -> blob and back: decoding, mean subtraction, padding, cropping.
+
+Images are BGR bytes (H, W, 3), labels grey bytes (H, W), blobs float32 (channels, H, W). Nothing rotates
+by EXIF: a net sees the stored rows, as the original did.
+"""
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from .errors import DeepLabError
+
+MEAN = (104.008, 116.669, 122.675)  # B, G, R: the mean the released models were trained with
+IGNORE_LABEL = 255
+
+Bytes = NDArray[np.uint8]
+Floats = NDArray[np.float32]
+
+
+def read_image(path: str | os.PathLike[str]) -> Bytes:
+    """The image as BGR bytes (H, W, 3).
+
+    Grey and palette images become colour, alpha is dropped, 16 bits keep their upper byte. DeepLabError if
+    the file is missing, broken or no image, or holds more than Pillow's limit of 89 million pixels.
+    """
+    image = _decode(path)
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        grey = _upper_byte(np.asarray(image))
+        return np.repeat(grey[:, :, None], 3, axis=2)
+    return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
+
+
+def read_label(path: str | os.PathLike[str]) -> Bytes:
+    """The label map as bytes (H, W); a palette image gives its indices. Colour holds no labels: an error."""
+    image = _decode(path)
+    if image.mode in ("L", "P"):
+        return np.array(image)
+    if image.mode == "1":
+        return np.asarray(image).astype(np.uint8)
+    pixels = np.asarray(image)
+    if image.mode == "RGB" and (pixels == pixels[:, :, :1]).all():
+        return np.ascontiguousarray(pixels[:, :, 0])
+    raise DeepLabError(f"{path}: a label map is a grey or palette image, this one is {image.mode}")
+
+
+def _decode(path: str | os.PathLike[str]) -> Image.Image:
+    if not os.path.exists(path):
+        raise DeepLabError(f"{path}: no such image")
+    if not os.path.isfile(path):
+        raise DeepLabError(f"{path}: not a file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                image.load()
+                return image
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise DeepLabError(f"{path}: more than {Image.MAX_IMAGE_PIXELS} pixels") from None
+    except Image.UnidentifiedImageError:
+        raise DeepLabError(f"{path}: not an image") from None
+    except MemoryError:
+        raise DeepLabError(f"{path}: not enough memory for this image") from None
+    except Exception as error:  # Pillow's decoders raise whatever broken bytes lead them to
+        raise DeepLabError(f"{path}: broken image: {' '.join(str(error).split())}") from None
+
+
+def _upper_byte(pixels: NDArray) -> Bytes:
+    return (pixels.astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)
+
+
+def to_blob(image: Bytes, mean: Sequence[float] = MEAN, scale: float = 1.0) -> Floats:
+    """(float(byte) - mean) * scale, from (H, W, C) bytes to (C, H, W) float32; `mean` is one value or C."""
+    planes = np.ascontiguousarray(image.transpose(2, 0, 1)).astype(np.float32)
+    if len(mean):
+        planes -= np.asarray(mean, np.float32).reshape(-1, 1, 1)
+    if scale != 1.0:
+        planes *= np.float32(scale)
+    return planes
+
+
+def pad(planes: NDArray, height: int, width: int, value: float = 0.0) -> NDArray:
+    """(..., h, w) with `value` added at the right and bottom up to (..., height, width); never shrinks.
+
+    0 after mean subtraction is the mean itself, so that is what a padded image shows the net.
+    """
+    h, w = planes.shape[-2:]
+    if h >= height and w >= width:
+        return planes
+    padded = np.full((*planes.shape[:-2], max(h, height), max(w, width)), value, planes.dtype)
+    padded[..., :h, :w] = planes
+    return padded
+
+
+def crop(planes: NDArray, top: int, left: int, height: int, width: int) -> NDArray:
+    """The (height, width) window at (top, left) of (..., h, w)."""
+    return planes[..., top : top + height, left : left + width]
+
+
+def resize_image(image: Bytes, height: int, width: int) -> Bytes:
+    """Bilinear resize of (H, W, C) bytes, pixel centres aligned, rounded to nearest."""
+    import torch
+
+    planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float()[None]
+    resized = torch.nn.functional.interpolate(planes, (height, width), mode="bilinear", align_corners=False)
+    return np.ascontiguousarray(resized[0].round_().byte().numpy().transpose(1, 2, 0))
+
+
+def resize_label(label: Bytes, height: int, width: int) -> Bytes:
+    """Nearest-neighbour resize of (H, W) labels."""
+    rows = (np.arange(height) * (label.shape[0] / height)).astype(np.int64)
+    columns = (np.arange(width) * (label.shape[1] / width)).astype(np.int64)
+    return label[rows[:, None], columns]
+
+
+def aligned_size(size: int, score_size: Callable[[int], int | None], limit: int = 128) -> int:
+    """The smallest input size >= `size` (height or width, pixels) whose scores lie on the image's grid.
+
+    score_size(n) is the size of the net's scores for input size n, or None where the net does not fit. With
+    stride s of the scores (1 for nets that upsample), first and last scores must lie on first and last pixel:
+    (scores - 1) * s == n - 1, which is 8k+1 for LargeFOV. If no size up to `limit` more does so, the image is
+    taken as it is.
+    """
+    span = 512  # a multiple of any net's stride, so that the difference of two sizes gives it
+    near, far = score_size(size + limit), score_size(size + limit + span)
+    if not near or not far or far <= near:
+        return size
+    stride = max(1, round(span / (far - near)))
+    for n in range(size, size + limit):
+        scores = score_size(n)
+        if scores and (scores - 1) * stride == n - 1:
+            return n
+    return size
+
+
+def write_image(path: str | os.PathLike[str], pixels: Bytes, palette: Bytes | None = None) -> None:
+    """Writes (H, W, 3) RGB or (H, W) grey bytes, or (H, W) indices into `palette` (up to 256, 3).
+
+    The format follows the file name's extension. The file appears whole or not at all.
+    """
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    if palette is not None:
+        image = image.convert("L")
+        image.putpalette(np.ascontiguousarray(palette, np.uint8).tobytes())
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        image.save(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
