@@ -6,6 +6,7 @@ Nothing outside an explicit fma may be contracted (-ffp-contract=off) and nothin
 
 import os
 import platform
+import shutil
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -14,6 +15,8 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 PROTO = Path("deeplab_caffe/formats/caffe.proto")
+# What an installed package carries along, under deeplab_caffe/share; assets.py finds it.
+SHARED = ("prototxt/**/*", "weights/README.md", "weights/camvid_largefov.caffemodel", "demo/*")
 COMMON = [
     "-std=c++17",
     "-O3",
@@ -49,11 +52,16 @@ def generate_protobuf(folder: Path) -> None:
 
 
 class BuildPy(build_py):
-    """Copies the package, then generates the protobuf module."""
+    """Copies the package and the files that ship with it, then generates the protobuf module."""
 
     def run(self) -> None:
         """See the class."""
         super().run()
+        if not self.editable_mode:
+            for path in (p for pattern in SHARED for p in ROOT.glob(pattern) if p.is_file()):
+                target = Path(self.build_lib) / "deeplab_caffe/share" / path.relative_to(ROOT)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(path, target)
         generate_protobuf(ROOT / PROTO.parent if self.editable_mode else Path(self.build_lib) / PROTO.parent)
 
 

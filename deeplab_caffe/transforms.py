@@ -22,8 +22,8 @@ Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float32]
 
 
-def read_image(path: str | os.PathLike[str]) -> Bytes:
-    """The image as BGR bytes (H, W, 3).
+def read_image(path: str | os.PathLike[str], color: bool = True) -> Bytes:
+    """The image as BGR bytes (H, W, 3), or grey (H, W, 1) without `color`.
 
     Grey and palette images become colour, alpha is dropped, 16 bits keep their upper byte. DeepLabError if
     the file is missing, broken or no image, or holds more than Pillow's limit of 89 million pixels.
@@ -31,7 +31,9 @@ def read_image(path: str | os.PathLike[str]) -> Bytes:
     image = _decode(path)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         grey = _upper_byte(np.asarray(image))
-        return np.repeat(grey[:, :, None], 3, axis=2)
+        return np.repeat(grey[:, :, None], 3 if color else 1, axis=2)
+    if not color:
+        return np.array(image.convert("L"))[:, :, None]
     return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
 
 

@@ -1,0 +1,82 @@
+"""HDF5Data: batches of rows from HDF5 files, in file order."""
+
+from collections.abc import Iterator
+
+import h5py
+import numpy as np
+import torch
+
+from .. import image_list
+from .base import Layer, Shape, register
+
+
+@register("HDF5Data")
+class HDF5Data(Layer):
+    """One top per data set of that name; `source` lists the files, a line each.
+
+    Batches run on over the ends of files and start again after the last. `shuffle` draws the order of the
+    files and of the rows in each.
+    """
+
+    bottom_count = (0, 0)
+    top_count = (1, None)
+
+    def setup(self) -> None:
+        """Reads the fields; the files are opened with the first batch."""
+        self.param = self.definition.param.hdf5_data_param
+        if not self.param.source:
+            raise self.error("hdf5_data_param.source", "missing")
+        if self.param.batch_size < 1:
+            raise self.error("hdf5_data_param.batch_size", f"{self.param.batch_size} given, 1 or more wanted")
+        self.generator = image_list.random_generator()
+        self._rows: Iterator[tuple[np.ndarray, ...]] | None = None
+        self._next: tuple[np.ndarray, ...] | None = None
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """The batch size, then each data set's own row shape."""
+        return [(self.param.batch_size, *row.shape) for row in self._peek()]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """Fills the tops with the next rows."""
+        for n in range(self.param.batch_size):
+            for top, row in zip(tops, self._peek(), strict=True):
+                if tuple(top[n].shape) != row.shape:
+                    raise self.error(
+                        "hdf5_data_param.source", f"rows of shape {row.shape} follow {top[n].shape}"
+                    )
+                top[n].copy_(torch.from_numpy(row))
+            self._next = None
+
+    def _peek(self) -> tuple[np.ndarray, ...]:
+        if self._next is None:
+            if self._rows is None:
+                self._rows = self._read_rows()
+            self._next = next(self._rows)
+        return self._next
+
+    def _read_rows(self) -> Iterator[tuple[np.ndarray, ...]]:
+        files = image_list.read_list(self.param.source)
+        while True:
+            order = self.generator.permutation(len(files)) if self.param.shuffle else range(len(files))
+            for index in order:
+                sets = self._read_file(files[index])
+                count = len(sets[0])
+                for row in self.generator.permutation(count) if self.param.shuffle else range(count):
+                    yield tuple(np.asarray(values[row]) for values in sets)
+
+    def _read_file(self, entry: image_list.Entry) -> list[np.ndarray]:
+        def fail(message: str) -> Exception:
+            return self.error("hdf5_data_param.source", f"{entry.where}: {entry.image}: {message}")
+
+        sets = []
+        try:
+            with h5py.File(entry.image, "r") as file:
+                for name in self.definition.tops:
+                    if not isinstance(file.get(name), h5py.Dataset) or not file[name].shape:
+                        raise fail(f"no data set '{name}'; it has {', '.join(file) or 'none'}")
+                    sets.append(np.asarray(file[name], np.float32))
+        except OSError as error:
+            raise fail(f"cannot be read: {' '.join(str(error).split())}") from None
+        if len({len(values) for values in sets}) != 1 or not len(sets[0]):
+            raise fail(f"the data sets have {[len(values) for values in sets]} rows")
+        return sets
