@@ -1,1 +1,1 @@
-"""x."""
+"""File formats: prototxt, caffemodel, .mat, .bin, palettes."""

@@ -1,4 +1,4 @@
-"""The inner form of a net: whatever dialect the prototxt was in, this is what the rest of the package sees."""
+"""The inner form of a net: whatever dialect the file was in, this is what the rest of the package sees."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,10 +17,10 @@ class ParamSpec:
 
 @dataclass(frozen=True)
 class LayerDefinition:
-    """One layer. `param` is the superset LayerParameter message in V2 layout (convolution_param, pooling_param...).
+    """One layer. `param` is the superset LayerParameter message in V2 layout (convolution_param, ...).
 
-    `type` is the V2 name ("Convolution", "ImageSegData"); `dialect` ("v1" or "v2") is that of the file, for the
-    few layers whose meaning differs; `line` is where the layer starts in `source`.
+    `type` is the V2 name ("Convolution", "ImageSegData"); `dialect` ("v1" or "v2") is that of the file, for
+    the few layers whose meaning differs; `line` is where the layer starts in `source`.
     """
 
     name: str

@@ -1,0 +1,120 @@
+"""One BlobProto of a mapped file as a tensor."""
+
+import mmap
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+import torch
+
+from . import wire
+from .wire import BYTES, FIXED32, FIXED64, VARINT, WireError
+
+# Caffe's own limits (Blob::Reshape).
+_MAX_AXES = 32
+_MAX_COUNT = 2**31 - 1
+# Values normally come in one piece; merged messages may have a few.
+_MAX_PIECES = 1000
+# Unpacked values looked at together.
+_ROWS = 1 << 16
+
+_DATA, _SHAPE, _DOUBLE_DATA = 5, 7, 8
+_LEGACY = {1: 0, 2: 1, 3: 2, 4: 3}  # num, channels, height, width -> axis
+
+
+def read_blob(data: mmap.mmap, start: int, end: int) -> torch.Tensor:
+    """The BlobProto in data[start:end] as a float32 tensor, its values copied once.
+
+    Its shape is num, channels, height and width when any of them is given, else `shape`, as in Caffe.
+    Raises WireError: a broken message, bad dimensions, another number of values than the shape says.
+    """
+    legacy: list[int] | None = None
+    dims: list[int] = []
+    floats: list[np.ndarray] = []
+    doubles: list[np.ndarray] = []
+    while start < end:
+        part = wire.field_at(data, start, end)
+        start = part.end
+        if part.number in _LEGACY:
+            legacy = legacy or [0, 0, 0, 0]
+            legacy[_LEGACY[part.number]] = wire.signed(wire.expect(part, VARINT).value)
+        elif part.number == _SHAPE:
+            _read_dims(data, wire.expect(part, BYTES), dims)
+        elif part.number in (_DATA, _DOUBLE_DATA):
+            pieces, dtype = (floats, "<f4") if part.number == _DATA else (doubles, "<f8")
+            if part.kind == BYTES:
+                pieces.append(_packed(data, part, np.dtype(dtype)))
+            else:
+                run = _unpacked(data, part, end, np.dtype(dtype))
+                start += (run.size - 1) * (1 + run.itemsize)
+                pieces.append(run)
+            if len(pieces) > _MAX_PIECES:
+                raise WireError(f"its values lie in more than {_MAX_PIECES} pieces")
+    # As Caffe chooses: doubles if there are any.
+    values = doubles if any(piece.size for piece in doubles) else floats
+    return _assemble(dims if legacy is None else legacy, values)
+
+
+def _read_dims(data: mmap.mmap, shape: wire.Field, dims: list[int]) -> None:
+    """Appends the dimensions of a BlobShape, packed or one by one."""
+    for part in wire.fields(data, shape.start, shape.end):
+        if part.number != 1:
+            continue
+        if part.kind == VARINT:
+            dims.append(wire.signed(part.value))
+        else:
+            at = wire.expect(part, BYTES).start
+            while at < part.end and len(dims) <= _MAX_AXES:
+                value, at = wire.read_varint(data, at, part.end)
+                dims.append(wire.signed(value))
+        if len(dims) > _MAX_AXES:
+            raise WireError(f"its shape has more than {_MAX_AXES} axes")
+
+
+def _packed(data: mmap.mmap, part: wire.Field, dtype: np.dtype) -> np.ndarray:
+    """The values of a packed field, still in the map."""
+    size = part.end - part.start
+    if size % dtype.itemsize:
+        raise WireError(f"its values take {size} bytes, no multiple of {dtype.itemsize}")
+    return np.frombuffer(data, dtype, size // dtype.itemsize, part.start)
+
+
+def _unpacked(data: mmap.mmap, first: wire.Field, end: int, dtype: np.dtype) -> np.ndarray:
+    """A run of values that have a field each, from `first` on, at least one."""
+    wire.expect(first, FIXED32 if dtype.itemsize == 4 else FIXED64)
+    row = 1 + dtype.itemsize  # One byte of tag before each value.
+    at = first.start - 1
+    chunks = []
+    while (count := min((end - at) // row, _ROWS)) > 0:
+        rows = np.frombuffer(data, np.uint8, count * row, at).reshape(count, row)
+        other = rows[:, 0] != data[first.start - 1]
+        same = int(other.argmax()) if other.any() else count
+        chunks.append(rows[:same, 1:].copy().view(dtype)[:, 0])
+        at += same * row
+        if same < count:
+            break
+    return np.concatenate(chunks)
+
+
+def _assemble(shape: Sequence[int], pieces: list[np.ndarray]) -> torch.Tensor:
+    """The pieces, one after the other, in a tensor of this shape."""
+    given = sum(piece.size for piece in pieces)
+    if any(dim < 0 for dim in shape):
+        raise WireError(f"its shape {tuple(shape)} has a negative dimension")
+    wanted = prod(shape)
+    if wanted > _MAX_COUNT:
+        raise WireError(f"its shape {tuple(shape)} has more than 2^31 values")
+    if wanted != given:
+        raise WireError(f"its shape {tuple(shape)} means {wanted} values, but it holds {given}")
+    tensor = torch.empty(tuple(shape), dtype=torch.float32)
+    flat = tensor.view(-1).numpy()
+    at = 0
+    for piece in pieces:
+        target = flat[at : at + piece.size]
+        if piece.dtype == target.dtype:
+            # As bytes: values in a file are not aligned, and a plain copy is fastest.
+            target.view(np.uint8)[:] = piece.view(np.uint8)
+        else:
+            target[:] = piece
+        at += piece.size
+    return tensor

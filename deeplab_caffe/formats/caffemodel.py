@@ -1,0 +1,195 @@
+"""Reads and writes caffemodel files: a binary NetParameter, of which layer names, types and blobs matter.
+
+The reader maps the file and walks it (wire.py); each blob is copied once, from the map into its tensor, so
+reading takes about the time of that copy, and nothing refers to the file afterwards.
+"""
+
+import mmap
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import prod
+
+import torch
+
+from ..errors import DeepLabError
+from . import wire
+from .blob import read_blob
+from .files import file_error, replacing
+from .layer_types import V0_TYPES, V1_WIRE_NUMBERS, v1_wire_type
+from .wire import BYTES, VARINT, WireError
+
+# Far above any net; they keep a hostile file of empty records from filling the memory.
+_MAX_LAYERS = 100_000
+_MAX_BLOBS = 100_000
+# Protobuf readers, Caffe's among them, take no larger message.
+_MAX_FILE = 2**31 - 1
+
+# Field numbers of the three kinds of records.
+_NET_NAME, _NET_V1, _NET_V2 = 1, 2, 100
+_V1_V0, _V1_NAME, _V1_TYPE, _V1_BLOBS = 1, 4, 5, 6
+_V2_NAME, _V2_TYPE, _V2_BLOBS = 1, 2, 7
+_V0_NAME, _V0_TYPE, _V0_BLOBS = 1, 2, 50
+
+
+@dataclass
+class LayerBlobs:
+    """The parameters of one layer: float32 tensors on the CPU.
+
+    `type` is the V2 name, "" if the file has none. Blobs of files that say num, channels, height and width
+    always have four axes, a bias (1, 1, 1, n).
+    """
+
+    name: str
+    type: str = ""
+    blobs: list[torch.Tensor] = field(default_factory=list)
+
+
+def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerBlobs]:
+    """Reads the layers of a caffemodel (V0, V1 or V2 records), in file order, those without blobs included.
+
+    Raises DeepLabError, naming file, layer and blob, for what is not a whole caffemodel.
+    """
+    source = os.fspath(path)
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size == 0:
+                raise DeepLabError(f"{source}: the file is empty")
+            # Not closed by hand: arrays over it may live on in a traceback, and go with it.
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except DeepLabError:
+        raise
+    except (OSError, ValueError) as error:
+        raise file_error(path, error) from None
+    if data[:4] == b"\x89HDF":
+        raise DeepLabError(f"{source}: HDF5 weights; a binary caffemodel is wanted")
+    layers = _read_net(data, len(data), source)
+    if not layers:
+        raise DeepLabError(f"{source}: no layers in it: not a caffemodel")
+    return layers
+
+
+def _read_net(data: mmap.mmap, size: int, source: str) -> list[LayerBlobs]:
+    layers: list[LayerBlobs] = []
+    blobs = 0
+    try:
+        for record in wire.fields(data, 0, size):
+            if record.number not in (_NET_V1, _NET_V2):
+                continue
+            wire.expect(record, BYTES)
+            if len(layers) == _MAX_LAYERS:
+                raise WireError(f"more than {_MAX_LAYERS} layers")
+            layers.append(_read_layer(data, record, source))
+            blobs += len(layers[-1].blobs)
+            if blobs > _MAX_BLOBS:
+                raise WireError(f"more than {_MAX_BLOBS} blobs")
+    except WireError as error:
+        after = f" after layer '{layers[-1].name}'" if layers else ""
+        raise DeepLabError(f"{source}: not a whole caffemodel{after}: {error}") from None
+    return layers
+
+
+def _read_layer(data: mmap.mmap, record: wire.Field, source: str) -> LayerBlobs:
+    """One record. The name may come after the blobs, so the fields are collected first."""
+    v2 = record.number == _NET_V2
+    name_field, type_field, blobs_field = (
+        (_V2_NAME, _V2_TYPE, _V2_BLOBS) if v2 else (_V1_NAME, _V1_TYPE, _V1_BLOBS)
+    )
+    name, kind, blobs = "", "", []
+    number = 0
+    for part in wire.fields(data, record.start, record.end):
+        if part.number == name_field:
+            name = _text(data, part)
+        elif part.number == type_field and v2:
+            kind = _text(data, part)
+        elif part.number == type_field:
+            number = wire.expect(part, VARINT).value
+        elif part.number == blobs_field:
+            blobs.append(wire.expect(part, BYTES))
+        elif part.number == _V1_V0 and not v2:
+            for old in wire.fields(data, wire.expect(part, BYTES).start, part.end):
+                if old.number == _V0_NAME:
+                    name = _text(data, old)
+                elif old.number == _V0_TYPE:
+                    kind = V0_TYPES.get(_text(data, old), "")
+                elif old.number == _V0_BLOBS:
+                    blobs.append(wire.expect(old, BYTES))
+        if len(blobs) > _MAX_BLOBS:
+            raise WireError(f"more than {_MAX_BLOBS} blobs")
+    if not v2 and not kind:
+        kind = v1_wire_type(number, bool(blobs))
+    layer = LayerBlobs(name, kind)
+    for index, blob in enumerate(blobs):
+        try:
+            layer.blobs.append(read_blob(data, blob.start, blob.end))
+        except WireError as error:
+            raise DeepLabError(f"{source}: layer '{name}', blob {index}: {error}") from None
+    return layer
+
+
+def _text(data: mmap.mmap, part: wire.Field) -> str:
+    wire.expect(part, BYTES)
+    if part.end - part.start > 4096:
+        raise WireError(f"a name of {part.end - part.start} bytes")
+    return data[part.start : part.end].decode("utf-8", "backslashreplace")
+
+
+def write_caffemodel(
+    path: str | os.PathLike[str], layers: Sequence[LayerBlobs], layout: str = "v2", name: str = ""
+) -> None:
+    """Writes a caffemodel that Caffe itself reads: V2 records with shapes, or ("v1") V1 records of four axes.
+
+    name: the net's name. Nothing appears at `path` before the file is whole. Raises DeepLabError: more than
+    2 GB, and in the V1 layout a type or a number of axes which that layout cannot say.
+    """
+    source = os.fspath(path)
+    if layout not in ("v1", "v2"):
+        raise DeepLabError(f"{source}: layout '{layout}': v1 or v2 wanted")
+    # Per layer: the record's header, then for each blob its header and values.
+    pieces: list[bytes | torch.Tensor] = [wire.bytes_field(_NET_NAME, name.encode())] if name else []
+    for layer in layers:
+        pieces += _record(layer, layout, source)
+    size = sum(_size(piece) for piece in pieces)
+    if size > _MAX_FILE:
+        raise DeepLabError(f"{source}: {size} bytes; a caffemodel has at most {_MAX_FILE} (2 GB)")
+    with replacing(path) as file:
+        for piece in pieces:
+            file.write(
+                piece if isinstance(piece, bytes) else memoryview(piece.numpy().astype("<f4", copy=False))
+            )
+
+
+def _size(piece: bytes | torch.Tensor) -> int:
+    return len(piece) if isinstance(piece, bytes) else piece.numel() * 4
+
+
+def _record(layer: LayerBlobs, layout: str, source: str) -> list[bytes | torch.Tensor]:
+    name = layer.name.encode()
+    if layout == "v2":
+        number, blobs_field = _NET_V2, _V2_BLOBS
+        head = wire.bytes_field(_V2_NAME, name) + wire.bytes_field(_V2_TYPE, layer.type.encode())
+    else:
+        number, blobs_field = _NET_V1, _V1_BLOBS
+        if layer.type not in V1_WIRE_NUMBERS:
+            raise DeepLabError(
+                f"{source}: layer '{layer.name}': type {layer.type} has no V1 number; use layout v2"
+            )
+        head = wire.bytes_field(_V1_NAME, name) + wire.number_field(_V1_TYPE, V1_WIRE_NUMBERS[layer.type])
+    body: list[bytes | torch.Tensor] = [head]
+    for index, blob in enumerate(layer.blobs):
+        values = blob.detach().to("cpu", torch.float32).contiguous()
+        shape = tuple(values.shape)
+        if layout == "v2":
+            dims = b"".join(wire.varint(d) for d in shape)
+            tail = wire.bytes_field(7, wire.bytes_field(1, dims) if dims else b"")
+        elif len(shape) > 4:
+            raise DeepLabError(
+                f"{source}: layer '{layer.name}', blob {index}: {len(shape)} axes; V1 has four"
+            )
+        else:
+            padded = (1,) * (4 - len(shape)) + shape
+            tail = b"".join(wire.number_field(i + 1, d) for i, d in enumerate(padded))
+        head = tail + wire.bytes_header(5, prod(shape) * 4)
+        body += [wire.bytes_header(blobs_field, len(head) + prod(shape) * 4) + head, values]
+    return [wire.bytes_header(number, sum(_size(piece) for piece in body)), *body]

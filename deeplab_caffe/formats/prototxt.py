@@ -1,0 +1,189 @@
+"""Reads net and solver prototxt files of every dialect into one inner form."""
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from google.protobuf import text_format
+
+from ..errors import DeepLabError
+from . import caffe_pb2
+from .files import read_bytes, replacing
+from .net_definition import LayerDefinition, NetDefinition, ParamSpec
+from .prototxt_text import LayerSpan, layer_spans, substitute
+from .upgrade import upgrade
+
+# No hand-written net comes near; the limit keeps a wrong file from being parsed for minutes.
+_MAX_BYTES = 64 << 20
+_PHASES = {"train": caffe_pb2.TRAIN, "test": caffe_pb2.TEST}
+_SOLVER_TYPES = {
+    "SGD": "SGD",
+    "NESTEROV": "Nesterov",
+    "ADAGRAD": "AdaGrad",
+    "RMSPROP": "RMSProp",
+    "ADADELTA": "AdaDelta",
+    "ADAM": "Adam",
+}
+
+
+def read_net(
+    path: str | os.PathLike[str],
+    variables: Mapping[str, object] | None = None,
+    phase: str = "test",
+    level: int = 0,
+    stages: Iterable[str] = (),
+    text: str | None = None,
+) -> NetDefinition:
+    """Reads a net in V0, V1 (`layers`) or V2 (`layer`) form; keeps the layers of one phase, level and stages.
+
+    variables: values for `${NAME}`; phase: "train" or "test"; text: the contents, if they are not in a file
+    (`path` then only names them in errors). Every layer comes out in V2 layout: V1 types have their V2 names,
+    `hole` is `dilation`, transformations lie in transform_param.
+
+    Raises DeepLabError naming file, line, layer and field: unreadable file, variables without a value,
+    syntax, unknown fields and types, contradictory rules.
+    """
+    source = os.fspath(path)
+    if phase not in _PHASES:
+        raise DeepLabError(f"{source}: phase '{phase}': train or test wanted")
+    text = substitute(_read_text(path) if text is None else text, variables or {}, source)
+    spans = layer_spans(text)
+    net = _parse(text, caffe_pb2.NetParameter(), spans, source)
+
+    def line_of(index: int) -> int:
+        return spans[index].first_line if index < len(spans) else 0
+
+    def fail(index: int, field: str, message: str) -> DeepLabError:
+        old = (net.layers or net.layer)[index]
+        name = old.name or (old.layer.name if net.layers else "")
+        return DeepLabError(f"{source}:{line_of(index)}: layer '{name}': {field}: {message}")
+
+    dialect = "v1" if net.layers else "v2"
+    wanted_stages = {*net.state.stage, *stages}
+    layers = []
+    for index, layer in upgrade(net, fail):
+        if layer.include and layer.exclude:
+            raise fail(index, "include", "a layer has include rules or exclude rules, not both")
+        rules = layer.include or layer.exclude
+        met = any(_meets(rule, _PHASES[phase], level, wanted_stages) for rule in rules)
+        if rules and met != bool(layer.include):
+            continue
+        layers.append(
+            LayerDefinition(
+                name=layer.name,
+                type=layer.type,
+                bottoms=tuple(layer.bottom),
+                tops=tuple(layer.top),
+                param=layer,
+                params=tuple(ParamSpec(p.name, p.lr_mult, p.decay_mult) for p in layer.param),
+                dialect=dialect,
+                line=line_of(index),
+                source=source,
+            )
+        )
+    return NetDefinition(net.name, dialect, _inputs(net, source), tuple(layers), source, net)
+
+
+def read_solver(path: str | os.PathLike[str], variables: Mapping[str, object] | None = None) -> Any:
+    """Reads a solver prototxt into a SolverParameter message; old `solver_type` values come out in `type`.
+
+    Raises DeepLabError like read_net.
+    """
+    source = os.fspath(path)
+    text = substitute(_read_text(path), variables or {}, source)
+    solver = _parse(text, caffe_pb2.SolverParameter(), [], source)
+    if solver.HasField("solver_type"):
+        if solver.HasField("type"):
+            raise DeepLabError(f"{source}: type: given beside the older solver_type")
+        solver.type = _SOLVER_TYPES[solver.SolverType.Name(solver.solver_type)]
+        solver.ClearField("solver_type")
+    return solver
+
+
+def write_prototxt(message: Any, path: str | os.PathLike[str]) -> None:
+    """Writes a NetParameter or SolverParameter as text, under a temporary name first."""
+    with replacing(path) as file:
+        file.write(text_format.MessageToString(message, as_utf8=True).encode())
+
+
+def _read_text(path: str | os.PathLike[str]) -> str:
+    source = os.fspath(path)
+    data = read_bytes(path, _MAX_BYTES)
+    if b"\0" in data:
+        raise DeepLabError(f"{source}: a binary file, not a prototxt")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")  # Comments in other encodings do no harm.
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _parse(text: str, message: Any, spans: list[LayerSpan], source: str) -> Any:
+    """text_format.Parse with errors of one line that say file, line, layer and what is wrong."""
+    try:
+        return text_format.Parse(text, message)
+    except text_format.ParseError as error:
+        line, reason = error.GetLine() or 0, str(error)
+    except (RecursionError, UnicodeError, ValueError) as error:
+        line, reason = 0, str(error)
+    lines = text.split("\n")
+    reason = re.sub(r"^\d+:\d+ : ", "", reason)
+    reason = reason.removeprefix(f"'{lines[line - 1]}': " if 0 < line <= len(lines) else "")
+    layer = next((f"layer '{s.name}': " for s in spans if s.first_line <= line <= s.last_line), "")
+    reason = " ".join(_plain_reason(reason, message).split())
+    raise DeepLabError(f"{source}:{line}: {layer}{reason}") from None
+
+
+def _plain_reason(reason: str, message: Any) -> str:
+    """Protobuf's text without the names of our messages, and with what would have been right."""
+    types = message.DESCRIPTOR.file.message_types_by_name
+    if match := re.search(r'type "deeplab_caffe\.([\w.]+)" has no field named "(.*)"', reason):
+        parent, name = match[1], match[2]
+        near = difflib.get_close_matches(name, types[parent].fields_by_name, 1) if parent in types else []
+        hint = f"; did you mean '{near[0]}'?" if near else ""
+        return f"unknown field '{name}' in {parent}{hint}"
+    if match := re.search(
+        r'Enum type "deeplab_caffe\.(\w+)\.(\w+)" has no value (?:named|with number) (\S+?)\.?$', reason
+    ):
+        known = types[match[1]].enum_types_by_name[match[2]].values_by_name
+        what = "layer type" if match[2] == "LayerType" and match[1] == "V1LayerParameter" else match[2]
+        return f"unknown {what} {match[3]}; known: {', '.join(sorted(known))}"
+    if match := re.search(r'should not have multiple "(.*)" fields', reason):
+        return f"field '{match[1]}' is given twice"
+    return reason.replace("deeplab_caffe.", "")
+
+
+def _meets(rule: Any, phase: int, level: int, stages: set[str]) -> bool:
+    """Caffe's StateMeetsRule."""
+    return (
+        (not rule.HasField("phase") or rule.phase == phase)
+        and (not rule.HasField("min_level") or level >= rule.min_level)
+        and (not rule.HasField("max_level") or level <= rule.max_level)
+        and stages.issuperset(rule.stage)
+        and stages.isdisjoint(rule.not_stage)
+    )
+
+
+def _inputs(net: Any, source: str) -> dict[str, tuple[int, ...]]:
+    """The net-level inputs, from `input_shape` or the older four `input_dim` each."""
+    if net.input_dim and net.input_shape:
+        raise DeepLabError(f"{source}: input_dim: given beside input_shape")
+    if net.input_dim:
+        dims = list(net.input_dim)
+        shapes = [tuple(dims[i : i + 4]) for i in range(0, len(dims), 4)]
+        if len(dims) != 4 * len(net.input):
+            raise DeepLabError(
+                f"{source}: input_dim: {len(dims)} numbers for {len(net.input)} inputs, 4 each wanted"
+            )
+    else:
+        shapes = [tuple(shape.dim) for shape in net.input_shape]
+        if len(shapes) != len(net.input):
+            raise DeepLabError(f"{source}: input_shape: {len(shapes)} shapes for {len(net.input)} inputs")
+    for name, shape in zip(net.input, shapes, strict=True):
+        if any(dim < 1 for dim in shape):
+            raise DeepLabError(f"{source}: input '{name}': shape {shape} has a dimension below 1")
+    if len(set(net.input)) != len(net.input):
+        raise DeepLabError(f"{source}: input: a name is given twice")
+    return dict(zip(net.input, shapes, strict=True))
