@@ -28,6 +28,11 @@ class Parameter:
         """The number of values."""
         return prod(self.shape)
 
+    @property
+    def made(self) -> bool:
+        """Whether the values are in memory already, in whatever form."""
+        return self._plain is not None or bool(self._packed)
+
     def values(self) -> Tensor:
         """The plain tensor, for reading only (rebuilt from a packed form if it was dropped)."""
         if self._plain is not None:

@@ -76,6 +76,12 @@ class Layer:
         """An error that names file, line, layer and field."""
         return self.definition.error(field, message)
 
+    def axis(self, field: str, value: int, dims: int) -> int:
+        """An axis number of a blob with `dims` axes, negative ones counted from the end."""
+        if not -dims <= value < dims:
+            raise self.error(field, f"axis {value} given, the blob has {dims}")
+        return value % dims
+
     def setup(self) -> None:
         """Reads and checks the fields of `self.definition.param`."""
 
@@ -92,16 +98,16 @@ class Layer:
         return []
 
     def absorbs(self, following: "Layer", bottom: int) -> bool:
-        """Whether this layer can do the work of `following` in the same pass, after all of `self.absorbed`.
+        """Whether this layer can do the work of `following` in the same pass, after that of `self.absorbed`.
 
-        Asked where the only top so far is read by nobody but `following`, as its bottom number `bottom`. After
-        True the net appends `following` to `self.absorbed`, gives `forward` the other bottoms of `following`
-        after the own ones, and the tops of `following` as tops; `following` itself does not run.
+        Asked where the only top so far is read by nobody but `following`, as its bottom number `bottom`.
+        After True the net appends `following` to `self.absorbed` and gives `forward` (and `forward_fast`) the
+        other bottoms of `following` after the own ones, and the tops of `following`, which itself does not run.
         """
         return False
 
     def view_of(self, top: int) -> int | None:
-        """The bottom whose values top number `top` only repeats (so that it may share the memory), or None."""
+        """The bottom whose values top number `top` only repeats (so they may share memory), or None."""
         return None
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
@@ -113,7 +119,7 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__}.forward")
 
     def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """Tops for the precisions other than exact, from torch's own operators in any memory format and dtype.
+        """Tops for the precisions other than exact, from torch's own operators, in any layout and dtype.
 
         The bottoms must stay as they are: others may read them. None (the default): this layer has no such
         path, and the net calls `forward` with contiguous float32.

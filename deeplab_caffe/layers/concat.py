@@ -1,0 +1,40 @@
+"""Concat: bottoms one after the other along an axis."""
+
+import torch
+
+from .base import Layer, Shape, register
+
+
+@register("Concat")
+class Concat(Layer):
+    """`concat_param { axis }`, or `concat_dim` in older files; default 1, the channels."""
+
+    bottom_count = (1, None)
+
+    def setup(self) -> None:
+        """See Layer."""
+        param = self.definition.param.concat_param
+        self.field = "concat_dim" if param.HasField("concat_dim") else "axis"
+        self.number = getattr(param, self.field)
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        axis = self.axis(self.field, self.number, len(bottoms[0]))
+        rest = [shape[:axis] + shape[axis + 1 :] for shape in bottoms]
+        for shape, other in zip(bottoms, rest, strict=True):
+            if other != rest[0] or len(shape) != len(bottoms[0]):
+                raise self.error("bottom", f"{shape} does not fit {bottoms[0]} except along axis {axis}")
+        size = sum(shape[axis] for shape in bottoms)
+        return [(*bottoms[0][:axis], size, *bottoms[0][axis + 1 :])]
+
+    def view_of(self, top: int) -> int | None:
+        """See Layer."""
+        return 0 if len(self.definition.bottoms) == 1 else None
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        torch.cat(bottoms, self.number, out=tops[0])
+
+    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        return [torch.cat(bottoms, self.number)]

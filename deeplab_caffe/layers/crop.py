@@ -1,0 +1,47 @@
+"""Crop: the first bottom cut to the size of the second."""
+
+import torch
+
+from .base import Layer, Shape, register
+
+
+@register("Crop")
+class Crop(Layer):
+    """`crop_param { axis, offset }`: from `axis` on; one offset for all those axes or one for each."""
+
+    bottom_count = (2, 2)
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        source, wanted = bottoms
+        param = self.definition.param.crop_param
+        axis = self.axis("axis", param.axis, len(source))
+        if len(wanted) != len(source):
+            raise self.error("bottom", f"{source} and {wanted} differ in their number of dimensions")
+        offsets = list(param.offset)
+        count = len(source) - axis
+        if len(offsets) not in (0, 1, count):
+            raise self.error("offset", f"{len(offsets)} given, 1 or {count} wanted")
+        if len(offsets) < 2:
+            offsets = (offsets or [0]) * count
+        self.offsets = [0] * axis + offsets
+        shape = source[:axis] + wanted[axis:]
+        for i, (offset, size) in enumerate(zip(self.offsets, shape, strict=True)):
+            if offset + size > source[i]:
+                raise self.error("offset", f"axis {i}: {offset} + {size} is more than {source[i]}")
+        return [shape]
+
+    def _cut(self, bottoms: list[torch.Tensor]) -> torch.Tensor:
+        cut = bottoms[0]
+        shape = self.shape([tuple(bottom.shape) for bottom in bottoms])[0]
+        for i, size in enumerate(shape):
+            cut = cut.narrow(i, self.offsets[i], size)
+        return cut
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        tops[0].copy_(self._cut(bottoms))
+
+    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        return [self._cut(bottoms)]

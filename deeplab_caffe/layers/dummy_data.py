@@ -1,0 +1,45 @@
+"""DummyData: blobs drawn from fillers, to run a net without data."""
+
+import torch
+
+from ..fillers import fill
+from .base import Layer, Shape, register
+
+
+@register("DummyData")
+class DummyData(Layer):
+    """`dummy_data_param { shape, data_filler }` (older: num, channels, height, width); default 0.
+
+    One shape or filler for all tops, or one for each. Random fillers draw anew in each forward.
+    """
+
+    bottom_count = (0, 0)
+    top_count = (1, None)
+
+    def setup(self) -> None:
+        """See Layer."""
+        param, tops = self.definition.param.dummy_data_param, len(self.definition.tops)
+        if param.shape:
+            shapes = [tuple(shape.dim) for shape in param.shape]
+        else:
+            sizes = [list(getattr(param, field)) for field in ("num", "channels", "height", "width")]
+            if len({len(size) for size in sizes}) > 1:
+                raise self.error("num", "num, channels, height and width must be given equally often")
+            shapes = list(zip(*sizes, strict=True))
+        self.shapes = self._for_each("shape", shapes, tops)
+        self.chosen = self._for_each("data_filler", list(param.data_filler) or [None], tops)
+        self.generator = torch.Generator().manual_seed(0)
+
+    def _for_each(self, field: str, items: list, tops: int) -> list:
+        if len(items) not in (1, tops):
+            raise self.error(field, f"{len(items)} given for {tops} tops")
+        return items if len(items) == tops else items * tops
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        return self.shapes
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        for top, filler in zip(tops, self.chosen, strict=True):
+            top.copy_(fill(tuple(top.shape), filler, self.generator))

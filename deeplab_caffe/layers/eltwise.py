@@ -1,0 +1,48 @@
+"""Eltwise: blobs of one shape combined element by element."""
+
+import torch
+
+from .. import ops
+from .base import Layer, Shape, register
+
+
+@register("Eltwise")
+class Eltwise(Layer):
+    """`eltwise_param { operation: PROD|SUM|MAX, coeff }`: coefficients (default 1) for SUM only."""
+
+    bottom_count = (2, None)
+    in_place = True
+
+    def setup(self) -> None:
+        """See Layer."""
+        param, count = self.definition.param.eltwise_param, len(self.definition.bottoms)
+        self.operation = ops.ELTWISE_OPERATIONS[param.operation]
+        self.coefficients = list(param.coeff) or [1.0] * count
+        if len(self.coefficients) != count:
+            raise self.error("coeff", f"{len(self.coefficients)} given for {count} bottoms")
+        if param.coeff and self.operation != "sum":
+            raise self.error("coeff", f"only SUM has coefficients, not {self.operation.upper()}")
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        for shape in bottoms:
+            if shape != bottoms[0]:
+                raise self.error("bottom", f"{shape} and {bottoms[0]} differ")
+        return [bottoms[0]]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        ops.eltwise(self.operation, bottoms, self.coefficients, out=tops[0], threads=self.context.threads)
+
+    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        if self.operation != "sum":
+            combine = torch.mul if self.operation == "prod" else torch.maximum
+            result = bottoms[0]
+            for bottom in bottoms[1:]:
+                result = combine(result, bottom)
+            return [result]
+        result = torch.mul(bottoms[0], self.coefficients[0])
+        for coefficient, bottom in zip(self.coefficients[1:], bottoms[1:], strict=True):
+            result.add_(bottom, alpha=coefficient)
+        return [result]

@@ -1,0 +1,32 @@
+"""Flatten: several axes of a blob become one."""
+
+from math import prod
+
+import torch
+
+from .base import Layer, Shape, register
+
+
+@register("Flatten")
+class Flatten(Layer):
+    """`flatten_param { axis, end_axis }`, default all axes but the first; v1 keeps four dimensions."""
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        shape = bottoms[0]
+        if self.definition.dialect == "v1":
+            return [(shape[0], prod(shape[1:]), 1, 1)]
+        param = self.definition.param.flatten_param
+        start = self.axis("axis", param.axis, len(shape))
+        end = self.axis("end_axis", param.end_axis, len(shape))
+        if end < start:
+            raise self.error("end_axis", f"{end} lies before axis {start}")
+        return [(*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :])]
+
+    def view_of(self, top: int) -> int | None:
+        """See Layer."""
+        return 0
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        tops[0].view(-1).copy_(bottoms[0].view(-1))

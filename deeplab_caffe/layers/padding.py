@@ -1,0 +1,46 @@
+"""Padding (v1): a border of zeros around the image plane, or a crop of it."""
+
+import torch
+from torch.nn import functional
+
+from .base import Layer, Shape, register
+
+
+@register("Padding")
+class Padding(Layer):
+    """`padding_param { pad_beg, pad_end }` for rows and columns alike; negative numbers crop."""
+
+    def setup(self) -> None:
+        """See Layer."""
+        param = self.definition.param.padding_param
+        self.begin, self.end = param.pad_beg, param.pad_end
+        if min(self.begin, self.end) < 0 < max(self.begin, self.end):
+            raise self.error("pad_beg", f"{self.begin} and pad_end {self.end} differ in sign")
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        if len(bottoms[0]) != 4:
+            raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
+        batch, channels, height, width = bottoms[0]
+        grow = self.begin + self.end
+        return [(batch, channels, height + grow, width + grow)]
+
+    def view_of(self, top: int) -> int | None:
+        """See Layer."""
+        return 0 if self.begin == self.end == 0 else None
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        top, bottom = tops[0], bottoms[0]
+        if self.begin + self.end > 0:
+            top.zero_()
+        rows, columns = top.shape[2:]
+        cut, shift = max(-self.begin, 0), max(self.begin, 0)
+        height, width = min(bottom.shape[2], rows), min(bottom.shape[3], columns)
+        top[:, :, shift : shift + height, shift : shift + width] = bottom[
+            :, :, cut : cut + height, cut : cut + width
+        ]
+
+    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        return [functional.pad(bottoms[0], [self.begin, self.end, self.begin, self.end])]

@@ -1,0 +1,49 @@
+"""Slice: a bottom cut along an axis."""
+
+import torch
+
+from .base import Layer, Shape, register
+
+
+@register("Slice")
+class Slice(Layer):
+    """`slice_param { axis, slice_point }` (`slice_dim` in older files); without points, equal parts."""
+
+    top_count = (1, None)
+
+    def setup(self) -> None:
+        """See Layer."""
+        param = self.definition.param.slice_param
+        self.field = "slice_dim" if param.HasField("slice_dim") else "axis"
+        self.number = getattr(param, self.field)
+        self.points = list(param.slice_point)
+        tops = len(self.definition.tops)
+        if self.points and len(self.points) != tops - 1:
+            raise self.error("slice_point", f"{len(self.points)} points given for {tops} tops")
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        axis = self.axis(self.field, self.number, len(bottoms[0]))
+        size, tops = bottoms[0][axis], len(self.definition.tops)
+        if not self.points and size % tops:
+            raise self.error("top", f"{size} along axis {axis} cannot be cut into {tops} equal parts")
+        ends = [*self.points, size] if self.points else [size // tops * (i + 1) for i in range(tops)]
+        sizes = [end - start for start, end in zip([0, *ends], ends, strict=False)]
+        if min(sizes) <= 0:
+            raise self.error("slice_point", f"{self.points} must rise, between 0 and {size}")
+        return [(*bottoms[0][:axis], part, *bottoms[0][axis + 1 :]) for part in sizes]
+
+    def view_of(self, top: int) -> int | None:
+        """See Layer."""
+        return 0 if len(self.definition.tops) == 1 else None
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        parts = bottoms[0].split([top.shape[self.number] for top in tops], self.number)
+        for top, part in zip(tops, parts, strict=True):
+            top.copy_(part)
+
+    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        sizes = [shape[self.number] for shape in self.shape([tuple(bottoms[0].shape)])]
+        return list(bottoms[0].split(sizes, self.number))

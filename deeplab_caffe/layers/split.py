@@ -1,0 +1,25 @@
+"""Split: every top repeats the bottom."""
+
+import torch
+
+from .base import Layer, Shape, register
+
+
+@register("Split")
+class Split(Layer):
+    """Copies; the net shares memory where it can."""
+
+    top_count = (1, None)
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        return [bottoms[0]] * len(self.definition.tops)
+
+    def view_of(self, top: int) -> int | None:
+        """See Layer."""
+        return 0
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        for top in tops:
+            top.copy_(bottoms[0])

@@ -1,0 +1,140 @@
+"""Where each value of a net lives: one arena, in which memory is reused once its last reader ran.
+
+The arena stays allocated from one forward to the next, so that its pages are faulted in once.
+"""
+
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+
+import torch
+
+from .graph import Step, Value
+
+Shape = tuple[int, ...]
+ALIGNMENT = 64  # bytes: a cache line, and an AVX-512 vector
+FLOAT = 4
+
+
+@dataclass
+class Plan:
+    """`root[v]` is the value whose memory v shares; offsets and sizes are in bytes.
+
+    Roots are in exactly one of `offsets` (in the arena), `fresh` (allocated anew in each forward, because the
+    caller gets them) and `given` (the caller's own memory).
+    """
+
+    root: dict[Value, Value] = field(default_factory=dict)
+    size: dict[Value, int] = field(default_factory=dict)
+    offsets: dict[Value, int] = field(default_factory=dict)
+    fresh: set[Value] = field(default_factory=set)
+    given: set[Value] = field(default_factory=set)
+    repeats: set[Step] = field(default_factory=set)
+    arena: int = 0
+
+    @property
+    def total(self) -> int:
+        """Bytes that a forward needs, without the inputs and parameters."""
+        return self.arena + sum(self.size[value] for value in self.fresh)
+
+
+def make_plan(
+    steps: list[Step], shapes: dict[Value, Shape], inputs: set[Value], outputs: set[Value], kept: set[Value]
+) -> Plan:
+    """Plans the memory of `steps`: `outputs` get fresh memory, `kept` values are not overwritten."""
+    plan = Plan(given=set(inputs))
+    last = _last_use(steps, outputs | kept)
+    first: dict[Value, int] = {}
+    group: dict[Value, list[Value]] = {}
+
+    def place(value: Value, root: Value, time: int) -> None:
+        plan.root[value] = root
+        first.setdefault(root, time)
+        group.setdefault(root, []).append(value)
+        plan.size[root] = max(plan.size.get(root, 0), FLOAT * prod(shapes[value]))
+
+    def free_after(root: Value, time: int) -> bool:
+        return root not in plan.given and all(last.get(value, -1) <= time for value in group[root])
+
+    for value in inputs:
+        place(value, value, -1)
+    for time, step in enumerate(steps):
+        sources = [step.layer.view_of(i) for i in range(len(step.tops))]
+        if not step.layer.fed and not step.layer.absorbed and step.tops and None not in sources:
+            plan.repeats.add(step)
+            for value, source in zip(step.tops, sources, strict=True):
+                place(value, plan.root[step.bottoms[source]], time)
+            continue
+        for i, value in enumerate(step.tops):
+            if value in plan.root:
+                continue  # the caller gives it
+            root = value
+            if i == 0 and step.layer.in_place and step.bottoms:
+                bottom, others = plan.root[step.bottoms[0]], [plan.root[v] for v in step.bottoms[1:]]
+                same = prod(shapes[value]) == prod(shapes[step.bottoms[0]])
+                if same and bottom not in others and free_after(bottom, time):
+                    root = bottom
+            place(value, root, time)
+    plan.fresh = {plan.root[value] for value in outputs if value in plan.root} - plan.given
+    ends = {root: max(last.get(value, first[root]) for value in members) for root, members in group.items()}
+    spans = {root: (first[root], ends[root]) for root in group if root not in plan.fresh | plan.given}
+    plan.offsets, plan.arena = _pack(spans, plan.size)
+    return plan
+
+
+def _last_use(steps: list[Step], forever: set[Value]) -> dict[Value, int]:
+    """When each value is last needed."""
+    last = {value: time for time, step in enumerate(steps) for value in step.bottoms}
+    return last | dict.fromkeys(forever, len(steps))
+
+
+def _pack(spans: dict[Value, tuple[int, int]], size: dict[Value, int]) -> tuple[dict[Value, int], int]:
+    """Offsets, largest first, each at the lowest place free while it lives; and the size of the arena."""
+    offsets: dict[Value, int] = {}
+    end = 0
+    for value in sorted(spans, key=lambda v: -size[v]):
+        start, stop = spans[value]
+        taken = sorted(
+            (offsets[v], offsets[v] + size[v])
+            for v in offsets
+            if spans[v][0] <= stop and start <= spans[v][1]
+        )
+        offset = 0
+        for low, high in taken:
+            if offset + size[value] <= low:
+                break
+            offset = max(offset, -(-high // ALIGNMENT) * ALIGNMENT)
+        offsets[value] = offset
+        end = max(end, offset + size[value])
+    return offsets, end
+
+
+def allocate(size: int, device: torch.device) -> torch.Tensor:
+    """`size` bytes as float32, aligned to ALIGNMENT."""
+    raw = torch.empty(size // FLOAT + ALIGNMENT // FLOAT, dtype=torch.float32, device=device)
+    skip = -raw.data_ptr() % ALIGNMENT // FLOAT
+    return raw[skip : skip + size // FLOAT]
+
+
+def available() -> int:
+    """Bytes of main memory that this process can hope for: what is free, within the limit of its cgroup."""
+    found = [1 << 46]
+    try:
+        fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
+        found.append(int(fields["MemAvailable"].split()[0]) * 1024)
+    except (OSError, KeyError, ValueError):
+        pass
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            found.append(int(Path(limit).read_text()))
+        except (OSError, ValueError):
+            pass
+    return min(found)
+
+
+def readable(size: int) -> str:
+    """A number of bytes as people write it."""
+    for unit, scale in (("TB", 1 << 40), ("GB", 1 << 30), ("MB", 1 << 20)):
+        if size >= scale:
+            return f"{size / scale:.1f} {unit}"
+    return f"{size} bytes"

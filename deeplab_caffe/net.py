@@ -1,0 +1,273 @@
+"""The net: layers in prototxt order, shapes before data, memory reused, parameters stored once."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import torch
+
+from . import fillers, graph, memory
+from .errors import DeepLabError
+from .formats.net_definition import NetDefinition
+from .formats.prototxt import read_net
+from .graph import Graph, Step, Value
+from .layers import Context, Layer, create
+from .parameters import Parameter
+from .schedule import OnLayer, Schedule, Shape, Tensor, make_schedule, plain
+from .weights import WeightReport, load_weights, save_weights
+
+PRECISIONS = ("exact", "fp32", "bf16")
+
+
+class Net:
+    """A Caffe net, ready to run.
+
+    model: path of a prototxt, or a NetDefinition. weights: path of a caffemodel; without, parameters start
+    from their fillers. phase, level, stages: which layers of the prototxt take part. variables: values for
+    `${NAME}`. precision: "exact" gives the original program's bits; "fp32" and "bf16" are torch's fastest
+    operators. threads: CPU threads, None for torch's setting. keep_blobs: no blob's memory is reused, all can
+    be read from `blobs` after a forward. inputs: blobs (with shapes) that forward will be given in place of
+    what the net's own data layers produce; layers that need anything else of those data layers are left out.
+    seed: of the random fillers.
+
+    Raises DeepLabError for anything wrong with the files, or if the net needs more memory than there is.
+    """
+
+    def __init__(
+        self,
+        model: str | PathLike[str] | NetDefinition,
+        weights: str | PathLike[str] | None = None,
+        phase: str = "test",
+        variables: Mapping[str, str] | None = None,
+        device: str | torch.device = "cpu",
+        precision: str = "exact",
+        threads: int | None = None,
+        keep_blobs: bool = False,
+        level: int = 0,
+        stages: Iterable[str] = (),
+        inputs: Mapping[str, Shape] | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.context = _context(phase, device, precision, threads)
+        if not isinstance(model, NetDefinition):
+            model = read_net(model, dict(variables or {}), phase=phase, level=level, stages=tuple(stages))
+        self.definition = _fed_by_caller(model, dict(inputs or {}))
+        self.keep_blobs = keep_blobs
+        self.report: WeightReport | None = None
+        self.layers: list[Layer] = [create(layer, self.context) for layer in self.definition.layers]
+        self._graph: Graph = graph.connect(self.definition, self.layers)
+        self._given = dict(self.definition.inputs)
+        self._shapes = graph.infer(self._graph, self._given)
+        self._make_parameters(seed)
+        self._arena = memory.allocate(0, self.context.device)
+        self._schedules: dict[tuple[tuple[str, ...] | None, bool], Schedule] = {}
+        self._last: dict[Value, Tensor] = {}
+        self._schedule(None, fused=True)
+        if weights is not None:
+            self.load(weights)
+
+    @property
+    def inputs(self) -> dict[str, Shape]:
+        """The blobs that forward must be given, with their current shapes."""
+        return {name: self._shapes[value] for name, value in self._graph.inputs.items()}
+
+    @property
+    def outputs(self) -> dict[str, Shape]:
+        """The blobs that no layer reads, which forward returns, with their current shapes."""
+        return {name: self._shapes[value] for name, value in self._graph.outputs().items()}
+
+    @property
+    def params(self) -> dict[str, list[Parameter]]:
+        """Parameters by layer name; `net.params["conv1"][0].data` is a tensor to read or to write."""
+        return {layer.name: layer.blobs for layer in self.layers if layer.blobs}
+
+    @property
+    def blobs(self) -> dict[str, Tensor]:
+        """All blobs by name, as the last forward left them.
+
+        One whose memory has been reused is a tensor on torch's "meta" device: a shape without values.
+        """
+        return {
+            name: self._last[value]
+            if value in self._last
+            else torch.empty(self._shapes[value], device="meta")
+            for name, value in self._graph.blobs.items()
+        }
+
+    def load(self, weights: str | PathLike[str]) -> WeightReport:
+        """Reads a caffemodel; the report (also `self.report`) names the layers that did not match."""
+        self.report = load_weights(weights, self.layers)
+        return self.report
+
+    def save(self, path: str | PathLike[str], layout: str = "v2") -> None:
+        """Writes the parameters as a caffemodel, in the V2 layout or V1 ("v1")."""
+        save_weights(path, self.layers, layout)
+
+    def reshape(self, **shapes: Shape) -> None:
+        """Sets the shapes of inputs, and from them all others; a DeepLabError leaves the net as it was."""
+        for name in shapes:
+            self._check_input(name)
+        before = self._given, self._shapes
+        self._given = self._given | {name: tuple(map(int, shape)) for name, shape in shapes.items()}
+        try:
+            self._reshape()
+        except DeepLabError:
+            self._given, self._shapes = before
+            self._reshape()
+            raise
+
+    def forward(
+        self, outputs: Iterable[str] | None = None, on_layer: OnLayer | None = None, **inputs: Any
+    ) -> dict[str, Tensor]:
+        """Runs the net and returns its outputs: float32, not touched by later forwards.
+
+        inputs: a numpy array or tensor for each of `self.inputs`; contiguous float32 is not copied. Another
+        size reshapes the net. Layers without bottoms (data layers) feed themselves. outputs: blobs to return
+        instead, by name; layers these do not need do not run. on_layer: called as on_layer(index, layer,
+        {top: tensor}) right after each layer, none of them fused; the tensors are valid during the call.
+        """
+        given = {name: self._tensor(name, value) for name, value in inputs.items()}
+        self._follow({name: tuple(tensor.shape) for name, tensor in given.items()})
+        schedule = self._schedule(None if outputs is None else tuple(outputs), fused=on_layer is None)
+        values = {self._graph.inputs[name]: tensor for name, tensor in given.items()}
+        for name, value in self._graph.inputs.items():
+            if value in schedule.inputs and value not in values:
+                raise DeepLabError(f"{self.definition.source}: input '{name}' is missing")
+        self._last = {}
+        with torch.no_grad():
+            if self.context.precision == "exact":
+                self._grow(schedule.plan.arena)
+                schedule.run_exact(values, self._arena, on_layer)
+            else:
+                schedule.run_fast(values, self.context.device, on_layer)
+            results = {name: plain(values[value]) for name, value in schedule.outputs.items()}
+        self._last = {value: tensor for value, tensor in values.items() if value in schedule.held}
+        theirs = {tensor.untyped_storage().data_ptr() for tensor in given.values()}
+        for name, result in results.items():
+            if result.untyped_storage().data_ptr() in theirs:
+                results[name] = result.clone()
+        return results
+
+    def __call__(self, *positional: Any, **inputs: Any) -> Tensor | dict[str, Tensor]:
+        """`forward` with inputs by position or name; a single output is returned bare."""
+        if len(positional) > len(self._graph.inputs):
+            raise DeepLabError(f"{len(positional)} inputs given, the net has {len(self._graph.inputs)}")
+        results = self.forward(**dict(zip(self._graph.inputs, positional, strict=False)), **inputs)
+        return next(iter(results.values())) if len(results) == 1 else results
+
+    def _make_parameters(self, seed: int) -> None:
+        """One Parameter for each blob of each layer, the same object where `param { name }` says so."""
+        named: dict[str, tuple[Layer, Parameter]] = {}
+        for number, step in enumerate(self._graph.steps):
+            layer = step.layer
+            for i, shape in enumerate(self._parameter_shapes(step)):
+                name = layer.definition.params[i].name if i < len(layer.definition.params) else ""
+                owner, parameter = named.get(name, (layer, None))
+                if parameter is None:
+                    parameter = Parameter(shape, fillers.maker(layer, i, shape, 1_000_003 * seed + number))
+                    if name:
+                        named[name] = layer, parameter
+                elif parameter.shape != shape:
+                    theirs = f"{graph.text(parameter.shape)} in layer '{owner.name}'"
+                    raise layer.error("param", f"'{name}' is {theirs}, {graph.text(shape)} here")
+                layer.blobs.append(parameter)
+
+    def _parameter_shapes(self, step: Step) -> list[Shape]:
+        shapes = step.layer.blob_shapes([self._shapes[value] for value in step.bottoms])
+        return [tuple(int(size) for size in shape) for shape in shapes]
+
+    def _check_input(self, name: str) -> None:
+        if name not in self._graph.inputs:
+            known = ", ".join(self._graph.inputs) or "none, its data layers feed the net"
+            raise DeepLabError(f"{self.definition.source}: no input is named '{name}'; inputs: {known}")
+
+    def _tensor(self, name: str, value: Any) -> Tensor:
+        """A caller's array as a contiguous float32 tensor, without a copy where it is one."""
+        self._check_input(name)
+        try:
+            tensor = value if isinstance(value, Tensor) else torch.from_numpy(np.ascontiguousarray(value))
+        except TypeError:
+            kind = getattr(value, "dtype", type(value).__name__)
+            raise DeepLabError(f"input '{name}': {kind} given, numbers wanted") from None
+        if tensor.is_complex():
+            raise DeepLabError(f"input '{name}': {tensor.dtype} given, real numbers wanted")
+        wanted, shape = len(self._shapes[self._graph.inputs[name]]), tuple(tensor.shape)
+        if len(shape) != wanted:
+            raise DeepLabError(f"input '{name}': {graph.text(shape)} given, {wanted} dimensions wanted")
+        return plain(tensor.detach().to(self.context.device))
+
+    def _follow(self, given: dict[str, Shape]) -> None:
+        """Reshapes if the inputs, or what the data layers are about to give, have changed their size."""
+        changed = any(self._shapes[self._graph.inputs[name]] != shape for name, shape in given.items())
+        if changed:
+            self.reshape(**given)
+            return
+        for step in self._graph.steps:
+            if not step.bottoms and not step.layer.fed:
+                now = [tuple(shape) for shape in step.layer.shape([])]
+                if now != [self._shapes[value] for value in step.tops]:
+                    self._reshape()
+                    return
+
+    def _reshape(self) -> None:
+        self._shapes = graph.infer(self._graph, self._given)
+        for step in self._graph.steps:
+            for i, shape in enumerate(self._parameter_shapes(step)):
+                if shape != step.layer.blobs[i].shape:
+                    is_now, wanted = graph.text(step.layer.blobs[i].shape), graph.text(shape)
+                    raise step.layer.error("bottom", f"parameter {i} is {is_now}, this input wants {wanted}")
+        self._schedules.clear()
+        self._last.clear()
+        self._schedule(None, fused=True)
+
+    def _schedule(self, outputs: tuple[str, ...] | None, fused: bool) -> Schedule:
+        """The steps and memory for these outputs (None: the net's own), planned once per set of shapes."""
+        if (outputs, fused) not in self._schedules:
+            chosen = self._graph.outputs()
+            if outputs is not None:
+                unknown = [name for name in outputs if name not in self._graph.blobs]
+                if unknown:
+                    raise DeepLabError(f"{self.definition.source}: no blob is named '{unknown[0]}'")
+                chosen = {name: self._graph.blobs[name] for name in outputs}
+            schedule = make_schedule(self._graph, self._shapes, chosen, fused, self.keep_blobs)
+            parameters = {id(p): p for layer in self.layers for p in layer.blobs}.values()
+            unmade = sum(memory.FLOAT * parameter.count for parameter in parameters if not parameter.made)
+            schedule.check_memory(unmade, memory.FLOAT * self._arena.numel())
+            self._schedules[outputs, fused] = schedule
+        return self._schedules[outputs, fused]
+
+    def _grow(self, size: int) -> None:
+        if memory.FLOAT * self._arena.numel() < size:
+            self._arena = memory.allocate(0, self.context.device)
+            self._arena = memory.allocate(size, self.context.device)
+
+
+def _context(phase: str, device: str | torch.device, precision: str, threads: int | None) -> Context:
+    if phase not in ("train", "test"):
+        raise DeepLabError(f"phase: {phase} given, train or test wanted")
+    if precision not in PRECISIONS:
+        raise DeepLabError(f"precision: {precision} given, one of {', '.join(PRECISIONS)} wanted")
+    if threads is not None and threads < 1:
+        raise DeepLabError(f"threads: {threads} given, at least 1 wanted")
+    if str(device) != "cpu":
+        raise DeepLabError(f"device: {device} given, only cpu is supported")
+    return Context(phase, torch.device(device), precision, threads)
+
+
+def _fed_by_caller(definition: NetDefinition, inputs: dict[str, Shape]) -> NetDefinition:
+    """The net with `inputs` given from outside; see Net."""
+    layers, lost = [], set()
+    known = set(definition.inputs)
+    for layer in definition.layers:
+        replaced = not layer.bottoms and not inputs.keys().isdisjoint(layer.tops)
+        if replaced or not lost.isdisjoint(layer.bottoms):
+            known |= set(layer.tops)
+            lost |= set(layer.tops) - inputs.keys()
+        else:
+            layers.append(layer)
+    for name in inputs:
+        if name not in known:
+            raise DeepLabError(f"{definition.source}: inputs: no data layer or input gives a blob '{name}'")
+    return replace(definition, inputs=definition.inputs | inputs, layers=tuple(layers))

@@ -1,0 +1,133 @@
+"""One way of running a net: the steps for given outputs, their memory, and the loops over them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+
+import torch
+
+from . import graph, memory
+from .errors import DeepLabError
+from .graph import Graph, Step, Value
+from .layers import Layer
+
+Shape = tuple[int, ...]
+Tensor = torch.Tensor
+OnLayer = Callable[[int, Layer, dict[str, Tensor]], None]
+
+
+@dataclass
+class Schedule:
+    """Steps with their memory plan, for one set of shapes.
+
+    `inputs`: what the caller must give. `held`: values still there after a run, the outputs among them.
+    """
+
+    steps: list[Step]
+    shapes: dict[Value, Shape]
+    outputs: dict[str, Value]
+    inputs: set[Value]
+    held: set[Value]
+    plan: memory.Plan
+    absorbed: dict[Layer, list[Layer]]
+    dead: list[list[Value]]  # for each step, the values it is the last to read
+
+    def run_exact(self, values: dict[Value, Tensor], arena: Tensor, on_layer: OnLayer | None) -> None:
+        """Runs all steps in float32, `values` starting with the inputs and ending with every value's tensor.
+
+        arena: flat float32 of at least `plan.arena` bytes. A tensor is overwritten once its last reader ran,
+        unless it is in `held`.
+        """
+        self._activate()
+        plan, roots = self.plan, {value: tensor.view(-1) for value, tensor in values.items()}
+        for root in plan.fresh:
+            roots[root] = torch.empty(plan.size[root] // memory.FLOAT, device=arena.device)
+        for root, offset in plan.offsets.items():
+            roots[root] = arena[offset // memory.FLOAT :]
+        for step in self.steps:
+            for value in step.tops:
+                if value not in values:
+                    shape = self.shapes[value]
+                    values[value] = roots[plan.root[value]][: prod(shape)].view(shape)
+            tops = [values[value] for value in step.tops]
+            if not step.layer.fed and step not in plan.repeats:
+                step.layer.forward([values[value] for value in step.bottoms], tops)
+            if on_layer is not None:
+                on_layer(step.index, step.layer, {v.name: t for v, t in zip(step.tops, tops, strict=True)})
+
+    def run_fast(self, values: dict[Value, Tensor], device: torch.device, on_layer: OnLayer | None) -> None:
+        """The same with torch's operators where layers have them, tensors in any memory format and dtype."""
+        self._activate()
+        for step, dead in zip(self.steps, self.dead, strict=True):
+            layer, bottoms = step.layer, [values[value] for value in step.bottoms]
+            if not layer.fed:
+                tops = None
+                if step in self.plan.repeats:
+                    sources = [layer.view_of(i) for i in range(len(step.tops))]
+                    tops = [
+                        bottoms[source].reshape(self.shapes[value])
+                        for value, source in zip(step.tops, sources, strict=True)
+                    ]
+                else:
+                    tops = layer.forward_fast(bottoms)
+                if tops is None:
+                    tops = [torch.empty(self.shapes[value], device=device) for value in step.tops]
+                    layer.forward([plain(bottom) for bottom in bottoms], tops)
+                values.update(zip(step.tops, tops, strict=True))
+            if on_layer is not None:
+                on_layer(step.index, layer, {value.name: plain(values[value]) for value in step.tops})
+            for value in dead:
+                values.pop(value, None)
+
+    def check_memory(self, extra: int, held: int) -> None:
+        """Raises DeepLabError if the plan and `extra` bytes do not fit; `held` bytes are ours already."""
+        need, free = self.plan.total + extra, memory.available() + held
+        if need <= free:
+            return
+        need, free = memory.readable(need), memory.readable(free)
+        sizes = {value: memory.FLOAT * prod(self.shapes[value]) for step in self.steps for value in step.tops}
+        value = max(sizes, key=lambda v: sizes[v], default=None)
+        if value is None or sizes[value] < extra:
+            raise DeepLabError(f"the net needs {need}, mostly for parameters; {free} are available")
+        layer = next(step.layer for step in self.steps if value in step.tops)
+        shape = f"{graph.text(self.shapes[value])} ({memory.readable(sizes[value])})"
+        raise layer.error(
+            "top", f"blob '{value.name}' is {shape}, the net needs {need}; {free} are available"
+        )
+
+    def _activate(self) -> None:
+        for layer, absorbed in self.absorbed.items():
+            layer.absorbed[:] = absorbed
+
+
+def make_schedule(
+    net: Graph, shapes: dict[Value, Shape], outputs: dict[str, Value], fused: bool, keep: bool
+) -> Schedule:
+    """Plans a run that gives `outputs`; `keep`: the last value of every blob stays readable after it."""
+    wanted = set(outputs.values())
+    steps = net.steps if outputs == net.outputs() else graph.needed(net.steps, wanted)
+    tops = {value for step in steps for value in step.tops}
+    kept = tops.intersection(net.blobs.values()) if keep else set()
+    steps = graph.fuse(steps, wanted | kept) if fused else graph.unfuse(steps)
+    used = wanted.union(*(step.bottoms + step.tops for step in steps))
+    inputs = used.intersection(net.inputs.values())
+    last = {value: time for time, step in enumerate(steps) for value in step.bottoms + step.tops}
+    dead: list[list[Value]] = [[] for _ in steps]
+    for value, time in last.items():
+        if value not in wanted | kept | inputs:
+            dead[time].append(value)
+    return Schedule(
+        steps=steps,
+        shapes=shapes,
+        outputs=outputs,
+        inputs=inputs,
+        held=wanted | kept | inputs,
+        plan=memory.make_plan(steps, shapes, inputs, wanted, kept),
+        absorbed={step.layer: list(step.layer.absorbed) for step in net.steps},
+        dead=dead,
+    )
+
+
+def plain(tensor: Tensor) -> Tensor:
+    """The tensor as contiguous float32."""
+    return tensor.to(torch.float32).contiguous()

@@ -1,0 +1,61 @@
+"""Puts the blobs of a caffemodel into the layers of a net, and back into a file."""
+
+from dataclasses import dataclass, field
+from os import PathLike
+
+from .errors import DeepLabError
+from .formats.caffemodel import LayerBlobs, read_caffemodel, write_caffemodel
+from .formats.weights import LayerShapes, match_weights
+from .layers import Layer
+
+
+@dataclass
+class WeightReport:
+    """What loading did: layers filled, layers of the file that the net lacks, and the other way round."""
+
+    path: str = ""
+    loaded: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [f"{self.path}: {len(self.loaded)} layers loaded"]
+        lines += [f"{self.path}: layer '{name}' is not in the net: ignored" for name in self.unused]
+        lines += [f"layer '{name}' is not in {self.path}: it keeps its values" for name in self.missing]
+        return "\n".join(lines)
+
+
+def load_weights(path: str | PathLike[str], layers: list[Layer]) -> WeightReport:
+    """Reads a caffemodel into `layers`.
+
+    Raises DeepLabError if the file cannot be read, a blob does not fit, or nothing in it is for this net; the
+    layers then keep their values.
+    """
+    source = str(path)
+    shapes = [
+        LayerShapes(
+            layer.name,
+            tuple(parameter.shape for parameter in layer.blobs),
+            layer.definition.param.strict_dim,
+            tuple(spec.name for spec in layer.definition.params),
+        )
+        for layer in layers
+    ]
+    match = match_weights(read_caffemodel(path), shapes, source)
+    if not match.copies:
+        found = ", ".join(match.unused[:5]) or "none"
+        raise DeepLabError(f"{source}: no layer of it has weights for this net; layers in it: {found}")
+    by_name = {layer.name: layer for layer in reversed(layers)}
+    for copy in match.copies:
+        by_name[copy.layer].blobs[copy.index].data = copy.values
+    loaded = list(dict.fromkeys(copy.layer for copy in match.copies))
+    return WeightReport(source, loaded, match.unused, match.missing)
+
+
+def save_weights(path: str | PathLike[str], layers: list[Layer], layout: str = "v2") -> None:
+    """Writes the parameters of `layers` as a caffemodel in the V2 or V1 layout."""
+    stored = [
+        LayerBlobs(layer.name, layer.definition.type, [blob.values() for blob in layer.blobs])
+        for layer in layers
+    ]
+    write_caffemodel(path, stored, layout=layout)
