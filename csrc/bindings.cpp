@@ -2,8 +2,13 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "bind.h"
+#include "elementwise.h"
 #include "eltwise.h"
+#include "interp.h"
 #include "isa.h"
+#include "pooling.h"
+#include "softmax.h"
 
 namespace py = pybind11;
 
@@ -30,4 +35,18 @@ PYBIND11_MODULE(_C, m) {
                 coefficients.data(), int(bottoms.size()), at(top), size, threads);
       },
       no_gil);
+  BIND_PER_ISA(m, relu);
+  BIND_PER_ISA(m, exact_exp);
+  BIND_PER_ISA(m, exact_log);
+  BIND(m, c_tanh);
+  BIND(m, c_pow);
+  BIND_PER_ISA(m, batch_norm);
+  BIND_PER_ISA(m, scale);
+  BIND_PER_ISA(m, prelu);
+  BIND_PER_ISA(m, max_pool);
+  BIND_PER_ISA(m, average_pool);
+  BIND_PER_ISA(m, interp);
+  BIND_PER_ISA(m, softmax);
+  BIND_PER_ISA(m, argmax);
+  BIND(m, softmax_loss);
 }

@@ -1,4 +1,4 @@
-"""Plain, slow, readable twins of the ops, same signatures; they follow their input's dtype (float64 too)."""
+"""Twins of ops.eltwise, and fma."""
 
 import torch
 

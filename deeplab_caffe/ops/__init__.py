@@ -1,0 +1,31 @@
+"""The only importer of the extension: checks arguments, picks device and precision, passes addresses on.
+
+Every op takes float32 tensors and returns one; `out` may name where to write. `threads` is the number of CPU
+threads, None for torch's own setting. Its plain twin with the same arguments is in `reference`.
+"""
+
+from .common import isa
+from .elementwise import batch_norm, exp, log, power, prelu, relu, scale, tanh
+from .eltwise import ELTWISE_OPERATIONS, eltwise
+from .labels import argmax, softmax, softmax_loss
+from .spatial import average_pool, interp, max_pool
+
+__all__ = [
+    "ELTWISE_OPERATIONS",
+    "argmax",
+    "average_pool",
+    "batch_norm",
+    "eltwise",
+    "exp",
+    "interp",
+    "isa",
+    "log",
+    "max_pool",
+    "power",
+    "prelu",
+    "relu",
+    "scale",
+    "softmax",
+    "softmax_loss",
+    "tanh",
+]

@@ -1,0 +1,25 @@
+"""Plain, slow, readable twins of the ops, same arguments; they follow their input's dtype (float64 too)."""
+
+from .elementwise import batch_norm, exp, log, power, prelu, relu, scale, tanh
+from .eltwise import eltwise, fma
+from .labels import argmax, softmax, softmax_loss
+from .spatial import average_pool, interp, max_pool
+
+__all__ = [
+    "argmax",
+    "average_pool",
+    "batch_norm",
+    "eltwise",
+    "exp",
+    "fma",
+    "interp",
+    "log",
+    "max_pool",
+    "power",
+    "prelu",
+    "relu",
+    "scale",
+    "softmax",
+    "softmax_loss",
+    "tanh",
+]
