@@ -16,7 +16,7 @@ from .prototxt_text import LayerSpan, layer_spans, substitute
 from .upgrade import upgrade
 
 # No hand-written net comes near; the limit keeps a wrong file from being parsed for minutes.
-_MAX_BYTES = 64 << 20
+_MAX_BYTES = 16 << 20
 _PHASES = {"train": caffe_pb2.TRAIN, "test": caffe_pb2.TEST}
 _SOLVER_TYPES = {
     "SGD": "SGD",
