@@ -1,0 +1,234 @@
+"""What a net costs, from its layers' shapes alone: no weights, no data, no memory."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+from . import graph, schedule
+from .errors import DeepLabError
+from .formats.net_definition import NetDefinition
+from .graph import Shape, Step, Value
+from .layers import Context, Layer, create
+
+FLOAT = 4  # bytes
+
+
+@dataclass(frozen=True)
+class Field:
+    """Of one position of a blob, along one axis, in input pixels: receptive field and distance to the next."""
+
+    size: float = 1.0
+    stride: float = 1.0
+
+    def widened(self, taps: float, stride: float = 1.0) -> "Field":
+        """After a window that reaches `taps` positions beyond the first and moves by `stride`."""
+        return Field(self.size + taps * self.stride, self.stride * stride)
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """One row of the table. Multiply-adds: all taps, and those that lie inside the image.
+
+    receptive_field and stride: (height, width) in input pixels, of the first top. memory: bytes of the tops.
+    """
+
+    index: int
+    name: str
+    type: str
+    tops: dict[str, Shape]
+    parameters: int
+    multiply_adds: int
+    effective_multiply_adds: int
+    receptive_field: tuple[int, int]
+    stride: tuple[float, float]
+    memory: int
+
+
+@dataclass(frozen=True)
+class NetCost:
+    """The whole net. Shared parameters count once; peak_memory: bytes of blobs alive together in a forward."""
+
+    name: str
+    layers: list[LayerCost]
+    inputs: dict[str, Shape]
+    outputs: dict[str, Shape]
+    parameters: int
+    multiply_adds: int
+    effective_multiply_adds: int
+    blob_memory: int
+    peak_memory: int
+
+
+def analyse(
+    definition: NetDefinition, size: tuple[int, int] | None = None, phase: str = "test"
+) -> NetCost:
+    """The costs of a net at its own input size, or at `size` (height, width).
+
+    `size` goes to every input and data layer; without it a data layer needs a crop size or its files. Raises
+    DeepLabError where layers do not fit.
+    """
+    layers = [create(layer, Context(phase=phase)) for layer in definition.layers]
+    net = graph.connect(definition, layers)
+    shapes = _infer(net, definition.inputs, size)
+    fields: dict[Value, tuple[Field, Field]] = {}
+    costs, counted = [], {}
+    for step in net.steps:
+        bottoms = [shapes[value] for value in step.bottoms]
+        for value in step.bottoms:
+            fields.setdefault(value, (Field(), Field()))
+        own = _fields(step, shapes, [fields[value] for value in step.bottoms])
+        fields.update((value, own) for value in step.tops)
+        parameters = [prod(shape) for shape in step.layer.blob_shapes(bottoms)]
+        for i, count in enumerate(parameters):
+            specs = step.layer.definition.params
+            counted[(specs[i].name if i < len(specs) else "") or (step.index, i)] = count
+        all_taps, inside = _multiply_adds(step.layer, bottoms, [shapes[value] for value in step.tops])
+        costs.append(
+            LayerCost(
+                step.index,
+                step.layer.name,
+                step.layer.definition.type,
+                {value.name: shapes[value] for value in step.tops},
+                sum(parameters),
+                all_taps,
+                inside,
+                (round(own[0].size), round(own[1].size)),
+                (own[0].stride, own[1].stride),
+                sum(FLOAT * prod(shapes[value]) for value in step.tops),
+            )
+        )
+    plan = schedule.make_schedule(net, shapes, net.outputs(), True, False).plan
+    return NetCost(
+        definition.name,
+        costs,
+        {name: shapes[value] for name, value in net.inputs.items()},
+        {name: shapes[value] for name, value in net.outputs().items()},
+        sum(counted.values()),
+        sum(cost.multiply_adds for cost in costs),
+        sum(cost.effective_multiply_adds for cost in costs),
+        sum(FLOAT * prod(shape) for shape in shapes.values()),
+        plan.total,
+    )
+
+
+def _infer(net: graph.Graph, given: Mapping[str, Shape], size: tuple[int, int] | None) -> dict[Value, Shape]:
+    """graph.infer, with the images and maps that come from outside set to `size`."""
+    shapes: dict[Value, Shape] = {}
+    if size is not None:
+        given = {name: (*s[:2], *size) if len(s) == 4 else s for name, s in given.items()}
+        for step in net.steps:
+            if step.bottoms or not step.tops:
+                continue
+            batch, channels = _batch_and_channels(step.layer)
+            for number, value in enumerate(step.tops):
+                if value.name == "data_dim":
+                    shapes[value] = (batch, 1, 1, 2)
+                else:
+                    shapes[value] = (batch, channels if number == 0 else 1, *size)
+    return graph.infer(net, dict(given), shapes)
+
+
+def _batch_and_channels(layer: Layer) -> tuple[int, int]:
+    """Of a layer that feeds the net, without touching its files."""
+    try:
+        shape = layer.shape([]) if layer.fed else []
+        return (shape[0][0], shape[0][1]) if shape and len(shape[0]) == 4 else (1, 3)
+    except DeepLabError:
+        return 1, 3
+
+
+def _fields(step: Step, shapes: dict[Value, Shape], bottoms: list[tuple[Field, Field]]) -> tuple[Field, Field]:
+    if not bottoms:
+        return Field(), Field()
+    before, after = shapes[step.bottoms[0]], shapes[step.tops[0]] if step.tops else ()
+    if len(before) != 4 or len(after) != 4:
+        return _largest(bottoms)
+    windows = _windows(step.layer, before)
+    own = []
+    for axis in (0, 1):
+        field, n_in, n_out = bottoms[0][axis], before[2 + axis], after[2 + axis]
+        if step.layer.type == "Deconvolution":
+            kernel, stride, _, dilation = windows[axis]
+            field = field.widened((dilation * (kernel - 1)) // stride, 1 / stride)
+        elif windows:
+            kernel, stride, _, dilation = windows[axis]
+            field = field.widened(dilation * (kernel - 1), stride)
+        elif step.layer.type == "Interp" and n_in != n_out and n_out > 1:
+            ratio = (n_in - 1) / (n_out - 1)
+            field = field.widened(0 if ratio.is_integer() else 1, ratio or 1)
+        elif step.layer.type == "InnerProduct":
+            field = field.widened(n_in - 1)
+        own.append(field)
+    if windows or step.layer.type == "Interp":
+        return own[0], own[1]
+    return _largest([(own[0], own[1]), *bottoms[1:]])
+
+
+def _largest(fields: list[tuple[Field, Field]]) -> tuple[Field, Field]:
+    """The widest field of several bottoms, the first one's stride."""
+    rows, columns = (max(field[axis].size for field in fields) for axis in (0, 1))
+    return Field(rows, fields[0][0].stride), Field(columns, fields[0][1].stride)
+
+
+def _multiply_adds(layer: Layer, bottoms: list[Shape], tops: list[Shape]) -> tuple[int, int]:
+    """(all, inside): multiply-adds of a forward, and those whose input (output) is not padding."""
+    if layer.type == "InnerProduct":
+        weights = layer.blob_shapes(bottoms)[0]
+        count = prod(tops[0]) // weights[0] * prod(weights) if prod(weights) else 0
+        return count, count
+    if layer.type not in ("Convolution", "Deconvolution"):
+        return 0, 0
+    rows, columns = _windows(layer, bottoms[0])
+    group = max(1, layer.definition.param.convolution_param.group)
+    total = inside = 0
+    for bottom, top in zip(bottoms, tops, strict=True):
+        # A transposed convolution is a convolution from its top to its bottom.
+        (image, positions) = (top, bottom) if layer.type == "Deconvolution" else (bottom, top)
+        pairs = bottom[0] * bottom[1] * top[1] // group
+        total += pairs * rows[0] * columns[0] * positions[2] * positions[3]
+        inside += pairs * _taps_inside(rows, image[2], positions[2]) * _taps_inside(
+            columns, image[3], positions[3]
+        )
+    return total, inside
+
+
+def _taps_inside(window: tuple[int, int, int, int], size: int, positions: int) -> int:
+    """How many (position, tap) pairs along one axis read inside 0..size-1."""
+    kernel, stride, pad, dilation = window
+    count = 0
+    for tap in range(kernel):
+        offset = tap * dilation - pad  # position o reads o * stride + offset
+        first = max(0, -(offset // stride))
+        last = min(positions - 1, (size - 1 - offset) // stride)
+        count += max(0, last - first + 1)
+    return count
+
+
+def _windows(layer: Layer, bottom: Shape) -> list[tuple[int, int, int, int]]:
+    """(kernel, stride, pad, dilation) for rows and columns of a convolution or pooling, else an empty list."""
+    param: Any
+    if layer.type in ("Convolution", "Deconvolution"):
+        param = layer.definition.param.convolution_param
+        dilation = [*param.dilation]
+    elif layer.type == "Pooling":
+        param, dilation = layer.definition.param.pooling_param, []
+        if param.global_pooling:
+            return [(bottom[2], 1, 0, 1), (bottom[3], 1, 0, 1)]
+    else:
+        return []
+    windows = []
+    for axis, letter in enumerate("hw"):
+        kernel, stride, pad = (_one(param, name, letter, axis) for name in ("kernel", "stride", "pad"))
+        windows.append((kernel, max(1, stride), pad, dilation[axis % len(dilation)] if dilation else 1))
+    return windows
+
+
+def _one(param: Any, name: str, letter: str, axis: int) -> int:
+    """A field for one axis: `name`_h / _w, or `name` (`kernel_size`) as one number or one per axis."""
+    if param.HasField(f"{name}_{letter}"):
+        return getattr(param, f"{name}_{letter}")
+    both = getattr(param, "kernel_size" if name == "kernel" else name)
+    if isinstance(both, int):
+        return both
+    return both[min(axis, len(both) - 1)] if both else {"kernel": 1, "stride": 1, "pad": 0}[name]

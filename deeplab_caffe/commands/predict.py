@@ -1,0 +1,220 @@
+"""`deeplab-caffe predict`: photos in, label maps, overlays and scores out."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import DeepLabError
+from . import base
+from .base import verb
+
+if TYPE_CHECKING:
+    from ..palettes import Palette
+    from ..segment import Segmenter
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
+LISTS = {".txt", ".lst", ".list"}
+KINDS = ("labels", "overlay", "scores", "mat")
+
+
+@dataclass(frozen=True)
+class Crf:
+    """The dense CRF's parameters, as the original program's defaults have them."""
+
+    iterations: int = 10
+    pos_std: float = 3.0
+    pos_w: float = 3.0
+    bi_xy_std: float = 50.0
+    bi_rgb_std: float = 10.0
+    bi_w: float = 5.0
+
+
+@verb("predict")
+def predict(
+    model: base.Model,
+    images: Annotated[
+        list[str],
+        typer.Argument(metavar="IMAGE|FOLDER|LIST...", help="Photos, folders of them, lists (.txt) of them."),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where results go.")],
+    weights: base.Weights = None,
+    save: Annotated[
+        str, typer.Option(help=f"What to write, with commas between: {', '.join(KINDS)}.")
+    ] = "labels,overlay",
+    palette: Annotated[
+        str, typer.Option(help="voc, camvid or a text file: `red green blue [name]` a line.")
+    ] = "voc",
+    root: Annotated[str, typer.Option(help="Goes before the paths in lists.")] = "",
+    mean: Annotated[
+        str, typer.Option(metavar="B,G,R", help="Subtracted from the image.")
+    ] = "104.008,116.669,122.675",
+    scores_blob: Annotated[
+        str | None, typer.Option("--scores-blob", help="The scores, if the net has several outputs.")
+    ] = None,
+    crf: Annotated[bool, typer.Option("--crf", help="Refine the scores with a dense CRF.")] = False,
+    iterations: Annotated[int, typer.Option(min=0, help="CRF: mean-field iterations.")] = Crf.iterations,
+    pos_std: Annotated[float, typer.Option(help="CRF: std of the position kernel, pixels.")] = Crf.pos_std,
+    pos_w: Annotated[float, typer.Option(help="CRF: its weight.")] = Crf.pos_w,
+    bi_xy_std: Annotated[float, typer.Option(help="CRF: bilateral kernel, pixels.")] = Crf.bi_xy_std,
+    bi_rgb_std: Annotated[float, typer.Option(help="CRF: bilateral kernel, colour.")] = Crf.bi_rgb_std,
+    bi_w: Annotated[float, typer.Option(help="CRF: its weight.")] = Crf.bi_w,
+    variables: base.Variables = None,
+    device: base.Device = "cpu",
+    precision: base.Precision = "exact",
+    threads: base.Threads = None,
+) -> int:
+    """Segment photos with a deploy net (one image input, one map of scores).
+
+    Each image is padded at the right and bottom, with the mean, to the next size the net aligns on; the
+    scores are cropped back. FOLDER/predict.json lists every result. A broken image among several is reported
+    and the rest still done; the exit code is then 1.
+    """
+    from .. import palettes
+    from ..segment import Segmenter
+
+    kinds = _kinds(save)
+    table = palettes.palette(palette)
+    jobs = collect(images, root)
+    segmenter = Segmenter(
+        model,
+        weights,
+        mean=_numbers(mean),
+        output=scores_blob,
+        variables=base.parse_variables(variables),
+        device=device,
+        precision=precision,
+        threads=threads,
+    )
+    settings = Crf(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w) if crf else None
+    return run(segmenter, jobs, output, kinds, table, settings)
+
+
+def run(
+    segmenter: "Segmenter",
+    jobs: dict[str, Path],
+    output: Path,
+    kinds: list[str],
+    table: "Palette",
+    crf: Crf | None,
+) -> int:
+    """Segments all images and writes the results and predict.json; 1 if some of several failed, else 0."""
+    console = base.console()
+    records: list[dict[str, Any]] = []
+    failed = 0
+    with base.progress(console) as bar:
+        task = bar.add_task("segmenting", total=len(jobs))
+        for name, path in jobs.items():
+            try:
+                records.append(segment_file(segmenter, name, path, output, kinds, table, crf))
+            except DeepLabError as error:
+                if len(jobs) == 1:
+                    raise
+                failed += 1
+                records.append({"image": str(path), "error": str(error)})
+                console.print(f"error: {error}", markup=False, soft_wrap=True)
+            bar.advance(task)
+    base.write_json(output / "predict.json", records)
+    console.print(
+        f"{len(jobs) - failed} of {len(jobs)} images segmented: {output}", markup=False, soft_wrap=True
+    )
+    return 1 if failed else 0
+
+
+def segment_file(
+    segmenter: "Segmenter",
+    name: str,
+    path: Path,
+    output: Path,
+    kinds: list[str],
+    table: "Palette",
+    crf: Crf | None = None,
+) -> dict[str, Any]:
+    """Segments one image and writes what `kinds` asks for; returns its record for predict.json."""
+    import time
+
+    import numpy as np
+
+    from .. import transforms
+    from ..formats.mat import write_mat
+    from ..segment import labels_of, overlay
+
+    start = time.perf_counter()
+    image = transforms.read_image(path, color=segmenter.color)
+    scores = segmenter.scores(image)
+    if crf is not None:
+        scores = refine(image, scores, crf, segmenter.net.context.threads)
+    labels = labels_of(scores)
+    files = {}
+    for kind in kinds:
+        file = output / kind / f"{name}{ {'scores': '.npy', 'mat': '_blob_0.mat'}.get(kind, '.png') }"
+        files[kind] = str(file)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if kind == "labels":
+            transforms.write_image(file, labels, table.colours)
+        elif kind == "overlay":
+            transforms.write_image(file, overlay(image, labels, table.colours))
+        elif kind == "scores":
+            base.write_npy(file, scores)
+        else:
+            write_mat(file, scores[None])
+    values, counts = np.unique(labels, return_counts=True)
+    return {
+        "image": str(path),
+        "height": image.shape[0],
+        "width": image.shape[1],
+        "seconds": round(time.perf_counter() - start, 4),
+        "classes": {table.name(int(v)): int(c) for v, c in zip(values, counts, strict=True)},
+        "files": files,
+    }
+
+
+def refine(image: Any, scores: Any, crf: Crf, threads: int | None) -> Any:
+    """The CRF's marginals (labels, H, W) for scores (labels, H, W) on the BGR image."""
+    from .. import crf as dense_crf
+
+    return dense_crf.refine(image, scores, **vars(crf), threads=threads)
+
+
+def collect(inputs: list[str], root: str = "") -> dict[str, Path]:
+    """All images of the command line by the name their results get; DeepLabError if there is none."""
+    from ..image_list import read_list
+
+    jobs: dict[str, Path] = {}
+
+    def add(name: str, path: Path) -> None:
+        if jobs.setdefault(name, path) != path:
+            raise DeepLabError(f"{jobs[name]} and {path} would write the same results '{name}'")
+
+    for text in inputs:
+        path = Path(text)
+        if path.is_dir():
+            found = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+            if not found:
+                raise DeepLabError(f"{path}: no images in this folder")
+            for file in found:
+                add(file.stem, file)
+        elif not path.exists():
+            raise DeepLabError(f"{path}: no such image, folder or list")
+        elif path.suffix.lower() in LISTS:
+            for entry in read_list(text, root):
+                add(Path(entry.image).stem, Path(entry.image))
+        else:
+            add(path.stem, path)
+    return jobs
+
+
+def _kinds(text: str) -> list[str]:
+    kinds = [kind.strip() for kind in text.split(",") if kind.strip()]
+    for kind in kinds:
+        if kind not in KINDS:
+            raise DeepLabError(f"--save {kind}: one of {', '.join(KINDS)} wanted")
+    return kinds
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise DeepLabError(f"--mean {text}: numbers with commas between wanted") from None

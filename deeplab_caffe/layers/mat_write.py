@@ -1,0 +1,63 @@
+"""MatWrite: writes each batch of its bottoms as .mat files, one a blob."""
+
+from pathlib import Path
+
+import torch
+
+from .. import image_list
+from ..formats.mat import write_mat
+from .base import Layer, Shape, register
+
+
+def file_ids(source: str, strip: int) -> list[str]:
+    """The first word of each line of `source` without its last `strip` characters (".jpg", say)."""
+    words = [line.split()[0] for _, line in image_list.read_lines(source)]
+    return [word[: len(word) - strip] for word in words]
+
+
+@register("MatWrite")
+class MatWrite(Layer):
+    """Batch number i of bottom number b goes to `<prefix><id i>_blob_<b>.mat`; ids come from `source`.
+
+    Without a source the id is `iter_<i>`. Only every `period`-th batch is written. Missing folders are made.
+    """
+
+    bottom_count = (1, None)
+    top_count = (0, 0)
+
+    def setup(self) -> None:
+        """Reads the fields; the list itself is read with the first batch."""
+        self.param = self.definition.param.mat_write_param
+        if self.param.period < 1:
+            raise self.error("mat_write_param.period", f"{self.param.period} given, 1 or more wanted")
+        if self.param.strip < 0:
+            raise self.error("mat_write_param.strip", f"{self.param.strip} given, 0 or more wanted")
+        self.batch = 0
+        self._ids: list[str] | None = None
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """No tops."""
+        return []
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """Writes the bottoms if it is their turn."""
+        batch, self.batch = self.batch, self.batch + 1
+        if batch % self.param.period:
+            return
+        name = self._id(batch)
+        for number, bottom in enumerate(bottoms):
+            path = Path(f"{self.param.prefix}{name}_blob_{number}.mat")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_mat(path, bottom.cpu().numpy())
+
+    def _id(self, batch: int) -> str:
+        if not self.param.source:
+            return f"iter_{batch}"
+        if self._ids is None:
+            self._ids = file_ids(self.param.source, self.param.strip)
+        if batch >= len(self._ids):
+            raise self.error(
+                "mat_write_param.source",
+                f"{self.param.source} has {len(self._ids)} ids, batch {batch + 1} came",
+            )
+        return self._ids[batch]
