@@ -8,15 +8,16 @@ from typing import Any
 from . import graph, schedule
 from .errors import DeepLabError
 from .formats.net_definition import NetDefinition
-from .graph import Shape, Step, Value
+from .graph import Step, Value
 from .layers import Context, Layer, create
+from .layers.base import Shape
 
 FLOAT = 4  # bytes
 
 
 @dataclass(frozen=True)
 class Field:
-    """Of one position of a blob, along one axis, in input pixels: receptive field and distance to the next."""
+    """Of a position of a blob, along one axis, in input pixels: receptive field, distance to the next."""
 
     size: float = 1.0
     stride: float = 1.0
@@ -30,13 +31,14 @@ class Field:
 class LayerCost:
     """One row of the table. Multiply-adds: all taps, and those that lie inside the image.
 
-    receptive_field and stride: (height, width) in input pixels, of the first top. memory: bytes of the tops.
+    receptive_field and stride: (height, width) in input pixels, of the tops. memory: bytes of the tops.
     """
 
     index: int
     name: str
     type: str
     tops: dict[str, Shape]
+    parameter_shapes: list[Shape]
     parameters: int
     multiply_adds: int
     effective_multiply_adds: int
@@ -47,7 +49,7 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class NetCost:
-    """The whole net. Shared parameters count once; peak_memory: bytes of blobs alive together in a forward."""
+    """The whole net. Shared parameters count once; peak_memory: bytes of blobs alive at once in a forward."""
 
     name: str
     layers: list[LayerCost]
@@ -60,9 +62,7 @@ class NetCost:
     peak_memory: int
 
 
-def analyse(
-    definition: NetDefinition, size: tuple[int, int] | None = None, phase: str = "test"
-) -> NetCost:
+def analyse(definition: NetDefinition, size: tuple[int, int] | None = None, phase: str = "test") -> NetCost:
     """The costs of a net at its own input size, or at `size` (height, width).
 
     `size` goes to every input and data layer; without it a data layer needs a crop size or its files. Raises
@@ -79,10 +79,10 @@ def analyse(
             fields.setdefault(value, (Field(), Field()))
         own = _fields(step, shapes, [fields[value] for value in step.bottoms])
         fields.update((value, own) for value in step.tops)
-        parameters = [prod(shape) for shape in step.layer.blob_shapes(bottoms)]
-        for i, count in enumerate(parameters):
+        parameters = [tuple(shape) for shape in step.layer.blob_shapes(bottoms)]
+        for i, shape in enumerate(parameters):
             specs = step.layer.definition.params
-            counted[(specs[i].name if i < len(specs) else "") or (step.index, i)] = count
+            counted[(specs[i].name if i < len(specs) else "") or (step.index, i)] = prod(shape)
         all_taps, inside = _multiply_adds(step.layer, bottoms, [shapes[value] for value in step.tops])
         costs.append(
             LayerCost(
@@ -90,7 +90,8 @@ def analyse(
                 step.layer.name,
                 step.layer.definition.type,
                 {value.name: shapes[value] for value in step.tops},
-                sum(parameters),
+                parameters,
+                sum(prod(shape) for shape in parameters),
                 all_taps,
                 inside,
                 (round(own[0].size), round(own[1].size)),
@@ -114,31 +115,32 @@ def analyse(
 
 def _infer(net: graph.Graph, given: Mapping[str, Shape], size: tuple[int, int] | None) -> dict[Value, Shape]:
     """graph.infer, with the images and maps that come from outside set to `size`."""
-    shapes: dict[Value, Shape] = {}
-    if size is not None:
-        given = {name: (*s[:2], *size) if len(s) == 4 else s for name, s in given.items()}
-        for step in net.steps:
-            if step.bottoms or not step.tops:
-                continue
-            batch, channels = _batch_and_channels(step.layer)
-            for number, value in enumerate(step.tops):
-                if value.name == "data_dim":
-                    shapes[value] = (batch, 1, 1, 2)
-                else:
-                    shapes[value] = (batch, channels if number == 0 else 1, *size)
-    return graph.infer(net, dict(given), shapes)
+    if size is None:
+        return graph.infer(net, dict(given))
+    given = {name: (*shape[:2], *size) if len(shape) == 4 else shape for name, shape in given.items()}
+    data: dict[Value, Shape] = {}
+    for step in net.steps:
+        if step.bottoms:
+            continue
+        batch, channels = _batch_and_channels(step.layer)
+        for number, value in enumerate(step.tops):
+            maps = (batch, 1 if number else channels, *size)
+            data[value] = (batch, 1, 1, 2) if value.name == "data_dim" else maps
+    return graph.infer(net, given, data)
 
 
 def _batch_and_channels(layer: Layer) -> tuple[int, int]:
-    """Of a layer that feeds the net, without touching its files."""
+    """Of a layer that feeds the net, as far as it can tell without its files."""
     try:
-        shape = layer.shape([]) if layer.fed else []
-        return (shape[0][0], shape[0][1]) if shape and len(shape[0]) == 4 else (1, 3)
+        shapes = layer.shape([])
     except DeepLabError:
         return 1, 3
+    return (shapes[0][0], shapes[0][1]) if len(shapes[0]) == 4 else (1, 3)
 
 
-def _fields(step: Step, shapes: dict[Value, Shape], bottoms: list[tuple[Field, Field]]) -> tuple[Field, Field]:
+def _fields(
+    step: Step, shapes: dict[Value, Shape], bottoms: list[tuple[Field, Field]]
+) -> tuple[Field, Field]:
     if not bottoms:
         return Field(), Field()
     before, after = shapes[step.bottoms[0]], shapes[step.tops[0]] if step.tops else ()
@@ -187,8 +189,8 @@ def _multiply_adds(layer: Layer, bottoms: list[Shape], tops: list[Shape]) -> tup
         (image, positions) = (top, bottom) if layer.type == "Deconvolution" else (bottom, top)
         pairs = bottom[0] * bottom[1] * top[1] // group
         total += pairs * rows[0] * columns[0] * positions[2] * positions[3]
-        inside += pairs * _taps_inside(rows, image[2], positions[2]) * _taps_inside(
-            columns, image[3], positions[3]
+        inside += (
+            pairs * _taps_inside(rows, image[2], positions[2]) * _taps_inside(columns, image[3], positions[3])
         )
     return total, inside
 
@@ -206,7 +208,7 @@ def _taps_inside(window: tuple[int, int, int, int], size: int, positions: int) -
 
 
 def _windows(layer: Layer, bottom: Shape) -> list[tuple[int, int, int, int]]:
-    """(kernel, stride, pad, dilation) for rows and columns of a convolution or pooling, else an empty list."""
+    """(kernel, stride, pad, dilation) for rows and columns of a convolution or pooling, else nothing."""
     param: Any
     if layer.type in ("Convolution", "Deconvolution"):
         param = layer.definition.param.convolution_param

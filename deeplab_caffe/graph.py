@@ -134,15 +134,22 @@ def text(shape: tuple[int, ...]) -> str:
     return "x".join(map(str, shape)) or "a single number"
 
 
-def infer(graph: Graph, given: dict[str, tuple[int, ...]]) -> dict[Value, tuple[int, ...]]:
-    """Shapes of all values, the caller's inputs as `given`; raises DeepLabError where layers do not fit."""
-    shapes = {}
+def infer(
+    graph: Graph, given: dict[str, tuple[int, ...]], data: dict[Value, tuple[int, ...]] | None = None
+) -> dict[Value, tuple[int, ...]]:
+    """Shapes of all values, the caller's inputs as `given`; raises DeepLabError where layers do not fit.
+
+    data: shapes for the tops of layers without bottoms, which then are not asked (their files may be absent).
+    """
+    shapes = dict(data or {})
     for name, value in graph.inputs.items():
         if name in given:
             shapes[value] = tuple(given[name])
             if any(size <= 0 for size in shapes[value]):
                 raise DeepLabError(f"input '{name}' would be {text(shapes[value])}")
     for step in graph.steps:
+        if not step.bottoms and step.tops and shapes.keys() >= set(step.tops):
+            continue
         tops = step.layer.shape([shapes[value] for value in step.bottoms])
         for value, shape in zip(step.tops, tops, strict=True):
             shapes.setdefault(value, tuple(int(size) for size in shape))

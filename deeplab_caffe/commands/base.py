@@ -97,4 +97,5 @@ def progress(console: "Console") -> "Progress":
         TimeRemainingColumn(),
         console=console,
         transient=True,
+        disable=not console.is_terminal,
     )

@@ -35,7 +35,7 @@ def inspect(
 
     definition = read_net(model, base.parse_variables(variables), phase=phase)
     cost = analyse(definition, parse_size(size), phase)
-    match = match_file(definition, str(weights), phase) if weights else None
+    match = match_file(definition, cost, str(weights)) if weights else {}
     if as_json:
         import dataclasses
         import json
@@ -43,13 +43,12 @@ def inspect(
         print(json.dumps(dataclasses.asdict(cost) | ({"weights": match} if match else {}), indent=1))
         return
     _print(cost)
-    for what, names in (match or {}).items():
-        if names:
-            typer.echo(f"{what} {len(names)}: {', '.join(names)}")
+    for what, names in match.items():
+        print(f"{what}: {len(names)} layers{': ' if names else ''}{', '.join(names)}")
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:
-    """"321x481" as (321, 481); DeepLabError for anything else."""
+    """ "321x481" as (321, 481); DeepLabError for anything else."""
     if text is None:
         return None
     parts = text.lower().split("x")
@@ -58,12 +57,23 @@ def parse_size(text: str | None) -> tuple[int, int] | None:
     return int(parts[0]), int(parts[1])
 
 
-def match_file(definition: "NetDefinition", path: str, phase: str) -> dict[str, list[str]]:
+def match_file(definition: "NetDefinition", cost: "NetCost", path: str) -> dict[str, list[str]]:
     """Which layers the caffemodel fills, which of its layers the net lacks, and the other way round."""
     from ..formats.caffemodel import read_caffemodel
-    from ..layers import known_parameter_layers  # noqa: F401
+    from ..formats.weights import LayerShapes, match_weights
 
-    raise NotImplementedError
+    layers = [
+        LayerShapes(
+            layer.name,
+            tuple(costs.parameter_shapes),
+            layer.param.strict_dim,
+            tuple(spec.name for spec in layer.params),
+        )
+        for layer, costs in zip(definition.layers, cost.layers, strict=True)
+    ]
+    match = match_weights(read_caffemodel(path), layers, path)
+    loaded = list(dict.fromkeys(copy.layer for copy in match.copies))
+    return {"loaded": loaded, "unused": match.unused, "missing": match.missing}
 
 
 def _print(cost: "NetCost") -> None:
@@ -95,12 +105,12 @@ def _print(cost: "NetCost") -> None:
             _pair(layer.stride),
             f"{layer.memory / 1e6:.2f}",
         )
+    share = _share(cost.effective_multiply_adds, cost.multiply_adds) or "-"
     console = Console()
     console.print(table)
     console.print(
         f"{cost.parameters:,} parameters ({cost.parameters * 4 / 1e6:.1f} MB), "
-        f"{cost.multiply_adds / 1e9:.2f} G multiply-adds, {cost.effective_multiply_adds / 1e9:.2f} G inside the image "
-        f"({_share(cost.effective_multiply_adds, cost.multiply_adds) or '-'}), "
+        f"{cost.multiply_adds / 1e9:.2f} G multiply-adds, {share} of them inside the image; "
         f"blobs {cost.blob_memory / 1e6:.1f} MB, of which {cost.peak_memory / 1e6:.1f} MB alive at once",
         soft_wrap=True,
     )

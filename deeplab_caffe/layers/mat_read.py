@@ -9,7 +9,7 @@ from .mat_write import file_ids
 
 @register("MatRead")
 class MatRead(Layer):
-    """Top number t holds `<prefix><id>_blob_<t>.mat` of the next `batch_size` ids of `source`, from the start again.
+    """Top number t holds `<prefix><id>_blob_<t>.mat` of the next `batch_size` ids in `source`, endlessly.
 
     Without a source the ids are iter_0, iter_1, ... The files of a batch must have one shape, num 1 in each.
     """

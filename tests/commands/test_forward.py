@@ -1,0 +1,82 @@
+import hashlib
+import json
+
+import numpy as np
+import pytest
+
+from deeplab_caffe.commands import forward
+
+
+@pytest.fixture
+def array(tmp_path):
+    values = np.random.default_rng(0).standard_normal((2, 3, 5, 7)).astype(np.float32)
+    np.save(tmp_path / "input.npy", values)
+    return values
+
+
+def test_dump(net, array, tmp_path, succeeds):
+    net.write_text(
+        net.read_text()
+        + """layers { name: "a/b" type: ELTWISE bottom: "scores" bottom: "data"
+      top: "scores/2" eltwise_param { operation: PROD } }"""
+    )
+    dump = tmp_path / "dump"
+    for text in (tmp_path / "input.npy", f"data={tmp_path}/input.npy"):
+        (result,) = succeeds("forward", "-m", net, "--input", text, "--dump", dump, "--json")
+    assert sorted(p.name for p in dump.iterdir()) == [
+        "000_scores__scores.npy",
+        "001_a_b__scores_2.npy",
+        "forward.json",
+    ]
+    square = np.load(dump / "001_a_b__scores_2.npy")
+    assert square.dtype == np.float32 and (square == array * array).all()
+    sha = hashlib.sha256(square.tobytes()).hexdigest()
+    layers = json.loads((dump / "forward.json").read_text())["layers"]
+    assert [layer["blob"] for layer in layers] == ["scores", "scores/2"]
+    assert layers[1]["sha256"] == result["scores/2"]["sha256"] == sha and layers[1]["shape"] == [2, 3, 5, 7]
+
+
+def test_table(net, array, tmp_path, succeeds):
+    assert "scores" in succeeds("forward", "-m", net, "--input", tmp_path / "input.npy")
+
+
+def test_iterations_over_a_data_layer(tmp_path, succeeds):
+    for k in range(3):
+        np.save(tmp_path / "x.npy", np.full((1, 1, 2, 2), k, np.float32))
+    import h5py
+
+    with h5py.File(tmp_path / "x.h5", "w") as file:
+        file["data"] = np.arange(3, dtype=np.float32).reshape(3, 1)
+    (tmp_path / "list.txt").write_text(f"{tmp_path}/x.h5\n")
+    net = tmp_path / "net.prototxt"
+    net.write_text(
+        'layer { name: "d" type: "HDF5Data" top: "data" hdf5_data_param { source: "${LIST}" batch_size: 1 } }'
+    )
+    arguments = ("forward", "-m", net, "--set", f"LIST={tmp_path}/list.txt", "--iterations", 3, "--json")
+    results = succeeds(*arguments, "--dump", tmp_path / "dump")
+    assert [result["data"]["values"] for result in results] == [[0], [1], [2]]
+    assert np.load(tmp_path / "dump" / "000002" / "000_d__data.npy").item() == 2
+
+
+def test_errors(net, array, tmp_path, fails):
+    (tmp_path / "text.npy").write_text("this is text")
+    np.save(tmp_path / "words.npy", np.array(["a"]))
+    np.save(tmp_path / "flat.npy", array.ravel())
+    wrong = {
+        (): "input 'data' is missing",
+        ("--input", tmp_path / "none.npy"): "none.npy: cannot be read",
+        ("--input", tmp_path / "text.npy"): "text.npy: cannot be read",
+        ("--input", tmp_path / "words.npy"): "numbers wanted",
+        ("--input", tmp_path / "flat.npy"): "4 dimensions",
+        ("--input", f"other={tmp_path}/input.npy"): "other",
+        ("--phase", "deploy"): "phase",
+        ("--set", "X"): "NAME=VALUE",
+    }
+    for arguments, message in wrong.items():
+        assert message in fails("forward", "-m", net, *arguments, "--dump", tmp_path / "dump"), arguments
+    assert not (tmp_path / "dump").exists()
+
+
+def test_statistics():
+    record = forward.statistics(np.float32([[-3, 1]]))
+    assert (record["shape"], record["mean"], record["absmax"], record["values"]) == ([1, 2], -1, 3, [-3, 1])

@@ -1,0 +1,119 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deeplab_caffe.commands import main, predict
+from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.formats.mat import read_mat
+from deeplab_caffe.transforms import MEAN, read_image, read_label, to_blob
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "photos" / "a.png"
+    path.parent.mkdir()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (6, 9, 3), dtype=np.uint8)).save(path)
+    return path
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_all_results(net, photo, tmp_path, succeeds):
+    out = tmp_path / "out"
+    save = "labels,overlay,scores,mat"
+    succeeds("predict", "-m", net, photo, "-o", out, "--save", save, "--palette", "camvid")
+    assert files(out) == ["labels/a.png", "mat/a_blob_0.mat", "overlay/a.png", "predict.json", "scores/a.npy"]
+    scores = np.load(out / "scores" / "a.npy")
+    assert (scores == to_blob(read_image(photo), MEAN)).all()
+    labels = read_label(out / "labels" / "a.png")
+    assert (labels == scores.argmax(0)).all()
+    assert (read_mat(out / "mat" / "a_blob_0.mat")[0] == scores).all()
+    assert read_image(out / "overlay" / "a.png").shape == (6, 9, 3)
+    (record,) = json.loads((out / "predict.json").read_text())
+    assert (record["height"], record["width"]) == (6, 9) and sum(record["classes"].values()) == 54
+    assert set(record["classes"]) <= {"sky", "building", "pole"}
+
+
+def test_folder_and_list(net, photo, tmp_path, succeeds):
+    Image.open(photo).save(photo.with_name("b.jpg"))
+    (photo.parent / "notes.md").write_text("not an image by its name")
+    succeeds("predict", "-m", net, photo.parent, "-o", tmp_path / "folder", "--save", "labels")
+    assert files(tmp_path / "folder") == ["labels/a.png", "labels/b.png", "predict.json"]
+    (tmp_path / "list.txt").write_text("/photos/a.png /labels/a.png\n")
+    arguments = ("predict", "-m", net, tmp_path / "list.txt", "--root", tmp_path, "-o", tmp_path / "list")
+    succeeds(*arguments, "--save", "labels")
+    assert files(tmp_path / "list") == ["labels/a.png", "predict.json"]
+
+
+def test_broken_image_among_others(net, photo, tmp_path, capsys):
+    photo.with_name("b.jpg").write_text("this is text")
+    photo.with_name("c.png").write_bytes(photo.read_bytes()[:100])
+    out = tmp_path / "out"
+    assert main(["predict", "-m", str(net), str(photo.parent), "-o", str(out), "--save", "labels"]) == 1
+    error = capsys.readouterr().err
+    assert "b.jpg: not an image" in error and "c.png: broken image" in error and "1 of 3 images" in error
+    assert files(out) == ["labels/a.png", "predict.json"]
+    assert [bool(r.get("error")) for r in json.loads((out / "predict.json").read_text())] == [
+        False,
+        True,
+        True,
+    ]
+
+
+def test_one_pixel(net, tmp_path, succeeds):
+    Image.new("RGB", (1, 1), (200, 0, 0)).save(tmp_path / "one.png")
+    succeeds("predict", "-m", net, tmp_path / "one.png", "-o", tmp_path / "out")
+    assert read_label(tmp_path / "out" / "labels" / "one.png").tolist() == [[2]]
+
+
+def test_errors(net, photo, tmp_path, fails):
+    out = tmp_path / "out"
+    text = tmp_path / "text.jpg"
+    text.write_text("this is text")
+    wrong = {
+        ("-m", tmp_path / "none.prototxt", photo): "none.prototxt",
+        ("-m", net, tmp_path / "none.jpg"): "none.jpg: no such image",
+        ("-m", net, text): "text.jpg: not an image",
+        ("-m", net, photo, "--save", "labels,nothing"): "--save nothing",
+        ("-m", net, photo, "--palette", "nothing"): "palette nothing",
+        ("-m", net, photo, "--mean", "1,2"): "mean: 2 values",
+        ("-m", net, photo, "--mean", "x"): "--mean x",
+        ("-m", net, photo, "--precision", "half"): "precision: half",
+        ("-m", net, photo, "-w", tmp_path / "none.caffemodel"): "none.caffemodel",
+        ("-m", net, photo, "--scores-blob", "nothing"): "no blob is named 'nothing'",
+    }
+    for arguments, message in wrong.items():
+        assert message in fails("predict", *arguments, "-o", out)
+    assert not out.exists()
+
+
+def test_nets_that_are_no_deploy_nets(tmp_path, photo, fails):
+    net = tmp_path / "test.prototxt"
+    net.write_text(
+        'layers { name: "d" type: IMAGE_SEG_DATA top: "data" image_data_param { source: "x" } '
+        "transform_param { crop_size: 9 } }"
+    )
+    assert "feeds itself from data layers" in fails("predict", "-m", net, photo, "-o", tmp_path)
+    two = 'input: "a" input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8\n'
+    net.write_text(
+        two
+        + two.replace('"a"', '"b"')
+        + 'layer { name: "c" type: "Concat" bottom: "a" bottom: "b" top: "c" }'
+    )
+    assert "one input wanted, it has a, b" in fails("predict", "-m", net, photo, "-o", tmp_path)
+    net.write_text(two + 'layer { name: "s" type: "Slice" bottom: "a" top: "x" top: "y" top: "z" }')
+    assert "choose one of its outputs" in fails("predict", "-m", net, photo, "-o", tmp_path)
+
+
+def test_same_name_twice(photo, tmp_path):
+    other = tmp_path / "a.jpg"
+    Image.open(photo).save(other)
+    with pytest.raises(DeepLabError, match="would write the same results 'a'"):
+        predict.collect([str(photo), str(other)])
+    with pytest.raises(DeepLabError, match="no images in this folder"):
+        (tmp_path / "empty").mkdir()
+        predict.collect([str(tmp_path / "empty")])
