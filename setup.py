@@ -96,7 +96,8 @@ def extension() -> Extension:
     return Extension(
         "deeplab_caffe._C",
         sources=sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc").glob("*.cpp")),
-        depends=[str(p.relative_to(ROOT)) for p in (ROOT / "csrc").rglob("*.h")],
+        # The simd sources too: nothing else makes a change of theirs link again.
+        depends=[str(p.relative_to(ROOT)) for p in (ROOT / "csrc").rglob("*") if p.suffix in (".h", ".cpp")],
         include_dirs=["csrc", pybind11.get_include()],
         define_macros=[("HAVE_X86", "1")] if X86 else [],
         extra_compile_args=COMMON,

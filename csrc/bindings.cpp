@@ -7,6 +7,7 @@
 #include "eltwise.h"
 #include "interp.h"
 #include "isa.h"
+#include "mean_field_ops.h"
 #include "pooling.h"
 #include "softmax.h"
 
@@ -49,4 +50,44 @@ PYBIND11_MODULE(_C, m) {
   BIND_PER_ISA(m, softmax);
   BIND_PER_ISA(m, argmax);
   BIND(m, softmax_loss);
+
+  py::class_<Lattice>(m, "Lattice")
+      .def(py::init([](Address features, std::size_t points, int dims, int threads) {
+             return new Lattice(at<const float>(features), points, dims, threads);
+           }),
+           no_gil)
+      .def_property_readonly("points", &Lattice::points)
+      .def_property_readonly("dims", &Lattice::dims)
+      .def_property_readonly("vertices", &Lattice::vertices)
+      .def_property_readonly("bytes", &Lattice::bytes);
+  m.attr("MAX_LATTICE_DIMS") = kMaxDims;
+  m.def(
+      "lattice_filter",
+      [](const Lattice& lattice, Address q, std::size_t q_stride, std::size_t labels, Address pre,
+         Address out, int threads) {
+        lattice_filter(lattice, at<const float>(q), q_stride, labels, at<const float>(pre), at(out), threads);
+      },
+      no_gil);
+  py::class_<PairwiseKernel>(m, "PairwiseKernel")
+      .def(py::init([](const Lattice& lattice, Address pre, Address scale, Address label_weights,
+                       Address compatibility) {
+             return PairwiseKernel{&lattice, at<const float>(pre), at<const float>(scale),
+                                   at<const float>(label_weights), at<const float>(compatibility)};
+           }),
+           py::keep_alive<1, 2>());
+  m.def(
+      "mean_field_start",
+      [](Address unary, Address q, std::size_t points, std::size_t labels, bool exact_exponential,
+         int threads) {
+        return mean_field_start(at<const float>(unary), at(q), points, labels, exact_exponential, threads);
+      },
+      no_gil);
+  m.def(
+      "mean_field_iterate",
+      [](const std::vector<PairwiseKernel>& kernels, Address unary, Address q, std::size_t points,
+         std::size_t labels, int iterations, bool exact_exponential, int threads) {
+        mean_field_iterate(kernels, at<const float>(unary), at(q), points, labels, iterations,
+                           exact_exponential, threads);
+      },
+      no_gil);
 }

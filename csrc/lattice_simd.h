@@ -1,0 +1,51 @@
+// What lattice.cpp and mean_field.cpp call in csrc/simd: blocks of lanes, ranges of vertices or pixels.
+#pragma once
+
+#include <cstddef>
+
+#include "isa.h"
+#include "lattice.h"
+
+// Rows of a lattice's values hold the labels, rounded up to this many floats.
+constexpr int kRow = 8;
+// Pixels whose softmax is computed together.
+constexpr int kUpdateTile = 16;
+
+static inline std::size_t padded_labels(std::size_t labels) { return (labels + kRow - 1) / kRow * kRow; }
+
+// kLanes embedded points. Rows are padded to `width` 16-bit integers, so that keys compare as 64-bit words.
+struct EmbeddedBlock {
+  short remainder_0[kLanes][kMaxDims];  // [point, d]
+  short rank[kLanes][kMaxDims];         // [point, d]
+  float weight[kMaxDims + 2][kLanes];   // [vertex, point]
+};
+
+// One kernel's part of a mean-field update: t += scale * label_weight (or compatibility) * slice(values).
+struct KernelTerm {
+  const Link* links;           // [points, degree], weights already times the slice gain
+  int degree;                  // d + 1
+  const float* values;         // [vertices + 1, padded labels]
+  const float* scale;          // [points]
+  const float* label_weights;  // [padded labels], or null
+  const float* compatibility;  // [labels, padded labels] (from, to), or null
+};
+
+DECLARE_PER_ISA(
+    // features: d planes of kLanes values, `plane` floats apart. False if a key leaves 16 bits.
+    bool embed_block(const float* features, std::size_t plane, int d, const float* scales,
+                     EmbeddedBlock& out);
+    // values[v] = sum of weight * (pre *) q over the vertex's list, in order; first..last-1 are vertices.
+    void splat_vertices(const unsigned* starts, const Link* list, std::size_t first, std::size_t last,
+                        const float* q, std::size_t q_stride, std::size_t row, const float* pre,
+                        float* values);
+    // One axis of the blur; neighbours: [vertices + 1, 2].
+    void blur_vertices(const unsigned (*neighbours)[2], std::size_t first, std::size_t last, std::size_t row,
+                       const float* from, float* to);
+    // out[p] = slice of values at pixel p; rows `row` floats wide.
+    void slice_pixels(const Link* links, int degree, std::size_t first, std::size_t last, std::size_t row,
+                      const float* values, float* out);
+    // q[p] = softmax(-unary[p] + terms), p = first..last-1; rows of q and unary are `labels` floats. scratch:
+    // kUpdateTile + 2 padded rows. Returns the first pixel whose softmax is not a number, or `last`.
+    std::size_t update_pixels(const KernelTerm* terms, int count, const float* unary, float* q,
+                              std::size_t first, std::size_t last, std::size_t labels, bool exact_exponential,
+                              float* scratch))

@@ -1,0 +1,77 @@
+#include "mean_field.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "mean_field_ops.h"
+
+namespace {
+
+// Both tables of values of one lattice.
+struct Workspace {
+  Buffer<float> values, other;
+  Workspace(const Lattice& lattice, std::size_t labels)
+      : values((std::size_t{lattice.vertices()} + 1) * padded_labels(labels)), other(values.size()) {}
+};
+
+std::size_t update(const std::vector<KernelTerm>& terms, const float* unary, float* q, std::size_t points,
+                   std::size_t labels, bool exact_exponential, int threads) {
+  std::size_t bad = points;
+#pragma omp parallel num_threads(threads) reduction(min : bad)
+  {
+    Buffer<float> scratch((kUpdateTile + 2) * padded_labels(labels));
+    constexpr std::size_t kPiece = 1024;
+#pragma omp for schedule(dynamic, 1)
+    for (std::size_t piece = 0; piece < (points + kPiece - 1) / kPiece; ++piece) {
+      const std::size_t last = std::min(points, (piece + 1) * kPiece);
+      const std::size_t found =
+          SELECT_ISA(update_pixels)(terms.data(), static_cast<int>(terms.size()), unary, q, piece * kPiece,
+                                    last, labels, exact_exponential, scratch.data());
+      if (found < last) bad = std::min(bad, found);
+    }
+  }
+  return bad;
+}
+
+}  // namespace
+
+std::size_t mean_field_start(const float* unary, float* q, std::size_t points, std::size_t labels,
+                             bool exact_exponential, int threads) {
+  advise_huge_pages(q, points * labels * sizeof(float));
+  return update({}, unary, q, points, labels, exact_exponential, threads);
+}
+
+void mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const float* unary, float* q,
+                        std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
+                        int threads) {
+  std::vector<Workspace> workspaces;
+  for (const PairwiseKernel& kernel : kernels) workspaces.emplace_back(*kernel.lattice, labels);
+  std::vector<KernelTerm> terms(kernels.size());
+  for (int iteration = 0; iteration < iterations; ++iteration) {
+    for (std::size_t k = 0; k < kernels.size(); ++k) {
+      const PairwiseKernel& kernel = kernels[k];
+      const float* values = kernel.lattice->filter(q, labels, labels, kernel.pre, workspaces[k].values.data(),
+                                                   workspaces[k].other.data(), threads);
+      terms[k] = {kernel.lattice->slice_links(), kernel.lattice->dims() + 1, values, kernel.scale,
+                  kernel.label_weights,          kernel.compatibility};
+    }
+    update(terms, unary, q, points, labels, exact_exponential, threads);
+  }
+}
+
+void lattice_filter(const Lattice& lattice, const float* q, std::size_t q_stride, std::size_t labels,
+                    const float* pre, float* out, int threads) {
+  Workspace workspace(lattice, labels);
+  const float* values =
+      lattice.filter(q, q_stride, labels, pre, workspace.values.data(), workspace.other.data(), threads);
+  const std::size_t row = padded_labels(labels);
+#pragma omp parallel num_threads(threads)
+  {
+    const std::size_t t = omp_get_thread_num(), team = omp_get_num_threads();
+    SELECT_ISA(slice_pixels)
+    (lattice.slice_links(), lattice.dims() + 1, lattice.points() * t / team,
+     lattice.points() * (t + 1) / team, row, values, out);
+  }
+}

@@ -1,0 +1,30 @@
+// The mean-field iteration over kernels, each a lattice with its weights.
+#pragma once
+
+#include <vector>
+
+#include "lattice_simd.h"
+#include "lattice_table.h"
+
+struct PairwiseKernel {
+  const Lattice* lattice;
+  const float* pre;            // [points] factor before the filter, or null
+  const float* scale;          // [points] factor after it, the weight included
+  const float* label_weights;  // [padded labels], or null
+  const float* compatibility;  // [labels, padded labels] (from, to), or null
+};
+
+// q = softmax(-unary), both [points, labels]. Returns the first point with no distribution (NaN, or infinite
+// energies only), or `points`.
+std::size_t mean_field_start(const float* unary, float* q, std::size_t points, std::size_t labels,
+                             bool exact_exponential, int threads);
+
+// Iterations of q = softmax(-unary + sum of kernels applied to q). kRow floats beyond q's end must be
+// readable.
+void mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const float* unary, float* q,
+                        std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
+                        int threads);
+
+// out = slice(blur(splat(pre * q))), rows of padded_labels(labels) floats in out.
+void lattice_filter(const Lattice& lattice, const float* q, std::size_t q_stride, std::size_t labels,
+                    const float* pre, float* out, int threads);
