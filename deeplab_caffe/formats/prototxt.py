@@ -145,11 +145,13 @@ def _plain_reason(reason: str, message: Any) -> str:
         hint = f"; did you mean '{near[0]}'?" if near else ""
         return f"unknown field '{name}' in {parent}{hint}"
     if match := re.search(
-        r'Enum type "deeplab_caffe\.(\w+)\.(\w+)" has no value (?:named|with number) (\S+?)\.?$', reason
+        r'Enum type "deeplab_caffe\.([\w.]+)" has no value \w+(?: number)? (\S+?)\.?$', reason
     ):
-        known = types[match[1]].enum_types_by_name[match[2]].values_by_name
-        what = "layer type" if match[2] == "LayerType" and match[1] == "V1LayerParameter" else match[2]
-        return f"unknown {what} {match[3]}; known: {', '.join(sorted(known))}"
+        parent, _, enum = match[1].rpartition(".")
+        owner = types[parent] if parent else message.DESCRIPTOR.file
+        known = ", ".join(sorted(owner.enum_types_by_name[enum].values_by_name))
+        what = "layer type" if match[1] == "V1LayerParameter.LayerType" else enum
+        return f"unknown {what} {match[2]}; known: {known}"
     if match := re.search(r'should not have multiple "(.*)" fields', reason):
         return f"field '{match[1]}' is given twice"
     return reason.replace("deeplab_caffe.", "")

@@ -1,5 +1,6 @@
 """Nets and solvers of every dialect, and what goes wrong with them."""
 
+import random
 from pathlib import Path
 
 import pytest
@@ -210,6 +211,10 @@ def test_typos_are_found_where_they_are():
     assert error(V1.replace("SOFTMAX bottom", "SOFTMAKS bottom")).startswith(
         "net.prototxt:13: layer 'prob': unknown layer type SOFTMAKS; known: ABSVAL, ACCURACY,"
     )
+    assert "layer 'loss': unknown Phase TRIAN; known: TEST, TRAIN" in error(
+        V1.replace("TRAIN }\n}", "TRIAN }\n}")
+    )
+    assert "unknown PoolMethod 7; known: AVE" in error("layer { pooling_param { pool: 7 } }")
     assert error(V1 + "\nlayer { }").startswith("net.prototxt:")
     assert "given twice" in error("layers {\n name: 'a'\n name: 'b' }")
     assert error("layers { name: 'a' type: RELU").startswith("net.prototxt:1: ")
@@ -224,6 +229,34 @@ def test_typos_are_found_where_they_are():
         "\ufeff",
     ):
         error(broken)
+
+
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")
+def test_mangled_text_gives_one_line():
+    chance = random.Random(0)
+    pieces = [
+        *"{}\"'#\n:<>[];,/\\",
+        "${X}",
+        "layers",
+        "layer { ",
+        "-1",
+        "1e400",
+        "nan",
+        "\0",
+        "é",
+        "[a.b]",
+        "include",
+        "",
+    ]
+    for _ in range(400):
+        text = V1
+        for _ in range(chance.randint(1, 2)):
+            at = chance.randrange(len(text))
+            text = text[:at] + chance.choice(pieces) + text[at + chance.choice([0, 1, 5, 30]) :]
+        try:
+            read(text)
+        except DeepLabError as caught:
+            assert str(caught).startswith("net.prototxt:") and "\n" not in str(caught)
 
 
 def test_variables():
