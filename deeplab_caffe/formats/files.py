@@ -18,12 +18,15 @@ def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
     """The contents of a file; DeepLabError if it cannot be read or has more than `limit` bytes."""
     try:
         with open(path, "rb") as file:
-            data = file.read(limit + 1)
+            # The size first, lest a wrong file fill the memory; but a pipe has none.
+            data = b"" if os.fstat(file.fileno()).st_size > limit else file.read(limit + 1)
+            if len(data) > limit or (not data and file.read(1)):
+                raise DeepLabError(f"{os.fspath(path)}: larger than the {limit} bytes such a file may have")
+            return data
+    except DeepLabError:
+        raise
     except (OSError, ValueError) as error:
         raise file_error(path, error) from None
-    if len(data) > limit:
-        raise DeepLabError(f"{os.fspath(path)}: larger than the {limit} bytes such a file may have")
-    return data
 
 
 @contextmanager

@@ -1,0 +1,167 @@
+"""The .mat files between DeepLab v1's MatWrite and MatRead layers, its CRF program and MATLAB.
+
+One blob a file: MATLAB level 5, uncompressed, one variable `data`, single, of dimensions width, height,
+channels, num. MATLAB counts the first dimension fastest, so the values lie in the file as in the blob.
+
+The reader is our own because scipy's can crash the process on a broken file.
+"""
+
+import os
+import struct
+import zlib
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import DeepLabError
+from .files import read_bytes, replacing
+
+_VARIABLE = b"data"
+# Of a file, and of what a compressed variable unpacks to.
+_MAX_BYTES = 1 << 30
+
+# Level 5 codes: types of elements, and the classes of numeric arrays (double to uint64).
+_INT8, _INT32, _UINT32, _SINGLE, _MATRIX, _COMPRESSED = 1, 5, 6, 7, 14, 15
+_DTYPES = {1: "i1", 2: "u1", 3: "<i2", 4: "<u2", 5: "<i4", 6: "<u4", 7: "<f4", 9: "<f8", 12: "<i8", 13: "<u8"}
+_NUMERIC_CLASSES = range(6, 16)
+_SINGLE_CLASS = 7
+_COMPLEX = 0x0800
+
+
+class _BrokenError(ValueError):
+    """What is wrong with the file."""
+
+
+class _Element(NamedTuple):
+    """A tagged piece of a file: the payload is data[start:end], the next one begins at `after`."""
+
+    code: int
+    start: int
+    end: int
+    after: int
+
+
+def read_mat(path: str | os.PathLike[str]) -> NDArray[np.float32]:
+    """Reads the blob of a .mat file as (num, channels, height, width) float32.
+
+    Files that MATLAB saves as -v6 or -v7 (compressed) do as well, with `data` of any real numeric class;
+    dimensions that MATLAB dropped are 1. Raises DeepLabError: no such file, another level, no `data` in it,
+    no real numbers, more than four dimensions, a broken file, more than 1 GB.
+    """
+    data = read_bytes(path, _MAX_BYTES)
+    try:
+        if len(data) < 128 or data[126:128] != b"IM":
+            raise _BrokenError("not a little-endian .mat file of level 5")
+        if data[124:126] != b"\0\1":
+            raise _BrokenError("not a .mat file of level 5 (MATLAB writes one with -v6 or -v7)")
+        names = []
+        at = 128
+        while at < len(data):
+            element = _element_at(data, at)
+            # A compressed element is not padded.
+            at = element.end if element.code == _COMPRESSED else element.after
+            matrix = data[element.start : element.end]
+            if element.code == _COMPRESSED:
+                matrix = _unpack(matrix)
+            elif element.code != _MATRIX:
+                continue
+            name, values = _array(matrix)
+            if name == _VARIABLE:
+                return values
+            names.append(name.decode("ascii", "replace"))
+        raise _BrokenError(f"no variable 'data' in it; it has: {', '.join(names) or 'none'}")
+    except _BrokenError as error:
+        raise DeepLabError(f"{os.fspath(path)}: {error}") from None
+
+
+def _element_at(data: bytes, at: int) -> _Element:
+    if at + 8 > len(data):
+        raise _BrokenError(f"cut off at byte {len(data)}")
+    code, size = struct.unpack_from("<II", data, at)
+    if code >> 16:  # The short form: size and code share the first four bytes, the payload the second.
+        code, size = code & 0xFFFF, code >> 16
+        if size > 4:
+            raise _BrokenError(f"a broken element at byte {at}")
+        return _Element(code, at + 4, at + 4 + size, at + 8)
+    end = at + 8 + size
+    if end > len(data):
+        raise _BrokenError(f"cut off: an element at byte {at} needs {end - len(data)} bytes more")
+    return _Element(code, at + 8, end, end + -size % 8)
+
+
+def _unpack(packed: bytes) -> bytes:
+    """The payload of the array in a compressed element."""
+    stream = zlib.decompressobj()
+    try:
+        tag = stream.decompress(packed, 8)
+        code, size = struct.unpack("<II", tag) if len(tag) == 8 else (0, 0)
+        if code != _MATRIX or size > _MAX_BYTES:
+            raise _BrokenError(
+                f"a compressed variable of {size} bytes" if size else "a broken compressed variable"
+            )
+        return stream.decompress(stream.unconsumed_tail, size)
+    except zlib.error as error:
+        raise _BrokenError(f"a broken compressed variable: {error}") from None
+
+
+def _array(data: bytes) -> tuple[bytes, NDArray[np.float32]]:
+    """Name and values of an array element; of variables other than `data` only the name is looked at."""
+    flags = _element_at(data, 0)
+    dims = _element_at(data, flags.after)
+    label = _element_at(data, dims.after)
+    name = data[label.start : label.end]
+    if name != _VARIABLE:
+        return name, np.empty((0, 0, 0, 0), np.float32)
+    if (flags.code, flags.end - flags.start, dims.code) != (_UINT32, 8, _INT32):
+        raise _BrokenError("'data' has a broken header")
+    (what,) = struct.unpack_from("<I", data, flags.start)
+    if what & 0xFF not in _NUMERIC_CLASSES or what & _COMPLEX:
+        raise _BrokenError("'data' is not an array of real numbers")
+    shape = np.frombuffer(data, "<i4", (dims.end - dims.start) // 4, dims.start).tolist()
+    if len(shape) > 4 or min(shape, default=0) < 1:
+        raise _BrokenError(f"'data' has the dimensions {shape}; up to four, from 1 on, are wanted")
+    body = _element_at(data, label.after)
+    if body.code not in _DTYPES:
+        raise _BrokenError("'data' holds no numbers")
+    dtype = np.dtype(_DTYPES[body.code])
+    shape += [1] * (4 - len(shape))
+    count = shape[0] * shape[1] * shape[2] * shape[3]
+    if count * dtype.itemsize != body.end - body.start:
+        raise _BrokenError(
+            f"'data' has {body.end - body.start} bytes of values, not {count * dtype.itemsize}"
+        )
+    values = np.frombuffer(data, dtype, count, body.start).reshape(shape[::-1])
+    with np.errstate(over="ignore"):  # A double beyond float32 becomes infinite.
+        return name, values.astype(np.float32)
+
+
+def write_mat(path: str | os.PathLike[str], blob: ArrayLike) -> None:
+    """Writes a blob, (num, channels, height, width), or fewer dimensions for leading ones, as float32.
+
+    The bytes are those the MatWrite layer writes, but for the text of the header, which there holds a date.
+    """
+    values = np.ascontiguousarray(blob, np.float32)
+    if values.ndim > 4:
+        raise DeepLabError(f"{os.fspath(path)}: a blob of {values.ndim} dimensions; at most 4 fit")
+    values = values.reshape((1,) * (4 - values.ndim) + values.shape)
+    contents = (
+        _element(_UINT32, struct.pack("<II", _SINGLE_CLASS, 0))
+        + _element(_INT32, struct.pack("<4i", *reversed(values.shape)))
+        + struct.pack("<HH4s", _INT8, len(_VARIABLE), _VARIABLE)
+        + struct.pack("<II", _SINGLE, values.nbytes)
+    )
+    padding = bytes(-values.nbytes % 8)
+    size = len(contents) + values.nbytes + len(padding)
+    if size >= 1 << 32:
+        raise DeepLabError(f"{os.fspath(path)}: {size} bytes; level 5 .mat files end at 4 GB")
+    header = b"MATLAB 5.0 MAT-file, Created by: deeplab_caffe".ljust(124) + struct.pack("<H2s", 0x0100, b"IM")
+    with replacing(path) as file:
+        file.write(header + struct.pack("<II", _MATRIX, size) + contents)
+        file.write(values.data)
+        file.write(padding)
+
+
+def _element(code: int, payload: bytes) -> bytes:
+    """A data element whose payload fills whole 8 bytes."""
+    return struct.pack("<II", code, len(payload)) + payload
