@@ -52,14 +52,15 @@ def maker(layer: "Layer", i: int, shape: tuple[int, ...], seed: int) -> Callable
     """A function that draws parameter number `i` of `layer`, always the same values for one `seed`."""
     chosen = layer.fillers()
     filler = chosen[i] if i < len(chosen) else None
+    return lambda: fill_for(layer, shape, filler, torch.Generator().manual_seed(seed * 16 + i))
 
-    def make() -> torch.Tensor:
-        try:
-            return fill(shape, filler, torch.Generator().manual_seed(seed * 16 + i))
-        except DeepLabError as error:
-            raise layer.error("filler", str(error)) from None
 
-    return make
+def fill_for(layer: "Layer", shape: tuple[int, ...], filler: Any, generator: torch.Generator) -> torch.Tensor:
+    """`fill`, with errors that name the layer."""
+    try:
+        return fill(shape, filler, generator)
+    except DeepLabError as error:
+        raise layer.error("filler", str(error)) from None
 
 
 def _fan(shape: tuple[int, ...], filler: Any) -> float:

@@ -1,6 +1,7 @@
 """The net: layers in prototxt order, shapes before data, memory reused, parameters stored once."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
 from typing import Any
@@ -136,7 +137,7 @@ class Net:
             if value in schedule.inputs and value not in values:
                 raise DeepLabError(f"{self.definition.source}: input '{name}' is missing")
         self._last = {}
-        with torch.no_grad():
+        with torch.no_grad(), _torch_threads(self.context.threads):
             if self.context.precision == "exact":
                 self._grow(schedule.plan.arena)
                 schedule.run_exact(values, self._arena, on_layer)
@@ -242,6 +243,17 @@ class Net:
         if memory.FLOAT * self._arena.numel() < size:
             self._arena = memory.allocate(0, self.context.device)
             self._arena = memory.allocate(size, self.context.device)
+
+
+@contextmanager
+def _torch_threads(threads: int | None) -> Iterator[None]:
+    """Gives torch's own operators the net's number of threads, too."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _context(phase: str, device: str | torch.device, precision: str, threads: int | None) -> Context:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from .errors import DeepLabError
+from .formats.files import replacing
 
 MEAN = (104.008, 116.669, 122.675)  # B, G, R: the mean the released models were trained with
 IGNORE_LABEL = 255
@@ -150,9 +151,5 @@ def write_image(path: str | os.PathLike[str], pixels: Bytes, palette: Bytes | No
         image.putpalette(np.ascontiguousarray(palette, np.uint8).tobytes())
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp{path.suffix}")
-    try:
-        image.save(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replacing(path) as file:
+        image.save(file, format=Image.registered_extensions()[path.suffix.lower()])

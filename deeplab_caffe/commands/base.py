@@ -99,3 +99,25 @@ def progress(console: "Console") -> "Progress":
         transient=True,
         disable=not console.is_terminal,
     )
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes `value` as JSON, whole or not at all."""
+    import json
+
+    from ..formats.files import replacing
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        file.write((json.dumps(value, indent=1) + "\n").encode())
+
+
+def write_npy(path: Path, array: Any) -> None:
+    """Writes an array as .npy, whole or not at all."""
+    import numpy as np
+
+    from ..formats.files import replacing
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        np.save(file, np.ascontiguousarray(array))

@@ -102,7 +102,7 @@ class Layer:
 
         Asked where the only top so far is read by nobody but `following`, as its bottom number `bottom`.
         After True the net appends `following` to `self.absorbed` and gives `forward` (and `forward_fast`) the
-        other bottoms of `following` after the own ones, and the tops of `following`, which itself does not run.
+        other bottoms of `following` after the own ones, and the tops of `following`, which does not run.
         """
         return False
 

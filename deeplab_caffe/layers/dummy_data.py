@@ -2,7 +2,7 @@
 
 import torch
 
-from ..fillers import fill
+from ..fillers import fill_for
 from .base import Layer, Shape, register
 
 
@@ -42,4 +42,4 @@ class DummyData(Layer):
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
         for top, filler in zip(tops, self.chosen, strict=True):
-            top.copy_(fill(tuple(top.shape), filler, self.generator))
+            top.copy_(fill_for(self, tuple(top.shape), filler, self.generator))

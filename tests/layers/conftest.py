@@ -1,0 +1,56 @@
+import pytest
+import torch
+
+from deeplab_caffe.formats.prototxt import read_net
+from deeplab_caffe.layers import Context, create
+from deeplab_caffe.net import Net
+
+
+class Harness:
+    """One layer from its prototxt text, run by itself."""
+
+    def __init__(self, text, phase="test", **context):
+        definition = read_net("net.prototxt", text=text, phase=phase)
+        self.layer = create(definition.layers[-1], Context(phase=phase, **context))
+
+    def __call__(self, *bottoms):
+        bottoms = [torch.as_tensor(b, dtype=torch.float32).contiguous() for b in bottoms]
+        shapes = self.layer.shape([tuple(b.shape) for b in bottoms])
+        tops = [torch.full(shape, float("nan")) for shape in shapes]
+        self.layer.forward(bottoms, tops)
+        return tops
+
+
+@pytest.fixture
+def run_layer():
+    return Harness
+
+
+@pytest.fixture
+def run_in_net(tmp_path):
+    """run_in_net("Eltwise", a, b, rest="eltwise_param { operation: MAX }"): the tops of one layer.
+
+    bottoms: tensors. `rest` is the layer's text; `v1`: `kind` is a V1 name and `layers { }` is written.
+    """
+
+    def run(kind, *bottoms, rest="", tops=1, v1=False, **options):
+        shapes = [" ".join(f"dim: {size}" for size in bottom.shape) for bottom in bottoms]
+        text = "".join(f'input: "b{i}" input_shape {{ {shape} }}\n' for i, shape in enumerate(shapes))
+        names = [f"t{i}" for i in range(tops)]
+        ends = "".join(f' bottom: "b{i}"' for i in range(len(bottoms))) + "".join(
+            f' top: "{t}"' for t in names
+        )
+        word, kind = ("layers", kind) if v1 else ("layer", f'"{kind}"')
+        path = tmp_path / "layer.prototxt"
+        path.write_text(text + f'{word} {{ name: "tested" type: {kind}{ends} {rest} }}\n')
+        net = Net(path, **options)
+        result = net.forward(**{f"b{i}": bottom for i, bottom in enumerate(bottoms)}, outputs=names)
+        return list(result.values())
+
+    return run
+
+
+@pytest.fixture
+def rand():
+    """rand(2, 3): normal values, always the same for the same shape."""
+    return lambda *shape: torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))

@@ -1,0 +1,66 @@
+import h5py
+import numpy as np
+import pytest
+
+from deeplab_caffe.errors import DeepLabError
+
+
+def data_layer(folder, batch, more=""):
+    return f"""layer {{ name: "d" type: "HDF5Data" top: "data" top: "label"
+      hdf5_data_param {{ source: "{folder}/list.txt" batch_size: {batch} {more} }} }}"""
+
+
+def output_layer(path):
+    return f"""input: "a" input_dim: 1 input_dim: 1 input_dim: 1 input_dim: 1
+      input: "b" input_dim: 1 input_dim: 1 input_dim: 1 input_dim: 1
+      layer {{ name: "o" type: "HDF5Output" bottom: "a" bottom: "b"
+      hdf5_output_param {{ file_name: "{path}" }} }}"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    values = np.arange(30, dtype=np.float32).reshape(5, 3, 1, 2)
+    for name, rows in (("x", slice(0, 2)), ("y", slice(2, 5))):
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file["data"], file["label"] = values[rows], np.arange(5)[rows]
+    (tmp_path / "list.txt").write_text(f"{tmp_path}/x.h5\n{tmp_path}/y.h5\n")
+    return tmp_path
+
+
+def test_batches_in_file_order_over_file_ends(folder, run_layer):
+    layer = run_layer(data_layer(folder, 3))
+    labels = [layer()[1].tolist() for _ in range(3)]
+    assert labels == [[0, 1, 2], [3, 4, 0], [1, 2, 3]]
+    assert layer()[0].shape == (3, 3, 1, 2)
+
+
+def test_shuffle_gives_every_row_once(folder, run_layer):
+    layer = run_layer(data_layer(folder, 5, "shuffle: true"))
+    for _ in range(3):
+        assert sorted(layer()[1].tolist()) == [0, 1, 2, 3, 4]
+
+
+def test_errors(folder, run_layer):
+    (folder / "list.txt").write_text(f"{folder}/none.h5\n")
+    with pytest.raises(DeepLabError, match="list.txt:1: .*none.h5: cannot be read"):
+        run_layer(data_layer(folder, 1))()
+    (folder / "list.txt").write_text(f"{folder}/list.txt\n")
+    with pytest.raises(DeepLabError, match="cannot be read"):
+        run_layer(data_layer(folder, 1))()
+    (folder / "list.txt").write_text(f"{folder}/x.h5\n")
+    with pytest.raises(DeepLabError, match="no data set 'other'; it has data, label"):
+        run_layer(data_layer(folder, 1).replace('"label"', '"other"'))()
+    with pytest.raises(DeepLabError, match="1 or more wanted"):
+        run_layer(data_layer(folder, 0))
+
+
+def test_output_is_what_data_reads(tmp_path, run_layer):
+    path = tmp_path / "sub" / "out.h5"
+    for _ in range(2):  # a new run replaces the file
+        layer = run_layer(output_layer(path))
+        for k in range(3):
+            layer(np.full((2, 3, 1, 1), k), np.full((2, 1), k + 0.5))
+    with h5py.File(path) as file:
+        assert file["data"].shape == (6, 3, 1, 1)
+        assert file["label"][:, 0].tolist() == [0.5, 0.5, 1.5, 1.5, 2.5, 2.5]
+    assert [p.name for p in path.parent.iterdir()] == ["out.h5"]
