@@ -15,7 +15,7 @@ _MAX_AXES = 32
 _MAX_COUNT = 2**31 - 1
 # Values normally come in one piece; merged messages may have a few.
 _MAX_PIECES = 1000
-# Unpacked values looked at together.
+# Unpacked values whose tags are compared together.
 _ROWS = 1 << 16
 
 _DATA, _SHAPE, _DOUBLE_DATA = 5, 7, 8
@@ -80,20 +80,19 @@ def _packed(data: mmap.mmap, part: wire.Field, dtype: np.dtype) -> np.ndarray:
 
 
 def _unpacked(data: mmap.mmap, first: wire.Field, end: int, dtype: np.dtype) -> np.ndarray:
-    """A run of values that have a field each, from `first` on, at least one."""
+    """A run of values that have a field each, from `first` on, at least one; still in the map."""
     wire.expect(first, FIXED32 if dtype.itemsize == 4 else FIXED64)
     row = 1 + dtype.itemsize  # One byte of tag before each value.
-    at = first.start - 1
-    chunks = []
-    while (count := min((end - at) // row, _ROWS)) > 0:
-        rows = np.frombuffer(data, np.uint8, count * row, at).reshape(count, row)
-        other = rows[:, 0] != data[first.start - 1]
-        same = int(other.argmax()) if other.any() else count
-        chunks.append(rows[:same, 1:].copy().view(dtype)[:, 0])
-        at += same * row
-        if same < count:
+    tag = first.number << 3 | first.kind
+    count = 0
+    while (step := min((end - first.start + 1) // row - count, _ROWS)) > 0:
+        tags = np.ndarray(step, np.uint8, data, first.start - 1 + count * row, row)
+        same = tags == tag
+        count += step if same.all() else int(same.argmin())
+        if not same.all():
             break
-    return np.concatenate(chunks)
+    # The first one counts even if its tag was written in more bytes than it needs.
+    return np.ndarray(max(count, 1), dtype, data, first.start, row)
 
 
 def _assemble(shape: Sequence[int], pieces: list[np.ndarray]) -> torch.Tensor:
@@ -111,7 +110,7 @@ def _assemble(shape: Sequence[int], pieces: list[np.ndarray]) -> torch.Tensor:
     at = 0
     for piece in pieces:
         target = flat[at : at + piece.size]
-        if piece.dtype == target.dtype:
+        if piece.dtype == target.dtype and piece.flags.c_contiguous:
             # As bytes: values in a file are not aligned, and a plain copy is fastest.
             target.view(np.uint8)[:] = piece.view(np.uint8)
         else:

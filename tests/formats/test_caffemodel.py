@@ -127,6 +127,8 @@ def test_ways_to_write_values(tmp_path):
         0,
     ]
     assert blob(shape + b"\x41" + struct.pack("<d", 0.5) + wire.number_field(4, 1)) == [[[[0.5]]]]
+    overlong = b"\xad\x00" + struct.pack("<f", 3) + unpacked[:5]
+    assert blob(shape + overlong + wire.number_field(4, 2)) == [[[[3, 0]]]]
     # Dimensions one by one, and a shape in two parts.
     dims = wire.bytes_field(7, wire.number_field(1, 2)) + wire.bytes_field(7, wire.number_field(1, 1))
     assert blob(dims + wire.bytes_field(5, bytes(8))) == [[0], [0]]
