@@ -1,1 +1,24 @@
 """The original DeepLab models (Caffe prototxt + caffemodel), run bit for bit on CPU and GPU."""
+
+import importlib
+from typing import Any
+
+# What `from deeplab_caffe import ...` gives, by module; loaded when first used, so that the command line is
+# quick.
+_PUBLIC = {
+    "DeepLabError": "errors",
+    "Net": "net",
+    "Segmenter": "segment",
+    "read_image": "transforms",
+}
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]
