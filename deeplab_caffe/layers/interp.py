@@ -1,0 +1,63 @@
+"""Interp: bilinear interpolation whose corners coincide with the input's."""
+
+import torch
+from torch.nn import functional
+
+from .. import ops
+from .base import Layer, Shape, register
+
+
+@register("Interp")
+class Interp(Layer):
+    """`interp_param { height width | zoom_factor | shrink_factor, pad_beg, pad_end }`.
+
+    pad_beg, pad_end (at most 0) crop the input first. In v2 nets shrink_factor and zoom_factor may be given
+    together: the size is first shrunk, then zoomed.
+    """
+
+    def setup(self) -> None:
+        """See Layer."""
+        param = self.param = self.definition.param.interp_param
+        shrink, zoom = param.HasField("shrink_factor"), param.HasField("zoom_factor")
+        sized = param.HasField("height") and param.HasField("width")
+        if shrink + zoom + sized != 1 and not (
+            shrink and zoom and not sized and self.definition.dialect == "v2"
+        ):
+            raise self.error("interp_param", "one of zoom_factor, shrink_factor, height and width wanted")
+        for name in ("zoom_factor", "shrink_factor"):
+            if getattr(param, name) < 1:
+                raise self.error(name, f"{getattr(param, name)} given, at least 1 wanted")
+        for name in ("height", "width"):
+            if sized and getattr(param, name) < 1:
+                raise self.error(name, f"{getattr(param, name)} given, at least 1 wanted")
+        for name in ("pad_beg", "pad_end"):
+            if getattr(param, name) > 0:
+                raise self.error(name, f"{getattr(param, name)} given, at most 0 wanted (cropping)")
+        self.sized = sized
+        self.crop = -param.pad_beg, -param.pad_end
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        if len(bottoms[0]) != 4:
+            raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
+        sizes = [size - sum(self.crop) for size in bottoms[0][2:]]
+        if min(sizes) < 1:
+            raise self.error("pad_beg", f"nothing is left of {bottoms[0]}")
+        if self.sized:
+            return [(*bottoms[0][:2], self.param.height, self.param.width)]
+        shrunk = [(size - 1) // self.param.shrink_factor + 1 for size in sizes]
+        zoomed = [size + (size - 1) * (self.param.zoom_factor - 1) for size in shrunk]
+        return [(*bottoms[0][:2], *zoomed)]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        size = tuple(tops[0].shape[2:])
+        ops.interp(bottoms[0], size, self.crop, out=tops[0], threads=self.context.threads)
+
+    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        x = bottoms[0]
+        size = self.shape([tuple(x.shape)])[0][2:]
+        begin, end = self.crop
+        x = x[:, :, begin : x.shape[2] - end, begin : x.shape[3] - end]
+        return [functional.interpolate(x, size, mode="bilinear", align_corners=True)]

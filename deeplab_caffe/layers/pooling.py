@@ -1,0 +1,89 @@
+"""Pooling: the maximum or average of a window around each position."""
+
+import torch
+from torch.nn import functional
+
+from .. import ops
+from .base import Layer, Shape, register
+
+Pair = tuple[int, int]
+
+
+@register("Pooling")
+class Pooling(Layer):
+    """`pooling_param { pool: MAX|AVE, kernel_size, stride, pad (or _h, _w), global_pooling, round_mode }`."""
+
+    def setup(self) -> None:
+        """See Layer."""
+        param = self.param = self.definition.param.pooling_param
+        self.method = param.PoolMethod.Name(param.pool)
+        if self.method == "STOCHASTIC":
+            raise self.error("pool", "STOCHASTIC is not implemented, only MAX and AVE")
+        self.stride = self._pair("stride", "stride_h", "stride_w")
+        self.pad = self._pair("pad", "pad_h", "pad_w")
+        if param.global_pooling:
+            for name in ("kernel_size", "kernel_h", "kernel_w"):
+                if param.HasField(name):
+                    raise self.error(name, "global_pooling takes its window from the bottom")
+            if self.stride != (1, 1) or self.pad != (0, 0):
+                raise self.error("global_pooling", "stride must be 1 and pad 0")
+            return
+        if not (param.HasField("kernel_size") or (param.HasField("kernel_h") and param.HasField("kernel_w"))):
+            raise self.error("kernel_size", "missing (or kernel_h and kernel_w)")
+        self.kernel = self._pair("kernel_size", "kernel_h", "kernel_w")
+        for name, values, least in (("kernel_size", self.kernel, 1), ("stride", self.stride, 1)):
+            if min(values) < least or max(values) >= 2**31:
+                raise self.error(name, f"{values} given, at least {least} wanted")
+        if any(pad >= kernel for pad, kernel in zip(self.pad, self.kernel, strict=True)):
+            raise self.error("pad", f"{self.pad} given, less than the kernel {self.kernel} wanted")
+
+    def _pair(self, both: str, vertical: str, horizontal: str) -> Pair:
+        """Rows and columns of a field that is one number or two."""
+        param = self.param
+        if param.HasField(vertical) or param.HasField(horizontal):
+            if param.HasField(both):
+                raise self.error(both, f"given together with {vertical} or {horizontal}")
+            if both == "stride" and not (param.HasField(vertical) and param.HasField(horizontal)):
+                raise self.error(both, f"{vertical} and {horizontal} wanted, only one given")
+            return getattr(param, vertical), getattr(param, horizontal)
+        return (getattr(param, both),) * 2
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        if len(bottoms[0]) != 4:
+            raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
+        size = bottoms[0][2:]
+        if self.param.global_pooling:
+            self.kernel = size
+        floor = self.param.round_mode == self.param.FLOOR
+        out = []
+        for axis in (0, 1):
+            room = size[axis] + 2 * self.pad[axis] - self.kernel[axis]
+            count = (room // self.stride[axis] if floor else -(-room // self.stride[axis])) + 1
+            # With padding, the last window may not lie wholly beyond the input's end.
+            if max(self.pad) and (count - 1) * self.stride[axis] >= size[axis] + self.pad[axis]:
+                count -= 1
+            if count < 1:
+                raise self.error("kernel_size", f"{self.kernel} does not fit the bottom {bottoms[0]}")
+            out.append(count)
+        return [(*bottoms[0][:2], *out)]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        pool = ops.max_pool if self.method == "MAX" else ops.average_pool
+        size = tuple(tops[0].shape[2:])
+        pool(bottoms[0], size, self.kernel, self.stride, self.pad, out=tops[0], threads=self.context.threads)
+
+    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        x = bottoms[0]
+        if any(2 * pad > kernel for pad, kernel in zip(self.pad, self.kernel, strict=True)):
+            return None  # torch allows at most half a window of padding
+        ceil = self.param.round_mode == self.param.CEIL
+        window = self.kernel, self.stride, self.pad
+        if self.method == "MAX":
+            y = functional.max_pool2d(x, *window, ceil_mode=ceil)
+        else:
+            y = functional.avg_pool2d(x, *window, ceil_mode=ceil, count_include_pad=True)
+        # torch's rule for the last window also holds where there is no padding; Caffe's does not.
+        return [y] if tuple(y.shape) == self.shape([tuple(x.shape)])[0] else None

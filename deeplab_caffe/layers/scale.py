@@ -1,0 +1,73 @@
+"""Scale: a factor, and an optional summand, per channel."""
+
+import torch
+
+from .. import ops
+from .base import Layer, Shape, register
+
+
+@register("Scale")
+class Scale(Layer):
+    """`scale_param { axis, num_axes, bias_term }`: the factor has the axes of the bottom from `axis` on.
+
+    num_axes: how many of them, -1 for all, 0 for a single number. A second bottom is the factor itself;
+    `axis` tells where its shape lies in the first one's.
+    """
+
+    bottom_count = (1, 2)
+    in_place = True
+
+    def setup(self) -> None:
+        """See Layer."""
+        self.param = self.definition.param.scale_param
+        if self.param.num_axes < -1:
+            raise self.error("num_axes", f"{self.param.num_axes} given, at least -1 wanted")
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        bottom = bottoms[0]
+        self.along = 0
+        if len(bottoms) > 1 and not bottoms[1]:
+            self.factor_shape: Shape = ()
+            return [bottom]
+        self.along = self.axis("axis", self.param.axis, len(bottom))
+        count = len(bottoms[1]) if len(bottoms) > 1 else self.param.num_axes
+        end = len(bottom) if count == -1 else self.along + count
+        if end > len(bottom):
+            raise self.error("num_axes", f"{count} axes from {self.along} on, but the bottom is {bottom}")
+        self.factor_shape = bottom[self.along : end]
+        if len(bottoms) > 1 and bottoms[1] != self.factor_shape:
+            raise self.error("bottom", f"{bottoms[1]} does not fit {bottom} from axis {self.along} on")
+        return [bottom]
+
+    def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        self.shape(bottoms)
+        return [self.factor_shape] * ((len(bottoms) == 1) + self.param.bias_term)
+
+    def fillers(self) -> list[object]:
+        """See Layer."""
+        factor = (
+            []
+            if len(self.definition.bottoms) > 1
+            else [self.param.filler if self.param.HasField("filler") else 1]
+        )
+        return [*factor, self.param.bias_filler] if self.param.bias_term else factor
+
+    def operands(self, bottoms: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Factor and summand, of `factor_shape`."""
+        blobs = [blob.values() for blob in self.blobs]
+        factor = bottoms[1] if len(bottoms) > 1 else blobs[0]
+        return factor, blobs[-1] if self.param.bias_term else None
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        factor, bias = self.operands(bottoms)
+        ops.scale(bottoms[0], factor, bias, self.along, out=tops[0], threads=self.context.threads)
+
+    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        x = bottoms[0]
+        shape = (*self.factor_shape, *[1] * (x.dim() - self.along - len(self.factor_shape)))
+        factor, bias = (None if t is None else t.to(x.dtype).view(shape) for t in self.operands(bottoms))
+        return [x * factor if bias is None else torch.addcmul(bias, x, factor)]

@@ -1,0 +1,26 @@
+"""Softmax over the labels of each position."""
+
+import torch
+
+from .. import ops
+from .base import Layer, Shape, register
+
+
+@register("Softmax")
+class Softmax(Layer):
+    """`softmax_param { axis }`: 1, the channels, by default."""
+
+    in_place = True
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        self.along = self.axis("axis", self.definition.param.softmax_param.axis, len(bottoms[0]))
+        return [bottoms[0]]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        ops.softmax(bottoms[0], self.along, out=tops[0], threads=self.context.threads)
+
+    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        return [torch.softmax(bottoms[0], self.along)]

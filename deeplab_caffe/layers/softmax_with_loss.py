@@ -1,0 +1,84 @@
+"""SoftmaxWithLoss: softmax and the cross entropy with a label map."""
+
+from math import prod
+from pathlib import Path
+
+import torch
+
+from .. import ops
+from ..errors import DeepLabError
+from .base import Layer, Shape, register
+
+
+@register("SoftmaxWithLoss")
+class SoftmaxWithLoss(Layer):
+    """Bottoms: scores, labels (one per position). Tops: the loss, [the probabilities].
+
+    v1: `softmaxloss_param { weight_source, ignore_label (repeated) }`: each position weighs as much as its
+    label's entry in the file weight_source says (1 without it); the sum is divided by the sum of the weights
+    (NaN if every position is ignored).
+    v2: `loss_param { ignore_label, normalization, normalize }`, `softmax_param { axis }`: the sum is divided
+    by the number of positions (FULL), of those not ignored (VALID, the default), of images (BATCH_SIZE) or by
+    nothing (NONE); by 1 where that number is 0.
+    """
+
+    bottom_count = (2, 2)
+    top_count = (1, 2)
+
+    def setup(self) -> None:
+        """See Layer."""
+        param = self.definition.param
+        loss, softmaxloss = param.loss_param, param.softmaxloss_param
+        self.ignore = tuple(softmaxloss.ignore_label)
+        if loss.HasField("ignore_label"):
+            self.ignore += (loss.ignore_label,)
+        self.normalization = loss.NormalizationMode.Name(loss.normalization)
+        if loss.HasField("normalize") and not loss.HasField("normalization"):
+            self.normalization = "VALID" if loss.normalize else "BATCH_SIZE"
+        self.weights = None
+        if softmaxloss.HasField("weight_source"):
+            self.weights = self._read_weights(softmaxloss.weight_source)
+
+    def _read_weights(self, path: str) -> torch.Tensor:
+        try:
+            weights = torch.tensor([float(word) for word in Path(path).read_text().split()])
+        except (OSError, ValueError) as error:
+            raise self.error("weight_source", f"{path}: {error}") from None
+        if not (weights >= 0).all():
+            raise self.error("weight_source", f"{path}: a weight is negative or not a number")
+        return weights
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        scores, labels = bottoms
+        self.along = self.axis("axis", self.definition.param.softmax_param.axis, len(scores))
+        positions = prod(scores[: self.along]) * prod(scores[self.along + 1 :])
+        if prod(labels) != positions:
+            raise self.error(
+                "bottom", f"{labels} given for the labels of {scores}, {positions} values wanted"
+            )
+        if self.weights is not None and len(self.weights) != scores[self.along]:
+            raise self.error(
+                "weight_source", f"{len(self.weights)} weights given for {scores[self.along]} labels"
+            )
+        loss = (1, 1, 1, 1) if self.definition.dialect == "v1" else ()
+        return [loss, scores][: len(self.definition.tops)]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        scores, labels = bottoms
+        out = tops[1] if len(tops) > 1 else None
+        probability = ops.softmax(scores, self.along, out=out, threads=self.context.threads)
+        try:
+            loss, weight, count = ops.softmax_loss(probability, labels, self.weights, self.ignore, self.along)
+        except DeepLabError as error:
+            raise self.error("bottom", str(error)) from None
+        if self.definition.dialect != "v1":
+            divisors = {
+                "FULL": labels.numel(),
+                "VALID": count,
+                "BATCH_SIZE": scores.shape[: self.along].numel(),
+                "NONE": 1,
+            }
+            weight = max(1, divisors[self.normalization])
+        tops[0].copy_(torch.tensor(loss) / torch.tensor(float(weight)))

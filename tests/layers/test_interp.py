@@ -1,0 +1,60 @@
+import pytest
+import torch
+
+from deeplab_caffe import reference
+from deeplab_caffe.errors import DeepLabError
+
+
+def interp(fields, v1=False):
+    word, kind = ("layers", "INTERP") if v1 else ("layer", '"Interp"')
+    return f'{word} {{ name: "i" type: {kind} bottom: "a" top: "b" interp_param {{ {fields} }} }}'
+
+
+@pytest.mark.parametrize(
+    ("fields", "size", "wanted"),
+    [
+        ("zoom_factor: 8", (65, 41), (513, 321)),
+        ("shrink_factor: 2", (65, 42), (33, 21)),
+        ("height: 3 width: 200", (65, 41), (3, 200)),
+        ("zoom_factor: 2 pad_beg: -1 pad_end: -2", (8, 9), (9, 11)),
+        ("zoom_factor: 1", (8, 9), (8, 9)),
+    ],
+)
+def test_size_and_values(run_layer, rand, fields, size, wanted):
+    x = rand(2, 3, *size)
+    for v1 in (False, True):
+        run = run_layer(interp(fields, v1))
+        (top,) = run(x)
+        assert tuple(top.shape) == (2, 3, *wanted)
+        assert torch.equal(top, reference.interp(x, wanted, run.layer.crop))
+        (fast,) = run.layer.forward_fast([x])
+        torch.testing.assert_close(fast, top, rtol=1e-4, atol=1e-4)
+
+
+def test_v2_shrinks_then_zooms(run_layer):
+    layer = run_layer(interp("shrink_factor: 4 zoom_factor: 3")).layer
+    assert layer.shape([(1, 1, 41, 50)]) == [(1, 1, 31, 37)]
+    with pytest.raises(DeepLabError, match="interp_param: one of"):
+        run_layer(interp("shrink_factor: 4 zoom_factor: 3", v1=True))
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ("", "interp_param"),
+        ("height: 5", "interp_param"),
+        ("zoom_factor: 2 height: 5 width: 5", "interp_param"),
+        ("zoom_factor: 0", "zoom_factor"),
+        ("shrink_factor: -1", "shrink_factor"),
+        ("height: 0 width: 5", "height"),
+        ("zoom_factor: 2 pad_beg: 1", "pad_beg"),
+    ],
+)
+def test_wrong_fields(run_layer, fields, field):
+    with pytest.raises(DeepLabError, match=rf"layer 'i' \(Interp\): {field}"):
+        run_layer(interp(fields))
+
+
+def test_nothing_left(run_layer):
+    with pytest.raises(DeepLabError, match="nothing is left"):
+        run_layer(interp("zoom_factor: 2 pad_beg: -5")).layer.shape([(1, 1, 5, 9)])

@@ -1,0 +1,90 @@
+import pytest
+import torch
+
+from deeplab_caffe import ops
+from deeplab_caffe.errors import DeepLabError
+
+
+def pooling(fields):
+    return f'layer {{ name: "p" type: "Pooling" bottom: "a" top: "b" pooling_param {{ {fields} }} }}'
+
+
+@pytest.mark.parametrize(
+    ("fields", "size", "wanted"),
+    [
+        ("kernel_size: 3 stride: 2 pad: 1", (513, 321), (257, 161)),
+        ("kernel_size: 3 stride: 2 pad: 1", (306, 65), (154, 33)),  # rounded up
+        ("kernel_size: 2 stride: 2 pad: 1", (4, 5), (3, 3)),  # the last window would start beyond the end
+        ("kernel_size: 2 stride: 2", (5, 4), (3, 2)),
+        ("kernel_size: 2 stride: 2 round_mode: FLOOR", (5, 4), (2, 2)),
+        ("kernel_h: 1 kernel_w: 3 stride_h: 2 stride_w: 1 pad_h: 0 pad_w: 2", (6, 7), (3, 9)),  # both sides
+        ("kernel_size: 3 stride: 2", (2, 2), (1, 1)),  # larger than the bottom, rounded up
+        ("global_pooling: true", (6, 7), (1, 1)),
+    ],
+)
+def test_size(run_layer, fields, size, wanted):
+    assert run_layer(pooling(fields)).layer.shape([(2, 3, *size)]) == [(2, 3, *wanted)]
+
+
+def test_values_by_hand(run_layer):
+    x = torch.arange(16.0).view(1, 1, 4, 4)
+    (top,) = run_layer(pooling("kernel_size: 3 stride: 2"))(x)
+    assert top.flatten().tolist() == [10, 11, 14, 15]
+    (top,) = run_layer(pooling("pool: AVE kernel_size: 2 stride: 2 pad: 1"))(x)
+    # Padding counts, but only as far as it reaches: corners 1 of 4 cells.
+    assert top[0, 0].tolist() == [[0, 0.75, 0.75], [3, 7.5, 4.5], [3, 6.75, 3.75]]
+    (top,) = run_layer(pooling("pool: AVE global_pooling: true"))(x)
+    assert top.item() == 7.5
+
+
+@pytest.mark.parametrize("pool", ["MAX", "AVE"])
+@pytest.mark.parametrize(
+    "fields", ["kernel_size: 3 stride: 2 pad: 1", "kernel_size: 3 pad: 1", "kernel_size: 2 stride: 2"]
+)
+def test_fast_path_agrees(run_layer, rand, pool, fields):
+    run = run_layer(pooling(f"pool: {pool} {fields}"), precision="fp32")
+    x = rand(2, 3, 17, 24)
+    (fast,) = run.layer.forward_fast([x.to(memory_format=torch.channels_last)])
+    torch.testing.assert_close(fast.contiguous(), run(x)[0])
+
+
+def test_fast_path_leaves_what_torch_does_otherwise(run_layer, rand):
+    run = run_layer(pooling("kernel_size: 1 stride: 3"), precision="fp32")
+    assert run.layer.forward_fast([rand(1, 1, 5, 5)]) is None
+    assert run.layer.forward_fast([rand(1, 1, 4, 4)])[0].shape == (1, 1, 2, 2)
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ("", "kernel_size"),
+        ("kernel_size: 0", "kernel_size"),
+        ("kernel_h: 3", "kernel_size"),
+        ("kernel_size: 3 kernel_h: 3", "kernel_size"),
+        ("kernel_size: 4000000000", "kernel_size"),
+        ("kernel_size: 3 stride: 0", "stride"),
+        ("kernel_size: 3 stride_h: 1", "stride"),
+        ("kernel_size: 3 pad: 3", "pad"),
+        ("kernel_size: 3 pad: 1 pad_h: 1", "pad"),
+        ("kernel_size: 3 pool: STOCHASTIC", "pool"),
+        ("global_pooling: true kernel_size: 3", "kernel_size"),
+        ("global_pooling: true pad: 1", "global_pooling"),
+    ],
+)
+def test_wrong_fields(run_layer, fields, field):
+    with pytest.raises(DeepLabError, match=rf"layer 'p' \(Pooling\): {field}"):
+        run_layer(pooling(fields))
+
+
+def test_wrong_bottoms(run_layer):
+    layer = run_layer(pooling("kernel_size: 9 round_mode: FLOOR")).layer
+    with pytest.raises(DeepLabError, match="does not fit"):
+        layer.shape([(1, 1, 4, 4)])
+    with pytest.raises(DeepLabError, match="4 dimensions"):
+        layer.shape([(1, 10)])
+
+
+def test_threads(run_layer, rand):
+    x = rand(1, 7, 40, 41)
+    one, two = (run_layer(pooling("kernel_size: 3 pad: 1"), threads=threads)(x)[0] for threads in (1, 2))
+    assert torch.equal(one, two) and torch.equal(one, ops.max_pool(x, (40, 41), (3, 3), (1, 1), (1, 1)))
