@@ -2,6 +2,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include "atrous_conv.h"
 #include "bind.h"
 #include "elementwise.h"
 #include "eltwise.h"
@@ -28,6 +29,36 @@ PYBIND11_MODULE(_C, m) {
   const py::call_guard<py::gil_scoped_release> no_gil;
 
   m.def("isa", [] { return isa_name(active_isa()); });
+
+  py::class_<ConvGeometry>(m, "ConvGeometry").def(py::init([](const std::vector<int64_t>& v) {
+    if (v.size() != 16) throw std::invalid_argument("ConvGeometry takes 16 numbers");
+    return ConvGeometry{v[0], v[1], v[2],  v[3],  v[4],  v[5],  v[6],  v[7],
+                        v[8], v[9], v[10], v[11], v[12], v[13], v[14], v[15]};
+  }));
+  m.def("packed_weights_size", packed_weights_size);
+  m.def("planned_multiply_adds", planned_multiply_adds);
+  m.def(
+      "tap_intervals",
+      [](int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t pad, int64_t dilation,
+         int64_t extent, int64_t worth, int64_t shortest) {
+        std::vector<std::tuple<int64_t, int64_t, std::vector<int>>> intervals;
+        for (auto& i : tap_intervals(in, out, kernel, stride, pad, dilation, extent, worth, shortest)) {
+          intervals.emplace_back(i.begin, i.end, i.taps);
+        }
+        return intervals;
+      },
+      no_gil);
+  m.def(
+      "pack_weights", [](const ConvGeometry& g, Address w, Address p) { pack_weights(g, at(w), at(p)); },
+      no_gil);
+  m.def(
+      "unpack_weights", [](const ConvGeometry& g, Address p, Address w) { unpack_weights(g, at(p), at(w)); },
+      no_gil);
+  m.def(
+      "atrous_conv",
+      [](const ConvGeometry& g, Address x, Address packed, Address bias, bool relu, float slope, Address y,
+         int threads) { atrous_conv(g, at(x), at(packed), at(bias), relu, slope, at(y), threads); },
+      no_gil);
   m.def(
       "eltwise",
       [](int operation, const std::vector<Address>& bottoms, const std::vector<float>& coefficients,

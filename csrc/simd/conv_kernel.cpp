@@ -1,1 +1,162 @@
-namespace ISA {}
+// Convolution micro-kernels. Lanes are output positions, rows are output channels, both independent sums.
+#include "atrous_conv.h"
+#include "conv_tile.h"
+#include "elementwise.h"
+#include "host_device.h"
+
+#if defined(ISA_AVX512) || defined(ISA_AVX2)
+#include <immintrin.h>
+#endif
+
+namespace ISA {
+namespace {
+
+#if defined(ISA_AVX512)
+using Vector = __m512;
+constexpr int kWidth = 16, kTileRows = 8, kTileVectors = 3;
+using Mask = __mmask16;
+HOST_DEVICE Mask first_lanes(int count) {
+  return static_cast<Mask>(count >= 16 ? 0xffffu : (1u << count) - 1u);
+}
+HOST_DEVICE Vector load(const float* p) { return _mm512_loadu_ps(p); }
+HOST_DEVICE Vector load(const float* p, Mask m) { return _mm512_maskz_loadu_ps(m, p); }
+HOST_DEVICE void store_vector(float* p, Vector v) { _mm512_storeu_ps(p, v); }
+HOST_DEVICE Vector broadcast(float v) { return _mm512_set1_ps(v); }
+HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
+HOST_DEVICE Vector add(Vector a, Vector b) { return _mm512_add_ps(a, b); }
+#elif defined(ISA_AVX2)
+using Vector = __m256;
+constexpr int kWidth = 8, kTileRows = 4, kTileVectors = 3;
+HOST_DEVICE Vector load(const float* p) { return _mm256_loadu_ps(p); }
+HOST_DEVICE void store_vector(float* p, Vector v) { _mm256_storeu_ps(p, v); }
+HOST_DEVICE Vector broadcast(float v) { return _mm256_set1_ps(v); }
+HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
+HOST_DEVICE Vector add(Vector a, Vector b) { return _mm256_add_ps(a, b); }
+#else
+using Vector = float;
+constexpr int kWidth = 1, kTileRows = 4, kTileVectors = 3;
+HOST_DEVICE Vector load(const float* p) { return *p; }
+HOST_DEVICE void store_vector(float* p, Vector v) { *p = v; }
+HOST_DEVICE Vector broadcast(float v) { return v; }
+HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return fused_multiply_add(a, b, c); }
+HOST_DEVICE Vector add(Vector a, Vector b) { return a + b; }
+#endif
+
+// kTileRows rows and `vectors` vectors of lanes, all sums in registers.
+template <int vectors>
+HOST_DEVICE void accumulate_registers(int64_t depth, const int64_t* weight_offset, const float* weights,
+                                      const float* input, bool first, float* tile) {
+  Vector sum[kTileRows][vectors];
+#pragma GCC unroll 8
+  for (int r = 0; r < kTileRows; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) {
+      sum[r][v] = broadcast(0.0f);
+      // Partial sums may have left the nearest cache since the block before.
+      if (!first) __builtin_prefetch(tile + r * kConvLanes + v * kWidth);
+    }
+  }
+#pragma GCC unroll 4
+  for (int64_t i = 0; i < depth; ++i) {
+    const float* w = weights + weight_offset[i];
+    Vector x[vectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) x[v] = load(input + i * kConvLanes + v * kWidth);
+#pragma GCC unroll 8
+    for (int r = 0; r < kTileRows; ++r) {
+      const Vector wr = broadcast(w[r]);
+#pragma GCC unroll 8
+      for (int v = 0; v < vectors; ++v) sum[r][v] = fma_vector(wr, x[v], sum[r][v]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kTileRows; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) {
+      float* t = tile + r * kConvLanes + v * kWidth;
+      store_vector(t, first ? sum[r][v] : add(load(t), sum[r][v]));
+    }
+  }
+}
+
+void accumulate(int64_t depth, const int64_t* weight_offset, const float* weights, const float* input,
+                int lanes, bool first, float* tile) {
+  for (int lane = 0; lane < lanes; lane += kTileVectors * kWidth) {
+    const int left = lanes - lane;
+    for (int row = 0; row < kConvRows; row += kTileRows) {
+      const float* w = weights + row;
+      float* t = tile + row * kConvLanes + lane;
+      if (left > 2 * kWidth) {
+        accumulate_registers<kTileVectors>(depth, weight_offset, w, input + lane, first, t);
+      } else if (left > kWidth) {
+        accumulate_registers<2>(depth, weight_offset, w, input + lane, first, t);
+      } else {
+        accumulate_registers<1>(depth, weight_offset, w, input + lane, first, t);
+      }
+    }
+  }
+}
+
+#ifdef ISA_AVX512
+HOST_DEVICE void copy(const float* source, int length, float* target) {
+  for (; length >= 16; length -= 16, source += 16, target += 16) store_vector(target, load(source));
+  if (length > 0) {
+    const Mask m = first_lanes(length);
+    _mm512_mask_storeu_ps(target, m, load(source, m));
+  }
+}
+
+HOST_DEVICE void store_run(const float* source, int length, const float* bias, bool relu, float slope,
+                           float* target) {
+  const __m512 b = _mm512_set1_ps(bias ? *bias : 0.0f), s = _mm512_set1_ps(slope), zero = _mm512_setzero_ps();
+  for (; length > 0; length -= 16, source += 16, target += 16) {
+    const Mask m = first_lanes(length);
+    __m512 v = load(source, m);
+    if (bias) v = _mm512_add_ps(v, b);
+    // relu_value's order of operands: x itself where x is NaN or equal to 0.
+    if (relu) v = _mm512_add_ps(_mm512_max_ps(zero, v), _mm512_mul_ps(s, _mm512_min_ps(zero, v)));
+    _mm512_mask_storeu_ps(target, m, v);
+  }
+}
+#else
+HOST_DEVICE void copy(const float* source, int length, float* target) {
+  for (int i = 0; i < length; ++i) target[i] = source[i];
+}
+
+HOST_DEVICE void store_run(const float* source, int length, const float* bias, bool relu, float slope,
+                           float* target) {
+  for (int i = 0; i < length; ++i) {
+    const float v = bias ? source[i] + *bias : source[i];
+    target[i] = relu ? relu_value(v, slope) : v;
+  }
+}
+#endif
+
+void pack(const CopyRun* runs, int64_t count, const float* channel, int64_t stride, float* packed) {
+  for (const CopyRun* r = runs; r != runs + count; ++r) {
+    float* target = packed + r->target;
+    if (r->source < 0) {
+      for (int i = 0; i < r->length; ++i) target[i] = 0.0f;
+    } else if (stride == 1) {
+      copy(channel + r->source, r->length, target);
+    } else {
+      for (int i = 0; i < r->length; ++i) target[i] = channel[r->source + i * stride];
+    }
+  }
+}
+
+void store(const float* tile, int rows, const float* bias, bool relu, float slope, const StoreRun* runs,
+           int64_t count, int64_t row_stride, float* y) {
+  for (int row = 0; row < rows; ++row, tile += kConvLanes, y += row_stride) {
+    for (const StoreRun* r = runs; r != runs + count; ++r) {
+      store_run(tile + r->lane, r->length, bias ? bias + row : nullptr, relu, slope, y + r->target);
+    }
+  }
+}
+
+}  // namespace
+
+extern const ConvKernels conv_kernels;
+const ConvKernels conv_kernels = {pack, accumulate, store};
+
+}  // namespace ISA

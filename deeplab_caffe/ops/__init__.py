@@ -5,6 +5,14 @@ threads, None for torch's own setting. Its plain twin with the same arguments is
 """
 
 from .common import isa
+from .convolution import (
+    atrous_conv,
+    convolved_size,
+    pack_weights,
+    planned_multiply_adds,
+    tap_intervals,
+    unpack_weights,
+)
 from .elementwise import batch_norm, exp, log, power, prelu, relu, scale, tanh
 from .eltwise import ELTWISE_OPERATIONS, eltwise
 from .labels import argmax, softmax, softmax_loss
@@ -13,14 +21,18 @@ from .spatial import average_pool, interp, max_pool
 __all__ = [
     "ELTWISE_OPERATIONS",
     "argmax",
+    "atrous_conv",
     "average_pool",
     "batch_norm",
+    "convolved_size",
     "eltwise",
     "exp",
     "interp",
     "isa",
     "log",
     "max_pool",
+    "pack_weights",
+    "planned_multiply_adds",
     "power",
     "prelu",
     "relu",
@@ -28,4 +40,6 @@ __all__ = [
     "softmax",
     "softmax_loss",
     "tanh",
+    "tap_intervals",
+    "unpack_weights",
 ]

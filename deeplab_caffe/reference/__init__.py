@@ -1,5 +1,6 @@
 """Plain, slow, readable twins of the ops, same arguments; they follow their input's dtype (float64 too)."""
 
+from .convolution import atrous_conv, reduction_blocks
 from .elementwise import batch_norm, exp, log, power, prelu, relu, scale, tanh
 from .eltwise import eltwise, fma
 from .labels import argmax, softmax, softmax_loss
@@ -7,6 +8,7 @@ from .spatial import average_pool, interp, max_pool
 
 __all__ = [
     "argmax",
+    "atrous_conv",
     "average_pool",
     "batch_norm",
     "eltwise",
@@ -17,6 +19,7 @@ __all__ = [
     "max_pool",
     "power",
     "prelu",
+    "reduction_blocks",
     "relu",
     "scale",
     "softmax",

@@ -1,0 +1,33 @@
+// The vectorised parts of the convolution, one copy per instruction set.
+#pragma once
+
+#include <cstdint>
+
+#include "isa.h"
+
+// `length` floats from `source` (of channel 0) to lane `target` of a packed row; source < 0 means zeros.
+struct CopyRun {
+  int64_t source;
+  int32_t target, length;
+};
+
+// A run of a tile's lanes that are neighbours in an output row.
+struct StoreRun {
+  int64_t target;
+  int32_t lane, length;
+};
+
+struct ConvKernels {
+  // Copies runs of one input channel, every `stride`-th float of the source, to packed lanes.
+  void (*pack)(const CopyRun* runs, int64_t count, const float* channel, int64_t stride, float* packed);
+  // tile [kConvRows][kConvLanes] = (first ? 0 : tile) +
+  //     sum over i < depth of weights[weight_offset[i]][row] * input[i][lane],
+  // for at least the first `lanes` lanes, a single chain of fused multiply-adds in the order of i.
+  void (*accumulate)(int64_t depth, const int64_t* weight_offset, const float* weights, const float* input,
+                     int lanes, bool first, float* tile);
+  // y[row * row_stride + run] = relu?(tile + bias[row]) for the first `rows` rows.
+  void (*store)(const float* tile, int rows, const float* bias, bool relu, float slope, const StoreRun* runs,
+                int64_t count, int64_t row_stride, float* y);
+};
+
+DECLARE_PER_ISA(extern const ConvKernels conv_kernels)

@@ -1,0 +1,131 @@
+"""Atrous convolution in the canonical reduction order, and its packed weights."""
+
+import torch
+
+from .. import _C
+from ..errors import DeepLabError
+from .common import Tensor, check, output, thread_count
+
+Pair = tuple[int, int]
+
+
+def convolved_size(size: int, kernel: int, stride: int, pad: int, dilation: int) -> int:
+    """Caffe's output size: (size + 2 * pad - (dilation * (kernel - 1) + 1)) / stride + 1, rounded down."""
+    return (size + 2 * pad - (dilation * (kernel - 1) + 1)) // stride + 1
+
+
+def _geometry(
+    shape: tuple[int, ...],
+    weights: tuple[int, ...],
+    stride: Pair,
+    pad: Pair,
+    dilation: Pair,
+    groups: int,
+) -> tuple["_C.ConvGeometry", tuple[int, ...]]:
+    """The kernel's geometry and the output's shape; DeepLabError if the numbers do not fit together."""
+    batch, channels, height, width = shape
+    out_channels, per_group, kernel_h, kernel_w = weights
+    if groups < 1 or channels != per_group * groups or out_channels % groups:
+        given = f"weights {out_channels}x{per_group} in {groups} groups"
+        raise DeepLabError(f"atrous_conv: {given} do not fit {channels} channels")
+    if min(*stride, *dilation, kernel_h, kernel_w) < 1 or min(pad) < 0:
+        raise DeepLabError("atrous_conv: kernel, stride and dilation must be positive, pad at least 0")
+    out_h = convolved_size(height, kernel_h, stride[0], pad[0], dilation[0])
+    out_w = convolved_size(width, kernel_w, stride[1], pad[1], dilation[1])
+    if out_h < 1 or out_w < 1:
+        raise DeepLabError(f"atrous_conv: the kernel is larger than the padded {height}x{width} input")
+    numbers = [batch, groups, channels, height, width, out_channels, out_h, out_w, kernel_h, kernel_w]
+    geometry = _C.ConvGeometry([*numbers, *stride, *pad, *dilation])
+    return geometry, (batch, out_channels, out_h, out_w)
+
+
+def _weights_geometry(shape: tuple[int, ...], groups: int) -> "_C.ConvGeometry":
+    """A geometry with these weights; what is convolved does not matter for packing."""
+    image = (1, shape[1] * groups, shape[2], shape[3])
+    return _geometry(image, shape, (1, 1), (0, 0), (1, 1), groups)[0]
+
+
+def pack_weights(weights: Tensor, groups: int = 1) -> Tensor:
+    """Weights [out, in / groups, kh, kw] in the order the kernel reads them, a flat float32 tensor."""
+    weights = check("pack_weights", weights, 4)
+    geometry = _weights_geometry(tuple(weights.shape), groups)
+    packed = torch.empty(_C.packed_weights_size(geometry))
+    _C.pack_weights(geometry, weights.data_ptr(), packed.data_ptr())
+    return packed
+
+
+def unpack_weights(packed: Tensor, shape: tuple[int, ...], groups: int = 1) -> Tensor:
+    """The inverse of `pack_weights`, for weights of `shape`."""
+    geometry = _weights_geometry(tuple(shape), groups)
+    packed = check("unpack_weights", packed, 1, _C.packed_weights_size(geometry))
+    weights = torch.empty(shape)
+    _C.unpack_weights(geometry, packed.data_ptr(), weights.data_ptr())
+    return weights
+
+
+def atrous_conv(
+    x: Tensor,
+    weights: Tensor,
+    bias: Tensor | None = None,
+    stride: Pair = (1, 1),
+    pad: Pair = (0, 0),
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    relu: float | None = None,
+    packed_shape: tuple[int, ...] | None = None,
+    out: Tensor | None = None,
+    threads: int | None = None,
+) -> Tensor:
+    """Convolution with holes, every output summed in the canonical order: the original program's bits.
+
+    x: float32 [batch, channels, height, width]; weights: [out, channels / groups, kh, kw], or what
+    `pack_weights` made of them, with their shape in `packed_shape`; bias: [out] values. relu: the slope of a
+    ReLU applied in the same pass (0 for the plain one), None for none. dilation is DeepLab's `hole`, the rate
+    of atrous convolution (Chen et al., "DeepLab", 2016, section 3.1). Returns float32 [batch, out, h, w].
+    """
+    x = check("atrous_conv", x, 4)
+    shape = tuple(weights.shape) if packed_shape is None else tuple(packed_shape)
+    if len(shape) != 4:
+        raise DeepLabError(f"atrous_conv: weights have {len(shape)} dimensions, 4 wanted")
+    geometry, result = _geometry(tuple(x.shape), shape, stride, pad, dilation, groups)
+    if packed_shape is None:
+        weights = pack_weights(weights, groups)
+    packed = check("atrous_conv", weights, 1, _C.packed_weights_size(geometry))
+    if bias is not None:
+        bias = check("atrous_conv", bias, count=shape[0])
+    y = output("atrous_conv", out, result, x)
+    _C.atrous_conv(
+        geometry,
+        x.data_ptr(),
+        packed.data_ptr(),
+        0 if bias is None else bias.data_ptr(),
+        relu is not None,
+        relu or 0.0,
+        y.data_ptr(),
+        thread_count(threads),
+    )
+    return y
+
+
+def planned_multiply_adds(
+    shape: tuple[int, ...],
+    weights: tuple[int, ...],
+    stride: Pair = (1, 1),
+    pad: Pair = (0, 0),
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+) -> int:
+    """Multiply-adds the kernel performs for an input of `shape`, the padding taps it skips left out."""
+    return shape[0] * _C.planned_multiply_adds(_geometry(shape, weights, stride, pad, dilation, groups)[0])
+
+
+def tap_intervals(
+    size: int, kernel: int, stride: int, pad: int, dilation: int, extent: int, worth: int, shortest: int
+) -> list[tuple[int, int, list[int]]]:
+    """The kernel's cuts of one axis: (begin, end, taps) of outputs that share the taps inside the image.
+
+    Each output stands for `extent` positions; cuts saving less than `worth` positions, or leaving less than
+    `shortest` outputs together, are not made.
+    """
+    out = convolved_size(size, kernel, stride, pad, dilation)
+    return _C.tap_intervals(size, out, kernel, stride, pad, dilation, extent, worth, shortest)

@@ -1,0 +1,60 @@
+"""The twin of ops.convolution: one output channel and one tap at a time, in the canonical order."""
+
+import torch
+import torch.nn.functional as F
+
+from .elementwise import relu as relu_twin
+from .eltwise import fma
+
+Tensor = torch.Tensor
+Pair = tuple[int, int]
+
+
+def reduction_blocks(depth: int) -> list[tuple[int, int]]:
+    """The canonical blocks [begin, end) of a sum over `depth` terms (OpenBLAS 0.3.21, SkylakeX, Q = 448)."""
+    blocks, begin = [], 0
+    while begin < depth:
+        rest = depth - begin
+        length = 448 if rest >= 896 else (rest // 2 + 15) // 16 * 16 if rest > 448 else rest
+        blocks.append((begin, begin + length))
+        begin += length
+    return blocks
+
+
+def atrous_conv(
+    x: Tensor,
+    weights: Tensor,
+    bias: Tensor | None = None,
+    stride: Pair = (1, 1),
+    pad: Pair = (0, 0),
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    relu: float | None = None,
+) -> Tensor:
+    """See ops.atrous_conv; weights are plain."""
+    batch, channels, height, width = x.shape
+    out_channels, per_group, kernel_h, kernel_w = weights.shape
+    out_h = (height + 2 * pad[0] - dilation[0] * (kernel_h - 1) - 1) // stride[0] + 1
+    out_w = (width + 2 * pad[1] - dilation[1] * (kernel_w - 1) - 1) // stride[1] + 1
+    padded = F.pad(x, (pad[1], pad[1], pad[0], pad[0]))
+    y = x.new_empty(batch, out_channels, out_h, out_w)
+    rows = out_channels // groups
+    for group in range(groups):
+        terms = []  # for each k, the values [batch, 1, out_h, out_w] its weight meets
+        for channel in range(group * per_group, (group + 1) * per_group):
+            for ky in range(kernel_h):
+                for kx in range(kernel_w):
+                    top, left = ky * dilation[0], kx * dilation[1]
+                    bottom, right = top + (out_h - 1) * stride[0] + 1, left + (out_w - 1) * stride[1] + 1
+                    terms.append(padded[:, channel, None, top : bottom : stride[0], left : right : stride[1]])
+        w = weights[group * rows : (group + 1) * rows].reshape(rows, -1)
+        total = None
+        for begin, end in reduction_blocks(len(terms)):
+            acc = x.new_zeros(batch, rows, out_h, out_w)
+            for k in range(begin, end):
+                acc = fma(w[:, k].view(1, rows, 1, 1).expand_as(acc), terms[k].expand_as(acc), acc)
+            total = acc if total is None else total + acc
+        y[:, group * rows : (group + 1) * rows] = total
+    if bias is not None:
+        y = y + bias.reshape(1, -1, 1, 1)
+    return y if relu is None else relu_twin(y, relu)

@@ -1,0 +1,198 @@
+"""Atrous convolution: the canonical order against the twin, for every instruction set, thread count and batch."""
+
+import os
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from deeplab_caffe import ops, reference
+from deeplab_caffe.errors import DeepLabError
+
+ROOT = Path(__file__).parents[2]
+
+
+def random_case(seed: int) -> dict:
+    """A small geometry; every seventh has K over several blocks of the reduction."""
+    r = random.Random(seed)
+    groups = r.choice([1, 1, 1, 2, 3])
+    kernel = (r.randint(1, 4), r.randint(1, 4))
+    dilation = (r.choice([1, 1, 2, 4, 12]), r.choice([1, 1, 2, 5, 12]))
+    per_group = r.choice([449, 460, 950]) // (kernel[0] * kernel[1]) + 1 if seed % 7 == 0 else r.randint(1, 9)
+    return {
+        "batch": r.randint(1, 3),
+        "channels": per_group * groups,
+        "size": (r.randint(1, 40), r.randint(1, 70)),
+        "out": r.randint(1, 20) * groups,
+        "kernel": kernel,
+        "stride": (r.randint(1, 3), r.randint(1, 3)),
+        "pad": tuple(
+            r.choice([0, 1, d * (k - 1) // 2, d * (k - 1)]) for d, k in zip(dilation, kernel, strict=True)
+        ),
+        "dilation": dilation,
+        "groups": groups,
+        "bias": r.random() < 0.7,
+        "relu": r.choice([None, 0.0, 0.25]),
+        "seed": seed,
+    }
+
+
+def fits(case: dict) -> bool:
+    return all(
+        ops.convolved_size(
+            case["size"][i], case["kernel"][i], case["stride"][i], case["pad"][i], case["dilation"][i]
+        )
+        > 0
+        for i in range(2)
+    )
+
+
+CASES = [case for case in map(random_case, range(160)) if fits(case)]
+
+
+def tensors(case: dict) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+    g = torch.Generator().manual_seed(case["seed"])
+    x = torch.randn(case["batch"], case["channels"], *case["size"], generator=g)
+    w = torch.randn(case["out"], case["channels"] // case["groups"], *case["kernel"], generator=g)
+    return x, w, torch.randn(case["out"], generator=g) if case["bias"] else None
+
+
+def settings(case: dict) -> dict:
+    return {name: case[name] for name in ("stride", "pad", "dilation", "groups", "relu")}
+
+
+def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
+    return a.shape == b.shape and torch.equal(a.view(torch.int32), b.view(torch.int32))
+
+
+def check_all_cases() -> None:
+    """Also what the subprocess of each instruction set runs."""
+    for case in CASES:
+        x, w, b = tensors(case)
+        wanted = reference.atrous_conv(x, w, b, **settings(case))
+        for threads in (1, 2, 3):
+            assert same_bits(ops.atrous_conv(x, w, b, **settings(case), threads=threads), wanted), (
+                threads,
+                case,
+            )
+
+
+def test_there_are_many_cases():
+    assert len(CASES) > 120
+
+
+@pytest.mark.parametrize("isa", ["avx512", "avx2", "portable"])
+def test_equals_the_twin_bit_for_bit(isa):
+    probe = [sys.executable, "-c", "from deeplab_caffe import ops; ops.isa()"]
+    environment = os.environ | {"DEEPLAB_CAFFE_ISA": isa, "PYTHONPATH": str(ROOT)}
+    if subprocess.run(probe, env=environment, capture_output=True).returncode:
+        pytest.skip(f"no {isa} here")
+    run = subprocess.run([sys.executable, __file__], env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-2000:]
+
+
+def test_a_batch_equals_its_images():
+    x, w = torch.randn(3, 40, 31, 45), torch.randn(21, 40, 3, 3)
+    together = ops.atrous_conv(x, w, pad=(6, 6), dilation=(6, 6))
+    for i in range(3):
+        assert same_bits(together[i : i + 1], ops.atrous_conv(x[i : i + 1], w, pad=(6, 6), dilation=(6, 6)))
+
+
+@pytest.mark.parametrize("groups", [1, 3])
+def test_packing_is_invertible(groups):
+    w = torch.randn(21, 5, 3, 2)
+    assert torch.equal(ops.unpack_weights(ops.pack_weights(w, groups), w.shape, groups), w)
+
+
+def test_packed_weights_give_the_same():
+    x, w = torch.randn(1, 5, 9, 9), torch.randn(7, 5, 3, 3)
+    assert same_bits(ops.atrous_conv(x, w), ops.atrous_conv(x, ops.pack_weights(w), packed_shape=w.shape))
+
+
+def test_float64_twin_agrees_closely():
+    x, w = torch.randn(1, 100, 20, 20), torch.randn(8, 100, 3, 3)
+    wanted = reference.atrous_conv(x.double(), w.double(), pad=(2, 2), dilation=(2, 2))
+    ours = ops.atrous_conv(x, w, pad=(2, 2), dilation=(2, 2)).double()
+    assert (ours - wanted).norm() / wanted.norm() < 1e-6
+    torchs = torch.nn.functional.conv2d(x.double(), w.double(), padding=2, dilation=2)
+    assert torch.allclose(wanted, torchs)
+
+
+@pytest.mark.parametrize("depth", [1, 447, 448, 449, 460, 895, 896, 897, 1344, 4608, 18432])
+def test_reduction_blocks_cover_the_depth(depth):
+    blocks = reference.reduction_blocks(depth)
+    assert blocks[0][0] == 0 and blocks[-1][1] == depth
+    assert all(a[1] == b[0] for a, b in zip(blocks, blocks[1:], strict=False))
+    assert max(end - begin for begin, end in blocks) <= 448
+
+
+def valid(o: int, size: int, kernel: int, stride: int, pad: int, dilation: int) -> list[int]:
+    return [k for k in range(kernel) if 0 <= o * stride - pad + k * dilation < size]
+
+
+@pytest.mark.parametrize(
+    "kernel,stride,dilation", [(1, 1, 1), (3, 1, 1), (3, 2, 1), (3, 1, 12), (4, 1, 4), (7, 2, 3)]
+)
+def test_intervals_partition_the_outputs_and_miss_no_tap(kernel, stride, dilation):
+    for size in range(1, 70):
+        for pad in {0, 1, dilation * (kernel - 1) // 2, dilation * (kernel - 1)}:
+            out = ops.convolved_size(size, kernel, stride, pad, dilation)
+            if out < 1:
+                continue
+            for worth, shortest in ((0, 1), (24, 8)):
+                intervals = ops.tap_intervals(size, kernel, stride, pad, dilation, 10, worth, shortest)
+                assert intervals[0][0] == 0 and intervals[-1][1] == out
+                assert all(a[1] == b[0] for a, b in zip(intervals, intervals[1:], strict=False))
+                for begin, end, taps in intervals:
+                    seen = {
+                        k for o in range(begin, end) for k in valid(o, size, kernel, stride, pad, dilation)
+                    }
+                    assert set(taps) == seen
+                    if worth == 0:
+                        first = valid(begin, size, kernel, stride, pad, dilation)
+                        assert all(
+                            valid(o, size, kernel, stride, pad, dilation) == first for o in range(begin, end)
+                        )
+                if len(intervals) > 1 and shortest > 1:
+                    assert min(end - begin for begin, end, _ in intervals) >= shortest
+
+
+def test_skipped_work_at_large_rates():
+    """At rate 12 on a 65x65 map 23% of all taps lie in the padding, at rate 24 43% (3x3, pad = rate)."""
+    for rate, share in ((12, 0.23), (24, 0.43)):
+        done = ops.planned_multiply_adds(
+            (1, 16, 65, 65), (8, 16, 3, 3), pad=(rate, rate), dilation=(rate, rate)
+        )
+        skipped = 1 - done / (65 * 65 * 16 * 8 * 9)
+        assert abs(skipped - share) < 0.01
+
+
+@pytest.mark.parametrize(
+    "change,message",
+    [
+        ({"groups": 2}, "groups"),
+        ({"stride": (0, 1)}, "stride"),
+        ({"dilation": (9, 9)}, "larger than"),
+        ({"pad": (-1, 0)}, "pad"),
+        ({"bias": torch.zeros(3)}, "values given"),
+        ({"out": torch.zeros(1)}, "out is"),
+    ],
+)
+def test_what_does_not_fit_is_an_error(change, message):
+    arguments = {"x": torch.zeros(1, 3, 8, 8), "weights": torch.zeros(4, 3, 3, 3)} | change
+    with pytest.raises(DeepLabError, match=message):
+        ops.atrous_conv(**arguments)
+
+
+def test_wrong_types_are_errors():
+    with pytest.raises(DeepLabError, match="float32"):
+        ops.atrous_conv(torch.zeros(1, 3, 8, 8).double(), torch.zeros(4, 3, 3, 3))
+    with pytest.raises(DeepLabError, match="dimensions"):
+        ops.atrous_conv(torch.zeros(3, 8, 8), torch.zeros(4, 3, 3, 3))
+
+
+if __name__ == "__main__":
+    check_all_cases()
