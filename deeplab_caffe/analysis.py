@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import Any
 
 from . import graph, schedule
 from .errors import DeepLabError
@@ -146,7 +145,7 @@ def _fields(
     before, after = shapes[step.bottoms[0]], shapes[step.tops[0]] if step.tops else ()
     if len(before) != 4 or len(after) != 4:
         return _largest(bottoms)
-    windows = _windows(step.layer, before)
+    windows = _windows(step.layer)
     own = []
     for axis in (0, 1):
         field, n_in, n_out = bottoms[0][axis], before[2 + axis], after[2 + axis]
@@ -181,7 +180,7 @@ def _multiply_adds(layer: Layer, bottoms: list[Shape], tops: list[Shape]) -> tup
         return count, count
     if layer.type not in ("Convolution", "Deconvolution"):
         return 0, 0
-    rows, columns = _windows(layer, bottoms[0])
+    rows, columns = _windows(layer)
     group = max(1, layer.definition.param.convolution_param.group)
     total = inside = 0
     for bottom, top in zip(bottoms, tops, strict=True):
@@ -207,30 +206,9 @@ def _taps_inside(window: tuple[int, int, int, int], size: int, positions: int) -
     return count
 
 
-def _windows(layer: Layer, bottom: Shape) -> list[tuple[int, int, int, int]]:
+def _windows(layer: Layer) -> list[tuple[int, int, int, int]]:
     """(kernel, stride, pad, dilation) for rows and columns of a convolution or pooling, else nothing."""
-    param: Any
-    if layer.type in ("Convolution", "Deconvolution"):
-        param = layer.definition.param.convolution_param
-        dilation = [*param.dilation]
-    elif layer.type == "Pooling":
-        param, dilation = layer.definition.param.pooling_param, []
-        if param.global_pooling:
-            return [(bottom[2], 1, 0, 1), (bottom[3], 1, 0, 1)]
-    else:
+    if layer.type not in ("Convolution", "Deconvolution", "Pooling"):
         return []
-    windows = []
-    for axis, letter in enumerate("hw"):
-        kernel, stride, pad = (_one(param, name, letter, axis) for name in ("kernel", "stride", "pad"))
-        windows.append((kernel, max(1, stride), pad, dilation[axis % len(dilation)] if dilation else 1))
-    return windows
-
-
-def _one(param: Any, name: str, letter: str, axis: int) -> int:
-    """A field for one axis: `name`_h / _w, or `name` (`kernel_size`) as one number or one per axis."""
-    if param.HasField(f"{name}_{letter}"):
-        return getattr(param, f"{name}_{letter}")
-    both = getattr(param, "kernel_size" if name == "kernel" else name)
-    if isinstance(both, int):
-        return both
-    return both[min(axis, len(both) - 1)] if both else {"kernel": 1, "stride": 1, "pad": 0}[name]
+    dilation = getattr(layer, "dilation", (1, 1))
+    return list(zip(layer.kernel, layer.stride, layer.pad, dilation, strict=True))

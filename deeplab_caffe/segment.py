@@ -79,7 +79,7 @@ class Segmenter:
         if blob.dim() != 4:
             raise DeepLabError(f"blob '{self.output}' is {graph.text(tuple(blob.shape))}, no map of scores")
         if blob.shape[2:] != (rows, columns):
-            blob = ops.interp(blob.contiguous(), rows, columns, threads=self.net.context.threads)
+            blob = ops.interp(blob.contiguous(), (rows, columns), threads=self.net.context.threads)
         return np.ascontiguousarray(blob[0, :, :height, :width].cpu().numpy())
 
     def labels(self, image: Bytes) -> Bytes:

@@ -11,6 +11,7 @@ from ..errors import DeepLabError
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+    from rich.table import Table
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -84,6 +85,16 @@ def console() -> "Console":
     from rich.console import Console
 
     return Console(stderr=True, highlight=False)
+
+
+def print_table(table: "Table") -> None:
+    """Prints a result on stdout, as wide as the terminal, or as wide as it needs to be in a file or pipe."""
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 400
+    console.print(table)
 
 
 def progress(console: "Console") -> "Progress":

@@ -137,7 +137,6 @@ def statistics(array: "np.ndarray") -> dict[str, Any]:
 def _print(results: list[dict[str, Any]], as_json: bool) -> None:
     import json
 
-    from rich.console import Console
     from rich.table import Table
 
     if as_json:
@@ -149,4 +148,4 @@ def _print(results: list[dict[str, Any]], as_json: bool) -> None:
             shape = "x".join(map(str, record["shape"]))
             mean, largest = f"{record['mean']:.6g}", f"{record['absmax']:.6g}"
             table.add_row(str(run), name, shape, mean, largest, record["sha256"][:16])
-    Console().print(table)
+    base.print_table(table)

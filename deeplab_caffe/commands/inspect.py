@@ -77,7 +77,6 @@ def match_file(definition: "NetDefinition", cost: "NetCost", path: str) -> dict[
 
 
 def _print(cost: "NetCost") -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=cost.name, title_justify="left")
@@ -106,13 +105,11 @@ def _print(cost: "NetCost") -> None:
             f"{layer.memory / 1e6:.2f}",
         )
     share = _share(cost.effective_multiply_adds, cost.multiply_adds) or "-"
-    console = Console()
-    console.print(table)
-    console.print(
+    base.print_table(table)
+    print(
         f"{cost.parameters:,} parameters ({cost.parameters * 4 / 1e6:.1f} MB), "
         f"{cost.multiply_adds / 1e9:.2f} G multiply-adds, {share} of them inside the image; "
-        f"blobs {cost.blob_memory / 1e6:.1f} MB, of which {cost.peak_memory / 1e6:.1f} MB alive at once",
-        soft_wrap=True,
+        f"blobs {cost.blob_memory / 1e6:.1f} MB, of which {cost.peak_memory / 1e6:.1f} MB alive at once"
     )
 
 

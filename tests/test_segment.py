@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+import torch
+
+from deeplab_caffe import ops, segment, transforms
+from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.formats.prototxt import read_net
+
+INPUT = 'input: "data" input_dim: 1 input_dim: 3 input_dim: 9 input_dim: 9\n'
+POOL = """layers { name: "p" type: POOLING bottom: "data" top: "p"
+  pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 1 } }
+layers { name: "q" type: POOLING bottom: "p" top: "q"
+  pooling_param { pool: AVE kernel_size: 3 stride: 2 pad: 1 } }"""
+ZOOM = 'layers { name: "z" type: INTERP bottom: "q" top: "z" interp_param { zoom_factor: 4 } }'
+
+
+def make(text, **options):
+    return segment.Segmenter(read_net("net.prototxt", text=INPUT + text), **options)
+
+
+@pytest.fixture
+def image():
+    return np.random.default_rng(0).integers(0, 256, (10, 15, 3), dtype=np.uint8)
+
+
+def padded(image, height, width):
+    return transforms.pad(transforms.to_blob(image), height, width)[None]
+
+
+def test_pads_to_the_net_and_crops_back(image):
+    segmenter = make(POOL + ZOOM)
+    scores = segmenter.scores(image)
+    whole = segmenter.net.forward(data=padded(image, 13, 17))["z"]
+    assert whole.shape == (1, 3, 13, 17)
+    assert scores.shape == (3, 10, 15) and (scores == whole[0, :, :10, :15].numpy()).all()
+
+
+def test_coarse_scores_are_enlarged_as_interp_does(image):
+    segmenter = make(POOL)
+    coarse = segmenter.net.forward(data=padded(image, 13, 17))["q"]
+    assert coarse.shape == (1, 3, 4, 5)
+    assert (segmenter.scores(image) == make(POOL + ZOOM).scores(image)).all()
+    assert (segmenter.scores(image) == ops.interp(coarse, (13, 17))[0, :, :10, :15].numpy()).all()
+
+
+def test_labels_and_argmax_nets(image):
+    labels = make(POOL + ZOOM).labels(image)
+    assert labels.dtype == np.uint8 and labels.shape == (10, 15)
+    argmax = 'layer { name: "a" type: "ArgMax" bottom: "z" top: "a" argmax_param { axis: 1 } }'
+    zoom = ZOOM.replace("layers", "layer").replace("INTERP", '"Interp"')
+    pool = POOL.replace("layers", "layer").replace("POOLING", '"Pooling"')
+    assert (make(pool + zoom + argmax).labels(image) == labels).all()
+
+
+def test_images_of_any_size_one_after_the_other():
+    segmenter = make(POOL + ZOOM)
+    for height, width in ((1, 1), (9, 9), (2, 40), (33, 5), (1, 1)):
+        assert segmenter.labels(np.zeros((height, width, 3), np.uint8)).shape == (height, width)
+
+
+def test_wrong_images():
+    segmenter = make(POOL)
+    for wrong in (np.zeros((4, 4), np.uint8), np.zeros((4, 4, 1), np.uint8), np.zeros((0, 4, 3), np.uint8)):
+        with pytest.raises(DeepLabError, match="H, W, 3"):
+            segmenter.scores(wrong)
+    with pytest.raises(DeepLabError, match="H, W, 3"):
+        segmenter.scores(np.zeros((4, 4, 3), np.float32))
+
+
+def test_choice_of_output(image):
+    two = POOL + ZOOM.replace('"q"', '"p"').replace("4", "2")
+    with pytest.raises(DeepLabError, match="choose one of its outputs, q, z"):
+        make(two)
+    assert make(two, output="z").scores(image).shape == (3, 10, 15)
+
+
+def test_too_many_labels():
+    with pytest.raises(DeepLabError, match="300 labels"):
+        segment.labels_of(np.zeros((300, 2, 2), np.float32))
+
+
+def test_overlay():
+    colours = np.zeros((256, 3), np.uint8)
+    colours[1] = (200, 100, 0)
+    mixed = segment.overlay(
+        np.full((1, 1, 3), (10, 20, 30), np.uint8), np.ones((1, 1), np.uint8), colours, 0.5
+    )
+    assert mixed.tolist() == [[[115, 60, 5]]]
+
+
+def test_not_touched_by_torch_threads(image):
+    before = torch.get_num_threads()
+    make(POOL + ZOOM, threads=1).scores(image)
+    assert torch.get_num_threads() == before
