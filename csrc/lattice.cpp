@@ -9,18 +9,21 @@
 
 namespace {
 
+// `W` is the number of words where the compiler may unroll, else 0.
+template <int W>
 inline std::uint32_t hash_key(const std::uint64_t* key, int words) {
   std::uint64_t h = 0;
-  for (int w = 0; w < words; ++w) {
+  for (int w = 0; w < (W ? W : words); ++w) {
     h = (h ^ key[w]) * 0x9E3779B97F4A7C15u;
     h ^= h >> 29;
   }
   return static_cast<std::uint32_t>(h >> 16);
 }
 
+template <int W>
 inline bool same_key(const std::uint64_t* a, const std::uint64_t* b, int words) {
   std::uint64_t difference = 0;
-  for (int w = 0; w < words; ++w) difference |= a[w] ^ b[w];
+  for (int w = 0; w < (W ? W : words); ++w) difference |= a[w] ^ b[w];
   return difference == 0;
 }
 
@@ -33,14 +36,31 @@ struct Strip {
   bool fits = true;
 };
 
+// Rows of shorts are padded with 0 to whole words.
+inline bool same_shorts(const short* a, const short* b, int count) {
+  std::uint64_t difference = 0;
+  for (int i = 0; i < count; i += 4) {
+    std::uint64_t x, y;
+    std::memcpy(&x, a + i, sizeof x);
+    std::memcpy(&y, b + i, sizeof y);
+    difference |= x ^ y;
+  }
+  return difference == 0;
+}
+
 // Embeds the strip's points; slice links get local vertex numbers and plain weights.
 void embed_strip(const float* features, std::size_t points, std::size_t with_fillers, int dims,
                  const float* scales, Strip& strip, Link* links) {
   EmbeddedBlock block;
   std::memset(&block, 0, sizeof block);
   std::vector<float> padded;
-  std::uint64_t key_words[kMaxDims / 4 + 1] = {};
-  short* const key = reinterpret_cast<short*>(key_words);
+  const unsigned degree = dims + 1;
+  alignas(8) short key[kMaxDims] = {};
+  const std::uint64_t* const key_words = reinterpret_cast<const std::uint64_t*>(key);
+  // The simplex of the pixel before: often this pixel's too.
+  const short* last_remainder_0 = nullptr;
+  const short* last_rank = nullptr;
+  const Link* last_links = nullptr;
   for (std::size_t begin = strip.first; begin < strip.last; begin += kLanes) {
     const float* source = features + begin;
     std::size_t plane = points;
@@ -57,20 +77,31 @@ void embed_strip(const float* features, std::size_t points, std::size_t with_fil
       return;
     }
     const std::size_t lanes = std::min<std::size_t>(kLanes, with_fillers - begin);
+    last_links = nullptr;
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       const std::size_t p = begin + lane;
+      Link* const own = links + p * degree;
       const short* remainder_0 = block.remainder_0[lane];
       const short* rank = block.rank[lane];
-      for (int r = 0; r <= dims; ++r) {
-        for (int i = 0; i < dims; ++i) {
-          key[i] = static_cast<short>(vertex_coordinate(remainder_0[i], rank[i], r, dims));
+      if (last_links != nullptr && p < points && same_shorts(remainder_0, last_remainder_0, dims) &&
+          same_shorts(rank, last_rank, dims)) {
+        for (unsigned r = 0; r < degree; ++r) {
+          ++strip.counts[last_links[r].index];
+          own[r] = {last_links[r].index, block.weight[r][lane]};
         }
-        const unsigned vertex = strip.table.insert(key_words);
-        if (vertex >= strip.counts.size()) strip.counts.push_back(0);
-        if (p >= points) continue;
-        ++strip.counts[vertex];
-        links[p * (dims + 1) + r] = {vertex, block.weight[r][lane]};
+      } else {
+        for (unsigned r = 0; r < degree; ++r) {
+          for (int i = 0; i < dims; ++i) {
+            key[i] = static_cast<short>(vertex_coordinate(remainder_0[i], rank[i], r, dims));
+          }
+          const unsigned vertex = strip.table.insert(key_words);
+          if (vertex >= strip.counts.size()) strip.counts.push_back(0);
+          if (p >= points) continue;
+          ++strip.counts[vertex];
+          own[r] = {vertex, block.weight[r][lane]};
+        }
       }
+      last_remainder_0 = remainder_0, last_rank = rank, last_links = own;
     }
   }
 }
@@ -84,24 +115,40 @@ KeyTable::KeyTable(int dims, std::size_t expected) : words_((dims + 3) / 4), key
   mask_ = size - 1;
 }
 
-std::size_t KeyTable::locate(const std::uint64_t* key_words, std::uint32_t hash) const {
+template <int W>
+std::size_t KeyTable::locate(const std::uint64_t* key, std::uint32_t hash) const {
   std::size_t i = hash & mask_;
   while (slots_[i].vertex != 0 &&
-         !(slots_[i].hash == hash && same_key(key(slots_[i].vertex), key_words, words_))) {
+         !(slots_[i].hash == hash &&
+           same_key<W>(keys_.data() + std::size_t{slots_[i].vertex} * (W ? W : words_), key, words_))) {
     i = (i + 1) & mask_;
   }
   return i;
 }
 
-unsigned KeyTable::find(const std::uint64_t* key_words) const {
-  return slots_[locate(key_words, hash_key(key_words, words_))].vertex;
+template <int W>
+inline unsigned KeyTable::find_words(const std::uint64_t* key) const {
+  return slots_[locate<W>(key, hash_key<W>(key, words_))].vertex;
 }
 
-unsigned KeyTable::insert(const std::uint64_t* key_words) {
-  const std::uint32_t hash = hash_key(key_words, words_);
-  Slot& slot = slots_[locate(key_words, hash)];
+template <int W>
+inline unsigned KeyTable::insert_words(const std::uint64_t* key) {
+  const std::uint32_t hash = hash_key<W>(key, words_);
+  Slot& slot = slots_[locate<W>(key, hash)];
   if (slot.vertex != 0) return slot.vertex;
-  keys_.insert(keys_.end(), key_words, key_words + words_);
+  return add(key, slot, hash);
+}
+
+unsigned KeyTable::find(const std::uint64_t* key) const {
+  return words_ == 1 ? find_words<1>(key) : words_ == 2 ? find_words<2>(key) : find_words<0>(key);
+}
+
+unsigned KeyTable::insert(const std::uint64_t* key) {
+  return words_ == 1 ? insert_words<1>(key) : words_ == 2 ? insert_words<2>(key) : insert_words<0>(key);
+}
+
+unsigned KeyTable::add(const std::uint64_t* key, Slot& slot, std::uint32_t hash) {
+  keys_.insert(keys_.end(), key, key + words_);
   const unsigned vertex = count();
   slot = {hash, vertex};
   if (2 * std::size_t{vertex} > mask_) grow();

@@ -26,7 +26,13 @@ class KeyTable {
   struct Slot {
     std::uint32_t hash, vertex;
   };
+  template <int W>
   std::size_t locate(const std::uint64_t* key, std::uint32_t hash) const;
+  template <int W>
+  unsigned find_words(const std::uint64_t* key) const;
+  template <int W>
+  unsigned insert_words(const std::uint64_t* key);
+  unsigned add(const std::uint64_t* key, Slot& slot, std::uint32_t hash);
   void grow();
 
   int words_;
