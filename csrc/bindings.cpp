@@ -106,19 +106,13 @@ PYBIND11_MODULE(_C, m) {
                                    at<const float>(label_weights), at<const float>(compatibility)};
            }),
            py::keep_alive<1, 2>());
-  m.def(
-      "mean_field_start",
-      [](Address unary, Address q, std::size_t points, std::size_t labels, bool exact_exponential,
-         int threads) {
-        return mean_field_start(at<const float>(unary), at(q), points, labels, exact_exponential, threads);
-      },
-      no_gil);
+  BIND(m, mean_field_start);
   m.def(
       "mean_field_iterate",
       [](const std::vector<PairwiseKernel>& kernels, Address unary, Address q, std::size_t points,
          std::size_t labels, int iterations, bool exact_exponential, int threads) {
-        mean_field_iterate(kernels, at<const float>(unary), at(q), points, labels, iterations,
-                           exact_exponential, threads);
+        return mean_field_iterate(kernels, at<const float>(unary), at(q), points, labels, iterations,
+                                  exact_exponential, threads);
       },
       no_gil);
 }

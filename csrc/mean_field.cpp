@@ -43,9 +43,9 @@ std::size_t mean_field_start(const float* unary, float* q, std::size_t points, s
   return update({}, unary, q, points, labels, exact_exponential, threads);
 }
 
-void mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const float* unary, float* q,
-                        std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
-                        int threads) {
+std::size_t mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const float* unary, float* q,
+                               std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
+                               int threads) {
   std::vector<Workspace> workspaces;
   for (const PairwiseKernel& kernel : kernels) workspaces.emplace_back(*kernel.lattice, labels);
   std::vector<KernelTerm> terms(kernels.size());
@@ -57,8 +57,10 @@ void mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const float*
       terms[k] = {kernel.lattice->slice_links(), kernel.lattice->dims() + 1, values, kernel.scale,
                   kernel.label_weights,          kernel.compatibility};
     }
-    update(terms, unary, q, points, labels, exact_exponential, threads);
+    const std::size_t bad = update(terms, unary, q, points, labels, exact_exponential, threads);
+    if (bad < points) return bad;
   }
+  return points;
 }
 
 void lattice_filter(const Lattice& lattice, const float* q, std::size_t q_stride, std::size_t labels,

@@ -21,9 +21,9 @@ std::size_t mean_field_start(const float* unary, float* q, std::size_t points, s
 
 // Iterations of q = softmax(-unary + sum of kernels applied to q). kRow floats beyond q's end must be
 // readable.
-void mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const float* unary, float* q,
-                        std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
-                        int threads);
+std::size_t mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const float* unary, float* q,
+                               std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
+                               int threads);
 
 // out = slice(blur(splat(pre * q))), rows of padded_labels(labels) floats in out.
 void lattice_filter(const Lattice& lattice, const float* q, std::size_t q_stride, std::size_t labels,

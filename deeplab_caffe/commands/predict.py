@@ -174,7 +174,7 @@ def refine(image: Any, scores: Any, crf: Crf, threads: int | None) -> Any:
     """The CRF's marginals (labels, H, W) for scores (labels, H, W) on the BGR image."""
     from .. import crf as dense_crf
 
-    return dense_crf.refine(image, scores, **vars(crf), threads=threads)
+    return dense_crf.refine(image[:, :, ::-1], scores, **vars(crf), threads=threads)
 
 
 def collect(inputs: list[str], root: str = "") -> dict[str, Path]:

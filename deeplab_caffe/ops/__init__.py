@@ -12,6 +12,14 @@ from .convolution import (
     planned_multiply_adds,
     tap_intervals,
     unpack_weights,
+from .crf import (
+    MAX_FEATURES,
+    Pairwise,
+    lattice,
+    lattice_filter,
+    lattice_ones,
+    mean_field_iterate,
+    mean_field_start,
 )
 from .elementwise import batch_norm, exp, log, power, prelu, relu, scale, tanh
 from .eltwise import ELTWISE_OPERATIONS, eltwise
@@ -20,6 +28,8 @@ from .spatial import average_pool, interp, max_pool
 
 __all__ = [
     "ELTWISE_OPERATIONS",
+    "MAX_FEATURES",
+    "Pairwise",
     "argmax",
     "atrous_conv",
     "average_pool",
@@ -29,8 +39,13 @@ __all__ = [
     "exp",
     "interp",
     "isa",
+    "lattice",
+    "lattice_filter",
+    "lattice_ones",
     "log",
     "max_pool",
+    "mean_field_iterate",
+    "mean_field_start",
     "pack_weights",
     "planned_multiply_adds",
     "power",

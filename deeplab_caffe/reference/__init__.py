@@ -1,12 +1,21 @@
 """Plain, slow, readable twins of the ops, same arguments; they follow their input's dtype (float64 too)."""
 
 from .convolution import atrous_conv, reduction_blocks
+from .crf import (
+    Pairwise,
+    lattice,
+    lattice_filter,
+    lattice_ones,
+    mean_field_iterate,
+    mean_field_start,
+)
 from .elementwise import batch_norm, exp, log, power, prelu, relu, scale, tanh
 from .eltwise import eltwise, fma
 from .labels import argmax, softmax, softmax_loss
 from .spatial import average_pool, interp, max_pool
 
 __all__ = [
+    "Pairwise",
     "argmax",
     "atrous_conv",
     "average_pool",
@@ -15,8 +24,13 @@ __all__ = [
     "exp",
     "fma",
     "interp",
+    "lattice",
+    "lattice_filter",
+    "lattice_ones",
     "log",
     "max_pool",
+    "mean_field_iterate",
+    "mean_field_start",
     "power",
     "prelu",
     "reduction_blocks",
