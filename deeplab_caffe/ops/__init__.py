@@ -12,6 +12,7 @@ from .convolution import (
     planned_multiply_adds,
     tap_intervals,
     unpack_weights,
+)
 from .crf import (
     MAX_FEATURES,
     Pairwise,
