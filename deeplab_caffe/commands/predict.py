@@ -13,6 +13,7 @@ from .base import verb
 if TYPE_CHECKING:
     from ..palettes import Palette
     from ..segment import Segmenter
+    from ..transforms import Bytes, Floats
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
 LISTS = {".txt", ".lst", ".list"}
@@ -143,9 +144,9 @@ def segment_file(
     start = time.perf_counter()
     image = transforms.read_image(path, color=segmenter.color)
     scores = segmenter.scores(image)
-    if crf is not None:
-        scores = refine(image, scores, crf, segmenter.net.context.threads)
     labels = labels_of(scores)
+    if crf is not None:
+        scores, labels = refine(image, scores, crf, segmenter.net.context.threads)
     files = {}
     for kind in kinds:
         file = output / kind / f"{name}{ {'scores': '.npy', 'mat': '_blob_0.mat'}.get(kind, '.png') }"
@@ -170,11 +171,20 @@ def segment_file(
     }
 
 
-def refine(image: Any, scores: Any, crf: Crf, threads: int | None) -> Any:
-    """The CRF's marginals (labels, H, W) for scores (labels, H, W) on the BGR image."""
-    from .. import crf as dense_crf
+def refine(image: "Bytes", scores: "Floats", crf: Crf, threads: int | None) -> tuple["Floats", "Bytes"]:
+    """The CRF's marginals (labels, H, W) for scores (labels, H, W) on the BGR image, and their label map.
 
-    return dense_crf.refine(image[:, :, ::-1], scores, **vars(crf), threads=threads)
+    Of equal marginals the first label wins, as in the original CRF program.
+    """
+    import numpy as np
+
+    from ..crf import refine as infer
+
+    if scores.shape[0] < 2:
+        raise DeepLabError("a CRF needs the scores of at least two labels, the net gives one plane")
+    rgb = np.ascontiguousarray(image[:, :, ::-1])
+    marginals = infer(rgb, scores, **vars(crf), threads=threads)
+    return marginals, marginals.argmax(axis=0).astype(np.uint8)
 
 
 def collect(inputs: list[str], root: str = "") -> dict[str, Path]:

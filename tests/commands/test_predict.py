@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from deeplab_caffe.commands import main, predict
+from deeplab_caffe.crf import refine
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats.mat import read_mat
 from deeplab_caffe.transforms import MEAN, read_image, read_label, to_blob
@@ -117,3 +118,15 @@ def test_same_name_twice(photo, tmp_path):
     with pytest.raises(DeepLabError, match="no images in this folder"):
         (tmp_path / "empty").mkdir()
         predict.collect([str(tmp_path / "empty")])
+
+
+def test_crf(net, photo, tmp_path, succeeds, fails):
+    out = tmp_path / "out"
+    save = ("--save", "labels,scores", "-o", out)
+    succeeds("predict", "-m", net, photo, "--crf", "--iterations", 3, "--bi-xy-std", 5, *save)
+    image = read_image(photo)
+    scores = to_blob(image, MEAN)
+    expected = refine(np.ascontiguousarray(image[:, :, ::-1]), scores, iterations=3, bi_xy_std=5)
+    assert (np.load(out / "scores" / "a.npy") == expected).all()
+    assert (read_label(out / "labels" / "a.png") == expected.argmax(0)).all()
+    assert "std" in fails("predict", "-m", net, photo, "--crf", "--pos-std", -1, *save)

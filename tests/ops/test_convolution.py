@@ -21,7 +21,9 @@ def random_case(seed: int) -> dict:
     groups = r.choice([1, 1, 1, 2, 3])
     kernel = (r.randint(1, 4), r.randint(1, 4))
     dilation = (r.choice([1, 1, 2, 4, 12]), r.choice([1, 1, 2, 5, 12]))
-    per_group = r.choice([449, 460, 950]) // (kernel[0] * kernel[1]) + 1 if seed % 10 == 0 else r.randint(1, 9)
+    per_group = (
+        r.choice([449, 460, 950]) // (kernel[0] * kernel[1]) + 1 if seed % 10 == 0 else r.randint(1, 9)
+    )
     return {
         "batch": r.randint(1, 3),
         "channels": per_group * groups,

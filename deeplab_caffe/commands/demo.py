@@ -1,0 +1,115 @@
+"""`deeplab-caffe demo`: the bundled model on the bundled photos."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from . import base, predict
+from .base import verb
+
+if TYPE_CHECKING:
+    from ..palettes import Palette
+
+# How the bundled model was evaluated with a CRF; weights/README.md has the numbers.
+CRF = predict.Crf(iterations=5, pos_std=3, pos_w=3, bi_xy_std=30, bi_rgb_std=5, bi_w=4)
+CREDIT = (
+    "Photos: CamVid (Brostow, Fauqueur, Cipolla, PRL 2009; Brostow, Shotton, Fauqueur, Cipolla, ECCV 2008)"
+)
+
+
+@verb("demo")
+def demo(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the pictures go.")
+    ] = Path("demo-output"),
+    device: base.Device = "cpu",
+    precision: base.Precision = "exact",
+    threads: base.Threads = None,
+) -> None:
+    """Segment the bundled street photos with the bundled model and show where the pictures are.
+
+    For each photo: label map, overlay, the same after a dense CRF, and one picture with all of them.
+    """
+    from rich.table import Table
+
+    from .. import assets, palettes
+    from ..segment import Segmenter
+
+    segmenter = Segmenter(
+        assets.asset("prototxt/camvid_largefov/deploy.prototxt"),
+        assets.asset("weights/camvid_largefov.caffemodel"),
+        device=device,
+        precision=precision,
+        threads=threads,
+    )
+    colours = palettes.palette("camvid")
+    table = Table("photo", "picture", "net", "with CRF", title=f"Street scenes, {len(colours.names)} classes")
+    records = []
+    with base.progress(base.console()) as bar:
+        photos = assets.demo_photos()
+        task = bar.add_task("segmenting", total=len(photos))
+        for photo in photos:
+            record = segment_photo(segmenter, photo, output, colours)
+            records.append(record)
+            seconds = record["seconds"]
+            table.add_row(photo.name, record["picture"], f"{seconds['net']:.2f} s", f"{seconds['crf']:.2f} s")
+            bar.advance(task)
+    base.write_json(output / "demo.json", records)
+    base.print_table(table)
+    print(CREDIT)
+
+
+def segment_photo(segmenter: Any, photo: Path, output: Path, colours: "Palette") -> dict[str, Any]:
+    """Writes all results for one photo; returns its record for demo.json."""
+    import time
+
+    from .. import transforms
+    from ..segment import labels_of, overlay
+
+    image = transforms.read_image(photo)
+    start = time.perf_counter()
+    scores = segmenter.scores(image)
+    middle = time.perf_counter()
+    _, refined = predict.refine(image, scores, CRF, segmenter.net.context.threads)
+    end = time.perf_counter()
+    panels = {"photo": image[:, :, ::-1]}
+    for title, labels in (("net", labels_of(scores)), ("crf", refined)):
+        panels[title] = overlay(image, labels, colours.colours)
+        transforms.write_image(output / f"{photo.stem}_{title}_labels.png", labels, colours.colours)
+        transforms.write_image(output / f"{photo.stem}_{title}.png", panels[title])
+    picture = output / f"{photo.stem}.png"
+    draw(panels, refined, colours, picture)
+    return {
+        "photo": str(photo),
+        "picture": str(picture),
+        "seconds": {"net": round(middle - start, 4), "crf": round(end - middle, 4)},
+    }
+
+
+def draw(panels: dict[str, Any], labels: Any, colours: "Palette", path: Path) -> None:
+    """One picture: the panels side by side, the classes that occur below them."""
+    import numpy as np
+    from PIL import Image, ImageDraw, ImageFont
+
+    from .. import transforms
+
+    titles = {"photo": "photo", "net": "DeepLab-LargeFOV", "crf": "with dense CRF"}
+    height, width = next(iter(panels.values())).shape[:2]
+    gap, band = 8, 26
+    font = ImageFont.load_default(16)
+    canvas = Image.new(
+        "RGB", (len(panels) * (width + gap) - gap + 2 * gap, height + 2 * band + 2 * gap), "white"
+    )
+    pen = ImageDraw.Draw(canvas)
+    for number, (name, pixels) in enumerate(panels.items()):
+        left = gap + number * (width + gap)
+        canvas.paste(Image.fromarray(np.ascontiguousarray(pixels)), (left, band))
+        pen.text((left, 4), titles[name], fill="black", font=font)
+    left, top = gap, band + height + gap
+    for label in np.unique(labels):
+        colour = tuple(int(value) for value in colours.colours[label])
+        pen.rectangle((left, top + 2, left + 16, top + 18), fill=colour)
+        pen.text((left + 22, top), colours.name(int(label)), fill="black", font=font)
+        left += 36 + int(pen.textlength(colours.name(int(label)), font=font))
+    transforms.write_image(path, np.asarray(canvas))
