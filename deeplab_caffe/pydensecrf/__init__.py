@@ -1,0 +1,1 @@
+"""The interface of the pydensecrf package: `import deeplab_caffe.pydensecrf.densecrf as dcrf`."""
