@@ -15,6 +15,8 @@ void eltwise(EltwiseOperation operation, const float* const* bottoms, const floa
   constexpr int64_t block = 4096;
   const auto start = SELECT_ISA(eltwise_start);
   const auto next = SELECT_ISA(eltwise_next);
+  // Waking threads costs more than a few blocks of work.
+  if (size < 8 * block) threads = 1;
 #pragma omp parallel for num_threads(threads) schedule(static)
   for (int64_t i = 0; i < size; i += block) {
     const int64_t n = std::min(block, size - i);
