@@ -8,7 +8,7 @@ import torch
 from deeplab_caffe import ops, reference
 from deeplab_caffe.errors import DeepLabError
 
-SHAPE = (2, 3, 41, 43)  # more than one block of the kernel, and no multiple of a vector
+SHAPE = (2, 3, 81, 83)  # enough for two threads, and no multiple of a vector
 
 
 def same_bits(a, b):
