@@ -4,7 +4,8 @@
 // float once. The doubles below are the constants of that method (S. Nagy's single-precision functions). The
 // library has a copy for processors with fma and one for those without; expf differs between them for two of
 // all floats, logf for none. These functions give the fma copy's bits without needing one: where the fma
-// matters, the product is split into two exact ones. Branch-free, so that loops over it vectorise.
+// matters, the product is split into two exact ones. Conditions choose between bits, never between paths, so
+// that compilers vectorise loops over these functions.
 #pragma once
 
 #include <cstdint>
@@ -34,6 +35,12 @@ HOST_DEVICE std::uint64_t double_bits(double x) {
   std::uint64_t u;
   std::memcpy(&u, &x, sizeof u);
   return u;
+}
+
+// `a` if the condition holds, else `b`.
+HOST_DEVICE float choose_bits(bool condition, float a, float b) {
+  const std::uint32_t mask = 0u - static_cast<std::uint32_t>(condition);
+  return bits_float((float_bits(a) & mask) | (float_bits(b) & ~mask));
 }
 
 #ifdef __CUDACC__
@@ -77,10 +84,11 @@ EXACT_TABLE double kLogCenter[16] = {
 
 // e^x. Overflow gives infinity, underflow subnormals and 0, NaN NaN.
 HOST_DEVICE float exact_expf(float argument) {
-  // Beyond these the float result is infinite or 0 anyway; inside, 2^k fits a double.
-  float x = argument;
-  x = x > 89.0f ? 89.0f : x;
-  x = x < -105.0f ? -105.0f : x;
+  // From +-105 on the result is infinite or 0 anyway; up to there 2^k fits a double. NaN is kept.
+  const std::uint32_t bits = float_bits(argument), magnitude = bits & 0x7fffffffu;
+  const std::uint32_t limit = 0x42d20000u;  // 105.0f
+  const std::uint32_t nan = 0x7fc00000u & (0u - static_cast<std::uint32_t>(magnitude > 0x7f800000u));
+  const float x = bits_float((bits & 0x80000000u) | (magnitude < limit ? magnitude : limit) | nan);
   const double wide = x;
   const double rounder = 0x1.8p+52;  // adding it leaves the nearest integer in the low bits
   const double shifted = 0x1.71547652b82fep+5 * wide + rounder;  // x * 32/ln 2
@@ -96,16 +104,18 @@ HOST_DEVICE float exact_expf(float argument) {
 // The natural logarithm. log(+-0) = -infinity, of a negative number NaN.
 HOST_DEVICE float exact_logf(float x) {
   const bool subnormal = x < 0x1p-126f;
-  const std::uint32_t bits = float_bits(subnormal ? x * 0x1p23f : x) - (subnormal ? 23u << 23 : 0u);
+  const std::uint32_t bits =
+      float_bits(choose_bits(subnormal, x * 0x1p23f, x)) - (subnormal ? 23u << 23 : 0u);
   const std::uint32_t offset = bits - 0x3f330000u;
-  const std::uint32_t i = (offset >> 19) & 15;
+  const std::uint64_t i = (offset >> 19) & 15;
   const std::int32_t k = static_cast<std::int32_t>(offset) >> 23;
   const double z = bits_float(bits - (offset & 0xff800000u));
   const double r = z * kLogInverse[i] - 1.0;
   const double base = kLogCenter[i] + k * 0x1.62e42fefa39efp-1;
   const double inner = -0x1.00ea348b88334p-2 * (r * r) + (0x1.5575b0be00b6ap-2 * r - 0x1.ffffef20a4123p-2);
-  float y = static_cast<float>(inner * (r * r) + (base + r));
-  y = float_bits(x) == 0x7f800000u ? x : y;
-  y = x == 0.0f ? -__builtin_inff() : y;
-  return x >= 0.0f ? y : __builtin_nanf("");
+  const float y = static_cast<float>(inner * (r * r) + (base + r));
+  const float infinity = __builtin_inff();
+  const float positive = choose_bits(x == infinity, infinity, y);
+  const float nonnegative = choose_bits(x == 0.0f, -infinity, positive);
+  return choose_bits(x >= 0.0f, nonnegative, __builtin_nanf(""));
 }

@@ -6,6 +6,26 @@ from .. import ops
 from .base import Layer, Shape, register
 
 
+def operand_place(layer: Layer, bottoms: list[Shape], axis: int, num_axes: int) -> tuple[int, Shape]:
+    """From which axis of the first bottom on the second operand lies, and its shape.
+
+    num_axes: how many axes it has, -1 for all from `axis` on; a second bottom is the operand itself.
+    """
+    bottom = bottoms[0]
+    if len(bottoms) > 1 and not bottoms[1]:
+        return 0, ()
+    along = layer.axis("axis", axis, len(bottom))
+    if num_axes < -1:
+        raise layer.error("num_axes", f"{num_axes} given, at least -1 wanted")
+    count = len(bottoms[1]) if len(bottoms) > 1 else num_axes
+    end = len(bottom) if count == -1 else along + count
+    if end > len(bottom):
+        raise layer.error("num_axes", f"{count} axes from {along} on, but the bottom is {bottom}")
+    if len(bottoms) > 1 and bottoms[1] != bottom[along:end]:
+        raise layer.error("bottom", f"{bottoms[1]} does not fit {bottom} from axis {along} on")
+    return along, bottom[along:end]
+
+
 @register("Scale")
 class Scale(Layer):
     """`scale_param { axis, num_axes, bias_term }`: the factor has the axes of the bottom from `axis` on.
@@ -20,25 +40,11 @@ class Scale(Layer):
     def setup(self) -> None:
         """See Layer."""
         self.param = self.definition.param.scale_param
-        if self.param.num_axes < -1:
-            raise self.error("num_axes", f"{self.param.num_axes} given, at least -1 wanted")
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
-        bottom = bottoms[0]
-        self.along = 0
-        if len(bottoms) > 1 and not bottoms[1]:
-            self.factor_shape: Shape = ()
-            return [bottom]
-        self.along = self.axis("axis", self.param.axis, len(bottom))
-        count = len(bottoms[1]) if len(bottoms) > 1 else self.param.num_axes
-        end = len(bottom) if count == -1 else self.along + count
-        if end > len(bottom):
-            raise self.error("num_axes", f"{count} axes from {self.along} on, but the bottom is {bottom}")
-        self.factor_shape = bottom[self.along : end]
-        if len(bottoms) > 1 and bottoms[1] != self.factor_shape:
-            raise self.error("bottom", f"{bottoms[1]} does not fit {bottom} from axis {self.along} on")
-        return [bottom]
+        self.along, self.factor_shape = operand_place(self, bottoms, self.param.axis, self.param.num_axes)
+        return [bottoms[0]]
 
     def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""

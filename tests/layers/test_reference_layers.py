@@ -10,11 +10,10 @@ import torch
 
 from deeplab_caffe.formats.caffemodel import read_caffemodel
 from deeplab_caffe.formats.prototxt import read_net
-from deeplab_caffe.layers import Context, create, known_types
+from deeplab_caffe.layers import Context, create
 from deeplab_caffe.parameters import Parameter
 
 GOLDEN = Path(__file__).parents[1] / "golden/nets"
-STORED = Path(__file__).parents[3] / "shared/reference/nets"
 
 
 def sha256(x):
@@ -23,7 +22,6 @@ def sha256(x):
 
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("case", ["v1_layers", "v2_layers"])
-@pytest.mark.skipif("Convolution" not in known_types(), reason="needs Convolution")
 def test_bits_of_every_top(case, threads):
     folder = GOLDEN / case
     expected = {

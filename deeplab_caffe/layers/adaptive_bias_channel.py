@@ -1,0 +1,69 @@
+"""AdaptiveBiasChannel: raises the scores of an image's labels until each wins a given share of the pixels."""
+
+import torch
+
+from .base import Layer, Shape, register
+
+
+@register("AdaptiveBiasChannel")
+class AdaptiveBiasChannel(Layer):
+    """`adaptive_bias_channel_param { num_iter, bg_portion, fg_portion, suppress_others, margin_others }`.
+
+    Bottoms: scores (num, labels, height, width); the labels of each image (num, n, 1, 1), -1 as filler. In
+    each of num_iter rounds every label of the image (0, the background, first) is raised by the bg_portion or
+    fg_portion quantile of its distance to the best score. suppress_others: absent labels above the lowest
+    present one are put margin_others below it. At last the mean of the best scores is restored. The original
+    takes the foreground labels in random order; here that order is the labels' own.
+    """
+
+    bottom_count = (2, 2)
+    in_place = True
+
+    def setup(self) -> None:
+        """See Layer."""
+        self.param = self.definition.param.adaptive_bias_channel_param
+        if self.param.num_iter < 1:
+            raise self.error("num_iter", f"{self.param.num_iter} given, at least 1 wanted")
+        if not self.param.margin_others >= 0:
+            raise self.error("margin_others", f"{self.param.margin_others:g} given, at least 0 wanted")
+        for name in ("bg_portion", "fg_portion"):
+            if not 0 <= getattr(self.param, name) <= 1:
+                raise self.error(name, f"{getattr(self.param, name):g} given, 0 to 1 wanted")
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        scores, labels = bottoms
+        if len(scores) != 4 or scores[1] < 2:
+            raise self.error("bottom", f"{scores} given, 4 dimensions and at least 2 labels wanted")
+        if len(labels) != 4 or labels[0] != scores[0] or labels[1] < 1 or labels[2:] != (1, 1):
+            raise self.error("bottom", f"labels {labels} do not fit scores {scores}")
+        return [scores]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        top = tops[0].copy_(bottoms[0])
+        for scores, given in zip(top, bottoms[1], strict=True):
+            present = given[given != -1]
+            if not ((present >= 0) & (present < len(scores))).all():
+                raise self.error("bottom", f"a label out of 0 to {len(scores) - 1}: {present.tolist()}")
+            labels = sorted(present.int().tolist())
+            if labels:
+                self._adapt(scores.flatten(1), labels)
+
+    def _adapt(self, scores: torch.Tensor, labels: list[int]) -> None:
+        """Changes the scores (labels, pixels) of one image."""
+        if self.param.suppress_others:
+            lowest = scores[labels].amin(0)
+            absent = [c for c in range(len(scores)) if c not in labels]
+            others = scores[absent]
+            scores[absent] = torch.where(others > lowest, lowest - self.param.margin_others, others)
+        best = scores[labels].amax(0)
+        mean = best.double().mean()
+        pixels = scores.shape[1]
+        for _ in range(self.param.num_iter):
+            for label in labels:
+                portion = self.param.fg_portion if label else self.param.bg_portion
+                rank = min(int(torch.tensor(portion) * pixels), pixels - 1)
+                scores[label] += (best - scores[label]).sort().values[rank]
+                best = torch.maximum(best, scores[label])
+        scores += (mean - best.double().mean()).float()

@@ -1,0 +1,35 @@
+"""Bias: a summand per channel."""
+
+import torch
+
+from .. import ops
+from .base import Layer, Shape, register
+from .scale import operand_place
+
+
+@register("Bias")
+class Bias(Layer):
+    """`bias_param { axis, num_axes }`: as the factor of Scale, but added."""
+
+    bottom_count = (1, 2)
+    in_place = True
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        param = self.definition.param.bias_param
+        self.along, self.bias_shape = operand_place(self, bottoms, param.axis, param.num_axes)
+        return [bottoms[0]]
+
+    def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        self.shape(bottoms)
+        return [] if len(bottoms) > 1 else [self.bias_shape]
+
+    def fillers(self) -> list[object]:
+        """See Layer."""
+        return [self.definition.param.bias_param.filler]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        bias = bottoms[1] if len(bottoms) > 1 else self.blobs[0].values()
+        ops.scale(bottoms[0], None, bias, self.along, out=tops[0], threads=self.context.threads)

@@ -1,0 +1,17 @@
+"""BNLL: the binomial normal log likelihood, log(1 + e^x)."""
+
+import torch
+
+from .. import ops
+from .base import register
+from .elementwise import ElementwiseLayer
+
+
+@register("BNLL")
+class BNLL(ElementwiseLayer):
+    """log(1 + e^x), as x + log(1 + e^-x) above 0; the exponential in float32, the rest in float64."""
+
+    def function(self, x: torch.Tensor) -> torch.Tensor:
+        """See ElementwiseLayer."""
+        small = ops.exp(-x.abs(), threads=self.context.threads).double()
+        return (x.clamp(min=0).double() + (1 + small).log()).float()

@@ -1,0 +1,98 @@
+"""Deconvolution: every input adds a weighted kernel to the output, the transpose of Convolution."""
+
+import torch
+from torch.nn import functional
+
+from .. import ops
+from .base import Layer, Shape, register
+from .convolution import Convolution
+
+
+@register("Deconvolution")
+class Deconvolution(Convolution):
+    """Fields as Convolution's. Weights are (inputs, num_output / group, kernel rows, kernel columns).
+
+    What one input adds at one place of the kernel is summed over the channels in the canonical reduction
+    order; an output adds these sums in the order of the places, from 0, and then the bias.
+    """
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        tops = []
+        for bottom in bottoms:
+            if len(bottom) != 4:
+                raise self.error("bottom", f"{len(bottom)} dimensions given, 4 wanted")
+            if bottom[1] != bottoms[0][1]:
+                raise self.error("bottom", f"{bottom[1]} channels given, the first has {bottoms[0][1]}")
+            size = [self.stride[i] * (bottom[2 + i] - 1) + self._reach(i) - 2 * self.pad[i] for i in range(2)]
+            if min(*bottom, *size) < 1:
+                raise self.error("pad", f"nothing is left of {bottom}: the top would be {size[0]}x{size[1]}")
+            tops.append((bottom[0], self.out_channels, *size))
+        return tops
+
+    def _reach(self, axis: int) -> int:
+        return self.dilation[axis] * (self.kernel[axis] - 1) + 1
+
+    def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        channels = bottoms[0][1]
+        if channels % self.groups:
+            raise self.error("group", f"{self.groups} does not divide the {channels} channels of the bottom")
+        return [
+            (channels, self.out_channels // self.groups, *self.kernel),
+            *super().blob_shapes(bottoms)[1:],
+        ]
+
+    def absorbs(self, following: Layer, bottom: int) -> bool:
+        """See Layer."""
+        return False
+
+    def _columns_weights(self, plain: torch.Tensor) -> torch.Tensor:
+        """As a 1x1 convolution's weights: (num_output * kernel places, inputs / group, 1, 1)."""
+        grouped = plain.reshape(self.groups, plain.shape[0] // self.groups, -1)
+        return grouped.transpose(1, 2).reshape(-1, grouped.shape[1], 1, 1).contiguous()
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        channels = self.blobs[0].shape[0]
+        shape = (self.out_channels * self.kernel[0] * self.kernel[1], channels // self.groups, 1, 1)
+        packed = self.blobs[0].packed(
+            ("deconvolution", self.groups),
+            lambda plain: ops.pack_weights(self._columns_weights(plain), self.groups),
+        )
+        for bottom, top in zip(bottoms, tops, strict=True):
+            # Image by image, for the columns are larger than the top.
+            for x, y in zip(bottom, top, strict=True):
+                columns = ops.atrous_conv(
+                    x.unsqueeze(0),
+                    packed,
+                    groups=self.groups,
+                    packed_shape=shape,
+                    threads=self.context.threads,
+                )
+                self._add_up(columns.view(self.out_channels, *self.kernel, *x.shape[1:]), y)
+            if len(self.blobs) > 1:
+                top += self.blobs[1].values().view(1, -1, 1, 1)
+
+    def _add_up(self, columns: torch.Tensor, y: torch.Tensor) -> None:
+        """Puts columns (out, kernel rows, kernel columns, height, width) onto y (out, height, width)."""
+        height, width = columns.shape[3:]
+        padded = columns.new_zeros(
+            len(y),
+            self.stride[0] * (height - 1) + self._reach(0),
+            self.stride[1] * (width - 1) + self._reach(1),
+        )
+        for i in range(self.kernel[0]):
+            for j in range(self.kernel[1]):
+                row, column = i * self.dilation[0], j * self.dilation[1]
+                target = padded[:, row :: self.stride[0], column :: self.stride[1]]
+                target[:, :height, :width] += columns[:, i, j]
+        y.copy_(padded[:, self.pad[0] :, self.pad[1] :][:, : y.shape[1], : y.shape[2]])
+
+    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        dtype = torch.bfloat16 if self.context.precision == "bf16" else torch.float32
+        weights = self.blobs[0].packed(("plain", dtype), lambda plain: plain.to(dtype))
+        bias = self.blobs[1].values().reshape(-1).to(dtype) if len(self.blobs) > 1 else None
+        geometry = self.stride, self.pad, 0, self.groups, self.dilation
+        return [functional.conv_transpose2d(x.to(dtype), weights, bias, *geometry) for x in bottoms]

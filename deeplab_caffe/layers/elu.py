@@ -1,0 +1,17 @@
+"""ELU: exponential linear unit."""
+
+import torch
+
+from .. import ops
+from .base import register
+from .elementwise import ElementwiseLayer
+
+
+@register("ELU")
+class ELU(ElementwiseLayer):
+    """`elu_param { alpha }`: x above 0, alpha * (e^x - 1) below."""
+
+    def function(self, x: torch.Tensor) -> torch.Tensor:
+        """See ElementwiseLayer."""
+        grown = ops.exp(x.clamp(max=0), threads=self.context.threads) - 1
+        return x.clamp(min=0) + self.definition.param.elu_param.alpha * grown

@@ -1,0 +1,37 @@
+"""Exp: base ^ (shift + scale * x)."""
+
+import math
+
+import torch
+
+from .. import ops
+from .base import register
+from .elementwise import ElementwiseLayer
+
+
+@register("Exp")
+class Exp(ElementwiseLayer):
+    """`exp_param { base, scale, shift }`; base -1 (the default) is e.
+
+    Computed as base^shift * e^(log(base) * scale * x).
+    """
+
+    def setup(self) -> None:
+        """See Layer."""
+        param = self.definition.param.exp_param
+        log_base, self.factor = 1.0, 1.0
+        if param.base != -1:
+            log_base = ops.log(torch.tensor([self.positive("base", param.base)])).item()
+        if not math.isfinite(log_base):
+            raise self.error("base", f"{param.base:g} has no finite logarithm")
+        self.inner = torch.tensor(log_base * param.scale)
+        if param.shift != 0:
+            shift = torch.tensor([param.shift])
+            self.factor = (
+                ops.exp(shift) if param.base == -1 else torch.tensor([param.base]).pow(param.shift)
+            ).item()
+
+    def function(self, x: torch.Tensor) -> torch.Tensor:
+        """See ElementwiseLayer."""
+        y = ops.exp(x if self.inner == 1 else x * self.inner, threads=self.context.threads)
+        return y if self.factor == 1 else y * self.factor

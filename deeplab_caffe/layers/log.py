@@ -1,0 +1,32 @@
+"""Log: the logarithm of shift + scale * x to a base."""
+
+import torch
+
+from .. import ops
+from .base import register
+from .elementwise import ElementwiseLayer
+
+
+@register("Log")
+class Log(ElementwiseLayer):
+    """`log_param { base, scale, shift }`; base -1 (the default) is e.
+
+    Computed as log(scale * x + shift) * (1 / log(base)).
+    """
+
+    def setup(self) -> None:
+        """See Layer."""
+        self.param = self.definition.param.log_param
+        self.factor = torch.ones(())
+        if self.param.base != -1:
+            base = torch.tensor([self.positive("base", self.param.base)])
+            if base.item() == 1:
+                raise self.error("base", "1 given")
+            self.factor = 1 / ops.log(base)[0]
+
+    def function(self, x: torch.Tensor) -> torch.Tensor:
+        """See ElementwiseLayer."""
+        y = x if self.param.scale == 1 else x * self.param.scale
+        y = y if self.param.shift == 0 else y + self.param.shift
+        y = ops.log(y, threads=self.context.threads)
+        return y if self.factor == 1 else y * self.factor

@@ -1,0 +1,61 @@
+"""LRN: local response normalisation, over neighbouring channels or positions."""
+
+import torch
+
+from .. import ops
+from .base import Layer, Shape, register
+
+
+@register("LRN")
+class LRN(Layer):
+    """`lrn_param { local_size, alpha, beta, norm_region, k }`.
+
+    ACROSS_CHANNELS: x * (k + alpha/n * sum of squares over n channels) ^ -beta.
+    WITHIN_CHANNEL: x * (1 + alpha * average of squares over n x n positions) ^ -beta.
+    """
+
+    def setup(self) -> None:
+        """See Layer."""
+        self.param = self.definition.param.lrn_param
+        size = self.param.local_size
+        if size % 2 == 0 or size >= 2**31:
+            raise self.error("local_size", f"{size} given, an odd number wanted")
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        if len(bottoms[0]) != 4:
+            raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
+        return [bottoms[0]]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        across = self.param.norm_region == self.param.ACROSS_CHANNELS
+        base = self._across(bottoms[0]) if across else self._within(bottoms[0])
+        torch.mul(bottoms[0], ops.power(base, -self.param.beta, threads=self.context.threads), out=tops[0])
+
+    def _across(self, x: torch.Tensor) -> torch.Tensor:
+        """Channel by channel: the entering square is added, the leaving one taken away (fused)."""
+        channels, half = x.shape[1], self.param.local_size // 2
+        squares = (x * x).unbind(1)
+        alpha = (torch.tensor(self.param.alpha) / self.param.local_size).item()
+        total = torch.full_like(squares[0], self.param.k)
+        for entering in squares[:half]:
+            total = self._add(total, entering, alpha)
+        sums = []
+        for c in range(channels):
+            if c + half < channels:
+                total = self._add(total, squares[c + half], alpha)
+            if c - half - 1 >= 0:
+                total = self._add(total, squares[c - half - 1], -alpha)
+            sums.append(total)
+        return torch.stack(sums, 1)
+
+    def _add(self, total: torch.Tensor, square: torch.Tensor, factor: float) -> torch.Tensor:
+        return ops.eltwise("sum", [total, square], [1.0, factor], threads=self.context.threads)
+
+    def _within(self, x: torch.Tensor) -> torch.Tensor:
+        size = self.param.local_size
+        squares = ops.power(x, 2.0, threads=self.context.threads)
+        window = (size, size), (1, 1), (size // 2, size // 2)
+        average = ops.average_pool(squares, tuple(x.shape[2:]), *window, threads=self.context.threads)
+        return average * self.param.alpha + 1

@@ -1,0 +1,34 @@
+"""MVN: mean and variance normalisation of each plane."""
+
+import torch
+
+from .base import Layer, Shape, register
+
+
+@register("MVN")
+class MVN(Layer):
+    """`mvn_param { normalize_variance, across_channels, eps }`: (x - mean) / (deviation + eps).
+
+    Mean and variance are those of a channel of an image, or with across_channels of an image; added up in
+    float64 and rounded once.
+    """
+
+    in_place = True
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        if len(bottoms[0]) < 2:
+            raise self.error("bottom", f"{bottoms[0]} given, at least 2 dimensions wanted")
+        return [bottoms[0]]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        param = self.definition.param.mvn_param
+        rows = bottoms[0].flatten(1 if param.across_channels else 2)
+        if rows.dim() == (2 if not param.across_channels else 1):
+            rows = rows.unsqueeze(-1)
+        variance, mean = torch.var_mean(rows.double(), -1, keepdim=True, correction=0)
+        y = rows - mean.float()
+        if param.normalize_variance:
+            y /= variance.sqrt().float() + param.eps
+        tops[0].copy_(y.view(tops[0].shape))

@@ -1,0 +1,23 @@
+"""Power: (shift + scale * x) ^ power."""
+
+import torch
+
+from .. import ops
+from .base import register
+from .elementwise import ElementwiseLayer
+
+
+@register("Power")
+class Power(ElementwiseLayer):
+    """`power_param { power, scale, shift }`; each step is left out where it changes nothing."""
+
+    def function(self, x: torch.Tensor) -> torch.Tensor:
+        """See ElementwiseLayer."""
+        param = self.definition.param.power_param
+        power, scale, shift = param.power, param.scale, param.shift
+        if power == 0 or scale == 0:
+            value = torch.ones(1) if power == 0 else ops.power(torch.tensor([shift]), power)
+            return value.expand(x.shape)
+        y = x if scale == 1 else x * scale
+        y = y if shift == 0 else y + shift
+        return y if power == 1 else ops.power(y, power, threads=self.context.threads)

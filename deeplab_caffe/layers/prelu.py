@@ -1,0 +1,32 @@
+"""PReLU: a ReLU whose slope for negative values is a parameter."""
+
+import torch
+
+from .. import ops
+from .base import Layer, Shape, register
+
+
+@register("PReLU")
+class PReLU(Layer):
+    """`prelu_param { channel_shared }`: one slope per channel, or one for all."""
+
+    in_place = True
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        if len(bottoms[0]) < 2:
+            raise self.error("bottom", f"{bottoms[0]} given, at least 2 dimensions wanted")
+        return [bottoms[0]]
+
+    def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        return [() if self.definition.param.prelu_param.channel_shared else (bottoms[0][1],)]
+
+    def fillers(self) -> list[object]:
+        """See Layer."""
+        param = self.definition.param.prelu_param
+        return [param.filler if param.HasField("filler") else 0.25]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        ops.prelu(bottoms[0], self.blobs[0].values(), out=tops[0], threads=self.context.threads)

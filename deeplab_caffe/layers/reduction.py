@@ -1,0 +1,35 @@
+"""Reduction: sums over the last axes."""
+
+from math import prod
+
+import torch
+
+from .base import Layer, Shape, register
+
+
+@register("Reduction")
+class Reduction(Layer):
+    """`reduction_param { operation: SUM|ASUM|SUMSQ|MEAN, axis, coeff }`: over `axis` and all after it.
+
+    Added up in float64 and rounded once.
+    """
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        param = self.definition.param.reduction_param
+        self.along = self.axis("axis", param.axis, len(bottoms[0]))
+        if prod(bottoms[0][self.along :]) == 0:
+            raise self.error("bottom", f"{bottoms[0]} has nothing to add up from axis {self.along} on")
+        return [bottoms[0][: self.along]]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        param = self.definition.param.reduction_param
+        rows = bottoms[0].flatten(self.along).double()
+        total = {
+            "SUM": lambda: rows.sum(-1),
+            "ASUM": lambda: rows.abs().sum(-1),
+            "SUMSQ": lambda: rows.square().sum(-1),
+            "MEAN": lambda: rows.mean(-1),
+        }[param.ReductionOp.Name(param.operation)]()
+        tops[0].copy_(total.float() * param.coeff)

@@ -1,0 +1,16 @@
+"""Sigmoid: 1 / (1 + e^-x)."""
+
+import torch
+
+from .. import ops
+from .base import register
+from .elementwise import ElementwiseLayer
+
+
+@register("Sigmoid")
+class Sigmoid(ElementwiseLayer):
+    """The logistic function: the exponential in float32, the quotient in float64."""
+
+    def function(self, x: torch.Tensor) -> torch.Tensor:
+        """See ElementwiseLayer."""
+        return (1 / (1 + ops.exp(-x, threads=self.context.threads).double())).float()

@@ -1,0 +1,27 @@
+"""SpatialProduct: every channel times the one channel of a second blob."""
+
+import torch
+
+from .base import Layer, Shape, register
+
+
+@register("SpatialProduct")
+class SpatialProduct(Layer):
+    """Bottoms: (num, channels, height, width) and (num, 1, height, width)."""
+
+    bottom_count = (2, 2)
+    in_place = True
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        if len(bottoms[0]) != 4 or bottoms[1] != (bottoms[0][0], 1, *bottoms[0][2:]):
+            raise self.error("bottom", f"{bottoms[1]} does not fit {bottoms[0]}, one channel wanted")
+        return [bottoms[0]]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        torch.mul(bottoms[0], bottoms[1], out=tops[0])
+
+    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        return [bottoms[0] * bottoms[1]]

@@ -1,0 +1,16 @@
+"""TanH: the hyperbolic tangent."""
+
+import torch
+
+from .. import ops
+from .base import register
+from .elementwise import ElementwiseLayer
+
+
+@register("TanH")
+class TanH(ElementwiseLayer):
+    """The C library's tanhf."""
+
+    def function(self, x: torch.Tensor) -> torch.Tensor:
+        """See ElementwiseLayer."""
+        return ops.tanh(x, threads=self.context.threads)

@@ -1,0 +1,15 @@
+"""Threshold: 1 above a value, else 0."""
+
+import torch
+
+from .base import register
+from .elementwise import ElementwiseLayer
+
+
+@register("Threshold")
+class Threshold(ElementwiseLayer):
+    """`threshold_param { threshold }`: 1 where x > threshold, else 0."""
+
+    def function(self, x: torch.Tensor) -> torch.Tensor:
+        """See ElementwiseLayer."""
+        return (x > self.definition.param.threshold_param.threshold).float()

@@ -1,0 +1,26 @@
+"""Tile: a blob repeated along one axis."""
+
+import torch
+
+from .base import Layer, Shape, register
+
+
+@register("Tile")
+class Tile(Layer):
+    """`tile_param { axis, tiles }`."""
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        param = self.definition.param.tile_param
+        if param.tiles < 1:
+            raise self.error("tiles", f"{param.tiles} given, at least 1 wanted")
+        self.along = self.axis("axis", param.axis, len(bottoms[0]))
+        top = list(bottoms[0])
+        top[self.along] *= param.tiles
+        return [tuple(top)]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        x = bottoms[0]
+        parts = tops[0].view(*x.shape[: self.along], -1, *x.shape[self.along :])
+        parts.copy_(x.unsqueeze(self.along).expand_as(parts))

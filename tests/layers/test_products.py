@@ -1,0 +1,100 @@
+"""InnerProduct and Deconvolution."""
+
+import pytest
+import torch
+
+from deeplab_caffe import ops
+from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.parameters import Parameter
+
+
+def layer(kind, fields):
+    param = {"InnerProduct": "inner_product_param", "Deconvolution": "convolution_param"}[kind]
+    return f'layer {{ name: "p" type: "{kind}" bottom: "a" top: "b" {param} {{ {fields} }} }}'
+
+
+def with_blobs(run, shape):
+    generator = torch.Generator().manual_seed(5)
+    tensors = [torch.randn(s, generator=generator) for s in run.layer.blob_shapes([shape])]
+    run.layer.blobs = [Parameter(tuple(t.shape), lambda t=t: t.clone()) for t in tensors]
+    return tensors
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("fields", ["", "transpose: true", "bias_term: false", "axis: 2"])
+def test_inner_product(run_layer, rand, fields, threads):
+    x = rand(3, 4, 5, 6)
+    run = run_layer(layer("InnerProduct", f"num_output: 7 {fields}"), threads=threads)
+    blobs = with_blobs(run, tuple(x.shape))
+    (top,) = run(x)
+    axis = 2 if "axis" in fields else 1
+    matrix = blobs[0].t() if "transpose" in fields else blobs[0]
+    bias = blobs[1] if len(blobs) > 1 else torch.zeros(7)
+    wanted = x.flatten(axis).double() @ matrix.t().double() + bias.double()
+    torch.testing.assert_close(top.double(), wanted, rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(run.layer.forward_fast([x])[0].double(), wanted, rtol=1e-5, atol=1e-4)
+    # Canonical order: the 1x1 convolution's bits.
+    flat = x.flatten(axis)
+    y = ops.atrous_conv(flat.reshape(-1, flat.shape[-1], 1, 1), matrix.contiguous()[..., None, None], bias)
+    assert torch.equal(top.flatten(), y.flatten())
+    assert torch.equal(run.layer.blobs[0].values(), blobs[0])  # after packing
+
+
+def test_inner_product_v1_shapes(run_layer):
+    text = (
+        'layers { name: "p" type: INNER_PRODUCT bottom: "a" top: "b" inner_product_param { num_output: 7 } }'
+    )
+    run = run_layer(text)
+    assert run.layer.shape([(3, 4, 5, 6)]) == [(3, 7, 1, 1)]
+    assert run.layer.blob_shapes([(3, 4, 5, 6)]) == [(1, 1, 7, 120), (1, 1, 1, 7)]
+    with_blobs(run, (3, 4, 5, 6))
+    run(torch.zeros(3, 4, 5, 6))
+
+
+def test_inner_product_errors(run_layer):
+    with pytest.raises(DeepLabError, match="num_output"):
+        run_layer(layer("InnerProduct", ""))
+    with pytest.raises(DeepLabError, match="axis"):
+        run_layer(layer("InnerProduct", "num_output: 2 axis: 3")).layer.shape([(2, 2)])
+
+
+GEOMETRIES = [
+    ("kernel_size: 4 stride: 2 pad: 1", dict(stride=2, padding=1)),
+    ("kernel_size: 3", {}),
+    (
+        "kernel_h: 2 kernel_w: 5 stride_h: 3 stride_w: 1 pad_h: 0 pad_w: 2",
+        dict(stride=(3, 1), padding=(0, 2)),
+    ),
+    ("kernel_size: 3 dilation: 2 pad: 2 group: 2", dict(dilation=2, padding=2, groups=2)),
+    ("kernel_size: 4 stride: 2 pad: 1 group: 4 bias_term: false", dict(stride=2, padding=1, groups=4)),
+]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(("fields", "options"), GEOMETRIES)
+def test_deconvolution(run_layer, rand, fields, options, threads):
+    x = rand(2, 4, 7, 9)
+    run = run_layer(layer("Deconvolution", f"num_output: 8 {fields}"), threads=threads)
+    blobs = [b.double() for b in with_blobs(run, tuple(x.shape))]
+    bias = blobs[1] if len(blobs) > 1 else None
+    wanted = torch.nn.functional.conv_transpose2d(x.double(), blobs[0], bias, **options)
+    torch.testing.assert_close(run(x)[0].double(), wanted, rtol=1e-5, atol=1e-4)
+    torch.testing.assert_close(run.layer.forward_fast([x])[0].double(), wanted, rtol=1e-5, atol=1e-4)
+
+
+def test_deconvolution_order(run_layer):
+    # One channel: an output is the plain sum of its taps, kernel place after kernel place, from 0.
+    x = torch.tensor([1.0, 1e8, -1e8]).view(1, 1, 1, 3)
+    run = run_layer(layer("Deconvolution", "num_output: 1 kernel_h: 1 kernel_w: 3 bias_term: false"))
+    run.layer.blobs = [Parameter((1, 1, 1, 3), lambda: torch.ones(1, 1, 1, 3))]
+    # Middle output: (0 + -1e8) + 1e8 + 1 = 1; any other order of the first two with 1 gives 0.
+    assert run(x)[0].flatten().tolist() == [1, 1e8, 1, 0, -1e8]
+
+
+def test_deconvolution_errors(run_layer):
+    with pytest.raises(DeepLabError, match="nothing is left"):
+        run_layer(layer("Deconvolution", "num_output: 1 kernel_size: 2 pad: 3")).layer.shape([(1, 1, 2, 2)])
+    with pytest.raises(DeepLabError, match="group"):
+        run_layer(layer("Deconvolution", "num_output: 4 kernel_size: 2 group: 2")).layer.blob_shapes(
+            [(1, 3, 2, 2)]
+        )
