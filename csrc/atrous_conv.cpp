@@ -189,9 +189,8 @@ class Workspace {
 };
 
 struct Operands {
-  const float *x, *packed, *bias;
-  bool relu;
-  float slope;
+  const float *x, *packed;
+  const std::vector<EpilogueStep>& steps;
   float* y;
 };
 
@@ -237,9 +236,9 @@ class TaskRunner {
           float* sum = sums_ + (blocks() > 1 ? (r * tiles_ + t) * kTile : 0);
           kernels_.accumulate(depth, weight_offset_.data(), weights, tile.input, tile.lanes, b == 0, sum);
           if (b + 1 < blocks()) continue;
-          kernels_.store(sum, static_cast<int>(stored_rows), o_.bias ? o_.bias + channel : nullptr, o_.relu,
-                         o_.slope, stores_.data() + tile.first_store, tile.last_store - tile.first_store,
-                         out_area(), o_.y + channel * out_area());
+          kernels_.store(sum, static_cast<int>(stored_rows), o_.steps.data(),
+                         static_cast<int64_t>(o_.steps.size()), stores_.data() + tile.first_store,
+                         tile.last_store - tile.first_store, channel, out_area(), o_.y);
         }
       }
     }
@@ -367,12 +366,12 @@ void unpack_weights(const ConvGeometry& g, const float* packed, float* weights) 
   }
 }
 
-void atrous_conv(const ConvGeometry& g, const float* x, const float* packed, const float* bias, bool relu,
-                 float slope, float* y, int threads) {
+void atrous_conv(const ConvGeometry& g, const float* x, const float* packed,
+                 const std::vector<EpilogueStep>& steps, float* y, int threads) {
   const std::vector<Region> regions = make_regions(g);
   const std::vector<Task> tasks = make_tasks(g, regions, threads);
   const ConvKernels& kernels = SELECT_ISA(conv_kernels);
-  const Operands operands{x, packed, bias, relu, slope, y};
+  const Operands operands{x, packed, steps, y};
   std::atomic<bool> out_of_memory{false};
 #pragma omp parallel num_threads(threads)
   {

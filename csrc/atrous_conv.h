@@ -55,7 +55,22 @@ int64_t packed_weights_size(const ConvGeometry& g);
 void pack_weights(const ConvGeometry& g, const float* weights, float* packed);
 void unpack_weights(const ConvGeometry& g, const float* packed, float* weights);
 
-// y [batch, out_channels, out_height, out_width] = relu?(conv(x [batch, in_channels, in_height, in_width]) +
-// bias). bias may be null; relu: max(v, 0) + slope * min(v, 0).
-void atrous_conv(const ConvGeometry& g, const float* x, const float* packed, const float* bias, bool relu,
-                 float slope, float* y, int threads);
+// What happens to an output after its sum, each step with the roundings of the layer it stands for.
+struct EpilogueStep {
+  enum Kind {
+    kBias,       // v + a[channel]
+    kBatchNorm,  // (v - a[channel]) / b[channel]
+    kScale,      // v * a[channel]
+    kSum,        // fma(coefficients in the order of the bottoms): v and a, laid out as y
+    kRelu,       // max(v, 0) + first * min(v, 0)
+  };
+  Kind kind;
+  const float *a, *b;
+  float first, second;  // kSum: of v and of a; kRelu: the slope
+  bool after;           // kSum: v is added after a
+};
+
+// y [batch, out_channels, out_height, out_width] = steps(conv(x [batch, in_channels, in_height, in_width])).
+// y may be the tensor of a kSum.
+void atrous_conv(const ConvGeometry& g, const float* x, const float* packed,
+                 const std::vector<EpilogueStep>& steps, float* y, int threads);

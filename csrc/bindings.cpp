@@ -54,10 +54,20 @@ PYBIND11_MODULE(_C, m) {
   m.def(
       "unpack_weights", [](const ConvGeometry& g, Address p, Address w) { unpack_weights(g, at(p), at(w)); },
       no_gil);
+  py::enum_<EpilogueStep::Kind>(m, "EpilogueKind")
+      .value("bias", EpilogueStep::kBias)
+      .value("batch_norm", EpilogueStep::kBatchNorm)
+      .value("scale", EpilogueStep::kScale)
+      .value("sum", EpilogueStep::kSum)
+      .value("relu", EpilogueStep::kRelu);
+  py::class_<EpilogueStep>(m, "EpilogueStep")
+      .def(py::init([](EpilogueStep::Kind kind, Address a, Address b, float first, float second, bool after) {
+        return EpilogueStep{kind, at<const float>(a), at<const float>(b), first, second, after};
+      }));
   m.def(
       "atrous_conv",
-      [](const ConvGeometry& g, Address x, Address packed, Address bias, bool relu, float slope, Address y,
-         int threads) { atrous_conv(g, at(x), at(packed), at(bias), relu, slope, at(y), threads); },
+      [](const ConvGeometry& g, Address x, Address packed, const std::vector<EpilogueStep>& steps, Address y,
+         int threads) { atrous_conv(g, at(x), at(packed), steps, at(y), threads); },
       no_gil);
   m.def(
       "eltwise",

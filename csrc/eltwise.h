@@ -13,6 +13,10 @@ HOST_DEVICE float eltwise_sum(float y, float coefficient, float x) {
   return fused_multiply_add(coefficient, x, y);
 }
 
+HOST_DEVICE float weighted_sum(float first_coefficient, float first, float second_coefficient, float second) {
+  return eltwise_sum(eltwise_sum(0.0f, first_coefficient, first), second_coefficient, second);
+}
+
 // Of the first two the second wins ties; later ones win only if strictly greater.
 HOST_DEVICE float eltwise_first_max(float y, float x) { return y > x ? y : x; }
 HOST_DEVICE float eltwise_max(float y, float x) { return x > y ? x : y; }

@@ -2,6 +2,7 @@
 #include "atrous_conv.h"
 #include "conv_tile.h"
 #include "elementwise.h"
+#include "eltwise.h"
 #include "host_device.h"
 
 #if defined(ISA_AVX512) || defined(ISA_AVX2)
@@ -105,30 +106,9 @@ HOST_DEVICE void copy(const float* source, int length, float* target) {
     _mm512_mask_storeu_ps(target, m, load(source, m));
   }
 }
-
-HOST_DEVICE void store_run(const float* source, int length, const float* bias, bool relu, float slope,
-                           float* target) {
-  const __m512 b = _mm512_set1_ps(bias ? *bias : 0.0f), s = _mm512_set1_ps(slope), zero = _mm512_setzero_ps();
-  for (; length > 0; length -= 16, source += 16, target += 16) {
-    const Mask m = first_lanes(length);
-    __m512 v = load(source, m);
-    if (bias) v = _mm512_add_ps(v, b);
-    // relu_value's order of operands: x itself where x is NaN or equal to 0.
-    if (relu) v = _mm512_add_ps(_mm512_max_ps(zero, v), _mm512_mul_ps(s, _mm512_min_ps(zero, v)));
-    _mm512_mask_storeu_ps(target, m, v);
-  }
-}
 #else
 HOST_DEVICE void copy(const float* source, int length, float* target) {
   for (int i = 0; i < length; ++i) target[i] = source[i];
-}
-
-HOST_DEVICE void store_run(const float* source, int length, const float* bias, bool relu, float slope,
-                           float* target) {
-  for (int i = 0; i < length; ++i) {
-    const float v = bias ? source[i] + *bias : source[i];
-    target[i] = relu ? relu_value(v, slope) : v;
-  }
 }
 #endif
 
@@ -145,11 +125,48 @@ void pack(const CopyRun* runs, int64_t count, const float* channel, int64_t stri
   }
 }
 
-void store(const float* tile, int rows, const float* bias, bool relu, float slope, const StoreRun* runs,
-           int64_t count, int64_t row_stride, float* y) {
-  for (int row = 0; row < rows; ++row, tile += kConvLanes, y += row_stride) {
-    for (const StoreRun* r = runs; r != runs + count; ++r) {
-      store_run(tile + r->lane, r->length, bias ? bias + row : nullptr, relu, slope, y + r->target);
+// One step for one channel's lanes. Plain loops: the compiler makes them vectors, and every set has the same
+// bits.
+HOST_DEVICE void apply(const EpilogueStep& step, int64_t channel, const StoreRun* runs, int64_t run_count,
+                       int64_t channel_offset, float* lanes) {
+  const float a = step.kind < EpilogueStep::kSum ? step.a[channel] : 0.0f;
+  switch (step.kind) {
+    case EpilogueStep::kBias:
+      for (int i = 0; i < kConvLanes; ++i) lanes[i] = lanes[i] + a;
+      break;
+    case EpilogueStep::kBatchNorm: {
+      const float deviation = step.b[channel];
+      for (int i = 0; i < kConvLanes; ++i) lanes[i] = batch_norm_value(lanes[i], a, deviation);
+      break;
+    }
+    case EpilogueStep::kScale:
+      for (int i = 0; i < kConvLanes; ++i) lanes[i] = lanes[i] * a;
+      break;
+    case EpilogueStep::kSum:
+      for (const StoreRun* r = runs; r != runs + run_count; ++r) {
+        const float* other = step.a + channel_offset + r->target;
+        float* v = lanes + r->lane;
+        if (step.after) {
+          for (int i = 0; i < r->length; ++i) v[i] = weighted_sum(step.second, other[i], step.first, v[i]);
+        } else {
+          for (int i = 0; i < r->length; ++i) v[i] = weighted_sum(step.first, v[i], step.second, other[i]);
+        }
+      }
+      break;
+    case EpilogueStep::kRelu:
+      for (int i = 0; i < kConvLanes; ++i) lanes[i] = relu_value(lanes[i], step.first);
+      break;
+  }
+}
+
+void store(float* tile, int rows, const EpilogueStep* steps, int64_t step_count, const StoreRun* runs,
+           int64_t run_count, int64_t channel, int64_t channel_stride, float* y) {
+  for (int row = 0; row < rows; ++row, ++channel, tile += kConvLanes) {
+    for (int64_t s = 0; s < step_count; ++s) {
+      apply(steps[s], channel, runs, run_count, channel * channel_stride, tile);
+    }
+    for (const StoreRun* r = runs; r != runs + run_count; ++r) {
+      copy(tile + r->lane, r->length, y + channel * channel_stride + r->target);
     }
   }
 }

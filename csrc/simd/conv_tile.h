@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "atrous_conv.h"
 #include "isa.h"
 
 // `length` floats from `source` (of channel 0) to lane `target` of a packed row; source < 0 means zeros.
@@ -25,9 +26,10 @@ struct ConvKernels {
   // for at least the first `lanes` lanes, a single chain of fused multiply-adds in the order of i.
   void (*accumulate)(int64_t depth, const int64_t* weight_offset, const float* weights, const float* input,
                      int lanes, bool first, float* tile);
-  // y[row * row_stride + run] = relu?(tile + bias[row]) for the first `rows` rows.
-  void (*store)(const float* tile, int rows, const float* bias, bool relu, float slope, const StoreRun* runs,
-                int64_t count, int64_t row_stride, float* y);
+  // Takes the tile's first `rows` rows, of which the first is channel `channel`, through the steps (in
+  // place), then writes the runs to y, where channels are `channel_stride` floats apart.
+  void (*store)(float* tile, int rows, const EpilogueStep* steps, int64_t step_count, const StoreRun* runs,
+                int64_t run_count, int64_t channel, int64_t channel_stride, float* y);
 };
 
 DECLARE_PER_ISA(extern const ConvKernels conv_kernels)

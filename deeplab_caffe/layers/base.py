@@ -106,6 +106,17 @@ class Layer:
         """
         return False
 
+    def can_be_epilogue(self) -> bool:
+        """Whether this layer can be steps behind a convolution, in the same pass; then `epilogue` gives them."""
+        return False
+
+    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[tuple[Any, ...]]:
+        """This layer as steps behind a convolution (see ops.atrous_conv).
+
+        bottom: number of the bottom that is the convolution's output; others: the other bottoms, in order.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.epilogue")
+
     def view_of(self, top: int) -> int | None:
         """The bottom whose values top number `top` only repeats (so they may share memory), or None."""
         return None

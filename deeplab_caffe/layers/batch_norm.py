@@ -1,5 +1,7 @@
 """BatchNorm: values less their channel's mean, over their deviation."""
 
+from typing import Any
+
 import torch
 
 from .. import ops
@@ -48,6 +50,14 @@ class BatchNorm(Layer):
 
     def _deviation(self, variance: torch.Tensor) -> torch.Tensor:
         return ops.power(variance + self.eps, 0.5)
+
+    def can_be_epilogue(self) -> bool:
+        """See Layer: with stored statistics only, those of the batch need all of it."""
+        return self.stored
+
+    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[tuple[Any, ...]]:
+        """See Layer."""
+        return [("batch_norm", *self.statistics())]
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""

@@ -1,5 +1,7 @@
 """Convolution, with holes (v1 `hole`, v2 `dilation`)."""
 
+from typing import Any
+
 import torch
 from torch.nn import functional
 
@@ -11,7 +13,8 @@ from .base import Layer, Shape, register
 class Convolution(Layer):
     """`convolution_param { num_output kernel_size pad stride dilation group bias_term }`, also `_h` and `_w`.
 
-    Works on any number of bottoms, with the same weights. A ReLU right behind it is done in the same pass.
+    Works on any number of bottoms, with the same weights. BatchNorm, Scale, a sum of two (Eltwise) and ReLU
+    right behind it are done in the same pass, with the same roundings.
     """
 
     bottom_count = (1, None)
@@ -100,11 +103,18 @@ class Convolution(Layer):
         return [param.weight_filler, param.bias_filler]
 
     def absorbs(self, following: Layer, bottom: int) -> bool:
-        """See Layer: one ReLU, whose slope the kernel applies after the bias."""
-        return len(self.definition.tops) == 1 and not self.absorbed and following.type == "ReLU"
+        """See Layer: whatever can be a step of the kernel's epilogue."""
+        return len(self.definition.tops) == 1 and following.can_be_epilogue()
 
-    def _relu_slope(self) -> float | None:
-        return self.absorbed[0].slope if self.absorbed else None
+    def _epilogue(self, others: list[torch.Tensor]) -> list[tuple[Any, ...]]:
+        """The bias and the absorbed layers as steps; others: those layers' further bottoms, in order."""
+        steps: list[tuple[Any, ...]] = [("bias", self.blobs[1].values())] if len(self.blobs) > 1 else []
+        top = self.definition.tops[0]
+        for layer in self.absorbed:
+            count = len(layer.definition.bottoms) - 1
+            steps += layer.epilogue(layer.definition.bottoms.index(top), others[:count])
+            top, others = layer.definition.tops[0], others[count:]
+        return steps
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
@@ -115,36 +125,59 @@ class Convolution(Layer):
             lambda plain: ops.pack_weights(plain, groups),
             lambda packed: ops.unpack_weights(packed, shape, groups),
         )
-        bias = self.blobs[1].values() if len(self.blobs) > 1 else None
-        for bottom, top in zip(bottoms, tops, strict=True):
+        epilogue = self._epilogue(bottoms[len(tops) :])
+        for bottom, top in zip(bottoms, tops, strict=False):
             ops.atrous_conv(
                 bottom,
                 packed,
-                bias,
                 self.stride,
                 self.pad,
                 self.dilation,
                 groups,
-                self._relu_slope(),
+                epilogue,
                 packed_shape=shape,
                 out=top,
                 threads=self.context.threads,
             )
 
     def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer: torch's convolution, channels last, in the bottom's dtype (bfloat16 in bf16)."""
+        """See Layer: torch's convolution, channels last; BatchNorm and Scale are folded into the weights."""
         dtype = torch.bfloat16 if self.context.precision == "bf16" else torch.float32
-        weights = self.blobs[0].packed(
-            ("channels_last", dtype),
-            lambda plain: plain.to(dtype).contiguous(memory_format=torch.channels_last),
-            None if dtype != torch.float32 else lambda packed: packed.contiguous(),
-        )
-        bias = self.blobs[1].values().reshape(-1).to(dtype) if len(self.blobs) > 1 else None
+        count = len(self.definition.tops)
+        steps = self._epilogue(bottoms[count:])
+        weights, bias, steps = self._folded(steps, dtype)
         tops = []
-        for bottom in bottoms:
+        for bottom in bottoms[:count]:
             x = bottom.to(dtype).contiguous(memory_format=torch.channels_last)
             y = functional.conv2d(x, weights, bias, self.stride, self.pad, self.dilation, self.groups)
-            if self.absorbed:
-                y = functional.leaky_relu_(y, self._relu_slope()) if self._relu_slope() else y.relu_()
+            for kind, *operands in steps:
+                if kind == "relu":
+                    y = functional.leaky_relu_(y, operands[0]) if operands[0] else y.relu_()
+                else:
+                    other, own, others, _ = operands
+                    y = (y if own == 1 else y.mul_(own)).add_(other.to(dtype), alpha=others)
             tops.append(y)
         return tops
+
+    def _folded(
+        self, steps: list[tuple[Any, ...]], dtype: torch.dtype
+    ) -> tuple[torch.Tensor, torch.Tensor | None, list[tuple[Any, ...]]]:
+        """Channels-last weights and bias that do the per-channel steps too, and the steps left."""
+        front = next((i for i, step in enumerate(steps) if step[0] in ("sum", "relu")), len(steps))
+        blobs = self.blobs + [blob for layer in self.absorbed for blob in layer.blobs]
+        state = dtype, front, tuple(blob.version for blob in blobs)
+        if self._folded_state != state:
+            factor, summand = torch.ones(self.out_channels), torch.zeros(self.out_channels)
+            for kind, *operands in steps[:front]:
+                values = [operand.reshape(-1) for operand in operands]
+                if kind == "bias":
+                    summand = summand + values[0]
+                elif kind == "scale":
+                    factor, summand = factor * values[0], summand * values[0]
+                else:
+                    factor, summand = factor / values[1], (summand - values[0]) / values[1]
+            plain = self.blobs[0].values() * factor.view(-1, 1, 1, 1)
+            weights = plain.to(dtype).contiguous(memory_format=torch.channels_last)
+            self._folded_weights = weights, summand.to(dtype) if front else None
+            self._folded_state = state
+        return *self._folded_weights, steps[front:]

@@ -1,5 +1,7 @@
 """Eltwise: blobs of one shape combined element by element."""
 
+from typing import Any
+
 import torch
 
 from .. import ops
@@ -29,6 +31,14 @@ class Eltwise(Layer):
             if shape != bottoms[0]:
                 raise self.error("bottom", f"{shape} and {bottoms[0]} differ")
         return [bottoms[0]]
+
+    def can_be_epilogue(self) -> bool:
+        """See Layer: the sum of two."""
+        return self.operation == "sum" and len(self.coefficients) == 2
+
+    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[tuple[Any, ...]]:
+        """See Layer."""
+        return [("sum", others[0], self.coefficients[bottom], self.coefficients[1 - bottom], bottom == 1)]
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""

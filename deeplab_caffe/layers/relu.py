@@ -1,5 +1,7 @@
 """ReLU: negative values are cut off, or made smaller."""
 
+from typing import Any
+
 import torch
 from torch.nn import functional
 
@@ -16,6 +18,14 @@ class ReLU(Layer):
     def setup(self) -> None:
         """See Layer."""
         self.slope: float = self.definition.param.relu_param.negative_slope
+
+    def can_be_epilogue(self) -> bool:
+        """See Layer."""
+        return True
+
+    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[tuple[Any, ...]]:
+        """See Layer."""
+        return [("relu", self.slope)]
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""

@@ -1,5 +1,7 @@
 """Scale: a factor, and an optional summand, per channel."""
 
+from typing import Any
+
 import torch
 
 from .. import ops
@@ -65,6 +67,15 @@ class Scale(Layer):
         blobs = [blob.values() for blob in self.blobs]
         factor = bottoms[1] if len(bottoms) > 1 else blobs[0]
         return factor, blobs[-1] if self.param.bias_term else None
+
+    def can_be_epilogue(self) -> bool:
+        """See Layer: with one factor per channel."""
+        return len(self.definition.bottoms) == 1 and self.along == 1 and len(self.factor_shape) == 1
+
+    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[tuple[Any, ...]]:
+        """See Layer."""
+        factor, bias = self.operands([])
+        return [("scale", factor)] + ([] if bias is None else [("bias", bias)])
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""

@@ -1,5 +1,8 @@
 """Atrous convolution in the canonical reduction order, and its packed weights."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 
 from .. import _C
@@ -7,6 +10,12 @@ from ..errors import DeepLabError
 from .common import Tensor, check, output, thread_count
 
 Pair = tuple[int, int]
+
+# A step that the outputs go through in the same pass, with the roundings of the layer it stands for:
+# ("bias", b), ("scale", f), ("batch_norm", mean, deviation): one value per channel;
+# ("sum", other, own_coefficient, other_coefficient, after): Eltwise SUM with a tensor of the output's shape,
+# which is the first of the two if `after`; ("relu", slope).
+Step = tuple[Any, ...]
 
 
 def convolved_size(size: int, kernel: int, stride: int, pad: int, dilation: int) -> int:
@@ -63,15 +72,32 @@ def unpack_weights(packed: Tensor, shape: tuple[int, ...], groups: int = 1) -> T
     return weights
 
 
+def _epilogue_step(step: Step, shape: tuple[int, ...]) -> tuple["_C.EpilogueStep", list[Tensor]]:
+    """The step for the kernel, and the tensors that must outlive the call."""
+    kind, *operands = step
+    tensors: list[Tensor] = []
+    first, second, after = 1.0, 1.0, False
+    if kind == "relu":
+        (first,) = operands
+    elif kind == "sum":
+        other, first, second, after = operands
+        if tuple(other.shape) != shape:
+            raise DeepLabError(f"atrous_conv: sum with {tuple(other.shape)}, {shape} wanted")
+        tensors = [check("atrous_conv", other)]
+    else:
+        tensors = [check("atrous_conv", tensor, count=shape[1]) for tensor in operands]
+    a, b = ([tensor.data_ptr() for tensor in tensors] + [0, 0])[:2]
+    return _C.EpilogueStep(getattr(_C.EpilogueKind, kind), a, b, first, second, after), tensors
+
+
 def atrous_conv(
     x: Tensor,
     weights: Tensor,
-    bias: Tensor | None = None,
     stride: Pair = (1, 1),
     pad: Pair = (0, 0),
     dilation: Pair = (1, 1),
     groups: int = 1,
-    relu: float | None = None,
+    epilogue: Sequence[Step] = (),
     packed_shape: tuple[int, ...] | None = None,
     out: Tensor | None = None,
     threads: int | None = None,
@@ -79,9 +105,10 @@ def atrous_conv(
     """Convolution with holes, every output summed in the canonical order: the original program's bits.
 
     x: float32 [batch, channels, height, width]; weights: [out, channels / groups, kh, kw], or what
-    `pack_weights` made of them, with their shape in `packed_shape`; bias: [out] values. relu: the slope of a
-    ReLU applied in the same pass (0 for the plain one), None for none. dilation is DeepLab's `hole`, the rate
-    of atrous convolution (Chen et al., "DeepLab", 2016, section 3.1). Returns float32 [batch, out, h, w].
+    `pack_weights` made of them, with their shape in `packed_shape`. dilation is DeepLab's `hole`, the rate of
+    atrous convolution (Chen et al., "DeepLab", 2016, section 3.1). epilogue: steps that each output goes
+    through, see `Step`: ("bias", b), ("relu", 0.0) and so on. Returns float32 [batch, out, h, w].
+    Raises DeepLabError if the shapes do not fit together.
     """
     x = check("atrous_conv", x, 4)
     shape = tuple(weights.shape) if packed_shape is None else tuple(packed_shape)
@@ -91,16 +118,13 @@ def atrous_conv(
     if packed_shape is None:
         weights = pack_weights(weights, groups)
     packed = check("atrous_conv", weights, 1, _C.packed_weights_size(geometry))
-    if bias is not None:
-        bias = check("atrous_conv", bias, count=shape[0])
+    steps = [_epilogue_step(step, result) for step in epilogue]
     y = output("atrous_conv", out, result, x)
     _C.atrous_conv(
         geometry,
         x.data_ptr(),
         packed.data_ptr(),
-        0 if bias is None else bias.data_ptr(),
-        relu is not None,
-        relu or 0.0,
+        [step for step, _ in steps],
         y.data_ptr(),
         thread_count(threads),
     )

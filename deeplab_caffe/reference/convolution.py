@@ -1,13 +1,17 @@
 """The twin of ops.convolution: one output channel and one tap at a time, in the canonical order."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 
-from .elementwise import relu as relu_twin
-from .eltwise import fma
+from .elementwise import relu
+from .eltwise import eltwise, fma
 
 Tensor = torch.Tensor
 Pair = tuple[int, int]
+Step = tuple[Any, ...]
 
 
 def reduction_blocks(depth: int) -> list[tuple[int, int]]:
@@ -21,15 +25,30 @@ def reduction_blocks(depth: int) -> list[tuple[int, int]]:
     return blocks
 
 
+def _apply(step: Step, y: Tensor) -> Tensor:
+    """One step of the epilogue, see ops.atrous_conv."""
+    kind, *operands = step
+    if kind == "relu":
+        return relu(y, operands[0])
+    if kind == "sum":
+        other, own_coefficient, other_coefficient, after = operands
+        terms = [(own_coefficient, y), (other_coefficient, other)]
+        coefficients, bottoms = zip(*(reversed(terms) if after else terms), strict=True)
+        return eltwise("sum", list(bottoms), list(coefficients))
+    values = [value.reshape(1, -1, 1, 1) for value in operands]
+    if kind == "batch_norm":
+        return (y - values[0]) / values[1]
+    return y + values[0] if kind == "bias" else y * values[0]
+
+
 def atrous_conv(
     x: Tensor,
     weights: Tensor,
-    bias: Tensor | None = None,
     stride: Pair = (1, 1),
     pad: Pair = (0, 0),
     dilation: Pair = (1, 1),
     groups: int = 1,
-    relu: float | None = None,
+    epilogue: Sequence[Step] = (),
 ) -> Tensor:
     """See ops.atrous_conv; weights are plain."""
     batch, channels, height, width = x.shape
@@ -55,6 +74,6 @@ def atrous_conv(
                 acc = fma(w[:, k].view(1, rows, 1, 1).expand_as(acc), terms[k].expand_as(acc), acc)
             total = acc if total is None else total + acc
         y[:, group * rows : (group + 1) * rows] = total
-    if bias is not None:
-        y = y + bias.reshape(1, -1, 1, 1)
-    return y if relu is None else relu_twin(y, relu)
+    for step in epilogue:
+        y = _apply(step, y)
+    return y

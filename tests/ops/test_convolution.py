@@ -1,4 +1,4 @@
-"""Atrous convolution: the canonical order against the twin, for every instruction set, thread count and batch."""
+"""Atrous convolution against its twin, for every instruction set, thread count and batch."""
 
 import os
 import random
@@ -36,8 +36,9 @@ def random_case(seed: int) -> dict:
         ),
         "dilation": dilation,
         "groups": groups,
-        "bias": r.random() < 0.7,
-        "relu": r.choice([None, 0.0, 0.25]),
+        "steps": r.choice(
+            [[], ["bias"], ["relu"], ["bias", "relu"], ["batch_norm", "scale", "bias", "sum", "relu"]]
+        ),
         "seed": seed,
     }
 
@@ -55,15 +56,35 @@ def fits(case: dict) -> bool:
 CASES = [case for case in map(random_case, range(80)) if fits(case)]
 
 
-def tensors(case: dict) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+def arguments(case: dict) -> dict:
     g = torch.Generator().manual_seed(case["seed"])
-    x = torch.randn(case["batch"], case["channels"], *case["size"], generator=g)
-    w = torch.randn(case["out"], case["channels"] // case["groups"], *case["kernel"], generator=g)
-    return x, w, torch.randn(case["out"], generator=g) if case["bias"] else None
 
+    def draw(*shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=g)
 
-def settings(case: dict) -> dict:
-    return {name: case[name] for name in ("stride", "pad", "dilation", "groups", "relu")}
+    axes = [
+        (case["size"][i], case["kernel"][i], case["stride"][i], case["pad"][i], case["dilation"][i])
+        for i in range(2)
+    ]
+    out = case["out"]
+    operands = {
+        "bias": (draw(out),),
+        "scale": (draw(out),),
+        "batch_norm": (draw(out), draw(out).abs() + 0.5),
+        "sum": (
+            draw(case["batch"], out, *(ops.convolved_size(*axis) for axis in axes)),
+            1.5,
+            -0.7,
+            out % 2 == 0,
+        ),
+        "relu": (0.25 * (out % 3),),
+    }
+    return {
+        "x": draw(case["batch"], case["channels"], *case["size"]),
+        "weights": draw(out, case["channels"] // case["groups"], *case["kernel"]),
+        "epilogue": [(kind, *operands[kind]) for kind in case["steps"]],
+        **{name: case[name] for name in ("stride", "pad", "dilation", "groups")},
+    }
 
 
 def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
@@ -73,13 +94,10 @@ def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
 def check_all_cases() -> None:
     """Also what the subprocess of each instruction set runs."""
     for case in CASES:
-        x, w, b = tensors(case)
-        wanted = reference.atrous_conv(x, w, b, **settings(case))
+        given = arguments(case)
+        wanted = reference.atrous_conv(**given)
         for threads in (1, 2, 3):
-            assert same_bits(ops.atrous_conv(x, w, b, **settings(case), threads=threads), wanted), (
-                threads,
-                case,
-            )
+            assert same_bits(ops.atrous_conv(**given, threads=threads), wanted), (threads, case)
 
 
 def test_there_are_many_cases():
@@ -179,14 +197,21 @@ def test_skipped_work_at_large_rates():
         ({"stride": (0, 1)}, "stride"),
         ({"dilation": (9, 9)}, "larger than"),
         ({"pad": (-1, 0)}, "pad"),
-        ({"bias": torch.zeros(3)}, "values given"),
+        ({"epilogue": [("bias", torch.zeros(3))]}, "values given"),
+        ({"epilogue": [("sum", torch.zeros(3), 1.0, 1.0, False)]}, "sum with"),
         ({"out": torch.zeros(1)}, "out is"),
     ],
 )
 def test_what_does_not_fit_is_an_error(change, message):
-    arguments = {"x": torch.zeros(1, 3, 8, 8), "weights": torch.zeros(4, 3, 3, 3)} | change
+    given = {"x": torch.zeros(1, 3, 8, 8), "weights": torch.zeros(4, 3, 3, 3)} | change
     with pytest.raises(DeepLabError, match=message):
-        ops.atrous_conv(**arguments)
+        ops.atrous_conv(**given)
+
+
+def test_a_sum_may_be_written_over_its_other_term():
+    x, w, other = torch.randn(1, 4, 20, 50), torch.randn(9, 4, 1, 1), torch.randn(1, 9, 20, 50)
+    wanted = ops.atrous_conv(x, w, epilogue=[("sum", other, 1.0, 1.0, False)])
+    assert same_bits(ops.atrous_conv(x, w, epilogue=[("sum", other, 1.0, 1.0, False)], out=other), wanted)
 
 
 def test_wrong_types_are_errors():
