@@ -1,0 +1,90 @@
+"""DenseCRF: refines scores along the edges of the input image."""
+
+import torch
+
+from .. import ops
+from ..crf import DenseCRF as Model
+from ..errors import DeepLabError
+from ..lattices import bilateral_lattice, position_lattice
+from .base import Layer, Shape, register
+
+FLT_MIN = torch.finfo(torch.float32).tiny
+
+
+@register("DenseCRF")
+class DenseCRF(Layer):
+    """Bottoms: scores (N, C, H, W), data_dim (N, 1, 1, 2): height and width used, [data]. Top: as the scores.
+
+    The top holds marginals, 0 outside of height x width; with v2's `output_probability: false` their
+    logarithms. Energies are -log(softmax(scores)) in v1, -scores in v2. Kernels: one Gaussian for each pair
+    pos_xy_std, pos_w; one bilateral for each triple bi_xy_std, bi_rgb_std, bi_w, if there is a data bottom.
+    """
+
+    bottom_count = (2, 3)
+
+    def setup(self) -> None:
+        """Reads and checks the fields."""
+        param = self.definition.param.dense_crf_param
+        self.iterations = param.max_iter
+        if self.iterations < 0:
+            raise self.error("dense_crf_param.max_iter", f"{self.iterations} given, 0 or more wanted")
+        self.gaussians = self._kernels(param, "pos_w", "pos_xy_std")
+        self.bilaterals = self._kernels(param, "bi_w", "bi_xy_std", "bi_rgb_std")
+        if len(self.definition.bottoms) < 3:
+            self.bilaterals = []
+        self.v1 = self.definition.dialect == "v1"
+        self.probability = self.v1 or param.output_probability
+
+    def _kernels(self, param: object, *fields: str) -> list[tuple[float, ...]]:
+        lists = [list(getattr(param, field)) for field in fields]
+        for field, values in zip(fields[1:], lists[1:], strict=True):
+            if len(values) != len(lists[0]):
+                raise self.error(
+                    f"dense_crf_param.{field}", f"{len(values)} given for {len(lists[0])} {fields[0]}"
+                )
+            if any(not value > 0 for value in values):
+                raise self.error(f"dense_crf_param.{field}", f"{min(values):g} given, more than 0 wanted")
+        return list(zip(*lists, strict=True))
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """That of the scores."""
+        scores, dims = bottoms[:2]
+        if len(scores) != 4 or dims != (scores[0], 1, 1, 2):
+            raise self.error("bottom", f"scores {scores} and data_dim {dims} do not fit")
+        for data in bottoms[2:]:
+            if len(data) != 4 or data[0] != scores[0] or data[2:] != scores[2:]:
+                raise self.error("bottom", f"scores {scores} and data {data} do not fit")
+        return [scores]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """One CRF an image."""
+        scores, dims = bottoms[:2]
+        result = torch.zeros_like(scores)
+        for number in range(scores.shape[0]):
+            height, width = (int(size) for size in dims[number].flatten().tolist())
+            if not (1 <= height <= scores.shape[2] and 1 <= width <= scores.shape[3]):
+                raise self.error(
+                    "bottom", f"data_dim {height} x {width} for scores {scores.shape[2]} x {scores.shape[3]}"
+                )
+            image = bottoms[2][number, :, :height, :width] if self.bilaterals else None
+            try:
+                marginals = self._infer(scores[number, :, :height, :width], image)
+            except DeepLabError as error:
+                raise self.error("bottom", str(error)) from None
+            result[number, :, :height, :width] = marginals.permute(2, 0, 1)
+        tops[0].copy_(result)
+
+    def _infer(self, scores: torch.Tensor, image: torch.Tensor | None) -> torch.Tensor:
+        """Marginals (height, width, labels), or their logarithms, for scores (labels, height, width)."""
+        threads = self.context.threads
+        scores = scores.permute(1, 2, 0).contiguous().cpu()
+        if self.v1:
+            scores = ops.log(ops.softmax(scores, -1, threads=threads), threads=threads)
+        model = Model(*scores.shape, threads=threads).unary(-scores)
+        for weight, std in self.gaussians:
+            model.add(position_lattice(*model.shape, std, threads), weight)
+        for weight, xy_std, rgb_std in self.bilaterals:
+            lattice = bilateral_lattice(image.permute(1, 2, 0).cpu(), xy_std, rgb_std, threads)
+            model.add(lattice, weight)
+        marginals = model.infer(self.iterations)
+        return marginals if self.probability else ops.log(marginals.clamp(min=FLT_MIN), threads=threads)
