@@ -9,17 +9,56 @@
 #include "isa.h"
 #include "libm_exact.h"
 
-// One position: the maximum is subtracted, exponentials are added in label order from 0. x may be y.
-HOST_DEVICE void softmax_point(const float* x, float* y, std::int64_t channels, std::int64_t inner) {
+// How the exponentials of a position are added up: as the original's BLAS does, for which it is a product of
+// a matrix with a vector of ones. Up to 16384 positions and 48 labels (other than 4) it goes in label order.
+// Beyond, groups of 8 labels, then of 4, 2 and 1, are summed and their sums added. Of the last, partial block
+// of 4096 positions, the first 4 or 8 or 12 that do not fill a vector of 16 sum even and odd labels of a
+// group apart; the last inner % 4 positions go in label order again.
+enum LabelOrder { kPlain, kGrouped, kEvenAndOdd };
+
+HOST_DEVICE bool adds_groups(std::int64_t channels, std::int64_t inner) {
+  return inner > 16384 || channels > 48 || channels == 4;
+}
+
+HOST_DEVICE LabelOrder label_order(std::int64_t position, std::int64_t channels, std::int64_t inner) {
+  if (!adds_groups(channels, inner) || position >= inner - inner % 4) return kPlain;
+  const std::int64_t last_block = inner / 4096 * 4096;
+  const std::int64_t apart = (inner % 4096) & 12;
+  return position >= last_block && position < last_block + apart ? kEvenAndOdd : kGrouped;
+}
+
+// The size of the next group, of `left` labels that are left.
+HOST_DEVICE std::int64_t label_group(std::int64_t left, bool grouped) {
+  if (!grouped) return left;
+  return left >= 8 ? 8 : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+}
+
+HOST_DEVICE float label_sum(const float* e, std::int64_t channels, std::int64_t inner, LabelOrder order) {
+  float sum = 0.0f;
+  for (std::int64_t c = 0, size; c < channels; c += size, e += size * inner) {
+    size = label_group(channels - c, order != kPlain);
+    const std::int64_t step = order == kEvenAndOdd && size >= 4 ? 2 : 1;
+    float part = e[0];
+    for (std::int64_t k = step; k < size; k += step) part += e[k * inner];
+    if (step == 2) {
+      float odd = e[inner];
+      for (std::int64_t k = 3; k < size; k += 2) odd += e[k * inner];
+      part += odd;
+    }
+    sum += part;
+  }
+  return sum;
+}
+
+// One position: the maximum is subtracted, the exponentials are divided by their sum. x may be y.
+HOST_DEVICE void softmax_point(const float* x, float* y, std::int64_t channels, std::int64_t inner,
+                               std::int64_t position) {
   float maximum = x[0];
   for (std::int64_t c = 1; c < channels; ++c) {
     maximum = maximum < x[c * inner] ? x[c * inner] : maximum;
   }
-  float sum = 0.0f;
-  for (std::int64_t c = 0; c < channels; ++c) {
-    y[c * inner] = exact_expf(x[c * inner] - maximum);
-    sum += y[c * inner];
-  }
+  for (std::int64_t c = 0; c < channels; ++c) y[c * inner] = exact_expf(x[c * inner] - maximum);
+  const float sum = label_sum(y, channels, inner, label_order(position, channels, inner));
   for (std::int64_t c = 0; c < channels; ++c) y[c * inner] /= sum;
 }
 

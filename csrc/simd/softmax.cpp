@@ -10,14 +10,37 @@ using Index = std::int64_t;
 // Positions at a time: their running maxima and sums stay in the first-level cache.
 constexpr Index kBlock = 512;
 
-void softmax_block(const float* x, float* y, Index channels, Index inner, Index count) {
+// The sums of `count` positions from number `begin` on, as label_sum has them.
+void add_labels(const float* e, float* sum, Index channels, Index inner, Index begin, Index count) {
+  alignas(64) float part[kBlock];
+  const bool grouped = adds_groups(channels, inner);
+#pragma omp simd
+  for (Index i = 0; i < count; ++i) sum[i] = 0.0f;
+  for (Index c = 0, size; c < channels; c += size) {
+    size = label_group(channels - c, grouped);
+    const float* from = e + c * inner;
+#pragma omp simd
+    for (Index i = 0; i < count; ++i) part[i] = from[i];
+    for (Index k = 1; k < size; ++k) {
+      from += inner;
+#pragma omp simd
+      for (Index i = 0; i < count; ++i) part[i] += from[i];
+    }
+#pragma omp simd
+    for (Index i = 0; i < count; ++i) sum[i] += part[i];
+  }
+  if (!grouped) return;
+  for (Index i = 0; i < count; ++i) {
+    const LabelOrder order = label_order(begin + i, channels, inner);
+    if (order != kGrouped) sum[i] = label_sum(e + i, channels, inner, order);
+  }
+}
+
+void softmax_block(const float* x, float* y, Index channels, Index inner, Index begin, Index count) {
   alignas(64) float maximum[kBlock];
   alignas(64) float sum[kBlock];
 #pragma omp simd
-  for (Index i = 0; i < count; ++i) {
-    maximum[i] = x[i];
-    sum[i] = 0.0f;
-  }
+  for (Index i = 0; i < count; ++i) maximum[i] = x[i];
   for (Index c = 1; c < channels; ++c) {
     const float* from = x + c * inner;
 #pragma omp simd
@@ -27,12 +50,9 @@ void softmax_block(const float* x, float* y, Index channels, Index inner, Index 
     const float* from = x + c * inner;
     float* to = y + c * inner;
 #pragma omp simd
-    for (Index i = 0; i < count; ++i) {
-      const float e = exact_expf(from[i] - maximum[i]);
-      to[i] = e;
-      sum[i] += e;
-    }
+    for (Index i = 0; i < count; ++i) to[i] = exact_expf(from[i] - maximum[i]);
   }
+  add_labels(y, sum, channels, inner, begin, count);
   for (Index c = 0; c < channels; ++c) {
     float* to = y + c * inner;
 #pragma omp simd
@@ -74,7 +94,7 @@ inline void each_block(Index outer, Index inner, int threads, Block block) {
 void softmax(const float* x, float* y, Index outer, Index channels, Index inner, int threads) {
   each_block(outer, inner, threads, [=](Index o, Index begin, Index count) {
     const Index at = o * channels * inner + begin;
-    softmax_block(x + at, y + at, channels, inner, count);
+    softmax_block(x + at, y + at, channels, inner, begin, count);
   });
 }
 

@@ -1,5 +1,9 @@
 """Twins of ops.labels, in the dtype of the input."""
 
+from functools import reduce
+from math import prod
+from operator import add
+
 import torch
 
 from .elementwise import exp, log
@@ -10,10 +14,30 @@ Tensor = torch.Tensor
 def softmax(x: Tensor, axis: int = 1) -> Tensor:
     """See ops.softmax."""
     e = exp(x - x.amax(axis, keepdim=True))
-    total = torch.zeros_like(e.select(axis, 0))
-    for one in e.unbind(axis):
-        total = total + one
-    return e / total.unsqueeze(axis)
+    axis %= x.dim()
+    before, after = x.shape[:axis], x.shape[axis + 1 :]
+    total = label_sums(e.reshape(prod(before), x.shape[axis], prod(after)))
+    return e / total.reshape((*before, *after)).unsqueeze(axis)
+
+
+def label_sums(e: Tensor) -> Tensor:
+    """[outer, labels, inner] -> [outer, inner]: the sums over the labels, in csrc/softmax.h's order."""
+    labels, inner = e.shape[1:]
+    rows = e.unbind(1)
+    plain = reduce(add, rows)
+    if inner <= 16384 and labels <= 48 and labels != 4:
+        return plain
+    grouped = apart = torch.zeros_like(plain)
+    while rows:
+        size = next(size for size in (8, 4, 2, 1) if size <= len(rows))
+        group, rows = rows[:size], rows[size:]
+        grouped = grouped + reduce(add, group)
+        apart = apart + (
+            reduce(add, group[::2]) + reduce(add, group[1::2]) if size >= 4 else reduce(add, group)
+        )
+    start, tail = inner // 4096 * 4096, inner - inner % 4
+    end = start + (inner % 4096 & 12)
+    return torch.cat([grouped[:, :start], apart[:, start:end], grouped[:, end:tail], plain[:, tail:]], 1)
 
 
 def argmax(x: Tensor, axis: int = 1, top_k: int = 1) -> tuple[Tensor, Tensor]:

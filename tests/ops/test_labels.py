@@ -3,6 +3,7 @@ import torch
 
 from deeplab_caffe import ops, reference
 from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.reference.labels import label_sums
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -20,6 +21,29 @@ def test_softmax(shape, axis, threads):
         total = total + one
     assert torch.equal(y, e / total.unsqueeze(axis))
     assert torch.equal(ops.softmax(x, axis, out=x), y)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize(
+    "shape",
+    [(2, 11, 20011), (1, 21, 16384), (1, 21, 16385), (1, 4, 77), (3, 60, 4111), (1, 7, 30000), (2, 64, 8)],
+)
+def test_softmax_of_large_maps_adds_in_groups(shape, threads):
+    x = torch.randn(shape, generator=torch.Generator().manual_seed(1)) * 5
+    e = ops.exp(x - x.amax(1, keepdim=True))
+    y = e / label_sums(e).unsqueeze(1)
+    assert torch.equal(ops.softmax(x, threads=threads), y)
+
+
+def test_order_of_label_sums():
+    # 2**24 swallows single ones, so the sum tells in which order they were added.
+    big = 2.0**24
+    column = torch.tensor([big, 1, 0, 1, 0, 0, 0, 0, 1, 1, 0])
+    plain, grouped, apart = big, big + 2, big + 4
+    sums = label_sums(column[None, :, None].repeat(1, 1, 16389))[0]
+    assert sums[:16384].unique().tolist() == [grouped]
+    assert sums[16384:16388].unique().tolist() == [apart] and sums[16388] == plain
+    assert label_sums(column[None, :, None])[0, 0] == plain
 
 
 @pytest.mark.parametrize("threads", [1, 2])
