@@ -12,7 +12,7 @@ constexpr std::int64_t kChunk = 1 << 14;
 
 template <typename Function>
 inline void each(const float* x, float* y, std::int64_t count, int threads, Function function) {
-#pragma omp parallel for num_threads(threads) if (count > kChunk)
+#pragma omp parallel for num_threads(threads) schedule(dynamic) if (count > kChunk)
   for (std::int64_t begin = 0; begin < count; begin += kChunk) {
     const std::int64_t end = begin + kChunk < count ? begin + kChunk : count;
 #pragma omp simd
@@ -25,7 +25,7 @@ template <typename Function>
 inline void each_channel(const float* x, float* y, std::int64_t outer, std::int64_t channels,
                          std::int64_t inner, int threads, Function function) {
   const std::int64_t planes = outer * channels;
-#pragma omp parallel for num_threads(threads) if (planes * inner > kChunk)
+#pragma omp parallel for num_threads(threads) schedule(dynamic) if (planes * inner > kChunk)
   for (std::int64_t plane = 0; plane < planes; ++plane) {
     const auto of_channel = function(plane % channels);
     const float* from = x + plane * inner;

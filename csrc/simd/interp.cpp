@@ -69,7 +69,7 @@ void interp(const float* x, float* y, Index planes, Index full_height, Index ful
     columns.low_weight[j] = tap.low_weight;
     columns.high_weight[j] = tap.high_weight;
   }
-#pragma omp parallel for num_threads(threads)
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
   for (Index plane = 0; plane < planes; ++plane) {
     const float* from = x + (plane * full_height + top) * full_width + left;
     float* to = y + plane * out_height * out_width;

@@ -86,6 +86,26 @@ void max_plane(const float* x, float* y, const Pooling& p, Inside in, float* rin
   }
 }
 
+// y[j] plus the window's columns of one row, from left to right.
+template <int kernel, int stride>
+inline void row_add_fixed(const float* x, float* y, Index count) {
+#pragma omp simd
+  for (Index j = 0; j < count; ++j) {
+    float sum = y[j];
+    for (int k = 0; k < kernel; ++k) sum += x[j * stride + k];
+    y[j] = sum;
+  }
+}
+
+void row_add(const float* x, float* y, const Pooling& p, Index count) {
+  if (p.kernel_w == 3 && p.stride_w == 1) return row_add_fixed<3, 1>(x, y, count);
+  if (p.kernel_w == 3 && p.stride_w == 2) return row_add_fixed<3, 2>(x, y, count);
+  if (p.kernel_w == 2 && p.stride_w == 2) return row_add_fixed<2, 2>(x, y, count);
+  for (Index k = 0; k < p.kernel_w; ++k) {
+    for (Index j = 0; j < count; ++j) y[j] += x[j * p.stride_w + k];
+  }
+}
+
 // One plane: sums by input row, in each window from left to right, as average_pool_point.
 void average_plane(const float* x, float* y, const Pooling& p, Inside in) {
   for (Index i = 0; i < p.out_height; ++i) {
@@ -95,15 +115,7 @@ void average_plane(const float* x, float* y, const Pooling& p, Inside in) {
     for (Index j = in.end; j < p.out_width; ++j) to[j] = average_pool_point(x, p, i, j);
     for (Index j = in.begin; j < in.end; ++j) to[j] = 0.0f;
     for (Index r = rows.begin; r < rows.end; ++r) {
-      for (Index k = 0; k < p.kernel_w; ++k) {
-        const float* from = x + r * p.width - p.pad_w + k;
-        if (p.stride_w == 1) {
-#pragma omp simd
-          for (Index j = in.begin; j < in.end; ++j) to[j] += from[j];
-        } else {
-          for (Index j = in.begin; j < in.end; ++j) to[j] += from[j * p.stride_w];
-        }
-      }
+      row_add(x + r * p.width + in.begin * p.stride_w - p.pad_w, to + in.begin, p, in.end - in.begin);
     }
     const float count = static_cast<float>(rows.covered * p.kernel_w);
     for (Index j = in.begin; j < in.end; ++j) to[j] /= count;
@@ -120,7 +132,7 @@ void max_pool(const float* x, float* y, Index planes, Index height, Index width,
   const Index ring_size = (kernel_h < height ? kernel_h : height) * out_width;
   // Allocated here, where a failure may throw.
   float* const rings = new float[threads * ring_size];
-#pragma omp parallel for num_threads(threads)
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
   for (Index plane = 0; plane < planes; ++plane) {
     max_plane(x + plane * height * width, y + plane * out_height * out_width, p, in,
               rings + omp_get_thread_num() * ring_size);
@@ -133,7 +145,7 @@ void average_pool(const float* x, float* y, Index planes, Index height, Index wi
                   Index pad_h, Index pad_w, int threads) {
   const Pooling p{height, width, out_height, out_width, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w};
   const Inside in = inside(p);
-#pragma omp parallel for num_threads(threads)
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
   for (Index plane = 0; plane < planes; ++plane) {
     average_plane(x + plane * height * width, y + plane * out_height * out_width, p, in);
   }

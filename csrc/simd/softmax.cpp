@@ -82,7 +82,7 @@ void best_block(const float* x, float* labels, float* values, Index channels, In
 template <typename Block>
 inline void each_block(Index outer, Index inner, int threads, Block block) {
   const Index blocks = (inner + kBlock - 1) / kBlock;
-#pragma omp parallel for num_threads(threads)
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
   for (Index task = 0; task < outer * blocks; ++task) {
     const Index begin = task % blocks * kBlock;
     block(task / blocks, begin, begin + kBlock < inner ? kBlock : inner - begin);
