@@ -60,6 +60,9 @@ class DenseCRF(Layer):
         """One CRF an image."""
         scores, dims = bottoms[:2]
         result = torch.zeros_like(scores)
+        if self.v1:
+            threads = self.context.threads
+            scores = ops.log(ops.softmax(scores, 1, threads=threads), threads=threads)
         for number in range(scores.shape[0]):
             height, width = (int(size) for size in dims[number].flatten().tolist())
             if not (1 <= height <= scores.shape[2] and 1 <= width <= scores.shape[3]):
@@ -75,11 +78,9 @@ class DenseCRF(Layer):
         tops[0].copy_(result)
 
     def _infer(self, scores: torch.Tensor, image: torch.Tensor | None) -> torch.Tensor:
-        """Marginals (height, width, labels), or their logarithms, for scores (labels, height, width)."""
+        """Marginals (height, width, labels), or their logarithms; scores: minus energies (labels, h, w)."""
         threads = self.context.threads
         scores = scores.permute(1, 2, 0).contiguous().cpu()
-        if self.v1:
-            scores = ops.log(ops.softmax(scores, -1, threads=threads), threads=threads)
         model = Model(*scores.shape, threads=threads).unary(-scores)
         for weight, std in self.gaussians:
             model.add(position_lattice(*model.shape, std, threads), weight)
