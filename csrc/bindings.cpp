@@ -6,6 +6,7 @@
 #include "bind.h"
 #include "elementwise.h"
 #include "eltwise.h"
+#include "fma_peak.h"
 #include "interp.h"
 #include "isa.h"
 #include "mean_field_ops.h"
@@ -35,6 +36,8 @@ PYBIND11_MODULE(_C, m) {
     return ConvGeometry{v[0], v[1], v[2],  v[3],  v[4],  v[5],  v[6],  v[7],
                         v[8], v[9], v[10], v[11], v[12], v[13], v[14], v[15]};
   }));
+  BIND_PER_ISA(m, fma_chains);
+  BIND_PER_ISA(m, fma_chain_operations);
   m.def("packed_weights_size", packed_weights_size);
   m.def("planned_multiply_adds", planned_multiply_adds);
   m.def(

@@ -107,7 +107,7 @@ class Layer:
         return False
 
     def can_be_epilogue(self) -> bool:
-        """Whether this layer can be steps behind a convolution, in the same pass; then `epilogue` gives them."""
+        """Whether this layer can be steps behind a convolution, in its pass; then `epilogue` gives them."""
         return False
 
     def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[tuple[Any, ...]]:

@@ -36,6 +36,7 @@ class Convolution(Layer):
         self.stride = self._pair("stride", "stride_h", "stride_w", 1)
         self.pad = self._pair("pad", "pad_h", "pad_w", 0)
         self.dilation = self._pair("dilation", None, None, 1)
+        self._folded_state: tuple[Any, ...] | None = None
         for field, pair in (
             ("kernel_size", self.kernel),
             ("stride", self.stride),

@@ -25,6 +25,7 @@ from .crf import (
 from .elementwise import batch_norm, exp, log, power, prelu, relu, scale, tanh
 from .eltwise import ELTWISE_OPERATIONS, eltwise
 from .labels import argmax, softmax, softmax_loss
+from .peak import fma_peak
 from .spatial import average_pool, interp, max_pool
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "convolved_size",
     "eltwise",
     "exp",
+    "fma_peak",
     "interp",
     "isa",
     "lattice",

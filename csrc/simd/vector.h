@@ -1,0 +1,45 @@
+// One vector register of floats of the instruction set this copy is compiled for.
+#pragma once
+
+#include "host_device.h"
+
+#if defined(ISA_AVX512) || defined(ISA_AVX2)
+#include <immintrin.h>
+#endif
+
+namespace ISA {
+namespace {
+
+#if defined(ISA_AVX512)
+using Vector = __m512;
+constexpr int kWidth = 16;
+using Mask = __mmask16;
+HOST_DEVICE Mask first_lanes(int count) {
+  return static_cast<Mask>(count >= 16 ? 0xffffu : (1u << count) - 1u);
+}
+HOST_DEVICE Vector load(const float* p) { return _mm512_loadu_ps(p); }
+HOST_DEVICE Vector load(const float* p, Mask m) { return _mm512_maskz_loadu_ps(m, p); }
+HOST_DEVICE void store_vector(float* p, Vector v) { _mm512_storeu_ps(p, v); }
+HOST_DEVICE Vector broadcast(float v) { return _mm512_set1_ps(v); }
+HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
+HOST_DEVICE Vector add(Vector a, Vector b) { return _mm512_add_ps(a, b); }
+#elif defined(ISA_AVX2)
+using Vector = __m256;
+constexpr int kWidth = 8;
+HOST_DEVICE Vector load(const float* p) { return _mm256_loadu_ps(p); }
+HOST_DEVICE void store_vector(float* p, Vector v) { _mm256_storeu_ps(p, v); }
+HOST_DEVICE Vector broadcast(float v) { return _mm256_set1_ps(v); }
+HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
+HOST_DEVICE Vector add(Vector a, Vector b) { return _mm256_add_ps(a, b); }
+#else
+using Vector = float;
+constexpr int kWidth = 1;
+HOST_DEVICE Vector load(const float* p) { return *p; }
+HOST_DEVICE void store_vector(float* p, Vector v) { *p = v; }
+HOST_DEVICE Vector broadcast(float v) { return v; }
+HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return fused_multiply_add(a, b, c); }
+HOST_DEVICE Vector add(Vector a, Vector b) { return a + b; }
+#endif
+
+}  // namespace
+}  // namespace ISA

@@ -1,0 +1,1 @@
+"""Measurements side by side: ours against torch and other peers, as tables, JSON and pictures."""

@@ -1,0 +1,135 @@
+"""Whole nets: ours in each precision against the same net in torch, by input size and number of threads."""
+
+import json
+import statistics
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+
+from .. import ops
+from ..analysis import analyse
+from ..formats.prototxt import read_net
+from ..net import Net
+from .measure import interleave, machine, median_ratio, own_peak_memory, peak_memory
+from .torch_net import TorchNet
+
+OURS = ("exact", "fp32", "bf16")
+PEERS = {
+    "torch NCHW": {"channels_last": False},
+    "torch NHWC": {},
+    "torch NHWC folded": {"fold": True},
+    "torch NHWC bf16": {"dtype": torch.bfloat16},
+}
+
+
+def random_weights(net: Net, seed: int = 0) -> None:
+    """Fills the parameters so that values keep their size from layer to layer (zeros would be too fast)."""
+    generator = torch.Generator().manual_seed(seed)
+    for layer in net.layers:
+        for i, blob in enumerate(layer.blobs):
+            drawn = torch.randn(blob.shape, generator=generator)
+            if len(blob.shape) == 4 and blob.shape[:3] != (1, 1, 1):
+                blob.data = drawn * (2.0 / (blob.count / blob.shape[0])) ** 0.5
+            elif layer.type == "BatchNorm":
+                blob.data = (0.1 * drawn, 0.5 + drawn.abs(), torch.ones(blob.shape))[i]
+            else:
+                blob.data = 1 + 0.1 * drawn if layer.type == "Scale" and i == 0 else 0.1 * drawn
+
+
+def _image(size: tuple[int, int]) -> torch.Tensor:
+    return 60 * torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(1))
+
+
+def candidate(name: str, model: str, weights: str, size: tuple[int, int], variables: dict[str, str]) -> Any:
+    """The candidate `name` (one of OURS or PEERS) as a function without arguments."""
+    net = Net(model, weights, precision=name if name in OURS else "exact", variables=variables)
+    image = _image(size)
+    net.reshape(**{next(iter(net.inputs)): tuple(image.shape)})
+    if name in OURS:
+        return lambda: net(image)
+    peer = TorchNet(net, **PEERS[name])
+    return lambda: peer(image)
+
+
+def run(
+    model: str, sizes: list[tuple[int, int]], threads: list[int], rounds: int, variables: dict[str, str]
+) -> dict[str, Any]:
+    """Measures all candidates for each size and thread count; the result as plain data.
+
+    Each entry: seconds of every round, their median, `ratio` to torch's fastest float32 (NHWC), the share of
+    the machine's fused-multiply-add peak counting all taps (nominal) and those inside the image (done), and
+    peak memory of a process that does nothing else.
+    """
+    with TemporaryDirectory() as folder:
+        weights = str(Path(folder) / "weights.caffemodel")
+        net = Net(model, variables=variables)
+        random_weights(net)
+        net.save(weights)
+        results = _measure(model, weights, sizes, threads, rounds, variables)
+    return {"model": Path(model).parent.name, "machine": machine(), "results": results}
+
+
+def _measure(
+    model: str,
+    weights: str,
+    sizes: list[tuple[int, int]],
+    threads: list[int],
+    rounds: int,
+    variables: dict[str, str],
+) -> list[dict[str, Any]]:
+    before = torch.get_num_threads()
+    results = []
+    definition = read_net(model, variables)
+    folded = any(layer.type == "BatchNorm" for layer in definition.layers)
+    names = [*OURS, *(name for name in PEERS if folded or "folded" not in name)]
+    try:
+        for size in sizes:
+            cost = analyse(definition, size)
+            candidates = {name: candidate(name, model, weights, size, variables) for name in names}
+            for count in threads:
+                torch.set_num_threads(count)
+                peak = ops.fma_peak(count)
+                seconds = interleave(candidates, rounds)
+                for name in names:
+                    median = statistics.median(seconds[name])
+                    alone = {
+                        "name": name,
+                        "model": model,
+                        "weights": weights,
+                        "size": size,
+                        "variables": variables,
+                        "threads": count,
+                    }
+                    results.append(
+                        {
+                            "size": list(size),
+                            "threads": count,
+                            "candidate": name,
+                            "seconds": seconds[name],
+                            "median": median,
+                            "ratio": median_ratio(seconds[name], seconds["torch NHWC"]),
+                            "peak_flops": peak,
+                            "nominal_share": 2 * cost.multiply_adds / median / peak,
+                            "done_share": 2 * cost.effective_multiply_adds / median / peak,
+                            "memory": peak_memory(__name__, alone),
+                        }
+                    )
+    finally:
+        torch.set_num_threads(before)
+    return results
+
+
+def _alone(arguments: dict[str, Any]) -> None:
+    """One candidate by itself: prints the most memory this process had."""
+    torch.set_num_threads(arguments.pop("threads"))
+    forward = candidate(**{**arguments, "size": tuple(arguments["size"])})
+    forward()
+    forward()
+    print(own_peak_memory())
+
+
+if __name__ == "__main__":
+    _alone(json.loads(sys.argv[1]))

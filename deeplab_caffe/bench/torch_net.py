@@ -1,0 +1,117 @@
+"""The peer: a Caffe net as plain torch operators, the way it would be ported by hand."""
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+
+from ..errors import DeepLabError
+from ..layers import Layer
+from ..net import Net
+
+Tensor = torch.Tensor
+
+
+class TorchNet:
+    """The net's layers as torch operators with the same weights; call it with the input tensor.
+
+    channels_last: the memory format of weights and data; dtype: float32 or bfloat16; fold: BatchNorm and
+    Scale go into the weights of the convolution before them, else they are one torch batch norm.
+    """
+
+    def __init__(
+        self, net: Net, channels_last: bool = True, dtype: torch.dtype = torch.float32, fold: bool = False
+    ) -> None:
+        self._format = torch.channels_last if channels_last else torch.contiguous_format
+        self._dtype, self._fold = dtype, fold
+        self._steps: list[tuple[Callable[..., Tensor], tuple[str, ...], str]] = []
+        self._input = next(iter(net.inputs))
+        self._output = next(iter(net.outputs))
+        self._sizes = {name: tuple(blob.shape[2:]) for name, blob in net.blobs.items()}
+        layers = net.layers
+        skip = 0
+        for i, layer in enumerate(layers):
+            if skip:
+                skip -= 1
+                continue
+            run, skip = self._operator(layer, layers[i + 1 : i + 3])
+            if run is not None:
+                last = layers[i + skip].definition
+                self._steps.append((run, layer.definition.bottoms, last.tops[0]))
+        self._dead = self._last_uses()
+
+    @torch.inference_mode()
+    def __call__(self, x: Tensor) -> Tensor:
+        """The net's first output for the input x [batch, channels, height, width]."""
+        values = {self._input: x.to(self._dtype).contiguous(memory_format=self._format)}
+        for (run, bottoms, top), dead in zip(self._steps, self._dead, strict=True):
+            values[top] = run(*(values[name] for name in bottoms))
+            for name in dead:
+                del values[name]
+        return values[self._output]
+
+    def _last_uses(self) -> list[list[str]]:
+        last: dict[str, int] = {}
+        for i, (_, bottoms, top) in enumerate(self._steps):
+            last.update(dict.fromkeys((*bottoms, top), i))
+        last.pop(self._output, None)
+        return [[name for name, at in last.items() if at == i] for i in range(len(self._steps))]
+
+    def _operator(self, layer: Layer, following: list[Layer]) -> tuple[Callable[..., Tensor] | None, int]:
+        """The layer as a function of its bottoms (None: nothing to do), and how many more it covers."""
+        kind, param = layer.type, layer.definition.param
+        if kind == "Convolution":
+            normalized = [f.type for f in following] == ["BatchNorm", "Scale"]
+            if self._fold and normalized:
+                return self._convolution(layer, following), 2
+            return self._convolution(layer, []), 0
+        if kind == "BatchNorm" and following and following[0].type == "Scale":
+            return self._batch_norm(layer, following[0]), 1
+        if kind == "ReLU":
+            in_place = layer.definition.bottoms == layer.definition.tops
+            return torch.relu_ if in_place else torch.relu, 0
+        if kind == "Pooling":
+            pool = param.pooling_param
+            size = (pool.kernel_size, pool.stride, pool.pad)
+            if pool.pool == pool.MAX:
+                return lambda x: F.max_pool2d(x, *size, ceil_mode=True), 0
+            return lambda x: F.avg_pool2d(x, *size, ceil_mode=True), 0
+        if kind in ("Dropout", "Split"):
+            return (None, 0) if layer.definition.bottoms == layer.definition.tops else (lambda x: x, 0)
+        if kind == "Interp":
+            size = self._sizes[layer.definition.tops[0]]
+            return lambda x: F.interpolate(x, size, mode="bilinear", align_corners=True), 0
+        if kind == "Concat":
+            return lambda *xs: torch.cat(xs, 1), 0
+        if kind == "Eltwise":
+            if layer.operation == "max":
+                return lambda *xs: torch.stack(xs).amax(0) if len(xs) > 2 else torch.maximum(*xs), 0
+            return lambda first, *others: sum(others, first), 0
+        if kind == "Softmax":
+            return lambda x: torch.softmax(x, 1), 0
+        if kind == "Padding":
+            begin, end = layer.begin, layer.end
+            return lambda x: F.pad(x, (begin, end, begin, end)), 0
+        raise DeepLabError(f"the torch peer has no {kind} (layer '{layer.name}')")
+
+    def _convolution(self, layer: Layer, normalization: list[Layer]) -> Callable[[Tensor], Tensor]:
+        weights = layer.blobs[0].values()
+        bias = layer.blobs[1].values().reshape(-1) if len(layer.blobs) > 1 else None
+        if normalization:
+            mean, variance, gamma, beta = self._statistics(*normalization)
+            factor = gamma / torch.sqrt(variance + normalization[0].eps)
+            weights = weights * factor.view(-1, 1, 1, 1)
+            bias = beta + ((0 if bias is None else bias) - mean) * factor
+        weights = weights.to(self._dtype).contiguous(memory_format=self._format)
+        bias = None if bias is None else bias.to(self._dtype)
+        settings = (layer.stride, layer.pad, layer.dilation, layer.groups)
+        return lambda x: F.conv2d(x, weights, bias, *settings)
+
+    def _batch_norm(self, layer: Layer, scale: Layer) -> Callable[[Tensor], Tensor]:
+        numbers = [t.to(self._dtype) for t in self._statistics(layer, scale)]
+        return lambda x: F.batch_norm(x, *numbers, training=False, eps=layer.eps)
+
+    def _statistics(self, layer: Layer, scale: Layer) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        mean, variance, divisor = (blob.values() for blob in layer.blobs)
+        factor = 1 / divisor if divisor.item() else torch.zeros(1)
+        return mean * factor, variance * factor, scale.blobs[0].values(), scale.blobs[1].values()

@@ -1,0 +1,60 @@
+"""The verbs of `deeplab-caffe bench`: measurements side by side."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .base import Variables, console, group, parse_variables, print_table, verb, write_json
+
+bench = group("bench", "Measures this package against torch and other peers, on this machine.")
+
+Output = Annotated[
+    Path, typer.Option("-o", "--output", metavar="DIR", help="Where the JSON and pictures go.")
+]
+Rounds = Annotated[int, typer.Option("--rounds", min=1, help="Measurements of each candidate, in turn.")]
+
+
+def parse_sizes(text: str) -> list[tuple[int, int]]:
+    """ "321,513x385" as [(321, 321), (513, 385)]."""
+    from ..errors import DeepLabError
+
+    sizes = []
+    for part in text.split(","):
+        numbers = part.strip().split("x")
+        if len(numbers) > 2 or not all(number.isdigit() and int(number) for number in numbers):
+            raise DeepLabError(f"size {part}: N or HxW wanted")
+        sizes.append((int(numbers[0]), int(numbers[-1])))
+    return sizes
+
+
+def parse_counts(text: str) -> list[int]:
+    """ "1,2" as [1, 2]."""
+    return [height for height, _ in parse_sizes(text)]
+
+
+@verb("net", into=bench)
+def bench_net(
+    model: Annotated[
+        str,
+        typer.Option("--model", "-m", metavar="PROTOTXT", help="A net with one input; default: LargeFOV."),
+    ] = "",
+    sizes: Annotated[str, typer.Option("--sizes", help="Input sizes, N or HxW.")] = "321,513",
+    threads: Annotated[str, typer.Option("--threads", help="Thread counts.")] = "1,2",
+    rounds: Rounds = 5,
+    variables: Variables = None,
+    output: Output = Path("benchmarks/results"),
+) -> None:
+    """Times a whole net in every precision against the same net in torch, with random weights."""
+    from ..assets import asset
+    from ..bench import net
+    from ..bench.report import net_chart, net_table
+
+    path = model or str(asset("prototxt/deeplab_v1/largefov/deploy.prototxt"))
+    with console().status("measuring"):
+        result = net.run(path, parse_sizes(sizes), parse_counts(threads), rounds, parse_variables(variables))
+    print_table(net_table(result))
+    name = f"net_{result['model']}"
+    write_json(output / f"{name}.json", result)
+    net_chart(result, output / f"{name}.png")
+    console().print(f"written: {output / name}.json, {output / name}.png")

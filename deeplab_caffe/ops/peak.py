@@ -1,0 +1,21 @@
+"""What the processor could reach at all: the yardstick of the benchmarks."""
+
+import threading
+import time
+
+from .. import _C
+
+
+def fma_peak(threads: int = 1, rounds: int = 4_000_000) -> float:
+    """Floating-point operations per second of fused multiply-adds in registers, best of three."""
+
+    def measure() -> float:
+        workers = [threading.Thread(target=_C.fma_chains, args=(rounds,)) for _ in range(threads)]
+        start = time.perf_counter()
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        return threads * rounds * _C.fma_chain_operations() / (time.perf_counter() - start)
+
+    return max(measure() for _ in range(3))

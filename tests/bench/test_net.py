@@ -1,0 +1,70 @@
+"""The benchmarks compute what they say; how long it takes is not tested."""
+
+import json
+
+import pytest
+import torch
+
+from deeplab_caffe.bench import measure
+from deeplab_caffe.bench.net import PEERS, random_weights
+from deeplab_caffe.bench.torch_net import TorchNet
+from deeplab_caffe.commands import main
+from deeplab_caffe.net import Net
+
+NET = """
+name: "tiny" input: "data" input_dim: 1 input_dim: 3 input_dim: 33 input_dim: 41
+layer { name: "c1" type: "Convolution" bottom: "data" top: "c1"
+  convolution_param { num_output: 8 kernel_size: 3 pad: 1 bias_term: false } }
+layer { name: "n1" type: "BatchNorm" bottom: "c1" top: "c1" }
+layer { name: "s1" type: "Scale" bottom: "c1" top: "c1" scale_param { bias_term: true } }
+layer { name: "r1" type: "ReLU" bottom: "c1" top: "c1" }
+layer { name: "p1" type: "Pooling" bottom: "c1" top: "p1" pooling_param { kernel_size: 3 stride: 2 pad: 1 } }
+layer { name: "c2" type: "Convolution" bottom: "p1" top: "c2"
+  convolution_param { num_output: 8 kernel_size: 3 pad: 4 dilation: 4 } }
+layer { name: "e" type: "Eltwise" bottom: "p1" bottom: "c2" top: "e" }
+layer { name: "a" type: "Pooling" bottom: "e" top: "a"
+  pooling_param { pool: AVE kernel_size: 3 stride: 1 pad: 1 } }
+layer { name: "i" type: "Interp" bottom: "a" top: "i" interp_param { zoom_factor: 2 } }
+"""
+
+
+@pytest.fixture
+def model(tmp_path):
+    path = tmp_path / "tiny" / "net.prototxt"
+    path.parent.mkdir()
+    path.write_text(NET)
+    return path
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_the_torch_peer_computes_the_same_net(model, peer):
+    net = Net(model)
+    random_weights(net)
+    x = torch.randn(1, 3, 33, 41)
+    ours, theirs = net(x), TorchNet(net, **PEERS[peer])(x).float()
+    assert (ours - theirs).norm() / ours.norm() < (2e-2 if "bf16" in peer else 1e-5)
+
+
+def test_candidates_take_turns():
+    calls = []
+    seconds = measure.interleave({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 3)
+    assert "".join(calls) == "ab" + "ababab"
+    assert [len(times) for times in seconds.values()] == [3, 3]
+
+
+def test_the_ratio_is_that_of_each_round():
+    assert measure.median_ratio([1.0, 8.0, 3.0], [2.0, 2.0, 3.0]) == 1.0
+
+
+def test_bench_net_leaves_json_and_a_picture(model, tmp_path):
+    arguments = ["--sizes", "33x41", "--threads", "1", "--rounds", "1", "-o", str(tmp_path)]
+    assert main(["bench", "net", "--model", str(model), *arguments]) == 0
+    result = json.loads((tmp_path / "net_tiny.json").read_text())
+    assert {row["candidate"] for row in result["results"]} == {"exact", "fp32", "bf16", *PEERS}
+    assert all(row["median"] > 0 and row["memory"] > 1e6 for row in result["results"])
+    assert (tmp_path / "net_tiny.png").stat().st_size > 1000
+
+
+def test_a_wrong_size_is_one_line(capsys):
+    assert main(["bench", "net", "--sizes", "big"]) == 2
+    assert "HxW" in capsys.readouterr().err
