@@ -16,7 +16,9 @@ from . import ops
 from .errors import DeepLabError
 from .lattices import Array, Lattice, Normalization, Tensor, bilateral_lattice, position_lattice, to_tensor
 
-__all__ = ["DenseCRF", "Step", "energies_of", "image_crf", "refine"]
+__all__ = ["DenseCRF", "Kind", "Step", "energies_of", "image_crf", "refine"]
+
+Kind = Literal["scores", "probabilities", "energies"]
 
 
 class Step(NamedTuple):
@@ -290,9 +292,7 @@ def image_crf(
     return crf
 
 
-def energies_of(
-    values: Array, kind: Literal["scores", "probabilities", "energies"], threads: int | None = None
-) -> Tensor:
+def energies_of(values: Array, kind: Kind, threads: int | None = None) -> Tensor:
     """Unary energies from scores (negated), probabilities (-log; infinity for 0) or energies themselves."""
     x = to_tensor(kind, values)
     if kind == "scores":
@@ -310,7 +310,7 @@ def refine(
     image: Array,
     scores: Array,
     *,
-    kind: Literal["scores", "probabilities", "energies"] = "scores",
+    kind: Kind = "scores",
     iterations: int = 10,
     pos_std: float = 3.0,
     pos_w: float = 3.0,

@@ -1,0 +1,90 @@
+"""`deeplab-caffe crf`: the dense CRF on one image and its scores."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import DeepLabError
+from . import base
+from .base import verb
+
+# What the original's scripts use.
+PosStd = Annotated[float, typer.Option(help="Position kernel: standard deviation, pixels.")]
+PosW = Annotated[float, typer.Option(help="Position kernel: weight; 0 leaves it out.")]
+BiXyStd = Annotated[float, typer.Option(help="Bilateral kernel: standard deviation, pixels.")]
+BiRgbStd = Annotated[float, typer.Option(help="Bilateral kernel: standard deviation, grey levels.")]
+BiW = Annotated[float, typer.Option(help="Bilateral kernel: weight; 0 leaves it out.")]
+Iterations = Annotated[int, typer.Option(min=0, help="Mean-field iterations.")]
+
+
+@verb("crf")
+def crf(
+    image: Annotated[Path, typer.Option("--image", help="The image.")],
+    unary: Annotated[
+        Path | None, typer.Option("--unary", metavar="NPY", help="Energies (H, W, labels), float32.")
+    ] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option("--scores", metavar="NPY|MAT", help="Scores: (labels, H, W), or what MatWrite wrote."),
+    ] = None,
+    probabilities: Annotated[
+        Path | None,
+        typer.Option("--probabilities", metavar="NPY|BIN", help="Probabilities (H, W, labels)."),
+    ] = None,
+    marginals: Annotated[
+        Path | None, typer.Option("--marginals", metavar="NPY", help="Write (H, W, labels) float32.")
+    ] = None,
+    map_file: Annotated[
+        Path | None, typer.Option("--map", metavar="PNG", help="Write the most probable labels.")
+    ] = None,
+    pos_std: PosStd = 3.0,
+    pos_w: PosW = 3.0,
+    bi_xy_std: BiXyStd = 50.0,
+    bi_rgb_std: BiRgbStd = 10.0,
+    bi_w: BiW = 5.0,
+    iterations: Iterations = 10,
+    palette: Annotated[str, typer.Option(help="Of --map: voc, camvid or a text file.")] = "voc",
+    threads: base.Threads = None,
+) -> None:
+    """Refine an image's class scores with a dense CRF.
+
+    One of --unary, --scores and --probabilities is the input; --marginals and --map say what to write.
+    """
+    import numpy as np
+
+    from .. import transforms
+    from ..crf import image_crf
+    from ..palettes import palette as read_palette
+    from ..score_files import read_energies
+
+    given = {"energies": unary, "scores": scores, "probabilities": probabilities}
+    inputs = [(kind, path) for kind, path in given.items() if path is not None]
+    if len(inputs) != 1:
+        raise DeepLabError("one of --unary, --scores and --probabilities is wanted")
+    if marginals is None and map_file is None:
+        raise DeepLabError("nothing to write: give --marginals, --map or both")
+    if map_file is not None and map_file.suffix.lower() != ".png":
+        raise DeepLabError(f"--map {map_file}: a .png file wanted")
+    table = read_palette(palette)
+    rgb = transforms.read_image(image)[:, :, ::-1]
+    ((kind, path),) = inputs
+    energy = read_energies(path, kind, *rgb.shape[:2], threads)
+    if map_file is not None and energy.shape[2] > 256:
+        raise DeepLabError(f"--map: {energy.shape[2]} labels do not fit a byte")
+    model = image_crf(
+        rgb,
+        energy.shape[2],
+        pos_std=pos_std,
+        pos_w=pos_w,
+        bi_xy_std=bi_xy_std,
+        bi_rgb_std=bi_rgb_std,
+        bi_w=bi_w,
+        threads=threads,
+    )
+    result = model.unary(energy).infer(iterations)
+    if marginals is not None:
+        base.write_npy(marginals, result.numpy())
+    if map_file is not None:
+        map_file.parent.mkdir(parents=True, exist_ok=True)
+        transforms.write_image(map_file, model.map().numpy().astype(np.uint8), table.colours)

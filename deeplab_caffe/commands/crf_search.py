@@ -1,0 +1,103 @@
+"""`deeplab-caffe crf-search`: the CRF parameters that fit best, by grid search."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import DeepLabError
+from . import base
+from .base import verb
+
+if TYPE_CHECKING:
+    from ..crf_search import Image
+
+
+@verb("crf-search")
+def crf_search(
+    images: Annotated[
+        Path, typer.Option("--list", metavar="TXT", help="Lines `image label`, as ImageSegData reads them.")
+    ],
+    features: Annotated[
+        Path,
+        typer.Option(
+            "--scores", metavar="FOLDER", help="Per image <id>_blob_0.mat, <id>.mat, <id>.npy or <id>.bin."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where results go.")],
+    root: Annotated[str, typer.Option(help="Goes before the paths of the list.")] = "",
+    pos_std: Annotated[str, typer.Option(help="Values to try, with commas between.")] = "3",
+    pos_w: Annotated[str, typer.Option(help="The same.")] = "3",
+    bi_xy_std: Annotated[str, typer.Option(help="The same.")] = "40,50,60,70,80,90,100",
+    bi_rgb_std: Annotated[str, typer.Option(help="The same.")] = "3,4,5,6,7,8,9,10",
+    bi_w: Annotated[str, typer.Option(help="The same.")] = "5,10",
+    iterations: Annotated[int, typer.Option(min=0, help="Mean-field iterations.")] = 10,
+    threads: base.Threads = None,
+) -> None:
+    """Try every combination of CRF parameters on images with scores and ground truth.
+
+    FOLDER/search.csv gets mean IoU, pixel accuracy and mean recall of each, the best first (no
+    parameters: no CRF); FOLDER/search.png a heat map. The counts are kept in FOLDER/counts.npz after every
+    image: the same command goes on where it was interrupted. .mat and .npy files hold scores,
+    .bin files probabilities.
+    """
+    from .. import image_list
+    from ..crf_search import Grid, Search, write_heat_map, write_table
+
+    lists = {
+        "pos_std": pos_std,
+        "pos_w": pos_w,
+        "bi_xy_std": bi_xy_std,
+        "bi_rgb_std": bi_rgb_std,
+        "bi_w": bi_w,
+    }
+    grid = Grid(**{name: _numbers(name, text) for name, text in lists.items()}, iterations=iterations)
+    entries = {entry.image: entry for entry in image_list.read_list(str(images), root)}
+
+    def read(name: str) -> "Image":
+        return _read(name, image_list.join(root, entries[name].label), features, threads)
+
+    labels = read(next(iter(entries)))[1].shape[2]
+    search = Search(grid, list(entries), output, labels)
+    console = base.console()
+    if search.done:
+        console.print(f"going on after {search.done} of {len(entries)} images")
+    with base.progress(console) as bar:
+        task = bar.add_task(f"{len(search.points)} points", total=len(entries), completed=search.done)
+        search.run(read, threads, lambda: bar.advance(task))
+    write_table(output / "search.csv", search)
+    write_heat_map(output / "search.png", search)
+    best = max(range(len(search.points)), key=lambda i: search.mean_iou()[i])
+    values = ", ".join(f"{name} {value:g}" for name, value in zip(lists, search.points[best], strict=True))
+    console.print(f"best: {values}: mean IoU {search.mean_iou()[best]:.4f}", markup=False, soft_wrap=True)
+
+
+def _read(image: str, label: str, features: Path, threads: int | None) -> "Image":
+    from .. import transforms
+    from ..score_files import read_energies
+
+    rgb = transforms.read_image(image)[:, :, ::-1]
+    stem = Path(image).stem
+    names = [f"{stem}_blob_0.mat", f"{stem}.mat", f"{stem}.npy", f"{stem}.bin"]
+    for name in names:
+        path = features / name
+        if path.exists():
+            kind = "probabilities" if path.suffix == ".bin" else "scores"
+            return rgb, read_energies(path, kind, *rgb.shape[:2], threads), transforms.read_label(label)
+    raise DeepLabError(f"{features}: none of {', '.join(names)}")
+
+
+def _numbers(name: str, text: str) -> tuple[float, ...]:
+    try:
+        values = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        values = ()
+    positive = name.endswith("std")
+    if (
+        not values
+        or len(set(values)) < len(values)
+        or not all(v > 0 or (v == 0 and not positive) for v in values)
+    ):
+        option = name.replace("_", "-")
+        raise DeepLabError(f"--{option} {text}: different numbers above 0 with commas between wanted")
+    return values
