@@ -175,8 +175,8 @@ def _largest(fields: list[tuple[Field, Field]]) -> tuple[Field, Field]:
 def _multiply_adds(layer: Layer, bottoms: list[Shape], tops: list[Shape]) -> tuple[int, int]:
     """(all, inside): multiply-adds of a forward, and those whose input (output) is not padding."""
     if layer.type == "InnerProduct":
-        weights = layer.blob_shapes(bottoms)[0]
-        count = prod(tops[0]) // weights[0] * prod(weights) if prod(weights) else 0
+        rows = prod(tops[0]) // layer.definition.param.inner_product_param.num_output
+        count = rows * prod(layer.blob_shapes(bottoms)[0])
         return count, count
     if layer.type not in ("Convolution", "Deconvolution"):
         return 0, 0

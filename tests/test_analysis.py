@@ -38,6 +38,21 @@ def test_convolution():
     assert layer.receptive_field == (5, 5) and layer.stride == (1, 1) and layer.memory == 4 * 2 * 6 * 88
 
 
+def test_deconvolution_and_inner_product():
+    cost = analyse(
+        INPUT
+        + """
+      layers { name: "d" type: DECONVOLUTION bottom: "data" top: "d" convolution_param {
+        num_output: 3 kernel_size: 4 stride: 2 pad: 1 } }
+      layers { name: "i" type: INNER_PRODUCT bottom: "d" top: "i" inner_product_param { num_output: 5 } }"""
+    )
+    deconvolution, inner = cost.layers
+    assert deconvolution.tops == {"d": (2, 3, 22, 16)} and deconvolution.stride == (0.5, 0.5)
+    assert deconvolution.multiply_adds == 2 * 4 * 3 * 16 * 88
+    assert deconvolution.effective_multiply_adds == 2 * 4 * 3 * (44 - 2) * (32 - 2)
+    assert inner.multiply_adds == 2 * 5 * 3 * 22 * 16 and inner.parameters == 5 * 3 * 22 * 16 + 5
+
+
 def test_camvid_largefov():
     net = read_net(asset("prototxt/camvid_largefov/deploy.prototxt"))
     cost = analysis.analyse(net)

@@ -151,6 +151,9 @@ def pooled(n):
         (lambda n: n, 5, 5),
         (lambda n: 3, 5, 5),
         (lambda n: n - 15 if n > 20 else None, 30, 30),
+        (lambda n: n if n % 8 == 1 else None, 314, 321),
+        (lambda n: n - 1 if n % 8 == 0 else None, 314, 320),
+        (lambda n: None, 5, 5),
     ],
 )
 def test_aligned_size(score_size, size, expected):
