@@ -7,6 +7,7 @@ from typing import Any
 # quick.
 _PUBLIC = {
     "DeepLabError": "errors",
+    "DenseCRF": "crf",
     "Net": "net",
     "Segmenter": "segment",
     "read_image": "transforms",

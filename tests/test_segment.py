@@ -2,9 +2,11 @@ import numpy as np
 import pytest
 import torch
 
-from deeplab_caffe import ops, segment, transforms
+from deeplab_caffe import graph, ops, segment, transforms
+from deeplab_caffe.assets import asset
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats.prototxt import read_net
+from deeplab_caffe.layers import Context, create
 
 INPUT = 'input: "data" input_dim: 1 input_dim: 3 input_dim: 9 input_dim: 9\n'
 POOL = """layers { name: "p" type: POOLING bottom: "data" top: "p"
@@ -92,3 +94,23 @@ def test_not_touched_by_torch_threads(image):
     before = torch.get_num_threads()
     make(POOL + ZOOM, threads=1).scores(image)
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(
+    "path", sorted(asset("prototxt/deeplab_v1").glob("*/deploy.prototxt")), ids=lambda p: p.parent.name
+)
+def test_released_nets_align(path):
+    definition = read_net(path)
+    layers = [create(layer, Context()) for layer in definition.layers]
+    net = graph.connect(definition, layers)
+
+    def score_size(size):
+        try:
+            shapes = graph.infer(net, {"data": (1, 3, size, size)})
+        except DeepLabError:
+            return None
+        return shapes[next(iter(net.outputs().values()))][2]
+
+    for size in (300, 321, 514):
+        aligned = transforms.aligned_size(size, score_size)
+        assert size <= aligned < size + 8 and score_size(aligned) == aligned

@@ -168,3 +168,9 @@ def test_write_image(tmp_path):
     assert (transforms.read_label(tmp_path / "sub" / "a.png") == labels).all()
     assert transforms.read_image(tmp_path / "sub" / "a.png")[1, 0].tolist() == [30, 20, 10]
     assert [p.name for p in (tmp_path / "sub").iterdir()] == ["a.png"]
+
+
+def test_48_million_pixels(tmp_path):
+    path = save(tmp_path / "a.png", Image.new("RGB", (8000, 6000), (1, 2, 3)), compress_level=1)
+    image = transforms.read_image(path)
+    assert image.shape == (6000, 8000, 3) and image[-1, -1].tolist() == [3, 2, 1]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from deeplab_caffe.assets import asset
 from deeplab_caffe.commands import main, predict
 from deeplab_caffe.crf import refine
 from deeplab_caffe.errors import DeepLabError
@@ -130,3 +131,20 @@ def test_crf(net, photo, tmp_path, succeeds, fails):
     assert (np.load(out / "scores" / "a.npy") == expected).all()
     assert (read_label(out / "labels" / "a.png") == expected.argmax(0)).all()
     assert "std" in fails("predict", "-m", net, photo, "--crf", "--pos-std", -1, *save)
+
+
+def test_weights_that_do_not_fit(tmp_path, photo, fails):
+    model = asset("prototxt/camvid_largefov/deploy.prototxt")
+    whole = asset("weights/camvid_largefov.caffemodel")
+    broken = tmp_path / "broken.caffemodel"
+    out = ("-o", tmp_path / "out")
+    broken.write_bytes(whole.read_bytes()[:3_000_000])
+    assert "broken.caffemodel: not a whole caffemodel" in fails(
+        "predict", "-m", model, "-w", broken, photo, *out
+    )
+    broken.write_bytes(b"")
+    assert "broken.caffemodel" in fails("predict", "-m", model, "-w", broken, photo, *out)
+    other = asset("prototxt/deeplab_v1/largefov/deploy.prototxt")
+    line = fails("predict", "-m", other, "-w", whole, photo, *out)
+    assert "conv1_1" in line and "24x3x3x3" in line and "64x3x3x3" in line
+    assert not (tmp_path / "out").exists()
