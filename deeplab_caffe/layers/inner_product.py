@@ -65,9 +65,9 @@ class InnerProduct(Layer):
             lambda plain: ops.pack_weights(self._matrix(plain).contiguous().view(shape)),
             unpack,
         )
-        bias = self.blobs[1].values() if len(self.blobs) > 1 else None
+        bias = [("bias", blob.values()) for blob in self.blobs[1:]]
         x = bottoms[0].reshape(-1, self.inputs).t().contiguous().view(1, self.inputs, 1, -1)
-        y = ops.atrous_conv(x, packed, bias, packed_shape=shape, threads=self.context.threads)
+        y = ops.atrous_conv(x, packed, epilogue=bias, packed_shape=shape, threads=self.context.threads)
         tops[0].view(-1, self.param.num_output).copy_(y.view(self.param.num_output, -1).t())
 
     def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:

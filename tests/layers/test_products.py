@@ -35,7 +35,8 @@ def test_inner_product(run_layer, rand, fields, threads):
     torch.testing.assert_close(run.layer.forward_fast([x])[0].double(), wanted, rtol=1e-5, atol=1e-4)
     # Canonical order: the 1x1 convolution's bits.
     flat = x.flatten(axis)
-    y = ops.atrous_conv(flat.reshape(-1, flat.shape[-1], 1, 1), matrix.contiguous()[..., None, None], bias)
+    kernels = matrix.contiguous()[..., None, None]
+    y = ops.atrous_conv(flat.reshape(-1, flat.shape[-1], 1, 1), kernels, epilogue=[("bias", bias)])
     assert torch.equal(top.flatten(), y.flatten())
     assert torch.equal(run.layer.blobs[0].values(), blobs[0])  # after packing
 
