@@ -58,3 +58,38 @@ def bench_net(
     write_json(output / f"{name}.json", result)
     net_chart(result, output / f"{name}.png")
     console().print(f"written: {output / name}.json, {output / name}.png")
+
+
+@verb("crf", into=bench)
+def bench_crf(
+    sizes: Annotated[str, typer.Option("--sizes", help="Heights and widths.")] = "513x513,360x480",
+    labels: Annotated[str, typer.Option("--labels", help="Number of labels for each of --sizes.")] = "21,11",
+    threads: Annotated[str, typer.Option("--threads", help="Thread counts.")] = "1,2",
+    rounds: Rounds = 5,
+    scaling: Annotated[bool, typer.Option(help="Measure scaling with pixels and labels, too.")] = True,
+    peer_python: Annotated[
+        str | None, typer.Option("--peer-python", help="A Python that has pydensecrf2; default: this one.")
+    ] = None,
+    output: Output = Path("benchmarks/results"),
+) -> None:
+    """Times the dense CRF's construction and inference against pydensecrf2, where that is installed."""
+    from ..bench import crf
+    from ..bench.crf_report import crf_chart, crf_table
+    from ..errors import DeepLabError
+
+    places, counts = parse_sizes(sizes), parse_counts(labels)
+    if len(places) != len(counts):
+        raise DeepLabError(f"--labels {labels}: one number for each of --sizes {sizes} wanted")
+    cases = [crf.Case(*place, count) for place, count in zip(places, counts, strict=True)]
+    pixels = [crf.Case(side, side, 21) for side in (129, 257, 385, 513, 641)] if scaling else cases
+    by_labels = [crf.Case(321, 321, count) for count in (2, 5, 11, 21, 42, 84)] if scaling else cases
+    try:
+        peer = crf.find_peer(peer_python)
+    except (RuntimeError, OSError) as error:
+        raise DeepLabError(f"--peer-python: {error}") from None
+    with console().status("measuring"):
+        result = crf.run(cases, pixels, by_labels, parse_counts(threads), rounds, peer)
+    print_table(crf_table(result))
+    write_json(output / "crf.json", result)
+    crf_chart(result, output / "crf.png")
+    console().print(f"written: {output / 'crf'}.json, {output / 'crf'}.png")

@@ -1,0 +1,33 @@
+"""The CRF benchmark computes what it says; how long it takes is not tested."""
+
+import json
+
+import numpy as np
+import pytest
+
+from deeplab_caffe.bench import crf
+from deeplab_caffe.commands import main
+from deeplab_caffe.crf import image_crf
+
+
+def test_problem():
+    image, unary = crf.problem(crf.Case(20, 30, 4))
+    assert image.shape == (20, 30, 3) and unary.shape == (20, 30, 4)
+    assert np.isfinite(image_crf(image, 4).unary(unary).infer(2)).all()
+
+
+def test_bench_crf(tmp_path, capsys):
+    arguments = ["bench", "crf", "--sizes", "20x30", "--labels", "4", "--threads", "1,2", "--rounds", "1"]
+    assert main([*arguments, "--no-scaling", "-o", str(tmp_path)]) == 0
+    result = json.loads((tmp_path / "crf.json").read_text())
+    names = [row["candidate"] for row in result["results"]]
+    assert names[:2] == ["1 thread", "2 threads"] and "1 thread" in capsys.readouterr().out
+    assert all(row["memory"] > 0 and row["median"] > 0 for row in result["results"])
+    assert (tmp_path / "crf.png").stat().st_size > 1000
+
+
+def test_errors(tmp_path, capsys):
+    assert main(["bench", "crf", "--labels", "4", "-o", str(tmp_path)]) == 2
+    assert "one number for each" in capsys.readouterr().err
+    with pytest.raises(RuntimeError, match="no pydensecrf2"):
+        crf.find_peer("/bin/false")
