@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import h5py
 import numpy as np
 import torch
 
@@ -69,6 +68,8 @@ class HDF5Data(Layer):
             return self.error("hdf5_data_param.source", f"{entry.where}: {entry.image}: {message}")
 
         sets = []
+        import h5py  # only nets with such a layer pay for it
+
         try:
             with h5py.File(entry.image, "r") as file:
                 for name in self.definition.tops:

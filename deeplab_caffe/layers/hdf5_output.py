@@ -3,7 +3,6 @@
 import os
 from pathlib import Path
 
-import h5py
 import torch
 
 from .base import Layer, Shape, register
@@ -31,6 +30,8 @@ class HDF5Output(Layer):
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """Writes the batch."""
+        import h5py  # only nets with such a layer pay for it
+
         arrays = {name: b.cpu().numpy() for name, b in zip(("data", "label"), bottoms, strict=True)}
         try:
             if self.started:
