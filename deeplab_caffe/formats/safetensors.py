@@ -1,0 +1,82 @@
+"""Reads .safetensors: eight bytes with the length of a JSON header (types, shapes, offsets), raw values."""
+
+import json
+import os
+from functools import partial
+from typing import Any
+
+from ..errors import DeepLabError
+from .files import file_error
+from .stored import BFLOAT16, Floats, StoredArray, bytes_wanted, decode
+
+_MAX_HEADER = 100_000_000  # the format's own limit
+_DTYPES = {
+    "F32": "float32",
+    "F64": "float64",
+    "F16": "float16",
+    "BF16": BFLOAT16,
+    "I8": "int8",
+    "U8": "uint8",
+    "I16": "int16",
+    "I32": "int32",
+    "I64": "int64",
+    "BOOL": "bool",
+}
+
+
+def read_safetensors(path: str | os.PathLike[str]) -> dict[str, StoredArray]:
+    """The tensors of the file by name. Raises DeepLabError, naming file and tensor."""
+    source = os.fspath(path)
+    try:
+        with open(path, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            length = int.from_bytes(file.read(8), "little")
+            if size < 8 or length > min(_MAX_HEADER, size - 8):
+                raise DeepLabError(f"{source}: not a whole safetensors file: no header of {length} bytes")
+            header = file.read(length)
+    except OSError as error:
+        raise file_error(path, error) from None
+    try:
+        tensors = json.loads(header)
+    except (ValueError, RecursionError) as error:
+        raise DeepLabError(f"{source}: not a safetensors file: its header is not JSON: {error}") from None
+    if not isinstance(tensors, dict):
+        raise DeepLabError(f"{source}: not a safetensors file: its header is not an object")
+    begin = 8 + length
+    result: dict[str, StoredArray] = {}
+    for name, item in tensors.items():
+        if name == "__metadata__":
+            continue
+        dtype, shape, start, end = _tensor(item, source, name)
+        if end > size - begin or end - start != bytes_wanted(shape, dtype):
+            raise DeepLabError(
+                f"{source}: tensor '{name}': bytes {start} to {end} of {size - begin}, "
+                f"{bytes_wanted(shape, dtype)} wanted for shape {list(shape)}"
+            )
+        result[name] = StoredArray(shape, partial(_read, source, begin + start, end - start, dtype, shape))
+    return result
+
+
+def _tensor(item: Any, source: str, name: str) -> tuple[str, tuple[int, ...], int, int]:
+    """The header's entry, checked: type, shape, first and last offset."""
+    try:
+        dtype, shape, (start, end) = item["dtype"], item["shape"], item["data_offsets"]
+        numbers = [*shape, start, end]
+        if not all(type(number) is int and number >= 0 for number in numbers) or start > end:
+            raise ValueError
+    except (TypeError, KeyError, ValueError):
+        raise DeepLabError(
+            f"{source}: tensor '{name}': dtype, shape or data_offsets are not as they should be"
+        ) from None
+    if not isinstance(dtype, str) or dtype not in _DTYPES:
+        raise DeepLabError(f"{source}: tensor '{name}': type {dtype!r} is not one of {', '.join(_DTYPES)}")
+    return _DTYPES[dtype], tuple(shape), start, end
+
+
+def _read(source: str, start: int, size: int, dtype: str, shape: tuple[int, ...]) -> Floats:
+    try:
+        with open(source, "rb") as file:
+            file.seek(start)
+            return decode(file.read(size), dtype, shape)
+    except (OSError, ValueError) as error:
+        raise file_error(source, error) from None
