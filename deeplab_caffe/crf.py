@@ -6,15 +6,26 @@ potentials, -log of probabilities up to a constant. Standard deviations are in p
 """
 
 import math
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
-from . import ops
+from . import crf_ops
 from .errors import DeepLabError
-from .lattices import Array, Lattice, Normalization, Tensor, bilateral_lattice, position_lattice, to_tensor
+from .lattices import (
+    Array,
+    Floats,
+    Lattice,
+    Normalization,
+    as_array,
+    bilateral_lattice,
+    is_tensor,
+    position_lattice,
+    to_numpy,
+)
 
 __all__ = ["DenseCRF", "Kind", "Step", "energies_of", "image_crf", "refine"]
 
@@ -59,9 +70,9 @@ class DenseCRF:
             )
         self.shape, self.labels, self.true_exp, self.threads = shape, labels, true_exp, threads
         self.points = math.prod(shape)
-        self.kernels: list[ops.Pairwise] = []
-        self._unary: Tensor | None = None
-        self._q: Tensor | None = None
+        self.kernels: list[crf_ops.Pairwise] = []
+        self._unary: Floats | None = None
+        self._q: Floats | None = None
         self._numpy = False
 
     def unary(self, energy: Array) -> "DenseCRF":
@@ -69,12 +80,12 @@ class DenseCRF:
 
         Raises DeepLabError for another shape.
         """
-        self._numpy = not isinstance(energy, torch.Tensor)
-        energy = to_tensor("unary", energy)
-        if tuple(energy.shape) not in {(*self.shape, self.labels), (self.points, self.labels)}:
+        self._numpy = not is_tensor(energy)
+        energy = to_numpy("unary", energy)
+        if energy.shape not in {(*self.shape, self.labels), (self.points, self.labels)}:
             wanted = " x ".join(map(str, (*self.shape, self.labels)))
             raise DeepLabError(f"unary: {' x '.join(map(str, energy.shape))} energies given, {wanted} wanted")
-        self._unary, self._q = energy.reshape(self.points, self.labels).contiguous(), None
+        self._unary, self._q = energy.reshape(self.points, self.labels), None
         return self
 
     def gaussian(
@@ -115,10 +126,10 @@ class DenseCRF:
         normalization: Normalization = "after",
     ) -> "DenseCRF":
         """Adds a kernel over features (points, d) or (H, W, d), in units of its deviation. See `add`."""
-        features = to_tensor("features", features)
-        if features.dim() < 2 or tuple(features.shape[:-1]) not in {self.shape, (self.points,)}:
-            raise DeepLabError(f"features: {tuple(features.shape)} given, ({self.points}, d) wanted")
-        planes = features.reshape(self.points, -1).t().contiguous()
+        features = as_array("features", features)
+        if features.ndim < 2 or features.shape[:-1] not in {self.shape, (self.points,)}:
+            raise DeepLabError(f"features: {features.shape} given, ({self.points}, d) wanted")
+        planes = features.reshape(self.points, -1).T
         return self.add(Lattice(planes, self.threads), weight, compatibility, normalization)
 
     def add(
@@ -141,29 +152,29 @@ class DenseCRF:
         if not math.isfinite(weight):
             raise DeepLabError(f"weight {weight}: a finite number wanted")
         before, after = lattice.norms(normalization)
-        scale = torch.full((self.points,), float(weight)) if after is None else float(weight) * after
+        scale = np.full(self.points, weight, np.float32) if after is None else np.float32(weight) * after
         label_weights = matrix = None
         if compatibility is not None:
-            compatibility = to_tensor("compatibility", compatibility)
-            if tuple(compatibility.shape) not in {(self.labels,), (self.labels, self.labels)}:
+            compatibility = to_numpy("compatibility", compatibility)
+            if compatibility.shape not in {(self.labels,), (self.labels, self.labels)}:
                 raise DeepLabError(
-                    f"compatibility: {tuple(compatibility.shape)} given, ({self.labels}) or "
+                    f"compatibility: {compatibility.shape} given, ({self.labels}) or "
                     f"({self.labels}, {self.labels}) wanted"
                 )
-            if not compatibility.isfinite().all():
+            if not np.isfinite(compatibility).all():
                 raise DeepLabError("compatibility: finite numbers wanted")
-            if compatibility.dim() == 1:
-                label_weights = compatibility.contiguous()
+            if compatibility.ndim == 1:
+                label_weights = compatibility
             else:
                 matrix = -compatibility
-        self.kernels.append(ops.Pairwise(lattice.native, scale, before, label_weights, matrix))
+        self.kernels.append(crf_ops.Pairwise(lattice.native, scale, before, label_weights, matrix))
         return self
 
     def start(self) -> "DenseCRF":
         """Begins inference: marginals become softmax(-unary). DeepLabError for energies such as NaN."""
         if self._unary is None:
             raise DeepLabError("the CRF has no unary energies yet")
-        self._q = ops.mean_field_start(self._unary, self.true_exp, threads=self.threads)
+        self._q = crf_ops.mean_field_start(self._unary, self.true_exp, threads=self.threads)
         return self
 
     def step(self, iterations: int = 1) -> "DenseCRF":
@@ -173,7 +184,7 @@ class DenseCRF:
         if self._q is None:
             self.start()
         if iterations and self.kernels:
-            self._q = ops.mean_field_iterate(
+            self._q = crf_ops.mean_field_iterate(
                 self.kernels, self._unary, self._q, iterations, self.true_exp, threads=self.threads
             )
         return self
@@ -189,18 +200,17 @@ class DenseCRF:
         for iteration in range(iterations + 1):
             if iteration:
                 self.step()
-            marginals = self.marginals
-            copy = marginals.copy() if self._numpy else marginals.clone()
-            yield Step(iteration, copy, self.kl_divergence())
+            copy = self._current().copy().reshape(*self.shape, self.labels)
+            yield Step(iteration, self._result(copy), self.kl_divergence())
 
     @property
     def marginals(self) -> Array:
         """The current marginals; the next `step` overwrites them."""
-        return self._result(self._current().view(*self.shape, self.labels))
+        return self._result(self._current().reshape(*self.shape, self.labels))
 
     def map(self) -> Array:
         """The most probable label of each point (the lowest of equals), int16 (height, width) or (points)."""
-        return self._result(self._current().argmax(1).to(torch.int16).view(self.shape))
+        return self._result(self._current().argmax(1).astype(np.int16).reshape(self.shape))
 
     def kl_divergence(self, marginals: Array | None = None) -> float:
         """KL divergence of the model from these (or the current) marginals, but for a constant.
@@ -208,29 +218,32 @@ class DenseCRF:
         sum q log q + <q, unary> + <q, pairwise(q)>, over ordered pairs, in double precision.
         """
         q = self._current() if marginals is None else self._values("marginals", marginals)
-        # x log x is 0 at 0, and so is the energy of a label that is ruled out.
-        entropy = torch.special.entr(q.double()).sum()
-        unary = torch.where(q > 0, self._energies().double(), 0.0)
-        pairs = sum((q.double() * self._potential(kernel, q).double()).sum() for kernel in self.kernels)
-        return float((q.double() * unary).sum() + pairs - entropy)
+        used = q > 0  # x log x is 0 at 0, and so is the energy of a label that is ruled out.
+        total = float((np.log(q[used], dtype=np.float64) * q[used]).sum())
+        total += float((self._energies()[used] * q[used].astype(np.float64)).sum())
+        for kernel in self.kernels:
+            total += float((self._potential(kernel, q) * q.astype(np.float64)).sum())
+        return total
 
     def unary_energy(self, labels: Array) -> Array:
         """Each point's unary energy in a labelling (height, width) or (points)."""
-        return self._result(self._energies().gather(1, self._labelling(labels)).view(self.shape))
+        index = self._labelling(labels)
+        return self._result(np.take_along_axis(self._energies(), index, 1).reshape(self.shape))
 
     def pairwise_energy(self, labels: Array, kernel: int | None = None) -> Array:
         """Each point's pairwise energy in a labelling, of one kernel or of all."""
         index = self._labelling(labels)
-        q = torch.zeros(self.points, self.labels).scatter_(1, index, 1.0)
+        q = np.zeros((self.points, self.labels), np.float32)
+        np.put_along_axis(q, index, 1.0, 1)
         chosen = self.kernels if kernel is None else [self.kernels[kernel]]
-        energy = torch.zeros(self.points)
+        energy = np.zeros(self.points, np.float32)
         for one in chosen:
-            energy += self._potential(one, q).gather(1, index).squeeze(1)
-        return self._result(energy.view(self.shape))
+            energy += np.take_along_axis(self._potential(one, q), index, 1)[:, 0]
+        return self._result(energy.reshape(self.shape))
 
-    def _potential(self, kernel: ops.Pairwise, q: Tensor) -> Tensor:
+    def _potential(self, kernel: crf_ops.Pairwise, q: Floats) -> Floats:
         """What the kernel adds to the energies."""
-        filtered = ops.lattice_filter(kernel.lattice, q, kernel.before, threads=self.threads)
+        filtered = crf_ops.lattice_filter(kernel.lattice, q, kernel.before, threads=self.threads)
         filtered = filtered * -kernel.scale[:, None]
         if kernel.compatibility is not None:
             return filtered @ kernel.compatibility
@@ -241,30 +254,30 @@ class DenseCRF:
             raise DeepLabError("a CRF of points has no positions: use pairwise")
         return self.shape
 
-    def _current(self) -> Tensor:
+    def _current(self) -> Floats:
         if self._q is None:
             self.start()
         return self._q
 
-    def _energies(self) -> Tensor:
+    def _energies(self) -> Floats:
         if self._unary is None:
             raise DeepLabError("the CRF has no unary energies yet")
         return self._unary
 
-    def _values(self, name: str, values: Array) -> Tensor:
-        values = to_tensor(name, values)
-        if values.numel() != self.points * self.labels:
-            raise DeepLabError(f"{name}: {tuple(values.shape)} given, {self.points} x {self.labels} wanted")
+    def _values(self, name: str, values: Array) -> Floats:
+        values = to_numpy(name, values)
+        if values.size != self.points * self.labels:
+            raise DeepLabError(f"{name}: {values.shape} given, {self.points} x {self.labels} wanted")
         return values.reshape(self.points, self.labels)
 
-    def _labelling(self, labels: Array) -> Tensor:
-        index = torch.as_tensor(np.asarray(labels).astype(np.int64)).reshape(-1, 1)
-        if index.numel() != self.points or index.min() < 0 or index.max() >= self.labels:
+    def _labelling(self, labels: Array) -> NDArray[np.int64]:
+        index = as_array("labelling", labels).astype(np.int64).reshape(-1, 1)
+        if index.size != self.points or index.min() < 0 or index.max() >= self.labels:
             raise DeepLabError(f"labelling: {self.points} labels from 0 to {self.labels - 1} wanted")
         return index
 
-    def _result(self, x: Tensor) -> Array:
-        return x.numpy() if self._numpy else x
+    def _result(self, x: NDArray) -> Array:
+        return x if self._numpy else sys.modules["torch"].from_numpy(x)
 
 
 def image_crf(
@@ -292,15 +305,16 @@ def image_crf(
     return crf
 
 
-def energies_of(values: Array, kind: Kind, threads: int | None = None) -> Tensor:
+def energies_of(values: Array, kind: Kind, threads: int | None = None) -> Floats:
     """Unary energies from scores (negated), probabilities (-log; infinity for 0) or energies themselves."""
-    x = to_tensor(kind, values)
+    x = to_numpy(kind, values)
     if kind == "scores":
         return -x
     if kind == "probabilities":
-        if x.numel() and (x.min() < 0 or x.max() > 1.001):
+        if x.size and (x.min() < 0 or x.max() > 1.001):
             raise DeepLabError(f"probabilities: from 0 to 1 wanted, {x.min():g} to {x.max():g} given")
-        return ops.log(x, threads=threads).neg_()
+        energies = crf_ops.log(x, threads=threads)
+        return np.negative(energies, out=energies)
     if kind != "energies":
         raise DeepLabError(f"kind {kind}: scores, probabilities or energies wanted")
     return x
@@ -339,7 +353,7 @@ def refine(
             refine(one, values, kind=kind, iterations=iterations, **parameters)
             for one, values in zip(image, scores, strict=True)
         ]
-        return torch.stack(results) if isinstance(scores, torch.Tensor) else np.stack(results)
+        return sys.modules["torch"].stack(results) if is_tensor(scores) else np.stack(results)
     if len(scores.shape) != 3:
         raise DeepLabError(f"scores: {tuple(scores.shape)} given, (labels, height, width) wanted")
     crf = image_crf(image, scores.shape[0], **parameters)
@@ -348,6 +362,6 @@ def refine(
             f"scores: {scores.shape[1]} x {scores.shape[2]} given, "
             f"the image is {crf.shape[0]} x {crf.shape[1]}"
         )
-    marginals = crf.unary(energies_of(scores, kind, threads).permute(1, 2, 0)).infer(iterations)
-    marginals = marginals.permute(2, 0, 1).contiguous()
-    return marginals if isinstance(scores, torch.Tensor) else marginals.numpy()
+    marginals = crf.unary(energies_of(scores, kind, threads).transpose(1, 2, 0)).infer(iterations)
+    marginals = np.ascontiguousarray(marginals.transpose(2, 0, 1))
+    return sys.modules["torch"].from_numpy(marginals) if is_tensor(scores) else marginals

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from . import metrics
@@ -20,9 +19,9 @@ from .lattices import Lattice, bilateral_lattice, position_lattice
 
 FIELDS = ("pos_std", "pos_w", "bi_xy_std", "bi_rgb_std", "bi_w")
 Point = tuple[float, ...]  # one value a field
-Image = tuple[
-    NDArray[np.uint8], torch.Tensor, NDArray[np.uint8]
-]  # RGB, energies (H, W, labels), truth (H, W)
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+Image = tuple[Bytes, Floats, Bytes]  # RGB, energies (H, W, labels), truth (H, W)
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Search:
             if truth.shape != rgb.shape[:2]:
                 raise DeepLabError(f"{name}: ground truth {truth.shape}, image {rgb.shape[:2]}")
             new = np.empty_like(self.counts)
-            new[0] = self._confusion(truth, energy.argmin(2).numpy())
+            new[0] = self._confusion(truth, energy.argmin(2))
             for number, labels in self._maps(rgb, energy, threads):
                 new[1 + number] = self._confusion(truth, labels)
             self.counts += new
@@ -95,7 +94,7 @@ class Search:
             }
 
     def _maps(
-        self, rgb: NDArray[np.uint8], energy: torch.Tensor, threads: int | None
+        self, rgb: Bytes, energy: Floats, threads: int | None
     ) -> Iterator[tuple[int, NDArray[np.int16]]]:
         """Each point's number and label map; lattices are built once for each standard deviation."""
         height, width = rgb.shape[:2]
@@ -113,7 +112,7 @@ class Search:
                 if last is None or last[0] != (xy_std, rgb_std):
                     last = (xy_std, rgb_std), bilateral_lattice(rgb, xy_std, rgb_std, threads)
                 model.add(last[1], bi_w)
-            yield number, model.step(self.grid.iterations).map().numpy()
+            yield number, model.step(self.grid.iterations).map()
 
     def _confusion(self, truth: NDArray, labels: NDArray) -> NDArray[np.int64]:
         return metrics.confusion(truth, labels, self.labels)

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from .crf import Kind, energies_of
@@ -47,7 +46,7 @@ def read_values(path: str | os.PathLike[str], height: int, width: int) -> NDArra
 
 def read_energies(
     path: str | os.PathLike[str], kind: Kind, height: int, width: int, threads: int | None = None
-) -> torch.Tensor:
+) -> NDArray[np.float32]:
     """Unary energies (height, width, labels) of an image from a file of scores, probabilities or energies."""
     try:
         return energies_of(read_values(path, height, width), kind, threads)

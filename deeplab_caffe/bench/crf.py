@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
-from .. import transforms
 from ..assets import asset
 from ..crf import image_crf
 from .measure import interleave, machine, median_ratio, own_peak_memory, peak_memory
@@ -33,8 +33,8 @@ class Case(NamedTuple):
 
 def problem(case: Case) -> tuple[np.ndarray, np.ndarray]:
     """A photo as RGB bytes (H, W, 3) and energies (H, W, labels), blocks of 8 x 8 pixels as from a net."""
-    photo = transforms.read_image(asset("demo/street_cars.jpg"))
-    image = np.ascontiguousarray(transforms.resize_image(photo, case.height, case.width)[:, :, ::-1])
+    photo = Image.open(asset("demo/street_cars.jpg")).convert("RGB")
+    image = np.array(photo.resize((case.width, case.height)))
     cells = -(-case.height // 8), -(-case.width // 8), case.labels
     low = np.random.default_rng(0).random(cells, np.float32) * 5
     blocks = np.repeat(np.repeat(low, 8, 0), 8, 1)
@@ -83,7 +83,7 @@ def _name(threads: int) -> str:
 
 
 def measure(case: Case, threads: list[int], rounds: int, python: str | None) -> list[dict[str, Any]]:
-    """An entry a candidate: medians of phases and total in seconds, ratio to the peer, peak memory in bytes."""
+    """An entry a candidate: medians of phases and total in seconds, ratio to the peer, peak memory."""
     with ExitStack() as stack:
         phases: dict[str, list[Phases]] = {}
         runs: dict[str, Callable[[], Phases]] = {_name(count): ours(case, count) for count in threads}

@@ -84,7 +84,7 @@ def crf(
     )
     result = model.unary(energy).infer(iterations)
     if marginals is not None:
-        base.write_npy(marginals, result.numpy())
+        base.write_npy(marginals, result)
     if map_file is not None:
         map_file.parent.mkdir(parents=True, exist_ok=True)
-        transforms.write_image(map_file, model.map().numpy().astype(np.uint8), table.colours)
+        transforms.write_image(map_file, model.map().astype(np.uint8), table.colours)

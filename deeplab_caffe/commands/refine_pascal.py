@@ -58,7 +58,7 @@ def refine_pascal(
         if bw != 0:
             model.bilateral(rgb, (bx, by), (br, bg, bb), bw)
         model.step(iterations)
-        write_bin(output / f"{image.stem}.bin", model.map().numpy())
+        write_bin(output / f"{image.stem}.bin", model.map())
 
     console = base.console()
     failed = 0

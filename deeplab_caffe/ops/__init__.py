@@ -13,15 +13,6 @@ from .convolution import (
     tap_intervals,
     unpack_weights,
 )
-from .crf import (
-    MAX_FEATURES,
-    Pairwise,
-    lattice,
-    lattice_filter,
-    lattice_ones,
-    mean_field_iterate,
-    mean_field_start,
-)
 from .elementwise import batch_norm, exp, log, power, prelu, relu, scale, tanh
 from .eltwise import ELTWISE_OPERATIONS, eltwise
 from .labels import argmax, softmax, softmax_loss
@@ -30,8 +21,6 @@ from .spatial import average_pool, interp, max_pool
 
 __all__ = [
     "ELTWISE_OPERATIONS",
-    "MAX_FEATURES",
-    "Pairwise",
     "argmax",
     "atrous_conv",
     "average_pool",
@@ -42,13 +31,8 @@ __all__ = [
     "fma_peak",
     "interp",
     "isa",
-    "lattice",
-    "lattice_filter",
-    "lattice_ones",
     "log",
     "max_pool",
-    "mean_field_iterate",
-    "mean_field_start",
     "pack_weights",
     "planned_multiply_adds",
     "power",

@@ -9,12 +9,11 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
-from .. import crf, ops
+from .. import crf, crf_ops
 from ..errors import DeepLabError
-from ..lattices import to_tensor
+from ..lattices import to_numpy
 
 Floats = NDArray[np.float32]
 
@@ -59,11 +58,11 @@ class DenseCRF:
 
     def setUnaryEnergy(self, energy: ArrayLike) -> None:  # noqa: N802
         """Sets the energies (labels, points), negative log-probabilities; DeepLabError for another shape."""
-        energy = to_tensor("unary", energy)
+        energy = to_numpy("unary", energy)
         wanted = (self._crf.labels, self._crf.points)
-        if tuple(energy.shape) != wanted:
-            raise DeepLabError(f"unary energy: shape {tuple(energy.shape)} given, {wanted} wanted")
-        self._crf.unary(energy.t())
+        if energy.shape != wanted:
+            raise DeepLabError(f"unary energy: shape {energy.shape} given, {wanted} wanted")
+        self._crf.unary(energy.T)
 
     def setUnary(self, unary: Unary) -> None:  # noqa: N802
         """Sets the energies of a ConstUnary."""
@@ -81,10 +80,10 @@ class DenseCRF:
         compat: a number (Potts: equal labels are supported by it), or energies that (labels) equal labels or
         (labels, labels) any two labels cost. Raises DeepLabError for shapes that do not fit.
         """
-        features = to_tensor("features", features)
-        if features.dim() != 2 or features.shape[1] != self._crf.points:
-            raise DeepLabError(f"features: {tuple(features.shape)} given, (d, {self._crf.points}) wanted")
-        self._crf.pairwise(features.t(), *_options(compat, kernel, normalization))
+        features = to_numpy("features", features)
+        if features.ndim != 2 or features.shape[1] != self._crf.points:
+            raise DeepLabError(f"features: {features.shape} given, (d, {self._crf.points}) wanted")
+        self._crf.pairwise(features.T, *_options(compat, kernel, normalization))
 
     def inference(self, niter: int) -> Floats:
         """Marginals (labels, points) after `niter` iterations."""
@@ -100,8 +99,10 @@ class DenseCRF:
         """One iteration on Q (labels, points), in place."""
         model = self._crf
         q = self._values(Q)
-        result = ops.mean_field_iterate(model.kernels, model._energies(), q, 1, True, threads=model.threads)
-        Q[...] = result.t().numpy()
+        result = crf_ops.mean_field_iterate(
+            model.kernels, model._energies(), q, 1, True, threads=model.threads
+        )
+        Q[...] = result.T
 
     def klDivergence(self, Q: ArrayLike) -> float:  # noqa: N802, N803
         """KL divergence of the model from Q (labels, points), but for a constant."""
@@ -109,22 +110,22 @@ class DenseCRF:
 
     def unaryEnergy(self, labels: ArrayLike) -> Floats:  # noqa: N802
         """Each point's unary energy in a labelling (points)."""
-        return np.asarray(self._crf.unary_energy(np.ravel(labels))).ravel()
+        return self._crf.unary_energy(labels).ravel()
 
     def pairwiseEnergy(self, labels: ArrayLike, term: int = -1) -> Floats:  # noqa: N802
         """Each point's pairwise energy in a labelling (points), of kernel number `term` or (-1) of all."""
-        return np.asarray(self._crf.pairwise_energy(np.ravel(labels), None if term < 0 else term)).ravel()
+        return self._crf.pairwise_energy(labels, None if term < 0 else term).ravel()
 
     def _marginals(self) -> Floats:
         model = self._crf
-        return np.asarray(model.marginals).reshape(model.points, model.labels).T.copy()
+        return model.marginals.reshape(model.points, model.labels).T.copy()
 
-    def _values(self, q: ArrayLike) -> torch.Tensor:
-        q = to_tensor("Q", q)
+    def _values(self, q: ArrayLike) -> Floats:
+        q = to_numpy("Q", q)
         wanted = (self._crf.labels, self._crf.points)
-        if tuple(q.shape) != wanted:
-            raise DeepLabError(f"Q: shape {tuple(q.shape)} given, {wanted} wanted")
-        return q.t().contiguous()
+        if q.shape != wanted:
+            raise DeepLabError(f"Q: shape {q.shape} given, {wanted} wanted")
+        return np.ascontiguousarray(q.T)
 
 
 class DenseCRF2D(DenseCRF):

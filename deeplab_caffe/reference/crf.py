@@ -1,4 +1,4 @@
-"""Twins of ops.crf, in the dtype of the input: dictionaries and loops over points."""
+"""Twins of crf_ops, in the dtype of the input: dictionaries and loops over points."""
 
 import math
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ class Lattice(NamedTuple):
 
 
 class Pairwise(NamedTuple):
-    """See ops.Pairwise."""
+    """See crf_ops.Pairwise."""
 
     lattice: Lattice
     scale: Tensor
@@ -67,7 +67,7 @@ def embed(feature: Tensor) -> tuple[list[tuple[int, ...]], list[Tensor]]:
 
 
 def lattice(features: Tensor) -> Lattice:
-    """See ops.lattice."""
+    """See crf_ops.lattice."""
     d, points = features.shape
     numbers: dict[tuple[int, ...], int] = {}
     vertices, weights = [], []
@@ -86,7 +86,7 @@ def lattice(features: Tensor) -> Lattice:
 
 
 def lattice_filter(lattice: Lattice, values: Tensor, before: Tensor | None = None) -> Tensor:
-    """See ops.lattice_filter."""
+    """See crf_ops.lattice_filter."""
     if before is not None:
         values = before[:, None] * values
     d = lattice.vertices.shape[1] - 1
@@ -106,7 +106,7 @@ def lattice_filter(lattice: Lattice, values: Tensor, before: Tensor | None = Non
 
 
 def lattice_ones(lattice: Lattice) -> Tensor:
-    """See ops.lattice_ones."""
+    """See crf_ops.lattice_ones."""
     return lattice_filter(lattice, lattice.weights.new_ones(len(lattice.weights), 1))[:, 0]
 
 
@@ -126,14 +126,14 @@ def fast_exp(x: Tensor) -> Tensor:
 
 
 def mean_field_start(unary: Tensor, true_exp: bool = False) -> Tensor:
-    """See ops.mean_field_start."""
+    """See crf_ops.mean_field_start."""
     return _softmax(-unary, true_exp)
 
 
 def mean_field_iterate(
     kernels: Sequence[Pairwise], unary: Tensor, q: Tensor, iterations: int = 1, true_exp: bool = False
 ) -> Tensor:
-    """See ops.mean_field_iterate."""
+    """See crf_ops.mean_field_iterate."""
     for _ in range(iterations):
         logits = -unary
         for kernel in kernels:

@@ -1,10 +1,37 @@
 """The lattice and mean-field kernels against their readable twins, bit for bit."""
 
+import os
+import subprocess
+import sys
+from types import SimpleNamespace
+
 import pytest
 import torch
 
-from deeplab_caffe import ops, reference
+from deeplab_caffe import crf_ops, reference
+from deeplab_caffe import ops as torch_ops
 from deeplab_caffe.errors import DeepLabError
+
+
+def numpy(x):
+    """Tensors, also in lists and tuples, as numpy arrays."""
+    if isinstance(x, torch.Tensor):
+        return x.numpy()
+    if isinstance(x, tuple):
+        return type(x)(*map(numpy, x)) if hasattr(x, "_fields") else tuple(map(numpy, x))
+    return [numpy(one) for one in x] if isinstance(x, list) else x
+
+
+def on_tensors(function):
+    def call(*arguments, **options):
+        result = function(*numpy(arguments), **options)
+        return torch.from_numpy(result) if hasattr(result, "dtype") else result
+
+    return call
+
+
+OPS = ("lattice", "lattice_filter", "lattice_ones", "mean_field_start", "mean_field_iterate")
+ops = SimpleNamespace(Pairwise=crf_ops.Pairwise, **{name: on_tensors(getattr(crf_ops, name)) for name in OPS})
 
 
 def random(*shape, seed=0, scale=1.0):
@@ -148,10 +175,38 @@ def test_wrong_arguments():
     with pytest.raises(DeepLabError, match="points"):
         ops.lattice_filter(lattice, torch.zeros(4, 2))
     with pytest.raises(DeepLabError, match="features a point"):
-        ops.lattice(torch.zeros(ops.MAX_FEATURES + 1, 4))
+        ops.lattice(torch.zeros(crf_ops.MAX_FEATURES + 1, 4))
     with pytest.raises(DeepLabError, match="no points"):
         ops.lattice(torch.zeros(2, 0))
     with pytest.raises(DeepLabError, match="overflow"):
         ops.mean_field_iterate(
             [ops.Pairwise(lattice, torch.full((5,), 3e38))] * 2, torch.zeros(5, 2), torch.full((5, 2), 0.5)
         )
+
+
+def test_log():
+    x = random(1000, scale=3).abs()
+    assert same_bits(torch.from_numpy(crf_ops.log(x.numpy())), torch_ops.log(x))
+
+
+def test_thread_count(monkeypatch):
+    assert crf_ops.thread_count(3) == 3 and crf_ops.thread_count(None) == torch.get_num_threads()
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setenv("OMP_NUM_THREADS", "5")
+    assert crf_ops.thread_count(None) == 5
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert crf_ops.thread_count(None) == len(os.sched_getaffinity(0))
+
+
+@pytest.mark.skipif("DEEPLAB_CAFFE_ISA" in os.environ, reason="an instruction set is forced already")
+@pytest.mark.parametrize("isa", ["portable", "avx2"])
+def test_each_instruction_set(isa):
+    if torch_ops.isa() == isa:
+        pytest.skip("tested directly")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", __file__],
+        env={**os.environ, "DEEPLAB_CAFFE_ISA": isa},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
