@@ -25,10 +25,11 @@ struct EpilogueStep {
     kScale,      // v * a[channel]
     kSum,        // fma(coefficients in the order of the bottoms): v and a, laid out as y
     kRelu,       // max(v, 0) + first * min(v, 0)
+    kClip,       // between first and second
   };
   Kind kind;
   const float *a, *b;
-  float first, second;  // kSum: of v and of a; kRelu: the slope
+  float first, second;  // kSum: of v and of a; kRelu: the slope; kClip: the bounds
   bool after;           // kSum: v is added after a
 };
 

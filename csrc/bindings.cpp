@@ -62,7 +62,8 @@ PYBIND11_MODULE(_C, m) {
       .value("batch_norm", EpilogueStep::kBatchNorm)
       .value("scale", EpilogueStep::kScale)
       .value("sum", EpilogueStep::kSum)
-      .value("relu", EpilogueStep::kRelu);
+      .value("relu", EpilogueStep::kRelu)
+      .value("clip", EpilogueStep::kClip);
   py::class_<EpilogueStep>(m, "EpilogueStep")
       .def(py::init([](EpilogueStep::Kind kind, Address a, Address b, float first, float second, bool after) {
         return EpilogueStep{kind, at<const float>(a), at<const float>(b), first, second, after};

@@ -13,6 +13,8 @@ HOST_DEVICE float relu_value(float x, float slope) {
   return positive + slope * negative;
 }
 
+HOST_DEVICE float clip_value(float x, float low, float high) { return x < low ? low : high < x ? high : x; }
+
 HOST_DEVICE float batch_norm_value(float x, float mean, float deviation) { return (x - mean) / deviation; }
 
 // x and y may be the same array.

@@ -1,4 +1,5 @@
-// Corner-aligned bilinear interpolation: the first and last rows and columns of both sides coincide.
+// Bilinear interpolation. Corners aligned: the first and last rows and columns of both sides coincide.
+// Half-pixel: the outer edges do, so pixel i has its centre at i + 0.5.
 #pragma once
 
 #include <cstdint>
@@ -12,12 +13,17 @@ struct InterpTap {
   float low_weight, high_weight;
 };
 
-HOST_DEVICE float interp_ratio(std::int64_t size, std::int64_t out_size) {
+HOST_DEVICE float interp_ratio(std::int64_t size, std::int64_t out_size, bool half_pixel) {
+  if (half_pixel) return static_cast<float>(size) / static_cast<float>(out_size);
   return out_size > 1 ? static_cast<float>(size - 1) / static_cast<float>(out_size - 1) : 0.0f;
 }
 
-HOST_DEVICE InterpTap interp_tap(std::int64_t out, float ratio, std::int64_t size) {
-  const float position = ratio * static_cast<float>(out);
+HOST_DEVICE InterpTap interp_tap(std::int64_t out, float ratio, std::int64_t size, bool half_pixel) {
+  float position = ratio * static_cast<float>(out);
+  if (half_pixel) {
+    position = ratio * (static_cast<float>(out) + 0.5f) - 0.5f;
+    if (position < 0.0f) position = 0.0f;
+  }
   std::int64_t low = static_cast<std::int64_t>(position);
   if (low > size - 1) low = size - 1;
   const float high_weight = position - static_cast<float>(low);
@@ -41,4 +47,5 @@ HOST_DEVICE float interp_point(const float* plane, std::int64_t stride, InterpTa
 // y: [planes, out_height, out_width].
 DECLARE_PER_ISA(void interp(const float* x, float* y, std::int64_t planes, std::int64_t full_height,
                             std::int64_t full_width, std::int64_t top, std::int64_t left, std::int64_t height,
-                            std::int64_t width, std::int64_t out_height, std::int64_t out_width, int threads))
+                            std::int64_t width, std::int64_t out_height, std::int64_t out_width,
+                            bool half_pixel, int threads))

@@ -129,6 +129,9 @@ HOST_DEVICE void apply(const EpilogueStep& step, int64_t channel, const StoreRun
     case EpilogueStep::kRelu:
       for (int i = 0; i < kConvLanes; ++i) lanes[i] = relu_value(lanes[i], step.first);
       break;
+    case EpilogueStep::kClip:
+      for (int i = 0; i < kConvLanes; ++i) lanes[i] = clip_value(lanes[i], step.first, step.second);
+      break;
   }
 }
 

@@ -28,8 +28,8 @@ void stretch(const float* row, float* y, Columns c, Index count) {
 
 // rows: two stretched input rows, kept from one output row to the next.
 void interp_plane(const float* x, Index stride, float* y, Index height, Index out_height, Index out_width,
-                  Columns columns, float* rows) {
-  const float ratio = interp_ratio(height, out_height);
+                  bool half_pixel, Columns columns, float* rows) {
+  const float ratio = interp_ratio(height, out_height, half_pixel);
   Index kept[2] = {-1, -1};  // which input row each of the two is
   const auto stretched = [&](Index row, Index keep) {
     for (Index slot = 0; slot < 2; ++slot) {
@@ -41,7 +41,7 @@ void interp_plane(const float* x, Index stride, float* y, Index height, Index ou
     return rows + slot * out_width;
   };
   for (Index i = 0; i < out_height; ++i) {
-    const InterpTap tap = interp_tap(i, ratio, height);
+    const InterpTap tap = interp_tap(i, ratio, height, half_pixel);
     const float* low = stretched(tap.low, tap.high);
     const float* high = stretched(tap.high, tap.low);
     float* to = y + i * out_width;
@@ -55,15 +55,16 @@ void interp_plane(const float* x, Index stride, float* y, Index height, Index ou
 }  // namespace
 
 void interp(const float* x, float* y, Index planes, Index full_height, Index full_width, Index top,
-            Index left, Index height, Index width, Index out_height, Index out_width, int threads) {
+            Index left, Index height, Index width, Index out_height, Index out_width, bool half_pixel,
+            int threads) {
   const bool copy = height == out_height && width == out_width;
   auto* const indices = new std::int32_t[2 * out_width];
   auto* const weights = new float[2 * out_width];
   auto* const rows = new float[2 * threads * out_width];
   const Columns columns{indices, indices + out_width, weights, weights + out_width};
-  const float ratio = interp_ratio(width, out_width);
+  const float ratio = interp_ratio(width, out_width, half_pixel);
   for (Index j = 0; j < out_width; ++j) {
-    const InterpTap tap = interp_tap(j, ratio, width);
+    const InterpTap tap = interp_tap(j, ratio, width, half_pixel);
     columns.low[j] = static_cast<std::int32_t>(tap.low);
     columns.high[j] = static_cast<std::int32_t>(tap.high);
     columns.low_weight[j] = tap.low_weight;
@@ -78,7 +79,7 @@ void interp(const float* x, float* y, Index planes, Index full_height, Index ful
         std::memcpy(to + i * width, from + i * full_width, width * sizeof(float));
       }
     } else {
-      interp_plane(from, full_width, to, height, out_height, out_width, columns,
+      interp_plane(from, full_width, to, height, out_height, out_width, half_pixel, columns,
                    rows + 2 * omp_get_thread_num() * out_width);
     }
   }

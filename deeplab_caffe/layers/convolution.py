@@ -7,14 +7,16 @@ from torch.nn import functional
 
 from .. import ops
 from .base import Layer, Shape, register
+from .same_padding import same_padding
 
 
 @register("Convolution")
 class Convolution(Layer):
     """`convolution_param { num_output kernel_size pad stride dilation group bias_term }`, also `_h` and `_w`.
 
-    Works on any number of bottoms, with the same weights. BatchNorm, Scale, a sum of two (Eltwise) and ReLU
-    right behind it are done in the same pass, with the same roundings.
+    same_pad in place of pad: TensorFlow's SAME. Works on any number of bottoms, with the same weights.
+    BatchNorm, Scale, a sum of two (Eltwise), ReLU and Clip right behind it are done in the same pass, with
+    the same roundings.
     """
 
     bottom_count = (1, None)
@@ -36,6 +38,9 @@ class Convolution(Layer):
         self.stride = self._pair("stride", "stride_h", "stride_w", 1)
         self.pad = self._pair("pad", "pad_h", "pad_w", 0)
         self.dilation = self._pair("dilation", None, None, 1)
+        self.same_pad: bool = param.same_pad
+        if self.same_pad and any(self.pad):
+            raise self.error("same_pad", "given together with pad")
         self._folded_state: tuple[Any, ...] | None = None
         for field, pair in (
             ("kernel_size", self.kernel),
@@ -61,8 +66,16 @@ class Convolution(Layer):
             raise self.error(field, f"{len(numbers)} numbers given, 1 or 2 wanted")
         return numbers[0], numbers[-1]
 
+    def padding(self, size: tuple[int, ...]) -> list[tuple[int, int]]:
+        """How much is added before and behind the rows, and the columns, of an input of `size`."""
+        if not self.same_pad:
+            return [(pad, pad) for pad in self.pad]
+        return [same_padding(size[i], self.kernel[i], self.stride[i], self.dilation[i]) for i in range(2)]
+
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
+        if self.same_pad and len(bottoms[0]) == 4:
+            self.pad = tuple(before for before, _ in self.padding(bottoms[0][2:]))
         tops = []
         for bottom in bottoms:
             if len(bottom) != 4:
@@ -71,18 +84,17 @@ class Convolution(Layer):
                 raise self.error(
                     "bottom", f"{bottom[1]} channels given, the first bottom has {bottoms[0][1]}"
                 )
+            padding = self.padding(bottom[2:])
+            padded = [bottom[2 + i] + sum(padding[i]) for i in range(2)]
             size = [
-                ops.convolved_size(
-                    bottom[2 + i], self.kernel[i], self.stride[i], self.pad[i], self.dilation[i]
-                )
+                ops.convolved_size(padded[i], self.kernel[i], self.stride[i], 0, self.dilation[i])
                 for i in range(2)
             ]
             if min(size) < 1:
                 reach = [self.dilation[i] * (self.kernel[i] - 1) + 1 for i in range(2)]
                 raise self.error(
                     "kernel_size",
-                    f"the kernel spans {reach[0]}x{reach[1]}, the padded input only "
-                    f"{bottom[2] + 2 * self.pad[0]}x{bottom[3] + 2 * self.pad[1]}",
+                    f"the kernel spans {reach[0]}x{reach[1]}, the padded input only {padded[0]}x{padded[1]}",
                 )
             tops.append((bottom[0], self.out_channels, *size))
         return tops
@@ -128,15 +140,17 @@ class Convolution(Layer):
         )
         epilogue = self._epilogue(bottoms[len(tops) :])
         for bottom, top in zip(bottoms, tops, strict=False):
+            rows, columns = self.padding(bottom.shape[2:])
             ops.atrous_conv(
                 bottom,
                 packed,
                 self.stride,
-                self.pad,
+                (rows[0], columns[0]),
                 self.dilation,
                 groups,
                 epilogue,
                 packed_shape=shape,
+                size=tuple(top.shape[2:]),
                 out=top,
                 threads=self.context.threads,
             )
@@ -149,11 +163,17 @@ class Convolution(Layer):
         weights, bias, steps = self._folded(steps, dtype)
         tops = []
         for bottom in bottoms[:count]:
+            rows, columns = self.padding(bottom.shape[2:])
+            pad = rows[0], columns[0]
+            if rows[0] != rows[1] or columns[0] != columns[1]:
+                bottom, pad = functional.pad(bottom, (*columns, *rows)), (0, 0)
             x = bottom.to(dtype).contiguous(memory_format=torch.channels_last)
-            y = functional.conv2d(x, weights, bias, self.stride, self.pad, self.dilation, self.groups)
+            y = functional.conv2d(x, weights, bias, self.stride, pad, self.dilation, self.groups)
             for kind, *operands in steps:
                 if kind == "relu":
                     y = functional.leaky_relu_(y, operands[0]) if operands[0] else y.relu_()
+                elif kind == "clip":
+                    y = y.clamp_(*operands)
                 else:
                     other, own, others, _ = operands
                     y = (y if own == 1 else y.mul_(own)).add_(other.to(dtype), alpha=others)
@@ -164,7 +184,7 @@ class Convolution(Layer):
         self, steps: list[tuple[Any, ...]], dtype: torch.dtype
     ) -> tuple[torch.Tensor, torch.Tensor | None, list[tuple[Any, ...]]]:
         """Channels-last weights and bias that do the per-channel steps too, and the steps left."""
-        front = next((i for i, step in enumerate(steps) if step[0] in ("sum", "relu")), len(steps))
+        front = next((i for i, step in enumerate(steps) if step[0] in ("sum", "relu", "clip")), len(steps))
         blobs = self.blobs + [blob for layer in self.absorbed for blob in layer.blobs]
         state = dtype, front, tuple(blob.version for blob in blobs)
         if self._folded_state != state:

@@ -16,6 +16,12 @@ class Deconvolution(Convolution):
     order; an output adds these sums in the order of the places, from 0, and then the bias.
     """
 
+    def setup(self) -> None:
+        """See Layer."""
+        super().setup()
+        if self.same_pad:
+            raise self.error("same_pad", "for Convolution only")
+
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
         tops = []

@@ -1,4 +1,4 @@
-"""Interp: bilinear interpolation whose corners coincide with the input's."""
+"""Interp: bilinear interpolation."""
 
 import torch
 from torch.nn import functional
@@ -9,21 +9,30 @@ from .base import Layer, Shape, register
 
 @register("Interp")
 class Interp(Layer):
-    """`interp_param { height width | zoom_factor | shrink_factor, pad_beg, pad_end }`.
+    """`interp_param { height width | zoom_factor | shrink_factor, pad_beg, pad_end, align_corners }`.
+
+    Corners coincide with the input's, unless align_corners is false: then pixel centres do (half-pixel). A
+    second bottom, in place of the size, is a blob whose height and width the top gets.
 
     pad_beg, pad_end (at most 0) crop the input first. In v2 nets shrink_factor and zoom_factor may be given
     together: the size is first shrunk, then zoomed.
     """
 
+    bottom_count = (1, 2)
+
     def setup(self) -> None:
         """See Layer."""
         param = self.param = self.definition.param.interp_param
+        self.half_pixel = not param.align_corners
+        self.like = len(self.definition.bottoms) > 1
         shrink, zoom = param.HasField("shrink_factor"), param.HasField("zoom_factor")
         sized = param.HasField("height") and param.HasField("width")
-        if shrink + zoom + sized != 1 and not (
-            shrink and zoom and not sized and self.definition.dialect == "v2"
+        if shrink + zoom + sized + self.like != 1 and not (
+            shrink and zoom and not sized and not self.like and self.definition.dialect == "v2"
         ):
-            raise self.error("interp_param", "one of zoom_factor, shrink_factor, height and width wanted")
+            raise self.error(
+                "interp_param", "one of zoom_factor, shrink_factor, height and width, a second bottom wanted"
+            )
         for name in ("zoom_factor", "shrink_factor"):
             if getattr(param, name) < 1:
                 raise self.error(name, f"{getattr(param, name)} given, at least 1 wanted")
@@ -40,9 +49,13 @@ class Interp(Layer):
         """See Layer."""
         if len(bottoms[0]) != 4:
             raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
+        if self.like and len(bottoms[1]) != 4:
+            raise self.error("bottom", f"{bottoms[1]} given, 4 dimensions wanted")
         sizes = [size - sum(self.crop) for size in bottoms[0][2:]]
         if min(sizes) < 1:
             raise self.error("pad_beg", f"nothing is left of {bottoms[0]}")
+        if self.like:
+            return [(*bottoms[0][:2], *bottoms[1][2:])]
         if self.sized:
             return [(*bottoms[0][:2], self.param.height, self.param.width)]
         shrunk = [(size - 1) // self.param.shrink_factor + 1 for size in sizes]
@@ -52,12 +65,12 @@ class Interp(Layer):
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
         size = tuple(tops[0].shape[2:])
-        ops.interp(bottoms[0], size, self.crop, out=tops[0], threads=self.context.threads)
+        ops.interp(bottoms[0], size, self.crop, self.half_pixel, out=tops[0], threads=self.context.threads)
 
     def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         x = bottoms[0]
-        size = self.shape([tuple(x.shape)])[0][2:]
+        size = self.shape([tuple(bottom.shape) for bottom in bottoms])[0][2:]
         begin, end = self.crop
         x = x[:, :, begin : x.shape[2] - end, begin : x.shape[3] - end]
-        return [functional.interpolate(x, size, mode="bilinear", align_corners=True)]
+        return [functional.interpolate(x, size, mode="bilinear", align_corners=not self.half_pixel)]

@@ -5,13 +5,17 @@ from torch.nn import functional
 
 from .. import ops
 from .base import Layer, Shape, register
+from .same_padding import same_padding
 
 Pair = tuple[int, int]
 
 
 @register("Pooling")
 class Pooling(Layer):
-    """`pooling_param { pool: MAX|AVE, kernel_size, stride, pad (or _h, _w), global_pooling, round_mode }`."""
+    """`pooling_param { pool: MAX|AVE, kernel_size, stride, pad (or _h, _w), global_pooling, round_mode }`.
+
+    same_pad in place of pad: TensorFlow's SAME, for MAX.
+    """
 
     def setup(self) -> None:
         """See Layer."""
@@ -21,6 +25,8 @@ class Pooling(Layer):
             raise self.error("pool", "STOCHASTIC is not implemented, only MAX and AVE")
         self.stride = self._pair("stride", "stride_h", "stride_w")
         self.pad = self._pair("pad", "pad_h", "pad_w")
+        if param.same_pad and (self.method != "MAX" or any(self.pad) or param.global_pooling):
+            raise self.error("same_pad", "for MAX only, and without pad and global_pooling")
         if param.global_pooling:
             for name in ("kernel_size", "kernel_h", "kernel_w"):
                 if param.HasField(name):
@@ -55,6 +61,9 @@ class Pooling(Layer):
         size = bottoms[0][2:]
         if self.param.global_pooling:
             self.kernel = size
+        if self.param.same_pad:
+            self.pad = tuple(self._same_padding(size, axis)[0] for axis in (0, 1))
+            return [(*bottoms[0][:2], *(-(-size[axis] // self.stride[axis]) for axis in (0, 1)))]
         floor = self.param.round_mode == self.param.FLOOR
         out = []
         for axis in (0, 1):
@@ -68,6 +77,9 @@ class Pooling(Layer):
             out.append(count)
         return [(*bottoms[0][:2], *out)]
 
+    def _same_padding(self, size: Shape, axis: int) -> Pair:
+        return same_padding(size[axis], self.kernel[axis], self.stride[axis])
+
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
         pool = ops.max_pool if self.method == "MAX" else ops.average_pool
@@ -77,6 +89,10 @@ class Pooling(Layer):
     def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         x = bottoms[0]
+        if self.param.same_pad:
+            rows, columns = (self._same_padding(x.shape[2:], axis) for axis in (0, 1))
+            x = functional.pad(x, (*columns, *rows), value=float("-inf"))
+            return [functional.max_pool2d(x, self.kernel, self.stride)]
         if any(2 * pad > kernel for pad, kernel in zip(self.pad, self.kernel, strict=True)):
             return None  # torch allows at most half a window of padding
         ceil = self.param.round_mode == self.param.CEIL

@@ -14,7 +14,7 @@ Pair = tuple[int, int]
 # A step that the outputs go through in the same pass, with the roundings of the layer it stands for:
 # ("bias", b), ("scale", f), ("batch_norm", mean, deviation): one value per channel;
 # ("sum", other, own_coefficient, other_coefficient, after): Eltwise SUM with a tensor of the output's shape,
-# which is the first of the two if `after`; ("relu", slope).
+# which is the first of the two if `after`; ("relu", slope); ("clip", low, high).
 Step = tuple[Any, ...]
 
 
@@ -30,6 +30,7 @@ def _geometry(
     pad: Pair,
     dilation: Pair,
     groups: int,
+    size: Pair | None = None,
 ) -> tuple["_C.ConvGeometry", tuple[int, ...]]:
     """The kernel's geometry and the output's shape; DeepLabError if the numbers do not fit together."""
     batch, channels, height, width = shape
@@ -39,8 +40,10 @@ def _geometry(
         raise DeepLabError(f"atrous_conv: {given} do not fit {channels} channels")
     if min(*stride, *dilation, kernel_h, kernel_w) < 1 or min(pad) < 0:
         raise DeepLabError("atrous_conv: kernel, stride and dilation must be positive, pad at least 0")
-    out_h = convolved_size(height, kernel_h, stride[0], pad[0], dilation[0])
-    out_w = convolved_size(width, kernel_w, stride[1], pad[1], dilation[1])
+    out_h, out_w = size or (
+        convolved_size(height, kernel_h, stride[0], pad[0], dilation[0]),
+        convolved_size(width, kernel_w, stride[1], pad[1], dilation[1]),
+    )
     if out_h < 1 or out_w < 1:
         raise DeepLabError(f"atrous_conv: the kernel is larger than the padded {height}x{width} input")
     numbers = [batch, groups, channels, height, width, out_channels, out_h, out_w, kernel_h, kernel_w]
@@ -79,6 +82,8 @@ def _epilogue_step(step: Step, shape: tuple[int, ...]) -> tuple["_C.EpilogueStep
     first, second, after = 1.0, 1.0, False
     if kind == "relu":
         (first,) = operands
+    elif kind == "clip":
+        first, second = operands
     elif kind == "sum":
         other, first, second, after = operands
         if tuple(other.shape) != shape:
@@ -99,6 +104,7 @@ def atrous_conv(
     groups: int = 1,
     epilogue: Sequence[Step] = (),
     packed_shape: tuple[int, ...] | None = None,
+    size: Pair | None = None,
     out: Tensor | None = None,
     threads: int | None = None,
 ) -> Tensor:
@@ -107,14 +113,15 @@ def atrous_conv(
     x: float32 [batch, channels, height, width]; weights: [out, channels / groups, kh, kw], or what
     `pack_weights` made of them, with their shape in `packed_shape`. dilation is DeepLab's `hole`, the rate of
     atrous convolution (Chen et al., "DeepLab", 2016, section 3.1). epilogue: steps that each output goes
-    through, see `Step`: ("bias", b), ("relu", 0.0) and so on. Returns float32 [batch, out, h, w].
-    Raises DeepLabError if the shapes do not fit together.
+    through, see `Step`: ("bias", b), ("relu", 0.0) and so on. size: rows and columns of the result, for
+    a padding that differs at both ends (`pad` is the one before); by default it is the same. Returns float32
+    [batch, out, h, w]. Raises DeepLabError if the shapes do not fit together.
     """
     x = check("atrous_conv", x, 4)
     shape = tuple(weights.shape) if packed_shape is None else tuple(packed_shape)
     if len(shape) != 4:
         raise DeepLabError(f"atrous_conv: weights have {len(shape)} dimensions, 4 wanted")
-    geometry, result = _geometry(tuple(x.shape), shape, stride, pad, dilation, groups)
+    geometry, result = _geometry(tuple(x.shape), shape, stride, pad, dilation, groups, size)
     if packed_shape is None:
         weights = pack_weights(weights, groups)
     packed = check("atrous_conv", weights, 1, _C.packed_weights_size(geometry))

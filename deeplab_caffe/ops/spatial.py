@@ -64,11 +64,18 @@ def average_pool(
 
 
 def interp(
-    x: Tensor, size: Pair, crop: Pair = (0, 0), *, threads: int | None = None, out: Tensor | None = None
+    x: Tensor,
+    size: Pair,
+    crop: Pair = (0, 0),
+    half_pixel: bool = False,
+    *,
+    threads: int | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """Bilinear interpolation to `size` whose corners coincide with the input's.
 
     x: (num, channels, height, width); crop: rows and columns left out at the beginning and end of both axes.
+    half_pixel: the outer edges of the corner pixels coincide instead of their centres.
     """
     x = check("interp", x, dims=4)
     begin, end = crop
@@ -78,5 +85,5 @@ def interp(
     out = output("interp", out, (*x.shape[:2], *size), x)
     planes = x.shape[0] * x.shape[1]
     geometry = (*x.shape[2:], begin, begin, height, width, *size)
-    _C.interp(x.data_ptr(), out.data_ptr(), planes, *geometry, thread_count(threads))
+    _C.interp(x.data_ptr(), out.data_ptr(), planes, *geometry, half_pixel, thread_count(threads))
     return out

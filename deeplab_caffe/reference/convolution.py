@@ -30,6 +30,8 @@ def _apply(step: Step, y: Tensor) -> Tensor:
     kind, *operands = step
     if kind == "relu":
         return relu(y, operands[0])
+    if kind == "clip":
+        return y.clamp(*operands)
     if kind == "sum":
         other, own_coefficient, other_coefficient, after = operands
         terms = [(own_coefficient, y), (other_coefficient, other)]
@@ -49,13 +51,18 @@ def atrous_conv(
     dilation: Pair = (1, 1),
     groups: int = 1,
     epilogue: Sequence[Step] = (),
+    size: Pair | None = None,
 ) -> Tensor:
     """See ops.atrous_conv; weights are plain."""
     batch, channels, height, width = x.shape
     out_channels, per_group, kernel_h, kernel_w = weights.shape
-    out_h = (height + 2 * pad[0] - dilation[0] * (kernel_h - 1) - 1) // stride[0] + 1
-    out_w = (width + 2 * pad[1] - dilation[1] * (kernel_w - 1) - 1) // stride[1] + 1
-    padded = F.pad(x, (pad[1], pad[1], pad[0], pad[0]))
+    out_h, out_w = size or (
+        (height + 2 * pad[0] - dilation[0] * (kernel_h - 1) - 1) // stride[0] + 1,
+        (width + 2 * pad[1] - dilation[1] * (kernel_w - 1) - 1) // stride[1] + 1,
+    )
+    behind_h = (out_h - 1) * stride[0] + dilation[0] * (kernel_h - 1) + 1 - height - pad[0]
+    behind_w = (out_w - 1) * stride[1] + dilation[1] * (kernel_w - 1) + 1 - width - pad[1]
+    padded = F.pad(x, (pad[1], behind_w, pad[0], behind_h))
     y = x.new_empty(batch, out_channels, out_h, out_w)
     rows = out_channels // groups
     for group in range(groups):

@@ -34,23 +34,29 @@ def average_pool(x: Tensor, size: Pair, kernel: Pair, stride: Pair = (1, 1), pad
     return y
 
 
-def _taps(size: int, out_size: int, dtype: torch.dtype) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    ratio = (
-        torch.tensor(size - 1, dtype=dtype) / (out_size - 1) if out_size > 1 else torch.zeros((), dtype=dtype)
-    )
-    position = ratio * torch.arange(out_size, dtype=dtype)
+def _taps(
+    size: int, out_size: int, dtype: torch.dtype, half_pixel: bool
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    positions = torch.arange(out_size, dtype=dtype)
+    if half_pixel:
+        ratio = torch.tensor(size, dtype=dtype) / out_size
+        position = (ratio * (positions + 0.5) - 0.5).clamp(min=0)
+    elif out_size > 1:
+        position = torch.tensor(size - 1, dtype=dtype) / (out_size - 1) * positions
+    else:
+        position = torch.zeros_like(positions)
     low = position.long().clamp(max=size - 1)
     high_weight = position - low
     return low, (low + 1).clamp(max=size - 1), 1 - high_weight, high_weight
 
 
-def interp(x: Tensor, size: Pair, crop: Pair = (0, 0)) -> Tensor:
+def interp(x: Tensor, size: Pair, crop: Pair = (0, 0), half_pixel: bool = False) -> Tensor:
     """See ops.interp."""
     begin, end = crop
     x = x[:, :, begin : x.shape[2] - end, begin : x.shape[3] - end]
     if tuple(x.shape[2:]) == tuple(size):
         return x.clone()
-    top, bottom, top_weight, bottom_weight = _taps(x.shape[2], size[0], x.dtype)
-    left, right, left_weight, right_weight = _taps(x.shape[3], size[1], x.dtype)
+    top, bottom, top_weight, bottom_weight = _taps(x.shape[2], size[0], x.dtype, half_pixel)
+    left, right, left_weight, right_weight = _taps(x.shape[3], size[1], x.dtype, half_pixel)
     wide = left_weight * x[..., left] + right_weight * x[..., right]
     return top_weight[:, None] * wide[:, :, top] + bottom_weight[:, None] * wide[:, :, bottom]

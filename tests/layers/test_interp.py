@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torch.nn.functional as F
 
 from deeplab_caffe import reference
 from deeplab_caffe.errors import DeepLabError
@@ -58,3 +59,26 @@ def test_wrong_fields(run_layer, fields, field):
 def test_nothing_left(run_layer):
     with pytest.raises(DeepLabError, match="nothing is left"):
         run_layer(interp("zoom_factor: 2 pad_beg: -5")).layer.shape([(1, 1, 5, 9)])
+
+
+@pytest.mark.parametrize("size", [(9, 14), (3, 5), (7, 4), (1, 1)])
+def test_half_pixel(run_layer, rand, size):
+    x = rand(2, 3, 7, 4)
+    run = run_layer(interp(f"height: {size[0]} width: {size[1]} align_corners: false"))
+    (top,) = run(x)
+    assert torch.equal(top, reference.interp(x, size, half_pixel=True))
+    torch.testing.assert_close(top, F.interpolate(x, size, mode="bilinear", align_corners=False))
+    torch.testing.assert_close(run.layer.forward_fast([x])[0], top)
+
+
+def test_size_of_another_blob(run_layer, rand):
+    text = 'layer { name: "i" type: "Interp" bottom: "a" bottom: "like" top: "b" interp_param { %s } }'
+    x, like = rand(2, 3, 7, 4), rand(1, 1, 9, 14)
+    run = run_layer(text % "")
+    (top,) = run(x, like)
+    assert torch.equal(top, reference.interp(x, (9, 14)))
+    torch.testing.assert_close(run.layer.forward_fast([x, like])[0], top)
+    with pytest.raises(DeepLabError, match="interp_param: one of"):
+        run_layer(text % "zoom_factor: 2")
+    with pytest.raises(DeepLabError, match="bottom"):
+        run(x, rand(3, 4))

@@ -37,7 +37,14 @@ def random_case(seed: int) -> dict:
         "dilation": dilation,
         "groups": groups,
         "steps": r.choice(
-            [[], ["bias"], ["relu"], ["bias", "relu"], ["batch_norm", "scale", "bias", "sum", "relu"]]
+            [
+                [],
+                ["bias"],
+                ["relu"],
+                ["bias", "relu"],
+                ["batch_norm", "scale", "bias", "sum", "relu"],
+                ["scale", "clip"],
+            ]
         ),
         "seed": seed,
     }
@@ -78,6 +85,7 @@ def arguments(case: dict) -> dict:
             out % 2 == 0,
         ),
         "relu": (0.25 * (out % 3),),
+        "clip": (-1.0, 2.0),
     }
     return {
         "x": draw(case["batch"], case["channels"], *case["size"]),

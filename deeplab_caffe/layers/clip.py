@@ -1,0 +1,39 @@
+"""Clip: values between two bounds; ReLU6 is the one between 0 and 6."""
+
+from typing import Any
+
+import torch
+
+from .base import register
+from .elementwise import ElementwiseLayer
+
+
+@register("Clip")
+class Clip(ElementwiseLayer):
+    """`clip_param { min max }`."""
+
+    def setup(self) -> None:
+        """See Layer."""
+        param = self.definition.param.clip_param
+        for field in ("min", "max"):
+            if not param.HasField(field):
+                raise self.error(field, "missing")
+        self.low, self.high = param.min, param.max
+        if not self.low <= self.high:
+            raise self.error("max", f"{self.high:g} given, at least min ({self.low:g}) wanted")
+
+    def can_be_epilogue(self) -> bool:
+        """See Layer."""
+        return True
+
+    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[tuple[Any, ...]]:
+        """See Layer."""
+        return [("clip", self.low, self.high)]
+
+    def function(self, x: torch.Tensor) -> torch.Tensor:
+        """See ElementwiseLayer."""
+        return x.clamp(self.low, self.high)
+
+    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        return [self.function(bottoms[0])]

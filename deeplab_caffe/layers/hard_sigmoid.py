@@ -1,0 +1,28 @@
+"""HardSigmoid and HardSwish: the piecewise linear gates of MobileNet v3 (Howard et al., ICCV 2019)."""
+
+import torch
+
+from .base import register
+from .elementwise import ElementwiseLayer
+
+
+@register("HardSigmoid")
+class HardSigmoid(ElementwiseLayer):
+    """x + 3 between 0 and 6, over 6. This project's own layer type."""
+
+    def function(self, x: torch.Tensor) -> torch.Tensor:
+        """See ElementwiseLayer."""
+        return (x + 3).clamp_(0, 6).div_(6)
+
+    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        return [self.function(bottoms[0])]
+
+
+@register("HardSwish")
+class HardSwish(HardSigmoid):
+    """x times (x + 3 between 0 and 6), over 6. This project's own layer type."""
+
+    def function(self, x: torch.Tensor) -> torch.Tensor:
+        """See ElementwiseLayer."""
+        return (x + 3).clamp_(0, 6).mul_(x).div_(6)
