@@ -1,0 +1,85 @@
+"""Weights of other programs to a folder with deploy.prototxt and weights.caffemodel."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import DeepLabError
+from ..formats.caffemodel import write_caffemodel
+from ..formats.files import replacing
+from ..formats.npz import read_npz
+from ..formats.prototxt import read_net
+from ..formats.state_dict import read_state_dict
+from ..formats.stored import StoredArray
+from ..formats.tf_checkpoint import read_checkpoint
+from ..formats.tf_graph import read_graph
+from .fill import Filled, fill, listed
+from .layouts import TENSORFLOW, TORCH, Layout
+
+PROTOTXT, CAFFEMODEL = "deploy.prototxt", "weights.caffemodel"
+# How slim calls a layer's variables; a graph has many constants beside them.
+_VARIABLES = ("weights", "depthwise_weights", "biases", "gamma", "beta", "moving_mean", "moving_variance")
+
+Variables = Mapping[str, StoredArray]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of source: its naming scheme, and how its variables are listed."""
+
+    layout: Layout
+    read: Callable[[str], Variables]
+
+
+def read_tensorflow(path: str) -> Variables:
+    """The variables of a frozen graph (.pb) or a checkpoint. Raises DeepLabError."""
+    if not path.endswith(".pb"):
+        return read_checkpoint(path)
+    graph = read_graph(path)
+    return {name: array for name, array in graph.items() if name.rpartition("/")[2] in _VARIABLES}
+
+
+KINDS = {
+    "tf": Kind(TENSORFLOW, read_tensorflow),
+    "npz": Kind(TENSORFLOW, read_npz),
+    "torch": Kind(TORCH, read_state_dict),
+}
+
+
+def class_count(kind: Kind, variables: Variables) -> int | None:
+    """How many classes the weights tell apart; None if they lack the scores' biases."""
+    for name in kind.layout.classes:
+        if name in variables and len(variables[name].shape) == 1:
+            return variables[name].shape[0]
+    return None
+
+
+def convert(
+    source: str,
+    kind: Kind,
+    variables: Variables,
+    prototxt: str,
+    folder: str | os.PathLike[str],
+    averages: bool = False,
+    ignore_unused: bool = False,
+) -> Filled:
+    """Fills the net of the text `prototxt` from `variables`, writes both to `folder`, tells what went where.
+
+    Each file appears whole or not at all, the weights first. Raises DeepLabError as `fill` does, and when
+    variables are left over that not only training needs, unless `ignore_unused`: the net lacks a part then,
+    such as the decoder.
+    """
+    definition = read_net(PROTOTXT, text=prototxt)
+    filled = fill(definition, kind.layout, variables, source, averages)
+    if filled.unused and not ignore_unused:
+        raise DeepLabError(
+            f"{source}: {len(filled.unused)} variables have no place in {definition.name}: "
+            f"{listed(filled.unused)}; another net (decoder? --plain-aspp?), or --ignore-unused"
+        )
+    target = Path(folder)
+    target.mkdir(parents=True, exist_ok=True)
+    write_caffemodel(target / CAFFEMODEL, filled.layers, name=definition.name)
+    with replacing(target / PROTOTXT) as file:
+        file.write(prototxt.encode())
+    return filled
