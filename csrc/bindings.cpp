@@ -121,6 +121,7 @@ PYBIND11_MODULE(_C, m) {
            }),
            py::keep_alive<1, 2>());
   BIND(m, mean_field_start);
+  BIND(m, best_labels);
   m.def(
       "mean_field_iterate",
       [](const std::vector<PairwiseKernel>& kernels, Address unary, Address q, std::size_t points,

@@ -1,5 +1,3 @@
-#include <omp.h>
-
 #include <algorithm>
 #include <cstring>
 #include <stdexcept>
@@ -280,12 +278,15 @@ float* Lattice::filter(const float* q, std::size_t q_stride, std::size_t labels,
       SELECT_ISA(splat_vertices)
       (starts_.data(), splat_.data(), borders[i], borders[i + 1], q, q_stride, row, pre, values);
     }
-    const std::size_t t = omp_get_thread_num(), team = omp_get_num_threads();
+    // Handed out as threads come: they may share their processors with others.
+    constexpr std::size_t kPiece = 1024;
     for (int axis = 0; axis <= dims_; ++axis) {
-      SELECT_ISA(blur_vertices)
-      (neighbours_.data() + axis * rows, 1 + (rows - 1) * t / team, 1 + (rows - 1) * (t + 1) / team, row,
-       axis % 2 ? other : values, axis % 2 ? values : other);
-#pragma omp barrier
+#pragma omp for schedule(dynamic, 1)
+      for (std::size_t first = 1; first < rows; first += kPiece) {
+        SELECT_ISA(blur_vertices)
+        (neighbours_.data() + axis * rows, first, std::min(first + kPiece, rows), row,
+         axis % 2 ? other : values, axis % 2 ? values : other);
+      }
     }
   }
   return dims_ % 2 ? values : other;

@@ -77,3 +77,13 @@ void lattice_filter(const Lattice& lattice, const float* q, std::size_t q_stride
      lattice.points() * (t + 1) / team, row, values, out);
   }
 }
+
+void best_labels(const float* q, std::int16_t* best, std::size_t points, std::size_t labels, int threads) {
+#pragma omp parallel for num_threads(threads)
+  for (std::size_t p = 0; p < points; ++p) {
+    const float* row = q + p * labels;
+    std::size_t first = 0;
+    for (std::size_t l = 1; l < labels; ++l) first = row[l] > row[first] ? l : first;
+    best[p] = static_cast<std::int16_t>(first);
+  }
+}

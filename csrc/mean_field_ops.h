@@ -28,3 +28,6 @@ std::size_t mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const
 // out = slice(blur(splat(pre * q))), rows of padded_labels(labels) floats in out.
 void lattice_filter(const Lattice& lattice, const float* q, std::size_t q_stride, std::size_t labels,
                     const float* pre, float* out, int threads);
+
+// The first of the largest labels of each point.
+void best_labels(const float* q, std::int16_t* best, std::size_t points, std::size_t labels, int threads);

@@ -210,7 +210,8 @@ class DenseCRF:
 
     def map(self) -> Array:
         """The most probable label of each point (the lowest of equals), int16 (height, width) or (points)."""
-        return self._result(self._current().argmax(1).astype(np.int16).reshape(self.shape))
+        labels = crf_ops.best_labels(self._current(), threads=self.threads)
+        return self._result(labels.reshape(self.shape))
 
     def kl_divergence(self, marginals: Array | None = None) -> float:
         """KL divergence of the model from these (or the current) marginals, but for a constant.

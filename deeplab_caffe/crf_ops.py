@@ -143,6 +143,18 @@ def mean_field_iterate(
     return q
 
 
+def best_labels(q: Floats, *, threads: int | None = None) -> NDArray[np.int16]:
+    """The most probable label of each point of q (points, labels), the lowest of equals; up to 32767 labels."""
+    q = _check("best_labels", q, 2)
+    points, labels = q.shape
+    if not 1 <= labels <= 32767:
+        raise DeepLabError(f"best_labels: {labels} labels; 1 to 32767 wanted")
+    best = np.empty(points, np.int16)
+    if points:
+        _C.best_labels(_address(q), _address(best), points, labels, thread_count(threads))
+    return best
+
+
 def log(x: Floats, *, threads: int | None = None) -> Floats:
     """Natural logarithms with the bits of the C library's logf."""
     x = _check("log", x)
@@ -200,5 +212,5 @@ def _with_slack(x: Floats) -> Floats:
     return copy
 
 
-def _address(x: Floats | None) -> int:
+def _address(x: NDArray | None) -> int:
     return 0 if x is None else x.__array_interface__["data"][0]

@@ -184,6 +184,13 @@ def test_wrong_arguments():
         )
 
 
+@pytest.mark.parametrize("labels", [1, 2, 21])
+def test_best_labels(labels):
+    q = random(1000, labels).round()
+    best = crf_ops.best_labels(q.numpy(), threads=2)
+    assert best.dtype == "int16" and (best == q.numpy().argmax(1)).all()
+
+
 def test_log():
     x = random(1000, scale=3).abs()
     assert same_bits(torch.from_numpy(crf_ops.log(x.numpy())), torch_ops.log(x))

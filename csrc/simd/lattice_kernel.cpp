@@ -101,7 +101,7 @@ template <int G>
 void splat_chunk(std::size_t label, const unsigned* starts, const Link* list, std::size_t first,
                  std::size_t last, const float* q, std::size_t q_stride, std::size_t row, const float* pre,
                  float* values) {
-  constexpr std::size_t kAhead = 12;
+  constexpr std::size_t kAhead = 24;
   const Link* const end = list + starts[last];
   for (std::size_t v = first; v < last; ++v) {
     Vec sum[G] = {};
