@@ -256,40 +256,29 @@ void Lattice::connect(const KeyTable& table, int threads) {
   }
 }
 
-float* Lattice::filter(const float* q, std::size_t q_stride, std::size_t labels, const float* pre,
-                       float* values, float* other, int threads) const {
-  const std::size_t row = padded_labels(labels);
-  const std::size_t rows = std::size_t{vertices_} + 1;
-  std::fill(values, values + row, 0.0f);
-  std::fill(other, other + row, 0.0f);
+void Lattice::splat(const float* q, std::size_t q_stride, std::size_t row, const float* pre, float* values,
+                    std::size_t piece, std::size_t pieces) const {
   // Pieces with about the same number of list entries each.
-  const unsigned pieces = static_cast<unsigned>(std::min<std::size_t>(vertices_, 16 * threads));
-  std::vector<std::size_t> borders{1};
-  for (unsigned i = 1; i < pieces; ++i) {
-    const unsigned wanted = static_cast<unsigned>(std::size_t{starts_[rows]} * i / pieces);
-    borders.push_back(std::lower_bound(starts_.data() + borders.back(), starts_.data() + rows, wanted) -
-                      starts_.data());
+  const std::size_t rows = std::size_t{vertices_} + 1;
+  const auto border = [&](std::size_t i) -> std::size_t {
+    if (i == 0 || i == pieces) return i == 0 ? 1 : rows;
+    const auto wanted = static_cast<unsigned>(std::size_t{starts_[rows]} * i / pieces);
+    return std::lower_bound(starts_.data() + 1, starts_.data() + rows, wanted) - starts_.data();
+  };
+  if (piece == 0) std::fill(values, values + row, 0.0f);
+  SELECT_ISA(splat_vertices)
+  (starts_.data(), splat_.data(), border(piece), border(piece + 1), q, q_stride, row, pre, values);
+}
+
+void Lattice::blur(std::size_t row, std::size_t first_label, std::size_t last_label, float* values,
+                   float* other) const {
+  const std::size_t rows = std::size_t{vertices_} + 1;
+  std::fill(other + first_label, other + last_label, 0.0f);
+  for (int axis = 0; axis <= dims_; ++axis) {
+    SELECT_ISA(blur_vertices)
+    (neighbours_.data() + axis * rows, 1, rows, row, first_label, last_label, axis % 2 ? other : values,
+     axis % 2 ? values : other);
   }
-  borders.push_back(rows);
-#pragma omp parallel num_threads(threads)
-  {
-#pragma omp for schedule(dynamic, 1)
-    for (unsigned i = 0; i < pieces; ++i) {
-      SELECT_ISA(splat_vertices)
-      (starts_.data(), splat_.data(), borders[i], borders[i + 1], q, q_stride, row, pre, values);
-    }
-    // Handed out as threads come: they may share their processors with others.
-    constexpr std::size_t kPiece = 1024;
-    for (int axis = 0; axis <= dims_; ++axis) {
-#pragma omp for schedule(dynamic, 1)
-      for (std::size_t first = 1; first < rows; first += kPiece) {
-        SELECT_ISA(blur_vertices)
-        (neighbours_.data() + axis * rows, first, std::min(first + kPiece, rows), row,
-         axis % 2 ? other : values, axis % 2 ? values : other);
-      }
-    }
-  }
-  return dims_ % 2 ? values : other;
 }
 
 std::size_t Lattice::bytes() const {

@@ -38,9 +38,9 @@ DECLARE_PER_ISA(
     void splat_vertices(const unsigned* starts, const Link* list, std::size_t first, std::size_t last,
                         const float* q, std::size_t q_stride, std::size_t row, const float* pre,
                         float* values);
-    // One axis of the blur; neighbours: [vertices + 1, 2].
+    // One axis of the blur, of the labels first_label..last_label-1; neighbours: [vertices + 1, 2].
     void blur_vertices(const unsigned (*neighbours)[2], std::size_t first, std::size_t last, std::size_t row,
-                       const float* from, float* to);
+                       std::size_t first_label, std::size_t last_label, const float* from, float* to);
     // out[p] = slice of values at pixel p; rows `row` floats wide.
     void slice_pixels(const Link* links, int degree, std::size_t first, std::size_t last, std::size_t row,
                       const float* values, float* out);

@@ -53,11 +53,16 @@ class Lattice {
   // Vertices are numbered 1..vertices(); row 0 of a table of values is 0, the value of an absent vertex.
   unsigned vertices() const { return vertices_; }
 
-  // Splat and blur of `labels` values a point. q: rows q_stride floats apart of which padded_labels(labels)
-  // can be read; pre: a factor a point, or null. values, other: [vertices() + 1, padded labels], scratch; the
-  // one of the two that holds the result is returned. `threads` as in OpenMP.
-  float* filter(const float* q, std::size_t q_stride, std::size_t labels, const float* pre, float* values,
-                float* other, int threads) const;
+  // Piece number `piece` of `pieces` of the splat: values[v] = sum over the vertex's list. values: rows of
+  // `row` floats, [vertices() + 1, row]; q: rows q_stride floats apart, of which `row` can be read; pre: a
+  // factor a point, or null.
+  void splat(const float* q, std::size_t q_stride, std::size_t row, const float* pre, float* values,
+             std::size_t piece, std::size_t pieces) const;
+  // All axes of the blur, of some of the labels (they do not mix, so threads need not meet between the axes).
+  // The result is in `blurred` of the two tables.
+  void blur(std::size_t row, std::size_t first_label, std::size_t last_label, float* values,
+            float* other) const;
+  float* blurred(float* values, float* other) const { return dims_ % 2 ? values : other; }
 
   // Pairs (vertex, weight * slice gain), [points, dims + 1].
   const Link* slice_links() const { return slice_.data(); }

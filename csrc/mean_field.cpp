@@ -9,12 +9,43 @@
 
 namespace {
 
-// Both tables of values of one lattice.
-struct Workspace {
+// A lattice being filtered, with its two tables of values.
+struct Filter {
+  const Lattice* lattice;
+  const float* pre;
   Buffer<float> values, other;
-  Workspace(const Lattice& lattice, std::size_t labels)
-      : values((std::size_t{lattice.vertices()} + 1) * padded_labels(labels)), other(values.size()) {}
+
+  Filter(const Lattice& one, const float* factor, std::size_t labels)
+      : lattice(&one),
+        pre(factor),
+        values((std::size_t{one.vertices()} + 1) * padded_labels(labels)),
+        other(values.size()) {}
+  const float* result() { return lattice->blurred(values.data(), other.data()); }
 };
+
+// Splat and blur of q through all lattices. Threads meet twice only: they may share their processors with
+// others.
+void run(std::vector<Filter>& filters, const float* q, std::size_t q_stride, std::size_t labels,
+         int threads) {
+  const std::size_t row = padded_labels(labels), count = filters.size();
+  const std::size_t pieces = 16 * threads;
+  const std::size_t chunk = (row / kRow + threads - 1) / threads * kRow, chunks = (row + chunk - 1) / chunk;
+#pragma omp parallel num_threads(threads)
+  {
+#pragma omp for schedule(dynamic, 1)
+    for (std::size_t i = 0; i < pieces * count; ++i) {
+      Filter& filter = filters[i / pieces];
+      filter.lattice->splat(q, q_stride, row, filter.pre, filter.values.data(), i % pieces, pieces);
+    }
+#pragma omp for schedule(dynamic, 1)
+    for (std::size_t i = 0; i < chunks * count; ++i) {
+      Filter& filter = filters[count - 1 - i / chunks];  // the last is mostly the largest
+      const std::size_t first = i % chunks * chunk;
+      filter.lattice->blur(row, first, std::min(first + chunk, row), filter.values.data(),
+                           filter.other.data());
+    }
+  }
+}
 
 std::size_t update(const std::vector<KernelTerm>& terms, const float* unary, float* q, std::size_t points,
                    std::size_t labels, bool exact_exponential, int threads) {
@@ -46,15 +77,15 @@ std::size_t mean_field_start(const float* unary, float* q, std::size_t points, s
 std::size_t mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const float* unary, float* q,
                                std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
                                int threads) {
-  std::vector<Workspace> workspaces;
-  for (const PairwiseKernel& kernel : kernels) workspaces.emplace_back(*kernel.lattice, labels);
+  std::vector<Filter> filters;
+  for (const PairwiseKernel& kernel : kernels) filters.emplace_back(*kernel.lattice, kernel.pre, labels);
   std::vector<KernelTerm> terms(kernels.size());
   for (int iteration = 0; iteration < iterations; ++iteration) {
+    run(filters, q, labels, labels, threads);
     for (std::size_t k = 0; k < kernels.size(); ++k) {
       const PairwiseKernel& kernel = kernels[k];
-      const float* values = kernel.lattice->filter(q, labels, labels, kernel.pre, workspaces[k].values.data(),
-                                                   workspaces[k].other.data(), threads);
-      terms[k] = {kernel.lattice->slice_links(), kernel.lattice->dims() + 1, values, kernel.scale,
+      terms[k] = {kernel.lattice->slice_links(), kernel.lattice->dims() + 1,
+                  filters[k].result(),           kernel.scale,
                   kernel.label_weights,          kernel.compatibility};
     }
     const std::size_t bad = update(terms, unary, q, points, labels, exact_exponential, threads);
@@ -65,16 +96,16 @@ std::size_t mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const
 
 void lattice_filter(const Lattice& lattice, const float* q, std::size_t q_stride, std::size_t labels,
                     const float* pre, float* out, int threads) {
-  Workspace workspace(lattice, labels);
-  const float* values =
-      lattice.filter(q, q_stride, labels, pre, workspace.values.data(), workspace.other.data(), threads);
+  std::vector<Filter> filters;
+  filters.emplace_back(lattice, pre, labels);
+  run(filters, q, q_stride, labels, threads);
   const std::size_t row = padded_labels(labels);
 #pragma omp parallel num_threads(threads)
   {
     const std::size_t t = omp_get_thread_num(), team = omp_get_num_threads();
     SELECT_ISA(slice_pixels)
     (lattice.slice_links(), lattice.dims() + 1, lattice.points() * t / team,
-     lattice.points() * (t + 1) / team, row, values, out);
+     lattice.points() * (t + 1) / team, row, filters[0].result(), out);
   }
 }
 

@@ -144,7 +144,7 @@ def mean_field_iterate(
 
 
 def best_labels(q: Floats, *, threads: int | None = None) -> NDArray[np.int16]:
-    """The most probable label of each point of q (points, labels), the lowest of equals; up to 32767 labels."""
+    """The most probable label of each point of q (points, labels), the lowest of equals; to 32767 labels."""
     q = _check("best_labels", q, 2)
     points, labels = q.shape
     if not 1 <= labels <= 32767:

@@ -145,11 +145,11 @@ void splat_vertices(const unsigned* starts, const Link* list, std::size_t first,
 }
 
 void blur_vertices(const unsigned (*neighbours)[2], std::size_t first, std::size_t last, std::size_t row,
-                   const float* from, float* to) {
+                   std::size_t first_label, std::size_t last_label, const float* from, float* to) {
   for (std::size_t v = first; v < last; ++v) {
     const float* previous = from + neighbours[v][0] * row;
     const float* next = from + neighbours[v][1] * row;
-    for (std::size_t l = 0; l < row; l += kRow) {
+    for (std::size_t l = first_label; l < last_label; l += kRow) {
       store(to + v * row + l, load(from + v * row + l) + 0.5f * (load(previous + l) + load(next + l)));
     }
   }
