@@ -1,4 +1,4 @@
-"""LRN, MVN, Bias, Reduction, Tile, EuclideanLoss."""
+"""LRN, MVN, Bias, Reduction, Tile."""
 
 import pytest
 import torch
@@ -80,10 +80,3 @@ def test_reduction(run_layer, rand, operation, wanted):
             layer("Reduction", f"reduction_param {{ operation: {operation} axis: {axis} coeff: 2 }}")
         )
         torch.testing.assert_close(run(x)[0], 2 * wanted(x.flatten(axis)))
-
-
-def test_euclidean_loss(run_layer, rand):
-    run = run_layer(layer("EuclideanLoss", "", 'bottom: "a" bottom: "c"'))
-    assert run(torch.tensor([[1.0, 2], [3, 4]]), torch.zeros(2, 2))[0].item() == 7.5
-    with pytest.raises(DeepLabError, match="do not fit"):
-        run(rand(2, 3), rand(2, 4))

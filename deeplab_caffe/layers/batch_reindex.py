@@ -1,0 +1,25 @@
+"""BatchReindex: chosen images of a batch, in a chosen order."""
+
+import torch
+
+from .base import Layer, Shape, register
+
+
+@register("BatchReindex")
+class BatchReindex(Layer):
+    """Bottoms: a blob; the numbers (n) of its images that the top is made of."""
+
+    bottom_count = (2, 2)
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        if not bottoms[0] or len(bottoms[1]) != 1:
+            raise self.error("bottom", f"{bottoms[1]} given for the numbers, 1 dimension wanted")
+        return [(*bottoms[1], *bottoms[0][1:])]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        source, numbers = bottoms
+        if not ((numbers >= 0) & (numbers < len(source))).all():
+            raise self.error("bottom", f"an image number out of 0 to {len(source) - 1}")
+        torch.index_select(source, 0, numbers.long(), out=tops[0])

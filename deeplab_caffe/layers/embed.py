@@ -1,0 +1,40 @@
+"""Embed: a row of a table for each index."""
+
+import torch
+
+from .base import Layer, Shape, register
+
+
+@register("Embed")
+class Embed(Layer):
+    """`embed_param { num_output, input_dim, bias_term }`: the table is (input_dim, num_output)."""
+
+    def setup(self) -> None:
+        """See Layer."""
+        self.param = self.definition.param.embed_param
+        for name in ("num_output", "input_dim"):
+            if not 1 <= getattr(self.param, name) < 2**31:
+                raise self.error(name, f"{getattr(self.param, name)} given, at least 1 wanted")
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        return [(*bottoms[0], self.param.num_output)]
+
+    def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        table = (self.param.input_dim, self.param.num_output)
+        return [table, table[1:]][: 1 + self.param.bias_term]
+
+    def fillers(self) -> list[object]:
+        """See Layer."""
+        return [self.param.weight_filler, self.param.bias_filler]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        table, *bias = (blob.values() for blob in self.blobs)
+        index = bottoms[0]
+        if not ((index >= 0) & (index < len(table))).all():
+            raise self.error("bottom", f"an index out of 0 to {len(table) - 1}")
+        tops[0].copy_(table[index.long()])
+        if bias:
+            tops[0] += bias[0]

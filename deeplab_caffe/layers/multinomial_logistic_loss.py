@@ -1,0 +1,15 @@
+"""MultinomialLogisticLoss: the cross entropy of given probabilities."""
+
+import torch
+
+from .base import register
+from .loss import LabelLossLayer
+
+
+@register("MultinomialLogisticLoss")
+class MultinomialLogisticLoss(LabelLossLayer):
+    """Sum of -log(max(probability of the label, 1e-20)) over num."""
+
+    def total(self, x: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
+        """See LossLayer."""
+        return -x.gather(1, self.labels(x, partner)).clamp(min=1e-20).log().sum()

@@ -1,0 +1,16 @@
+"""SigmoidCrossEntropyLoss: the cross entropy of independent yes-or-no labels."""
+
+import torch
+from torch.nn import functional
+
+from .base import register
+from .loss import LossLayer
+
+
+@register("SigmoidCrossEntropyLoss")
+class SigmoidCrossEntropyLoss(LossLayer):
+    """Bottoms: scores x, targets t in 0..1. With p = sigmoid(x): sum of -t log p - (1 - t) log(1 - p) over num."""
+
+    def total(self, x: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
+        """See LossLayer."""
+        return functional.binary_cross_entropy_with_logits(x.flatten(), partner.flatten(), reduction="sum")

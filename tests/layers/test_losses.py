@@ -1,0 +1,70 @@
+"""The simple losses, and Embed, BatchReindex, CensorLabel, against torch."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.parameters import Parameter
+
+
+def layer(kind, fields="", bottoms=2):
+    ends = "".join(f' bottom: "a{i}"' for i in range(bottoms))
+    return f'layer {{ name: "l" type: "{kind}" {ends} top: "b" {fields} }}'
+
+
+def test_euclidean(run_layer, rand):
+    run = run_layer(layer("EuclideanLoss"))
+    assert run(torch.tensor([[1.0, 2], [3, 4]]), torch.zeros(2, 2))[0].item() == 7.5
+    with pytest.raises(DeepLabError, match="do not fit"):
+        run(rand(2, 3), rand(2, 4))
+
+
+def test_hinge(run_layer):
+    scores, labels = torch.tensor([[0.5, -2.0, 0.0], [-1.0, 3.0, -0.5]]), torch.tensor([0.0, 1])
+    # image 0: 0.5, 0, 1; image 1: 0, 0, 0.5
+    assert run_layer(layer("HingeLoss"))(scores, labels)[0].item() == 1.0
+    squared = run_layer(layer("HingeLoss", "hinge_loss_param { norm: L2 }"))
+    assert squared(scores, labels)[0].item() == 0.75
+    with pytest.raises(DeepLabError, match="out of 0 to 2"):
+        squared(scores, torch.tensor([0.0, 3]))
+
+
+def test_multinomial_logistic(run_layer, rand):
+    scores, labels = rand(4, 3), torch.tensor([0.0, 2, 1, 1])
+    (loss,) = run_layer(layer("MultinomialLogisticLoss"))(scores.softmax(1), labels)
+    torch.testing.assert_close(loss, functional.cross_entropy(scores, labels.long()))
+
+
+def test_sigmoid_cross_entropy(run_layer, rand):
+    x, t = rand(4, 3, 2, 2) * 20, torch.rand(4, 3, 2, 2)
+    (loss,) = run_layer(layer("SigmoidCrossEntropyLoss"))(x, t)
+    torch.testing.assert_close(loss, functional.binary_cross_entropy_with_logits(x, t, reduction="sum") / 4)
+
+
+def test_embed(run_layer, rand):
+    run = run_layer(layer("Embed", "embed_param { num_output: 4 input_dim: 5 }", 1))
+    table, bias = rand(5, 4), rand(4)
+    assert run.layer.blob_shapes([(2, 3)]) == [(5, 4), (4,)]
+    run.layer.blobs = [Parameter((5, 4), lambda: table), Parameter((4,), lambda: bias)]
+    index = torch.tensor([[0.0, 4, 2], [1, 1, 3]])
+    assert torch.equal(run(index)[0], table[index.long()] + bias)
+    with pytest.raises(DeepLabError, match="out of 0 to 4"):
+        run(torch.tensor([5.0]))
+    with pytest.raises(DeepLabError, match="input_dim"):
+        run_layer(layer("Embed", "embed_param { num_output: 4 }", 1))
+
+
+def test_batch_reindex(run_layer, rand):
+    x = rand(3, 2, 4)
+    run = run_layer(layer("BatchReindex"))
+    assert torch.equal(run(x, torch.tensor([2.0, 0, 0, 1]))[0], x[[2, 0, 0, 1]])
+    with pytest.raises(DeepLabError, match="out of 0 to 2"):
+        run(x, torch.tensor([3.0]))
+
+
+def test_censor_label(run_layer):
+    run = run_layer(layer("CensorLabel"))
+    labels = torch.tensor([0.0, 1, 2, 255, 3, 3, 1, 0]).view(2, 1, 2, 2)
+    lists = torch.tensor([[0.0, 2], [3, -1]]).view(2, 2, 1, 1)
+    assert run(labels, lists)[0].flatten().tolist() == [0, 255, 2, 255, 3, 3, 255, 255]
