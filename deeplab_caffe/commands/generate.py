@@ -1,13 +1,16 @@
 """`deeplab-caffe generate`: prototxts of the larger nets."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..errors import DeepLabError
 from . import base
 from .base import verb
+
+if TYPE_CHECKING:
+    from ..generate.deeplab_v3 import DeepLabV3
 
 app = base.group("generate", "Write the prototxts of a net.")
 
@@ -25,19 +28,114 @@ def v2(
     ] = False,
 ) -> None:
     """DeepLab v2, as in prototxt/deeplab_v2: VGG-16 or ResNet-101, with the released layer names."""
-    from ..formats.files import replacing
     from ..generate.deeplab_v2 import DeepLabV2
 
     net = DeepLabV2(backbone, head, parse_rates(rates), multi_scale)
-    output.mkdir(parents=True, exist_ok=True)
-    for name, text in (("deploy", net.deploy()), ("test", net.test())):
-        with replacing(output / f"{name}.prototxt") as file:
-            file.write(text.encode())
+    _write(output, {"deploy": net.deploy(), "test": net.test()})
 
 
-def parse_rates(text: str) -> tuple[int, ...]:
+def parse_rates(text: str, option: str = "--rates") -> tuple[int, ...]:
     """ "6,12" as (6, 12), "" as (); DeepLabError for anything else."""
     parts = [part.strip() for part in text.split(",")] if text else []
-    if not all(part.isdecimal() for part in parts):
-        raise DeepLabError(f"--rates {text}: numbers with commas between them wanted")
+    if not all(part.isascii() and part.isdigit() and len(part) < 10 for part in parts):
+        raise DeepLabError(f"{option} {text}: numbers with commas between them wanted")
     return tuple(map(int, parts))
+
+
+# What the verbs for DeepLab v3 and v3+ have in common, those that read weights for such a net included.
+Folder = Annotated[Path, typer.Option("--output", "-o", metavar="DIR", help="Where deploy.prototxt goes.")]
+Backbone = Annotated[
+    str,
+    typer.Option(
+        help="resnet_v1_50_beta, resnet_v1_101_beta, xception_41, xception_65, xception_71, mobilenet_v2."
+    ),
+]
+OutputStride = Annotated[int, typer.Option(help="Of the features: 8, 16 or 32.")]
+Rates = Annotated[
+    str | None,
+    typer.Option(
+        help="Of the head's 3x3 convolutions, '' for none; default: 6,12,18 at output stride 16, in "
+        "proportion at others, none for mobilenet_v2."
+    ),
+]
+MultiGrid = Annotated[
+    str | None,
+    typer.Option(help="Factors of the last block's rates; default: 1,2,4 for ResNet, 1,1,1 for Xception."),
+]
+Separable = Annotated[
+    bool | None,
+    typer.Option(
+        "--separable-aspp/--plain-aspp",
+        help="Kind of the 3x3 convolutions in head and decoder; default: separable with a decoder only.",
+    ),
+]
+Classes = Annotated[int, typer.Option(help="Number of classes.")]
+Size = Annotated[str, typer.Option(metavar="HxW", help="Of the input; the net also runs at any other.")]
+
+
+def deeplab_v3(
+    backbone: str,
+    output_stride: int,
+    rates: str | None,
+    multi_grid: str | None,
+    decoder: int,
+    separable: bool | None,
+    classes: int,
+    size: str,
+) -> "DeepLabV3":
+    """The net that these options ask for."""
+    from ..generate.deeplab_v3 import SIZE, DeepLabV3
+    from .inspect import parse_size
+
+    return DeepLabV3(
+        backbone,
+        output_stride,
+        None if rates is None else parse_rates(rates),
+        None if multi_grid is None else parse_rates(multi_grid, "--multi-grid"),
+        decoder,
+        separable,
+        classes,
+        parse_size(size) or SIZE,
+    )
+
+
+@verb("v3", into=app)
+def v3(
+    output: Folder,
+    backbone: Backbone = "resnet_v1_101_beta",
+    output_stride: OutputStride = 16,
+    rates: Rates = None,
+    multi_grid: MultiGrid = None,
+    separable: Separable = None,
+    classes: Classes = 21,
+    size: Size = "513x513",
+) -> None:
+    """DeepLab v3, as in prototxt/deeplab_v3: atrous spatial pyramid pooling with image pooling."""
+    net = deeplab_v3(backbone, output_stride, rates, multi_grid, 0, separable, classes, size)
+    _write(output, {"deploy": net.deploy()})
+
+
+@verb("v3plus", into=app)
+def v3plus(
+    output: Folder,
+    backbone: Backbone = "xception_65",
+    output_stride: OutputStride = 16,
+    rates: Rates = None,
+    multi_grid: MultiGrid = None,
+    decoder: Annotated[int, typer.Option(help="Stride of the decoder: 4.")] = 4,
+    separable: Separable = None,
+    classes: Classes = 21,
+    size: Size = "513x513",
+) -> None:
+    """DeepLab v3+, as in prototxt/deeplab_v3plus: v3 and a decoder."""
+    net = deeplab_v3(backbone, output_stride, rates, multi_grid, decoder, separable, classes, size)
+    _write(output, {"deploy": net.deploy()})
+
+
+def _write(folder: Path, texts: dict[str, str]) -> None:
+    from ..formats.files import replacing
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        with replacing(folder / f"{name}.prototxt") as file:
+            file.write(text.encode())
