@@ -9,7 +9,7 @@ from .loss import LossLayer
 
 @register("SigmoidCrossEntropyLoss")
 class SigmoidCrossEntropyLoss(LossLayer):
-    """Bottoms: scores x, targets t in 0..1. With p = sigmoid(x): sum of -t log p - (1 - t) log(1 - p) over num."""
+    """Bottoms: scores x, targets t. With p = sigmoid(x): sum of -t log p - (1-t) log(1-p) over num."""
 
     def total(self, x: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
         """See LossLayer."""
