@@ -9,6 +9,7 @@
 #include <new>
 
 #include "simd/conv_tile.h"
+#include "simd/depthwise.h"
 
 namespace {
 
@@ -180,10 +181,15 @@ class TaskRunner {
 }  // namespace
 
 int64_t packed_weights_size(const ConvGeometry& g) {
+  if (g.depthwise()) return g.out_channels * g.taps();
   return g.groups * g.row_tiles() * g.depth() * kConvRows;
 }
 
 void pack_weights(const ConvGeometry& g, const float* weights, float* packed) {
+  if (g.depthwise()) {
+    std::copy(weights, weights + packed_weights_size(g), packed);
+    return;
+  }
   for (int64_t group = 0; group < g.groups; ++group) {
     for (int64_t tile = 0; tile < g.row_tiles(); ++tile) {
       for (int64_t k = 0; k < g.depth(); ++k) {
@@ -197,6 +203,10 @@ void pack_weights(const ConvGeometry& g, const float* weights, float* packed) {
 }
 
 void unpack_weights(const ConvGeometry& g, const float* packed, float* weights) {
+  if (g.depthwise()) {
+    std::copy(packed, packed + packed_weights_size(g), weights);
+    return;
+  }
   for (int64_t group = 0; group < g.groups; ++group) {
     for (int64_t row = 0; row < g.rows(); ++row) {
       const float* tile = packed + (group * g.row_tiles() + row / kConvRows) * g.depth() * kConvRows;
@@ -207,6 +217,11 @@ void unpack_weights(const ConvGeometry& g, const float* packed, float* weights) 
 
 void atrous_conv(const ConvGeometry& g, const float* x, const float* packed,
                  const std::vector<EpilogueStep>& steps, float* y, int threads) {
+  if (g.depthwise()) {
+    const int64_t count = static_cast<int64_t>(steps.size());
+    if (!SELECT_ISA(depthwise_conv)(g, x, packed, steps.data(), count, y, threads)) throw std::bad_alloc();
+    return;
+  }
   const std::vector<Region> regions = make_regions(g);
   const std::vector<Task> tasks = make_tasks(g, regions, threads);
   const ConvKernels& kernels = SELECT_ISA(conv_kernels);

@@ -11,27 +11,13 @@
 #include <vector>
 
 #include "conv_plan.h"
+#include "epilogue.h"
 
-// Floats in the packed weights: [group][row tile][k][kConvRows], missing rows of the last tile 0.
+// Floats in the packed weights: [group][row tile][k][kConvRows], missing rows of the last tile 0. A depthwise
+// convolution's weights stay as they are.
 int64_t packed_weights_size(const ConvGeometry& g);
 void pack_weights(const ConvGeometry& g, const float* weights, float* packed);
 void unpack_weights(const ConvGeometry& g, const float* packed, float* weights);
-
-// What happens to an output after its sum, each step with the roundings of the layer it stands for.
-struct EpilogueStep {
-  enum Kind {
-    kBias,       // v + a[channel]
-    kBatchNorm,  // (v - a[channel]) / b[channel]
-    kScale,      // v * a[channel]
-    kSum,        // fma(coefficients in the order of the bottoms): v and a, laid out as y
-    kRelu,       // max(v, 0) + first * min(v, 0)
-    kClip,       // between first and second
-  };
-  Kind kind;
-  const float *a, *b;
-  float first, second;  // kSum: of v and of a; kRelu: the slope; kClip: the bounds
-  bool after;           // kSum: v is added after a
-};
 
 // y [batch, out_channels, out_height, out_width] = steps(conv(x [batch, in_channels, in_height, in_width])).
 // y may be the tensor of a kSum.

@@ -8,6 +8,8 @@
 constexpr int kConvRows = 8;    // output channels in a register tile
 constexpr int kConvLanes = 48;  // output positions in a register tile: three AVX-512 vectors
 
+constexpr int kDepthwiseTaps = 448;  // more would be several blocks of the reduction
+
 struct ConvGeometry {
   int64_t batch, groups;
   int64_t in_channels, in_height, in_width;
@@ -18,6 +20,8 @@ struct ConvGeometry {
   int64_t taps() const { return kernel_height * kernel_width; }
   int64_t depth() const { return in_channels / groups * taps(); }  // K
   int64_t rows() const { return out_channels / groups; }           // M
+  // One input channel a group, and a sum short enough for one block: a kernel of its own.
+  bool depthwise() const { return in_channels == groups && taps() <= kDepthwiseTaps; }
   int64_t row_tiles() const { return (rows() + kConvRows - 1) / kConvRows; }
 };
 

@@ -41,5 +41,20 @@ HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return fused_multi
 HOST_DEVICE Vector add(Vector a, Vector b) { return a + b; }
 #endif
 
+// Short runs of any length; left to itself the compiler would call memcpy or use string instructions.
+#ifdef ISA_AVX512
+HOST_DEVICE void copy_floats(const float* source, int64_t length, float* target) {
+  for (; length >= 16; length -= 16, source += 16, target += 16) store_vector(target, load(source));
+  if (length > 0) {
+    const Mask m = first_lanes(static_cast<int>(length));
+    _mm512_mask_storeu_ps(target, m, load(source, m));
+  }
+}
+#else
+HOST_DEVICE void copy_floats(const float* source, int64_t length, float* target) {
+  for (int64_t i = 0; i < length; ++i) target[i] = source[i];
+}
+#endif
+
 }  // namespace
 }  // namespace ISA
