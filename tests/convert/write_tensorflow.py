@@ -38,8 +38,8 @@ def net(source, folder):
     output = v1.add_n([v1.reduce_sum(x) for x in variables], name="output")
     with v1.Session() as session:
         session.run(v1.global_variables_initializer())
-        for variable in variables:
-            variable.load(arrays[variable.op.name], session)
+        values = {x.initializer.inputs[1]: arrays[x.op.name] for x in variables}
+        session.run([x.initializer for x in variables], values)
         v1.train.Saver().save(session, f"{folder}/model.ckpt", write_meta_graph=False, write_state=False)
         write_graph(session, [output.op.name], f"{folder}/frozen_inference_graph.pb")
 

@@ -1,0 +1,96 @@
+"""The verb on small files: what it writes, and an error of one line for what does not fit."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from deeplab_caffe import Net
+from deeplab_caffe.analysis import analyse
+from deeplab_caffe.convert.layouts import TENSORFLOW
+from deeplab_caffe.formats.prototxt import read_net
+from deeplab_caffe.generate.deeplab_v3 import DeepLabV3
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "tf"
+MOBILENET = ("--backbone", "mobilenet_v2", "--size", "65x65")
+
+
+def variables(**options):
+    """Arrays of zeros for every variable of a net (a MobileNet v2 has 2 million values)."""
+    net = read_net("x", text=DeepLabV3("mobilenet_v2", size=(65, 65), **options).deploy())
+    arrays = {}
+    for layer, cost in zip(net.layers, analyse(net).layers, strict=True):
+        depthwise = layer.param.convolution_param.group > 1
+        if cost.parameter_shapes:
+            rules = TENSORFLOW.rules(layer.name, layer.type, depthwise)
+            for rule, shape in zip(rules, cost.parameter_shapes, strict=False):
+                if rule.variable:
+                    arrays[rule.variable] = np.zeros(rule.variable_shape(shape), np.float32)
+    return arrays
+
+
+@pytest.fixture
+def npz(tmp_path):
+    def write(**arrays):
+        np.savez_compressed(tmp_path / "w.npz", **arrays)
+        return tmp_path / "w.npz"
+
+    return write
+
+
+def test_writes_a_net_with_the_weights_classes(tmp_path, npz, succeeds):
+    arrays = variables(classes=5)
+    arrays["logits/semantic/biases"] = np.arange(5, dtype=np.float32)
+    source = npz(**arrays, **{"global_step": np.int64(3)})
+    assert f"{len(arrays)} variables in" in succeeds("convert", source, *MOBILENET, "-o", tmp_path / "out")
+    assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
+        "deploy.prototxt",
+        "weights.caffemodel",
+    ]
+    net = Net(tmp_path / "out/deploy.prototxt", tmp_path / "out/weights.caffemodel")
+    scores = net.forward(data=np.zeros((1, 3, 33, 33), np.float32))["upsampled_logits"]
+    assert scores.shape == (1, 5, 33, 33)
+    assert np.array_equal(np.asarray(scores)[0, :, 7, 9], np.arange(5))
+
+
+def test_a_decoder_left_over(tmp_path, npz, fails, succeeds):
+    source = npz(**variables(decoder=4))
+    message = fails("convert", source, *MOBILENET, "-o", tmp_path / "out")
+    assert "variables have no place in" in message and "decoder/" in message and "--ignore-unused" in message
+    assert not (tmp_path / "out").exists()
+    succeeds("convert", source, *MOBILENET, "-o", tmp_path / "out", "--ignore-unused")
+    succeeds("convert", source, *MOBILENET, "--decoder", "4", "-o", tmp_path / "other")
+
+
+def test_another_backbone(tmp_path, npz, fails):
+    source = npz(**variables())
+    message = fails("convert", source, "--backbone", "resnet_v1_50_beta", "-o", tmp_path / "out")
+    assert "not the weights of DeepLab-v3-resnet_v1_50_beta: " in message
+    assert "left over: MobilenetV2/" in message and not (tmp_path / "out").exists()
+
+
+def test_another_number_of_classes(tmp_path, npz, fails):
+    source = npz(**variables())
+    message = fails("convert", source, *MOBILENET, "--classes", "7", "-o", tmp_path / "out")
+    assert (
+        "'logits/semantic/weights': shape [1, 1, 256, 21] in the file, [1, 1, 256, 7] in the net" in message
+    )
+
+
+def test_other_files(tmp_path, npz, fails):
+    def error(source, *options):
+        return fails("convert", source, *MOBILENET, *options, "-o", tmp_path / "out")
+
+    assert "variables are missing" in error(GOLDEN / "frozen.pb")
+    assert "variables are missing" in error(GOLDEN / "sharded.ckpt")
+    for file in GOLDEN.glob("sharded*"):
+        shutil.copy(file, tmp_path)
+    data = tmp_path / "sharded.ckpt.data-00000-of-00002"
+    data.write_bytes(data.read_bytes()[:100])
+    assert "cut off: variable '" in error(tmp_path / "sharded.ckpt")
+    assert "No such file" in error(tmp_path / "none.ckpt")
+    assert "--from keras: one of tf, npz, torch" in error(tmp_path / "none.ckpt", "--from", "keras")
+    assert "not a whole .npz" in error(tmp_path / "sharded.ckpt.index", "--from", "npz")
+    assert "no moving averages" in error(npz(**variables()), "--averages")
+    assert not (tmp_path / "out").exists()
