@@ -132,6 +132,41 @@ def v3plus(
     _write(output, {"deploy": net.deploy()})
 
 
+@verb("torchvision", into=app)
+def torchvision(
+    output: Folder,
+    backbone: Annotated[str, typer.Option(help="resnet50, resnet101 or mobilenet_v3_large.")] = "resnet50",
+    classes: Classes = 21,
+    size: Size = "513x513",
+) -> None:
+    """DeepLab v3 with torchvision's names and geometry, as in prototxt/deeplab_v3."""
+    _torch("torchvision", output, backbone, 0, "12,24,36", classes, size)
+
+
+@verb("smp", into=app)
+def smp(
+    output: Folder,
+    backbone: Annotated[str, typer.Option(help="resnet50 or resnet101.")] = "resnet50",
+    output_stride: Annotated[int, typer.Option(help="Of the features: 8 or 16.")] = 16,
+    rates: Annotated[str, typer.Option(help="Of the head's 3x3 convolutions.")] = "12,24,36",
+    classes: Classes = 21,
+    size: Size = "513x513",
+) -> None:
+    """DeepLab v3+ with the names of segmentation_models_pytorch, as in prototxt/deeplab_v3plus."""
+    _torch("smp", output, backbone, output_stride, rates, classes, size)
+
+
+def _torch(
+    package: str, output: Path, backbone: str, output_stride: int, rates: str, classes: int, size: str
+) -> None:
+    from ..generate.torch_deeplab import TorchDeepLab
+    from .inspect import parse_size
+
+    numbers = parse_rates(rates)
+    net = TorchDeepLab(package, backbone, output_stride, numbers, classes, parse_size(size) or (0, 0))
+    _write(output, {"deploy": net.deploy()})
+
+
 def _write(folder: Path, texts: dict[str, str]) -> None:
     from ..formats.files import replacing
 

@@ -24,3 +24,32 @@ def test_rates_fit_the_head():
     for head, rates in (("aspp", (6,)), ("largefov", (6, 12)), ("largefov", (0,))):
         with pytest.raises(DeepLabError, match="rates"):
             DeepLabV2("vgg16", head, rates)
+
+
+def test_v3(tmp_path, succeeds, fails):
+    options = (
+        "--backbone",
+        "xception_41",
+        "--output-stride",
+        8,
+        "--rates",
+        "2,4",
+        "--classes",
+        5,
+        "--size",
+        "97x64",
+    )
+    succeeds("generate", "v3plus", *options, "--multi-grid", "1,2,3", "--plain-aspp", "-o", tmp_path)
+    net = read_net(tmp_path / "deploy.prototxt")
+    layers = {layer.name: layer.param for layer in net.layers}
+    assert list(layers["data"].input_param.shape[0].dim) == [1, 3, 97, 64]
+    assert layers["logits/semantic"].convolution_param.num_output == 5
+    assert layers["aspp2"].convolution_param.dilation == [4] and "aspp3" not in layers
+    succeeds("generate", "v3", "--backbone", "mobilenet_v2", "--rates", "", "-o", tmp_path)
+    assert "aspp1" not in {layer.name for layer in read_net(tmp_path / "deploy.prototxt").layers}
+    for package in ("torchvision", "smp"):
+        succeeds("generate", package, "-o", tmp_path / package)
+    assert "--multi-grid 1;2" in fails("generate", "v3", "--multi-grid", "1;2", "-o", tmp_path / "x")
+    assert "backbone: vgg" in fails("generate", "v3plus", "--backbone", "vgg", "-o", tmp_path / "x")
+    assert "decoder: 2" in fails("generate", "v3plus", "--decoder", 2, "-o", tmp_path / "x")
+    assert not (tmp_path / "x").exists()

@@ -8,6 +8,7 @@ import torch
 from deeplab_caffe.analysis import analyse
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats.prototxt import read_net
+from deeplab_caffe.generate import torch_deeplab
 from deeplab_caffe.generate.deeplab_v3 import BACKBONES, FAMILY, DeepLabV3
 from deeplab_caffe.net import Net
 
@@ -26,7 +27,8 @@ def shapes(net, size):
 
 def test_the_folders_are_the_family():
     for family in ("deeplab_v3", "deeplab_v3plus"):
-        ours = sorted(net.backbone for net in FAMILY if net.family == family)
+        ours = [net.backbone for net in FAMILY if net.family == family]
+        ours = sorted(ours + [net.name for net in torch_deeplab.FAMILY if net.family == family])
         assert ours == sorted(path.name for path in (NETS / family).iterdir())
 
 
