@@ -53,9 +53,14 @@ def load_weights(path: str | PathLike[str], layers: list[Layer]) -> WeightReport
 
 
 def save_weights(path: str | PathLike[str], layers: list[Layer], layout: str = "v2") -> None:
-    """Writes the parameters of `layers` as a caffemodel in the V2 or V1 layout."""
-    stored = [
-        LayerBlobs(layer.name, layer.definition.type, [blob.values() for blob in layer.blobs])
-        for layer in layers
-    ]
+    """Writes the parameters of `layers` as a caffemodel in the V2 or V1 layout.
+
+    A layer that only shares what earlier ones own is left out: whoever reads the file shares them again.
+    """
+    stored, written = [], set()
+    for layer in layers:
+        if layer.blobs and written.issuperset(layer.blobs):
+            continue
+        written.update(layer.blobs)
+        stored.append(LayerBlobs(layer.name, layer.definition.type, [blob.values() for blob in layer.blobs]))
     write_caffemodel(path, stored, layout=layout)

@@ -81,6 +81,7 @@ def _read_net(data: mmap.mmap, size: int, source: str) -> list[LayerBlobs]:
             if len(layers) == _MAX_LAYERS:
                 raise WireError(f"more than {_MAX_LAYERS} layers")
             layers.append(_read_layer(data, record, source))
+            _forget(data, record)
             blobs += len(layers[-1].blobs)
             if blobs > _MAX_BLOBS:
                 raise WireError(f"more than {_MAX_BLOBS} blobs")
@@ -88,6 +89,13 @@ def _read_net(data: mmap.mmap, size: int, source: str) -> list[LayerBlobs]:
         after = f" after layer '{layers[-1].name}'" if layers else ""
         raise DeepLabError(f"{source}: not a whole caffemodel{after}: {error}") from None
     return layers
+
+
+def _forget(data: mmap.mmap, record: wire.Field) -> None:
+    """Lets go of the pages of a record that has been copied: file and tensors need not both be in memory."""
+    start = record.start - record.start % mmap.PAGESIZE
+    if hasattr(data, "madvise"):
+        data.madvise(mmap.MADV_DONTNEED, start, record.end - start)
 
 
 def _read_layer(data: mmap.mmap, record: wire.Field, source: str) -> LayerBlobs:
