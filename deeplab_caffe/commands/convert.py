@@ -25,17 +25,27 @@ def convert(
             "by TensorFlow name, PyTorch state dict (.pth, .safetensors).",
         ),
     ],
-    backbone: generate.Backbone,
+    backbone: Annotated[
+        str,
+        typer.Option(
+            help="resnet_v1_50_beta, resnet_v1_101_beta, xception_41, xception_65, xception_71, "
+            "mobilenet_v2; of PyTorch weights resnet50, resnet101, mobilenet_v3_large."
+        ),
+    ],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="For deploy.prototxt, weights.caffemodel.")
     ],
     kind: Annotated[
         str | None, typer.Option("--from", help="tf, npz or torch; default: what the file's name tells.")
     ] = None,
-    output_stride: generate.OutputStride = 16,
+    output_stride: Annotated[
+        int | None, typer.Option(help="Of the features; default: 16, torchvision's ResNets 8.")
+    ] = None,
     rates: generate.Rates = None,
     multi_grid: generate.MultiGrid = None,
-    decoder: Annotated[int, typer.Option(help="Stride of the decoder: 4, or 0 for none (v3).")] = 0,
+    decoder: Annotated[
+        int | None, typer.Option(help="Stride of the decoder: 4; default: none, which is v3.")
+    ] = None,
     separable: generate.Separable = None,
     classes: Annotated[int | None, typer.Option(help="Number of classes; default: the weights'.")] = None,
     size: generate.Size = "513x513",
@@ -46,12 +56,12 @@ def convert(
         bool, typer.Option("--ignore-unused", help="Convert although variables are left over.")
     ] = False,
 ) -> None:
-    """Convert the weights of a DeepLab v3 or v3+ net; the options are those of `generate`.
+    """Convert the weights of a DeepLab v3 or v3+ net; the options about the net are those of `generate`.
 
     A checkpoint does not tell rates, multi-grid and output stride: give those it was trained or exported
     with. All variables have to fit: missing ones, and ones left over that are not an optimizer's, are errors.
     """
-    from ..convert.convert import KINDS, class_count
+    from ..convert.convert import KINDS, class_count, torch_package
     from ..convert.convert import convert as run
 
     name = kind or SUFFIXES.get(source.suffix.lower(), "tf")
@@ -59,7 +69,21 @@ def convert(
         raise DeepLabError(f"--from {name}: one of {', '.join(KINDS)} wanted")
     variables = KINDS[name].read(str(source))
     classes = classes or class_count(KINDS[name], variables) or 21
-    net = generate.deeplab_v3(backbone, output_stride, rates, multi_grid, decoder, separable, classes, size)
+    if name == "torch":
+        package = torch_package(variables, str(source))
+        decoder = None if package == "smp" and decoder == 4 else decoder
+        given = {
+            "--multi-grid": multi_grid,
+            "--decoder": decoder,
+            "--plain-aspp, --separable-aspp": separable,
+        }
+        for option, value in given.items():
+            if value is not None:
+                raise DeepLabError(f"{option}: {package}'s nets have no such choice")
+        net = generate.torch_deeplab(package, backbone, output_stride, rates, classes, size)
+    else:
+        stride = 16 if output_stride is None else output_stride
+        net = generate.deeplab_v3(backbone, stride, rates, multi_grid, decoder or 0, separable, classes, size)
     filled = run(str(source), KINDS[name], variables, net.deploy(), output, averages, ignore_unused)
     _report(filled, output)
 

@@ -11,6 +11,7 @@ from .base import verb
 
 if TYPE_CHECKING:
     from ..generate.deeplab_v3 import DeepLabV3
+    from ..generate.torch_deeplab import TorchDeepLab
 
 app = base.group("generate", "Write the prototxts of a net.")
 
@@ -99,6 +100,22 @@ def deeplab_v3(
     )
 
 
+def torch_deeplab(
+    package: str,
+    backbone: str,
+    output_stride: int | None,
+    rates: str | None,
+    classes: int,
+    size: str,
+) -> "TorchDeepLab":
+    """The net that these options ask for; None: as the package has it."""
+    from ..generate.torch_deeplab import HEAD_RATES, TorchDeepLab
+    from .inspect import parse_size
+
+    numbers = HEAD_RATES if rates is None else parse_rates(rates)
+    return TorchDeepLab(package, backbone, output_stride or 0, numbers, classes, parse_size(size) or (0, 0))
+
+
 @verb("v3", into=app)
 def v3(
     output: Folder,
@@ -140,7 +157,8 @@ def torchvision(
     size: Size = "513x513",
 ) -> None:
     """DeepLab v3 with torchvision's names and geometry, as in prototxt/deeplab_v3."""
-    _torch("torchvision", output, backbone, 0, "12,24,36", classes, size)
+    net = torch_deeplab("torchvision", backbone, None, None, classes, size)
+    _write(output, {"deploy": net.deploy()})
 
 
 @verb("smp", into=app)
@@ -153,17 +171,7 @@ def smp(
     size: Size = "513x513",
 ) -> None:
     """DeepLab v3+ with the names of segmentation_models_pytorch, as in prototxt/deeplab_v3plus."""
-    _torch("smp", output, backbone, output_stride, rates, classes, size)
-
-
-def _torch(
-    package: str, output: Path, backbone: str, output_stride: int, rates: str, classes: int, size: str
-) -> None:
-    from ..generate.torch_deeplab import TorchDeepLab
-    from .inspect import parse_size
-
-    numbers = parse_rates(rates)
-    net = TorchDeepLab(package, backbone, output_stride, numbers, classes, parse_size(size) or (0, 0))
+    net = torch_deeplab("smp", backbone, output_stride, rates, classes, size)
     _write(output, {"deploy": net.deploy()})
 
 

@@ -55,6 +55,21 @@ def class_count(kind: Kind, variables: Variables) -> int | None:
     return None
 
 
+def torch_package(variables: Variables, source: str) -> str:
+    """Whose net a state dict is of, by its modules' names. DeepLabError if it is neither package's."""
+    modules = {name.partition(".")[0] for name in variables}
+    for package, own in (
+        ("torchvision", {"backbone", "classifier"}),
+        ("smp", {"encoder", "segmentation_head"}),
+    ):
+        if own <= modules:
+            return package
+    raise DeepLabError(
+        f"{source}: neither torchvision's nor segmentation_models_pytorch's DeepLab: its modules are "
+        f"{listed(sorted(modules))}"
+    )
+
+
 def convert(
     source: str,
     kind: Kind,

@@ -18,8 +18,7 @@ from typer.testing import CliRunner
 from deeplab_caffe import Net
 from deeplab_caffe.commands import app
 
-sys.path.insert(0, str(Path(__file__).parent))
-import reference_cases as cases  # noqa: E402
+from . import reference_cases as cases
 
 pytestmark = pytest.mark.skipif(not cases.FOLDER.is_dir(), reason="the reference cases are not here")
 
