@@ -1,13 +1,15 @@
 """From a photo to class scores and labels: pads to a size the net aligns on, runs it, crops back."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from os import PathLike
 from typing import Any
 
 import numpy as np
 import torch
 
-from . import graph, ops, transforms
+from . import graph, multi_scale, ops, transforms
 from .errors import DeepLabError
 from .formats.net_definition import NetDefinition
 from .metrics import argmax_labels
@@ -18,21 +20,25 @@ from .transforms import Bytes, Floats
 class Segmenter:
     """A deploy net (one image input, one score map as output) together with its preprocessing.
 
-    model, weights and the remaining options are those of Net. mean: B, G, R, subtracted from the image.
-    output: the blob with the scores, needed only if the net has several outputs.
+    model, weights and the remaining options are those of Net. mean: subtracted from the image, in the order
+    of the net's channels; None: what the net's Input layer says (transform_param), else the released models'.
+    output: the blob with the scores, needed only if the net has several outputs. scales, flip: the image is
+    also seen in other sizes, and mirrored; see multi_scale.py.
     """
 
     def __init__(
         self,
         model: str | PathLike[str] | NetDefinition,
         weights: str | PathLike[str] | None = None,
-        mean: Sequence[float] = transforms.MEAN,
+        mean: Sequence[float] | None = None,
         output: str | None = None,
         variables: Mapping[str, str] | None = None,
+        scales: Sequence[float] = (1.0,),
+        flip: bool = False,
         **options: Any,
     ) -> None:
+        self.scales, self.flip = multi_scale.checked(scales), flip
         self.net = Net(model, weights, variables=variables, **options)
-        self.mean = mean
         source = self.net.definition.source
         if not self.net.inputs:
             raise DeepLabError(
@@ -44,10 +50,7 @@ class Segmenter:
         self.input, self._shape = next(iter(self.net.inputs.items()))
         if len(self._shape) != 4 or self._shape[1] not in (1, 3):
             raise DeepLabError(f"{source}: input '{self.input}' is {graph.text(self._shape)}, no image")
-        if len(mean) not in (1, self._shape[1]):
-            raise DeepLabError(
-                f"mean: {len(mean)} values given, the net's images have {self._shape[1]} channels"
-            )
+        self.preprocessing = self._preprocessing(mean)
         if output is None and len(self.net.outputs) != 1:
             raise DeepLabError(
                 f"{source}: choose one of its outputs, {', '.join(self.net.outputs) or 'none'}, as the scores"
@@ -55,6 +58,23 @@ class Segmenter:
         self.output = output or next(iter(self.net.outputs))
         self._sizes: dict[int, int | None] = {}
         self._aligned: dict[int, int] = {}
+
+    def _preprocessing(self, mean: Sequence[float] | None) -> transforms.Preprocessing:
+        result, fail = transforms.Preprocessing(), DeepLabError
+        for layer in self.net.definition.layers:
+            if layer.type == "Input" and self.input in layer.tops and layer.param.HasField("transform_param"):
+                result = transforms.Preprocessing.of(layer.param.transform_param)
+                fail = partial(layer.error, "transform_param")
+        if mean is not None:
+            result, fail = replace(result, mean=mean), DeepLabError
+        if problem := result.problem(self._shape[1]):
+            raise fail(problem)
+        return result
+
+    @property
+    def averages(self) -> bool:
+        """Whether `scores` gives probabilities: means over several sizes or mirror images."""
+        return self.flip or self.scales != (1.0,)
 
     @property
     def color(self) -> bool:
@@ -64,29 +84,40 @@ class Segmenter:
     def scores(self, image: Bytes) -> Floats:
         """Scores (labels, H, W) for BGR bytes (H, W, 3), one for each pixel.
 
-        Scores smaller than the image are enlarged as Interp does it: bilinear, corners on corners.
+        Scores smaller than the image are enlarged as Interp does it: bilinear, corners on corners. With
+        several scales or `flip` these are probabilities.
         """
         if image.ndim != 3 or image.shape[2] != self._shape[1] or image.dtype != np.uint8 or not image.size:
             raise DeepLabError(
                 f"image: {image.shape} {image.dtype} given, (H, W, {self._shape[1]}) bytes wanted"
             )
-        height, width = image.shape[:2]
-        rows, columns = self._align(height), self._align(width)
-        data = transforms.pad(transforms.to_blob(image, self.mean), rows, columns)
-        blob = self.net.forward(outputs=(self.output,), **{self.input: torch.from_numpy(data[None])})[
-            self.output
-        ]
-        if blob.dim() != 4:
-            raise DeepLabError(f"blob '{self.output}' is {graph.text(tuple(blob.shape))}, no map of scores")
+        data = torch.from_numpy(self.preprocessing.blob(image)[None])
+        scores = multi_scale.probabilities(self, data) if self.averages else self.map(data)
+        return np.ascontiguousarray(scores[0].cpu().numpy())
+
+    def map(self, data: torch.Tensor) -> torch.Tensor:
+        """Scores (1, labels, H, W) for a preprocessed image (1, channels, H, W)."""
+        height, width = data.shape[2:]
+        rows, columns = self.aligned(height), self.aligned(width)
+        padded = torch.from_numpy(transforms.pad(data.numpy(), rows, columns))
+        blob = self.run(padded, self.output)
         if blob.shape[2:] != (rows, columns):
-            blob = ops.interp(blob.contiguous(), (rows, columns), threads=self.net.context.threads)
-        return np.ascontiguousarray(blob[0, :, :height, :width].cpu().numpy())
+            blob = ops.interp(blob, (rows, columns), threads=self.net.context.threads)
+        return blob[:, :, :height, :width]
+
+    def run(self, data: torch.Tensor, name: str) -> torch.Tensor:
+        """The blob `name`, a map of scores, for the input `data`."""
+        blob = self.net.forward(outputs=(name,), **{self.input: data})[name]
+        if blob.dim() != 4:
+            raise DeepLabError(f"blob '{name}' is {graph.text(tuple(blob.shape))}, no map of scores")
+        return blob.contiguous()
 
     def labels(self, image: Bytes) -> Bytes:
         """Label map (H, W): the label of the highest score; of equal scores the highest label (ArgMax)."""
         return labels_of(self.scores(image))
 
-    def _align(self, size: int) -> int:
+    def aligned(self, size: int) -> int:
+        """The height or width that an image of that many pixels is padded to."""
         if size not in self._aligned:
             self._aligned[size] = transforms.aligned_size(size, self._score_size)
         return self._aligned[size]
@@ -94,13 +125,19 @@ class Segmenter:
     def _score_size(self, size: int) -> int | None:
         """Height of the scores for a square input of that size, from the layers' shapes alone."""
         if size not in self._sizes:
-            net_graph = graph.connect(self.net.definition, self.net.layers)
             try:
-                shapes = graph.infer(net_graph, {self.input: (1, self._shape[1], size, size)})
-                self._sizes[size] = shapes[net_graph.blobs[self.output]][2]
-            except (DeepLabError, KeyError, IndexError):
+                self._sizes[size] = self.shape(self.output, (size, size))[2]
+            except (DeepLabError, IndexError):
                 self._sizes[size] = None
         return self._sizes[size]
+
+    def shape(self, name: str, size: tuple[int, int]) -> tuple[int, ...]:
+        """The shape of the blob `name` for an input of that height and width, computing nothing."""
+        net_graph = graph.connect(self.net.definition, self.net.layers)
+        if name not in net_graph.blobs:
+            raise DeepLabError(f"{self.net.definition.source}: no blob is named '{name}'")
+        shapes = graph.infer(net_graph, {self.input: (1, self._shape[1], *size)})
+        return shapes[net_graph.blobs[name]]
 
 
 def labels_of(scores: Floats) -> Bytes:

@@ -114,3 +114,28 @@ def test_released_nets_align(path):
     for size in (300, 321, 514):
         aligned = transforms.aligned_size(size, score_size)
         assert size <= aligned < size + 8 and score_size(aligned) == aligned
+
+
+RGB = """layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 1 dim: 3 dim: 9 dim: 9 } }
+  transform_param { %s } }
+layer { name: "p" type: "Power" bottom: "data" top: "p" }"""
+
+
+def test_preprocessing_comes_from_the_net(image):
+    def scores(fields, **options):
+        return segment.Segmenter(read_net("net.prototxt", text=RGB % fields), **options).scores(image)
+
+    planes = image[:, :, ::-1].transpose(2, 0, 1).astype(np.float32)
+    tensorflow = scores("mean_value: 127.5 scale: 0.00784313725490196 channel_order: RGB")
+    np.testing.assert_allclose(tensorflow, planes * (2 / 255) - 1, atol=1e-6)
+    ours = scores("mean_value: [1, 2, 3] std_value: [4, 5, 6] channel_order: RGB")
+    mean, std = (np.array(v, np.float32).reshape(3, 1, 1) for v in ((1, 2, 3), (4, 5, 6)))
+    assert (ours == (planes - mean) / std).all()
+    assert (scores("scale: 2") == 2 * planes[::-1]).all()
+    given = scores("channel_order: RGB", mean=(7,))
+    assert (given == planes - 7).all()
+    for fields in ("mean_value: [1, 2]", "std_value: [1, 2]", "std_value: 0"):
+        with pytest.raises(DeepLabError, match="layer 'data'.*transform_param"):
+            scores(fields)
+    with pytest.raises(DeepLabError, match="mean: 2 values"):
+        scores("", mean=(1, 2))

@@ -11,6 +11,7 @@ from . import base
 from .base import verb
 
 if TYPE_CHECKING:
+    from ..crf import Kind
     from ..palettes import Palette
     from ..segment import Segmenter
     from ..transforms import Bytes, Floats
@@ -49,8 +50,17 @@ def predict(
     ] = "voc",
     root: Annotated[str, typer.Option(help="Goes before the paths in lists.")] = "",
     mean: Annotated[
-        str, typer.Option(metavar="B,G,R", help="Subtracted from the image.")
-    ] = "104.008,116.669,122.675",
+        str | None,
+        typer.Option(
+            metavar="B,G,R",
+            help="Subtracted from the image, in the order of the net's channels; default: the net's own, or "
+            "104.008,116.669,122.675 if it has none.",
+        ),
+    ] = None,
+    scales: Annotated[
+        str, typer.Option(help="Sizes to look at, of the image's; the mean of their probabilities counts.")
+    ] = "1",
+    flip: Annotated[bool, typer.Option("--flip", help="Look at mirror images, too.")] = False,
     scores_blob: Annotated[
         str | None, typer.Option("--scores-blob", help="The scores, if the net has several outputs.")
     ] = None,
@@ -69,8 +79,9 @@ def predict(
     """Segment photos with a deploy net (one image input, one map of scores).
 
     Each image is padded at the right and bottom, with the mean, to the next size the net aligns on; the
-    scores are cropped back. FOLDER/predict.json lists every result. A broken image among several is reported
-    and the rest still done; the exit code is then 1.
+    scores are cropped back. With --scales or --flip what counts, and is written, are probabilities.
+    FOLDER/predict.json lists every result. A broken image among several is reported and the rest still done;
+    the exit code is then 1.
     """
     from .. import palettes
     from ..segment import Segmenter
@@ -81,9 +92,11 @@ def predict(
     segmenter = Segmenter(
         model,
         weights,
-        mean=_numbers(mean),
+        mean=None if mean is None else _numbers(mean, "--mean"),
         output=scores_blob,
         variables=base.parse_variables(variables),
+        scales=_numbers(scales, "--scales"),
+        flip=flip,
         device=device,
         precision=precision,
         threads=threads,
@@ -146,7 +159,8 @@ def segment_file(
     scores = segmenter.scores(image)
     labels = labels_of(scores)
     if crf is not None:
-        scores, labels = refine(image, scores, crf, segmenter.net.context.threads)
+        kind = "probabilities" if segmenter.averages else "scores"
+        scores, labels = refine(image, scores, crf, segmenter.net.context.threads, kind)
     files = {}
     for kind in kinds:
         file = output / kind / f"{name}{ {'scores': '.npy', 'mat': '_blob_0.mat'}.get(kind, '.png') }"
@@ -171,10 +185,13 @@ def segment_file(
     }
 
 
-def refine(image: "Bytes", scores: "Floats", crf: Crf, threads: int | None) -> tuple["Floats", "Bytes"]:
+def refine(
+    image: "Bytes", scores: "Floats", crf: Crf, threads: int | None, kind: "Kind" = "scores"
+) -> tuple["Floats", "Bytes"]:
     """The CRF's marginals (labels, H, W) for scores (labels, H, W) on the BGR image, and their label map.
 
-    Of equal marginals the first label wins, as in the original CRF program.
+    kind: of the scores, see crf.refine. Of equal marginals the first label wins, as in the original CRF
+    program.
     """
     import numpy as np
 
@@ -183,7 +200,7 @@ def refine(image: "Bytes", scores: "Floats", crf: Crf, threads: int | None) -> t
     if scores.shape[0] < 2:
         raise DeepLabError("a CRF needs the scores of at least two labels, the net gives one plane")
     rgb = np.ascontiguousarray(image[:, :, ::-1])
-    marginals = infer(rgb, scores, **vars(crf), threads=threads)
+    marginals = infer(rgb, scores, kind=kind, **vars(crf), threads=threads)
     return marginals, marginals.argmax(axis=0).astype(np.uint8)
 
 
@@ -223,8 +240,8 @@ def _kinds(text: str) -> list[str]:
     return kinds
 
 
-def _numbers(text: str) -> tuple[float, ...]:
+def _numbers(text: str, option: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:
-        raise DeepLabError(f"--mean {text}: numbers with commas between wanted") from None
+        raise DeepLabError(f"{option} {text}: numbers with commas between wanted") from None

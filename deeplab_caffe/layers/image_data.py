@@ -36,6 +36,9 @@ class ImageData(Layer):
         self.channels = 3 if self.data.is_color else 1
         if len(self.transform.mean_value) not in (0, 1, self.channels):
             raise self.error("transform_param.mean_value", f"1 or {self.channels} values wanted")
+        for field in ("channel_order", "std_value"):
+            if getattr(self.transform, field):
+                raise self.error(f"transform_param.{field}", "not for this layer; ImageSegData has it")
         self.fixed = bool(self.transform.crop_size or self.data.new_height)
         if not self.fixed and self.data.batch_size > 1:
             raise self.error(

@@ -49,6 +49,9 @@ class ImageSegData(Layer):
         self.channels = 3 if data.is_color else 1
         if len(self.transform.mean_value) not in (0, 1, self.channels):
             raise self.error("transform_param.mean_value", f"1 or {self.channels} values wanted")
+        self.preprocessing = transforms.Preprocessing.of(self.transform)
+        if problem := self.preprocessing.problem(self.channels):
+            raise self.error("transform_param", problem)
         square = self.transform.crop_size
         self.crop = (self.transform.crop_height or square, self.transform.crop_width or square)
         if bool(self.crop[0]) != bool(self.crop[1]):
@@ -109,7 +112,7 @@ class ImageSegData(Layer):
         if (height, width) != image.shape[:2]:
             image = transforms.resize_image(image, height, width)
             label = transforms.resize_label(label, height, width)
-        data = transforms.to_blob(image, self.transform.mean_value, self.transform.scale)
+        data = self.preprocessing.blob(image)
         return self._crop(data, label[None].astype(np.float32))
 
     def _label(self, entry: image_list.Entry, size: tuple[int, int]) -> np.ndarray:

@@ -9,6 +9,7 @@ from deeplab_caffe.commands import main, predict
 from deeplab_caffe.crf import refine
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats.mat import read_mat
+from deeplab_caffe.metrics import argmax_labels
 from deeplab_caffe.transforms import MEAN, read_image, read_label, to_blob
 
 
@@ -148,3 +149,18 @@ def test_weights_that_do_not_fit(tmp_path, photo, fails):
     line = fails("predict", "-m", other, "-w", whole, photo, *out)
     assert "conv1_1" in line and "24x3x3x3" in line and "64x3x3x3" in line
     assert not (tmp_path / "out").exists()
+
+
+def test_several_views(net, photo, tmp_path, succeeds, fails):
+    out = tmp_path / "out"
+    options = ("predict", "-m", net, photo, "-o", out, "--save", "labels,scores")
+    succeeds(*options, "--scales", "0.5,1", "--flip")
+    scores = np.load(out / "scores" / "a.npy")
+    assert np.allclose(scores.sum(0), 1, atol=1e-5)
+    assert (read_label(out / "labels" / "a.png") == argmax_labels(scores)).all()
+    succeeds(*options, "--flip", "--crf", "--iterations", "0")
+    once = np.load(out / "scores" / "a.npy")
+    succeeds(*options, "--flip")
+    assert np.allclose(once, np.load(out / "scores" / "a.npy"), atol=1e-5)
+    assert "--scales 1;2" in fails(*options, "--scales", "1;2")
+    assert "scales: 0" in fails(*options, "--scales", "0")
