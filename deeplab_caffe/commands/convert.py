@@ -68,7 +68,8 @@ def convert(
     if name not in KINDS:
         raise DeepLabError(f"--from {name}: one of {', '.join(KINDS)} wanted")
     variables = KINDS[name].read(str(source))
-    classes = classes or class_count(KINDS[name], variables) or 21
+    if classes is None:
+        classes = class_count(KINDS[name], variables) or 21
     if name == "torch":
         package = torch_package(variables, str(source))
         decoder = None if package == "smp" and decoder == 4 else decoder

@@ -40,9 +40,14 @@ def read_tensorflow(path: str) -> Variables:
     return {name: array for name, array in graph.items() if name.rpartition("/")[2] in _VARIABLES}
 
 
+def read_arrays(path: str) -> Variables:
+    """The arrays of an .npz; names may end in TensorFlow's ":0". Raises DeepLabError."""
+    return {name.removesuffix(":0"): array for name, array in read_npz(path).items()}
+
+
 KINDS = {
     "tf": Kind(TENSORFLOW, read_tensorflow),
-    "npz": Kind(TENSORFLOW, read_npz),
+    "npz": Kind(TENSORFLOW, read_arrays),
     "torch": Kind(TORCH, read_state_dict),
 }
 

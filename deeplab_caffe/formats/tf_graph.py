@@ -27,7 +27,9 @@ _ATTR_TENSOR = 8
 _DTYPE, _SHAPE, _CONTENT, _FLOATS, _DOUBLES, _HALVES = 1, 2, 4, 5, 6, 13
 _FLOAT_TYPES = {"float32": _FLOATS, "float64": _DOUBLES, "float16": _HALVES, BFLOAT16: _HALVES}
 # Far above any graph (the largest of DeepLab has about 10,000 nodes of 10 fields).
-_MAX_FIELDS = 5_000_000
+_MAX_FIELDS = 2_000_000
+# TensorFlow writes a repeated field in one piece.
+_MAX_PIECES = 1000
 # Of a constant whose values are not in the file one by one.
 _MAX_VALUES = 1 << 28
 
@@ -129,7 +131,10 @@ def _tensor(walker: _Walker, message: Field) -> _Tensor:
         elif field.number == _CONTENT:
             tensor.content = wire.expect(field, BYTES)
         elif field.number in (_FLOATS, _DOUBLES, _HALVES):
-            numbers.setdefault(field.number, []).append(field)
+            pieces = numbers.setdefault(field.number, [])
+            pieces.append(field)
+            if len(pieces) > _MAX_PIECES:
+                raise WireError(f"values in more than {_MAX_PIECES} pieces")
     tensor.numbers = tuple(numbers.get(_FLOAT_TYPES.get(tensor.dtype, 0), ()))
     return tensor
 

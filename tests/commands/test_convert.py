@@ -42,7 +42,7 @@ def npz(tmp_path):
 def test_writes_a_net_with_the_weights_classes(tmp_path, npz, succeeds):
     arrays = variables(classes=5)
     arrays["logits/semantic/biases"] = np.arange(5, dtype=np.float32)
-    source = npz(**arrays, **{"global_step": np.int64(3)})
+    source = npz(**{f"{name}:0": array for name, array in arrays.items()}, global_step=np.int64(3))
     assert f"{len(arrays)} variables in" in succeeds("convert", source, *MOBILENET, "-o", tmp_path / "out")
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [
         "deploy.prototxt",

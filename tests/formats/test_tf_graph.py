@@ -94,6 +94,11 @@ def test_broken(tmp_path, data, message):
     assert re.search(message, error(tmp_path, data))
 
 
+def test_limit_of_pieces(tmp_path):
+    tensor = number_field(1, FLOAT) + shape(2000) + b"\x2d\0\0\0\0" * 1001
+    assert "more than 1000 pieces" in error(tmp_path, node(b"x", tensor))
+
+
 def test_limit_of_fields(tmp_path, monkeypatch):
     monkeypatch.setattr(tf_graph, "_MAX_FIELDS", 1000)
     assert "more than 1000 fields" in error(tmp_path, b"\x10\x00" * 1001)
