@@ -7,9 +7,11 @@ import torch.nn.functional as F
 
 from ..errors import DeepLabError
 from ..layers import Layer
+from ..layers.same_padding import same_padding
 from ..net import Net
 
 Tensor = torch.Tensor
+GATES = {"HardSigmoid": F.hardsigmoid, "HardSwish": F.hardswish}
 
 
 class TorchNet:
@@ -59,7 +61,7 @@ class TorchNet:
 
     def _operator(self, layer: Layer, following: list[Layer]) -> tuple[Callable[..., Tensor] | None, int]:
         """The layer as a function of its bottoms (None: nothing to do), and how many more it covers."""
-        kind, param = layer.type, layer.definition.param
+        kind = layer.type
         if kind == "Convolution":
             normalized = [f.type for f in following] == ["BatchNorm", "Scale"]
             if self._fold and normalized:
@@ -70,17 +72,24 @@ class TorchNet:
         if kind == "ReLU":
             in_place = layer.definition.bottoms == layer.definition.tops
             return torch.relu_ if in_place else torch.relu, 0
+        if kind in GATES:
+            return GATES[kind], 0
+        if kind == "Clip":
+            low, high = layer.low, layer.high
+            return (F.relu6 if (low, high) == (0, 6) else lambda x: x.clamp(low, high)), 0
         if kind == "Pooling":
-            pool = param.pooling_param
-            size = (pool.kernel_size, pool.stride, pool.pad)
-            if pool.pool == pool.MAX:
-                return lambda x: F.max_pool2d(x, *size, ceil_mode=True), 0
-            return lambda x: F.avg_pool2d(x, *size, ceil_mode=True), 0
+            return _pooling(layer), 0
+        if kind == "Flatten":
+            return lambda x: x.flatten(1), 0
+        if kind == "Scale" and len(layer.definition.bottoms) == 2 and layer.along == 0:
+            return lambda x, gate: x * gate.view(*gate.shape, *[1] * (x.dim() - gate.dim())), 0
+        if kind == "Input":
+            return None, 0
         if kind in ("Dropout", "Split"):
             return (None, 0) if layer.definition.bottoms == layer.definition.tops else (lambda x: x, 0)
         if kind == "Interp":
-            size = self._sizes[layer.definition.tops[0]]
-            return lambda x: F.interpolate(x, size, mode="bilinear", align_corners=True), 0
+            size, corners = self._sizes[layer.definition.tops[0]], not layer.half_pixel
+            return lambda x, *_: F.interpolate(x, size, mode="bilinear", align_corners=corners), 0
         if kind == "Concat":
             return lambda *xs: torch.cat(xs, 1), 0
         if kind == "Eltwise":
@@ -104,8 +113,16 @@ class TorchNet:
             bias = beta + ((0 if bias is None else bias) - mean) * factor
         weights = weights.to(self._dtype).contiguous(memory_format=self._format)
         bias = None if bias is None else bias.to(self._dtype)
-        settings = (layer.stride, layer.pad, layer.dilation, layer.groups)
-        return lambda x: F.conv2d(x, weights, bias, *settings)
+        settings = (layer.dilation, layer.groups)
+
+        def run(x: Tensor) -> Tensor:
+            rows, columns = layer.padding(x.shape[2:])
+            pad = rows[0], columns[0]
+            if rows[0] != rows[1] or columns[0] != columns[1]:
+                x, pad = F.pad(x, (*columns, *rows)), (0, 0)
+            return F.conv2d(x, weights, bias, layer.stride, pad, *settings)
+
+        return run
 
     def _batch_norm(self, layer: Layer, scale: Layer) -> Callable[[Tensor], Tensor]:
         numbers = [t.to(self._dtype) for t in self._statistics(layer, scale)]
@@ -115,3 +132,22 @@ class TorchNet:
         mean, variance, divisor = (blob.values() for blob in layer.blobs)
         factor = 1 / divisor if divisor.item() else torch.zeros(1)
         return mean * factor, variance * factor, scale.blobs[0].values(), scale.blobs[1].values()
+
+
+def _pooling(layer: Layer) -> Callable[[Tensor], Tensor]:
+    pool = layer.definition.param.pooling_param
+    if pool.global_pooling:
+        return lambda x: (
+            x.mean((2, 3), keepdim=True) if pool.pool == pool.AVE else x.amax((2, 3), keepdim=True)
+        )
+    size, ceil = (pool.kernel_size, pool.stride, pool.pad), pool.round_mode == pool.CEIL
+    if pool.same_pad:
+
+        def run(x: Tensor) -> Tensor:
+            rows, columns = (same_padding(n, pool.kernel_size, pool.stride) for n in x.shape[2:])
+            return F.max_pool2d(F.pad(x, (*columns, *rows), value=float("-inf")), *size[:2])
+
+        return run
+    if pool.pool == pool.MAX:
+        return lambda x: F.max_pool2d(x, *size, ceil_mode=ceil)
+    return lambda x: F.avg_pool2d(x, *size, ceil_mode=ceil)

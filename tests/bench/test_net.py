@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from deeplab_caffe.assets import asset
 from deeplab_caffe.bench import measure
 from deeplab_caffe.bench.net import PEERS, random_weights
 from deeplab_caffe.bench.torch_net import TorchNet
@@ -43,6 +44,24 @@ def test_the_torch_peer_computes_the_same_net(model, peer):
     x = torch.randn(1, 3, 33, 41)
     ours, theirs = net(x), TorchNet(net, **PEERS[peer])(x).float()
     assert (ours - theirs).norm() / ours.norm() < (2e-2 if "bf16" in peer else 1e-5)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "deeplab_v3/torchvision_mobilenet_v3_large",
+        "deeplab_v3/resnet_v1_50_beta",
+        "deeplab_v3plus/mobilenet_v2",
+        "deeplab_v3plus/xception_41",
+    ],
+)
+def test_the_torch_peer_of_the_newer_nets(name):
+    net = Net(asset(f"prototxt/{name}/deploy.prototxt"), inputs={"data": (1, 3, 66, 49)})
+    random_weights(net)
+    x = torch.randn(1, 3, 66, 49)
+    ours = net(x)
+    for fold in (False, True):
+        assert (ours - TorchNet(net, fold=fold)(x)).norm() / ours.norm() < 1e-4
 
 
 def test_candidates_take_turns():
