@@ -23,7 +23,9 @@ class Segmenter:
     model, weights and the remaining options are those of Net. mean: subtracted from the image, in the order
     of the net's channels; None: what the net's Input layer says (transform_param), else the released models'.
     output: the blob with the scores, needed only if the net has several outputs. scales, flip: the image is
-    also seen in other sizes, and mirrored; see multi_scale.py.
+    also seen in other sizes, and mirrored; see multi_scale.py. pad_to: smaller images are padded with the
+    mean, at the right and bottom, to this height and width before all else, as TensorFlow's evaluation does
+    it (the image pooling of DeepLab v3 sees the padding).
     """
 
     def __init__(
@@ -35,9 +37,10 @@ class Segmenter:
         variables: Mapping[str, str] | None = None,
         scales: Sequence[float] = (1.0,),
         flip: bool = False,
+        pad_to: tuple[int, int] = (0, 0),
         **options: Any,
     ) -> None:
-        self.scales, self.flip = multi_scale.checked(scales), flip
+        self.scales, self.flip, self.pad_to = multi_scale.checked(scales), flip, pad_to
         self.net = Net(model, weights, variables=variables, **options)
         source = self.net.definition.source
         if not self.net.inputs:
@@ -91,9 +94,10 @@ class Segmenter:
             raise DeepLabError(
                 f"image: {image.shape} {image.dtype} given, (H, W, {self._shape[1]}) bytes wanted"
             )
-        data = torch.from_numpy(self.preprocessing.blob(image)[None])
+        height, width = image.shape[:2]
+        data = torch.from_numpy(transforms.pad(self.preprocessing.blob(image)[None], *self.pad_to))
         scores = multi_scale.probabilities(self, data) if self.averages else self.map(data)
-        return np.ascontiguousarray(scores[0].cpu().numpy())
+        return np.ascontiguousarray(scores[0, :, :height, :width].cpu().numpy())
 
     def map(self, data: torch.Tensor) -> torch.Tensor:
         """Scores (1, labels, H, W) for a preprocessed image (1, channels, H, W)."""

@@ -60,6 +60,12 @@ def test_images_of_any_size_one_after_the_other():
         assert segmenter.labels(np.zeros((height, width, 3), np.uint8)).shape == (height, width)
 
 
+def test_pad_to(image):
+    segmenter = make(POOL + ZOOM, pad_to=(21, 12))
+    whole = segmenter.net.forward(data=padded(image, 21, 17))["z"]
+    assert (segmenter.scores(image) == whole[0, :, :10, :15].numpy()).all()
+
+
 def test_wrong_images():
     segmenter = make(POOL)
     for wrong in (np.zeros((4, 4), np.uint8), np.zeros((4, 4, 1), np.uint8), np.zeros((0, 4, 3), np.uint8)):

@@ -47,13 +47,13 @@ def inspect(
         print(f"{what}: {len(names)} layers{': ' if names else ''}{', '.join(names)}")
 
 
-def parse_size(text: str | None) -> tuple[int, int] | None:
+def parse_size(text: str | None, option: str = "--size") -> tuple[int, int] | None:
     """ "321x481" as (321, 481); DeepLabError for anything else."""
     if text is None:
         return None
     parts = text.lower().split("x")
     if len(parts) != 2 or not all(part.isdigit() and 0 < int(part) < 10**6 for part in parts):
-        raise DeepLabError(f"--size {text}: HEIGHTxWIDTH wanted")
+        raise DeepLabError(f"{option} {text}: HEIGHTxWIDTH wanted")
     return int(parts[0]), int(parts[1])
 
 

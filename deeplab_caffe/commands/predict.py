@@ -71,6 +71,9 @@ def predict(
     bi_xy_std: Annotated[float, typer.Option(help="CRF: bilateral kernel, pixels.")] = Crf.bi_xy_std,
     bi_rgb_std: Annotated[float, typer.Option(help="CRF: bilateral kernel, colour.")] = Crf.bi_rgb_std,
     bi_w: Annotated[float, typer.Option(help="CRF: its weight.")] = Crf.bi_w,
+    pad_to: Annotated[
+        str | None, typer.Option(metavar="HxW", help="Pad smaller images, as TensorFlow's evaluation did.")
+    ] = None,
     variables: base.Variables = None,
     device: base.Device = "cpu",
     precision: base.Precision = "exact",
@@ -85,6 +88,7 @@ def predict(
     """
     from .. import palettes
     from ..segment import Segmenter
+    from .inspect import parse_size
 
     kinds = _kinds(save)
     table = palettes.palette(palette)
@@ -97,6 +101,7 @@ def predict(
         variables=base.parse_variables(variables),
         scales=_numbers(scales, "--scales"),
         flip=flip,
+        pad_to=parse_size(pad_to, "--pad-to") or (0, 0),
         device=device,
         precision=precision,
         threads=threads,

@@ -162,5 +162,8 @@ def test_several_views(net, photo, tmp_path, succeeds, fails):
     once = np.load(out / "scores" / "a.npy")
     succeeds(*options, "--flip")
     assert np.allclose(once, np.load(out / "scores" / "a.npy"), atol=1e-5)
+    succeeds(*options, "--pad-to", "20x20")
+    assert np.load(out / "scores" / "a.npy").shape == (3, 6, 9)
+    assert "--pad-to 9" in fails(*options, "--pad-to", "9")
     assert "--scales 1;2" in fails(*options, "--scales", "1;2")
     assert "scales: 0" in fails(*options, "--scales", "0")

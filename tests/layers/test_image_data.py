@@ -61,6 +61,9 @@ def test_errors(folder, run_layer):
         run_layer(text(folder, "crop_size: 5"))()
     with pytest.raises(DeepLabError, match="need a crop_size"):
         run_layer(text(folder, "", "batch_size: 2"))
+    for field in ("channel_order: RGB", "std_value: 2"):
+        with pytest.raises(DeepLabError, match="ImageSegData has it"):
+            run_layer(text(folder, field))
     (folder / "list.txt").write_text("a.png x\n")
     with pytest.raises(DeepLabError, match="list.txt:1: label x"):
         run_layer(text(folder))()

@@ -45,6 +45,16 @@ def test_pads_with_mean_and_ignore_label(data, run_layer):
         assert dim.shape == (1, 1, 1, 2) and dim.ravel().tolist() == [height, width]
 
 
+def test_channel_order_and_deviation(data, run_layer):
+    folder, arrays = data
+    text = v1(folder, f"channel_order: RGB std_value: [2, 4, 5] {MEAN}")
+    blob = run_layer(text)()[0]
+    mean, std = (np.float32(v).reshape(3, 1, 1) for v in ((10.5, 20, 30), (2, 4, 5)))
+    assert (blob[0].numpy() == (arrays[0][0][::-1] - mean) / std).all()
+    with pytest.raises(DeepLabError, match="std: 2 values"):
+        run_layer(v1(folder, "std_value: [1, 2]"))
+
+
 def test_takes_the_middle_crop_in_test_phase(data, run_layer):
     folder, arrays = data
     blob, labels, dim = run_layer(v1(folder, "crop_size: 3"))()
