@@ -6,16 +6,26 @@
 #include "host_device.h"
 #include "isa.h"
 
+// T: float, or a vector register of the instruction set.
+
 // max(x, 0) + slope * min(x, 0); keeps the sign of zero and NaN that these words give, term by term.
-HOST_DEVICE float relu_value(float x, float slope) {
-  const float positive = x < 0.0f ? 0.0f : x;
-  const float negative = 0.0f < x ? 0.0f : x;
+template <typename T>
+HOST_DEVICE T relu_value(T x, T slope) {
+  const T zero{};
+  const T positive = x < zero ? zero : x;
+  const T negative = zero < x ? zero : x;
   return positive + slope * negative;
 }
 
-HOST_DEVICE float clip_value(float x, float low, float high) { return x < low ? low : high < x ? high : x; }
+template <typename T>
+HOST_DEVICE T clip_value(T x, T low, T high) {
+  return x < low ? low : (high < x ? high : x);
+}
 
-HOST_DEVICE float batch_norm_value(float x, float mean, float deviation) { return (x - mean) / deviation; }
+template <typename T>
+HOST_DEVICE T batch_norm_value(T x, T mean, T deviation) {
+  return (x - mean) / deviation;
+}
 
 // x and y may be the same array.
 DECLARE_PER_ISA(void relu(const float* x, float slope, float* y, std::int64_t count, int threads))

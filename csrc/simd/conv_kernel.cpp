@@ -1,6 +1,7 @@
 // Convolution micro-kernels. Lanes are output positions, rows are output channels, both independent sums.
 #include "atrous_conv.h"
 #include "conv_tile.h"
+#include "epilogue_vector.h"
 #include "host_device.h"
 #include "vector.h"
 
@@ -46,7 +47,7 @@ HOST_DEVICE void accumulate_registers(int64_t depth, const int64_t* weight_offse
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) {
       float* t = tile + r * kConvLanes + v * kWidth;
-      store_vector(t, first ? sum[r][v] : add(load(t), sum[r][v]));
+      store_vector(t, first ? sum[r][v] : load(t) + sum[r][v]);
     }
   }
 }
@@ -82,21 +83,26 @@ void pack(const CopyRun* runs, int64_t count, const float* channel, int64_t stri
   }
 }
 
-void store(float* tile, int rows, const EpilogueStep* steps, int64_t step_count, const StoreRun* runs,
+void store(const float* tile, int rows, const EpilogueStep* steps, int64_t step_count, const StoreRun* runs,
            int64_t run_count, int64_t channel, int64_t channel_stride, float* y) {
+  constexpr int kVectors = kConvLanes / kWidth;
+  alignas(64) float lanes[kConvLanes];
   for (int row = 0; row < rows; ++row, ++channel, tile += kConvLanes) {
+    Vector v[kVectors];
+#pragma GCC unroll 8
+    for (int i = 0; i < kVectors; ++i) v[i] = load(tile + i * kWidth);
     for (int64_t s = 0; s < step_count; ++s) {
-      if (steps[s].kind != EpilogueStep::kSum) {
-        apply_step(steps[s], channel, kConvLanes, nullptr, tile);
-        continue;
+      if (steps[s].kind == EpilogueStep::kSum) {
+        for (const StoreRun* r = runs; r != runs + run_count; ++r) {
+          copy_floats(steps[s].a + channel * channel_stride + r->target, r->length, lanes + r->lane);
+        }
       }
-      for (const StoreRun* r = runs; r != runs + run_count; ++r) {
-        const float* other = steps[s].a + channel * channel_stride + r->target;
-        apply_step(steps[s], channel, r->length, other, tile + r->lane);
-      }
+      apply_step(steps[s], channel, lanes, v);
     }
+#pragma GCC unroll 8
+    for (int i = 0; i < kVectors; ++i) store_vector(lanes + i * kWidth, v[i]);
     for (const StoreRun* r = runs; r != runs + run_count; ++r) {
-      copy_floats(tile + r->lane, r->length, y + channel * channel_stride + r->target);
+      copy_floats(lanes + r->lane, r->length, y + channel * channel_stride + r->target);
     }
   }
 }

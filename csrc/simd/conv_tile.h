@@ -28,8 +28,8 @@ struct ConvKernels {
                      int lanes, bool first, float* tile);
   // Takes the tile's first `rows` rows, of which the first is channel `channel`, through the steps (in
   // place), then writes the runs to y, where channels are `channel_stride` floats apart.
-  void (*store)(float* tile, int rows, const EpilogueStep* steps, int64_t step_count, const StoreRun* runs,
-                int64_t run_count, int64_t channel, int64_t channel_stride, float* y);
+  void (*store)(const float* tile, int rows, const EpilogueStep* steps, int64_t step_count,
+                const StoreRun* runs, int64_t run_count, int64_t channel, int64_t channel_stride, float* y);
 };
 
 DECLARE_PER_ISA(extern const ConvKernels conv_kernels)

@@ -1,10 +1,10 @@
 // Bound by memory: each input row is copied once, with a border of zeros, to where all its readers find it
-// near; outputs are summed in registers, taken through the epilogue and written once.
+// near; outputs are summed and taken through the epilogue in registers, and written once.
 #include <cstdlib>
 
 #include "conv_tile.h"
 #include "depthwise.h"
-#include "epilogue.h"
+#include "epilogue_vector.h"
 #include "vector.h"
 
 namespace ISA {
@@ -70,55 +70,62 @@ class PaddedRows {
   int64_t tap_[kDepthwiseTaps];
 };
 
-// Sums of `vectors` vectors of outputs of row y from column x on.
-template <int vectors>
-HOST_DEVICE void sum_outputs(const ConvGeometry& g, const PaddedRows& input, const float* w, Rows rows,
-                             int64_t y, int64_t x, float* sums) {
-  Vector sum[vectors];
+// An output channel of one image: its weights, its epilogue and where it goes.
+struct Channel {
+  const float* weights;
+  const EpilogueStep* steps;
+  int64_t step_count, number, offset;
+  float* y;
+};
+
+// `count` outputs of row oy from column x on, in n vectors.
+template <int n>
+HOST_DEVICE void convolve_outputs(const ConvGeometry& g, const PaddedRows& input, const Channel& c, Rows rows,
+                                  int64_t oy, int64_t x, int count) {
+  Vector sum[n];
 #pragma GCC unroll 4
-  for (int v = 0; v < vectors; ++v) sum[v] = broadcast(0.0f);
+  for (int i = 0; i < n; ++i) sum[i] = broadcast(0.0f);
   for (int64_t ky = rows.first; ky < rows.last; ++ky) {
-    const float* row = input.row(y * g.stride_height - g.pad_height + ky * g.dilation_height) + x;
+    const float* row = input.row(oy * g.stride_height - g.pad_height + ky * g.dilation_height) + x;
     for (int64_t kx = 0; kx < g.kernel_width; ++kx) {
       const float* from = row + input.tap(kx);
-      const Vector tap = broadcast(w[ky * g.kernel_width + kx]);
+      const Vector tap = broadcast(c.weights[ky * g.kernel_width + kx]);
 #pragma GCC unroll 4
-      for (int v = 0; v < vectors; ++v) sum[v] = fma_vector(tap, load(from + v * kWidth), sum[v]);
+      for (int i = 0; i < n; ++i) sum[i] = fma_vector(tap, load(from + i * kWidth), sum[i]);
     }
   }
+  alignas(64) float lanes[kLanes];
+  const int64_t at = c.offset + oy * g.out_width + x;
+  for (int64_t s = 0; s < c.step_count; ++s) {
+    if (c.steps[s].kind == EpilogueStep::kSum) copy_floats(c.steps[s].a + at, count, lanes);
+    apply_step(c.steps[s], c.number, lanes, sum);
+  }
 #pragma GCC unroll 4
-  for (int v = 0; v < vectors; ++v) store_vector(sums + v * kWidth, sum[v]);
+  for (int i = 0; i < n; ++i) store_vector(lanes + i * kWidth, sum[i]);
+  copy_floats(lanes, count, c.y + at);
 }
 
-void convolve_plane(const ConvGeometry& g, const float* plane, const float* w, const EpilogueStep* steps,
-                    int64_t step_count, int64_t channel, int64_t offset, PaddedRows* input, float* y) {
-  alignas(64) float sums[kLanes];
+void convolve_plane(const ConvGeometry& g, const float* plane, const Channel& c, PaddedRows* input) {
   int64_t copied = 0;
   for (int64_t oy = 0; oy < g.out_height; ++oy) {
     const Rows rows = valid_rows(g, oy);
-    const int64_t needed = oy * g.stride_height - g.pad_height + (rows.last - 1) * g.dilation_height + 1;
     if (rows.last > rows.first) {
       // A few rows ahead: reading back what has only just been written would stall.
+      const int64_t needed = oy * g.stride_height - g.pad_height + (rows.last - 1) * g.dilation_height + 1;
       const int64_t until = clamp(needed + 3, 0, g.in_height);
       for (; copied < until; ++copied) input->copy(copied, plane + copied * g.in_width);
     }
     for (int64_t x = 0; x < g.out_width; x += kLanes) {
       const int count = static_cast<int>(clamp(g.out_width - x, 1, kLanes));
       if (count > 3 * kWidth) {
-        sum_outputs<4>(g, *input, w, rows, oy, x, sums);
+        convolve_outputs<4>(g, *input, c, rows, oy, x, count);
       } else if (count > 2 * kWidth) {
-        sum_outputs<3>(g, *input, w, rows, oy, x, sums);
+        convolve_outputs<3>(g, *input, c, rows, oy, x, count);
       } else if (count > kWidth) {
-        sum_outputs<2>(g, *input, w, rows, oy, x, sums);
+        convolve_outputs<2>(g, *input, c, rows, oy, x, count);
       } else {
-        sum_outputs<1>(g, *input, w, rows, oy, x, sums);
+        convolve_outputs<1>(g, *input, c, rows, oy, x, count);
       }
-      const int64_t at = offset + oy * g.out_width + x;
-      for (int64_t s = 0; s < step_count; ++s) {
-        const float* other = steps[s].kind == EpilogueStep::kSum ? steps[s].a + at : nullptr;
-        apply_step(steps[s], channel, count, other, sums);
-      }
-      copy_floats(sums, count, y + at);
     }
   }
 }
@@ -138,8 +145,9 @@ bool depthwise_conv(const ConvGeometry& g, const float* x, const float* weights,
       if (!complete) continue;
       const int64_t image = p / g.out_channels, channel = p % g.out_channels;
       const int64_t source = image * g.in_channels + channel / g.rows();
-      convolve_plane(g, x + source * in_area, weights + channel * g.taps(), steps, step_count, channel,
-                     p * g.out_height * g.out_width, &input, y);
+      const int64_t offset = p * g.out_height * g.out_width;
+      const Channel c{weights + channel * g.taps(), steps, step_count, channel, offset, y};
+      convolve_plane(g, x + source * in_area, c, &input);
     }
   }
   return complete;

@@ -15,7 +15,7 @@ float fma_chains(std::int64_t rounds) {
 #pragma GCC unroll 12
     for (int i = 0; i < kChains; ++i) sum[i] = fma_vector(sum[i], x, y);
   }
-  for (int i = 1; i < kChains; ++i) sum[0] = add(sum[0], sum[i]);
+  for (int i = 1; i < kChains; ++i) sum[0] = sum[0] + sum[i];
   float lanes[kWidth];
   store_vector(lanes, sum[0]);
   return lanes[0];

@@ -22,7 +22,14 @@ HOST_DEVICE Vector load(const float* p, Mask m) { return _mm512_maskz_loadu_ps(m
 HOST_DEVICE void store_vector(float* p, Vector v) { _mm512_storeu_ps(p, v); }
 HOST_DEVICE Vector broadcast(float v) { return _mm512_set1_ps(v); }
 HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
-HOST_DEVICE Vector add(Vector a, Vector b) { return _mm512_add_ps(a, b); }
+// c - a * b, rounded once.
+HOST_DEVICE Vector negative_fma(Vector a, Vector b, Vector c) { return _mm512_fnmadd_ps(a, b, c); }
+// Whether every lane's size is between the bounds; false for NaN.
+HOST_DEVICE bool all_between(Vector v, float low, float high) {
+  const Vector size = _mm512_abs_ps(v);
+  const Mask above = _mm512_cmp_ps_mask(size, broadcast(low), _CMP_GT_OQ);
+  return _mm512_mask_cmp_ps_mask(above, size, broadcast(high), _CMP_LT_OQ) == 0xffff;
+}
 #elif defined(ISA_AVX2)
 using Vector = __m256;
 constexpr int kWidth = 8;
@@ -30,7 +37,12 @@ HOST_DEVICE Vector load(const float* p) { return _mm256_loadu_ps(p); }
 HOST_DEVICE void store_vector(float* p, Vector v) { _mm256_storeu_ps(p, v); }
 HOST_DEVICE Vector broadcast(float v) { return _mm256_set1_ps(v); }
 HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
-HOST_DEVICE Vector add(Vector a, Vector b) { return _mm256_add_ps(a, b); }
+HOST_DEVICE Vector negative_fma(Vector a, Vector b, Vector c) { return _mm256_fnmadd_ps(a, b, c); }
+HOST_DEVICE bool all_between(Vector v, float low, float high) {
+  const Vector size = _mm256_andnot_ps(broadcast(-0.0f), v);
+  const Vector above = _mm256_cmp_ps(size, broadcast(low), _CMP_GT_OQ);
+  return _mm256_movemask_ps(_mm256_and_ps(above, _mm256_cmp_ps(size, broadcast(high), _CMP_LT_OQ))) == 0xff;
+}
 #else
 using Vector = float;
 constexpr int kWidth = 1;
@@ -38,7 +50,6 @@ HOST_DEVICE Vector load(const float* p) { return *p; }
 HOST_DEVICE void store_vector(float* p, Vector v) { *p = v; }
 HOST_DEVICE Vector broadcast(float v) { return v; }
 HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return fused_multiply_add(a, b, c); }
-HOST_DEVICE Vector add(Vector a, Vector b) { return a + b; }
 #endif
 
 // Short runs of any length; left to itself the compiler would call memcpy or use string instructions.
