@@ -92,6 +92,9 @@ class TaskRunner {
     packed_input_ = memory->get(packed + kept_tiles * kTile);
     sums_ = packed_input_ + packed;
     x_ = o.x + task.group * (g.in_channels / g.groups) * in_area();
+    for (const EpilogueStep& step : o.steps) {
+      if (step.kind == EpilogueStep::kSum) other_ = step.a;
+    }
     make_tiles();
     make_copies();
     weight_offset_.resize(deepest_);
@@ -109,6 +112,7 @@ class TaskRunner {
         for (int64_t t = 0; t < tiles_; ++t) {
           const Tile& tile = tile_[t];
           float* sum = sums_ + (blocks() > 1 ? (r * tiles_ + t) * kTile : 0);
+          if (b + 1 == blocks()) prefetch_outputs(tile, channel, stored_rows);
           kernels_.accumulate(depth, weight_offset_.data(), weights, tile.input, tile.lanes, b == 0, sum);
           if (b + 1 < blocks()) continue;
           kernels_.store(sum, static_cast<int>(stored_rows), o_.steps.data(),
@@ -150,6 +154,21 @@ class TaskRunner {
     }
   }
 
+  // Asks for the memory that the tile's outputs (and an Eltwise's other bottom) lie in, ahead of the sums:
+  // rows of channels are far apart, and waiting for each in turn would cost as much as a short sum.
+  void prefetch_outputs(const Tile& tile, int64_t channel, int64_t rows) const {
+    for (int64_t s = tile.first_store; s < tile.last_store; ++s) {
+      const StoreRun& run = stores_[s];
+      for (int64_t row = 0; row < rows; ++row) {
+        const int64_t at = (channel + row) * out_area() + run.target;
+        for (int64_t i = 0; i < run.length + 15; i += 16) {
+          __builtin_prefetch(o_.y + at + i, 1);
+          if (other_) __builtin_prefetch(other_ + at + i);
+        }
+      }
+    }
+  }
+
   // Packs the block's inputs, [tile][i][lane], and lists where its weights are.
   void prepare_block(int64_t begin, int64_t depth) {
     const int64_t taps = static_cast<int64_t>(copies_end_.size());
@@ -169,7 +188,7 @@ class TaskRunner {
   const Operands& o_;
   const std::vector<Run> runs_;
   int64_t tiles_ = 0, deepest_ = 0;
-  const float* x_ = nullptr;
+  const float *x_ = nullptr, *other_ = nullptr;
   float *packed_input_ = nullptr, *sums_ = nullptr;
   std::vector<Tile> tile_;
   std::vector<StoreRun> stores_;
