@@ -12,6 +12,7 @@ import torch
 from . import graph, multi_scale, ops, transforms
 from .errors import DeepLabError
 from .formats.net_definition import NetDefinition
+from .layers import create
 from .metrics import argmax_labels
 from .net import Net
 from .transforms import Bytes, Floats
@@ -59,6 +60,9 @@ class Segmenter:
                 f"{source}: choose one of its outputs, {', '.join(self.net.outputs) or 'none'}, as the scores"
             )
         self.output = output or next(iter(self.net.outputs))
+        # Layers of its own to ask for shapes: the net's may remember the last shape they were asked about.
+        layers = [create(layer, self.net.context) for layer in self.net.definition.layers]
+        self._graph = graph.connect(self.net.definition, layers)
         self._sizes: dict[int, int | None] = {}
         self._aligned: dict[int, int] = {}
 
@@ -137,11 +141,10 @@ class Segmenter:
 
     def shape(self, name: str, size: tuple[int, int]) -> tuple[int, ...]:
         """The shape of the blob `name` for an input of that height and width, computing nothing."""
-        net_graph = graph.connect(self.net.definition, self.net.layers)
-        if name not in net_graph.blobs:
+        if name not in self._graph.blobs:
             raise DeepLabError(f"{self.net.definition.source}: no blob is named '{name}'")
-        shapes = graph.infer(net_graph, {self.input: (1, self._shape[1], *size)})
-        return shapes[net_graph.blobs[name]]
+        shapes = graph.infer(self._graph, {self.input: (1, self._shape[1], *size)})
+        return shapes[self._graph.blobs[name]]
 
 
 def labels_of(scores: Floats) -> Bytes:

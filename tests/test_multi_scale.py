@@ -77,6 +77,27 @@ def test_nets_that_need_padding(image):
     np.testing.assert_allclose(scores, torch.stack(maps).mean(0)[0].numpy(), atol=2e-6)
 
 
+@pytest.mark.parametrize("precision", ["exact", "fp32"])
+def test_layers_that_follow_the_size(image, precision):
+    """Image pooling and SAME padding of each view are its own, whatever shapes were asked for before."""
+    pooled = INPUT.replace("pad: 1", "same_pad: true") + (
+        'layer { name: "p" type: "Pooling" bottom: "c" top: "p" '
+        "pooling_param { pool: AVE global_pooling: true } }"
+        'layer { name: "q" type: "Interp" bottom: "p" bottom: "c" top: "q" }'
+        'layer { name: "s" type: "Eltwise" bottom: "c" bottom: "q" top: "s" }'
+        'layer { name: "up" type: "Interp" bottom: "s" bottom: "data" top: "up" }'
+    )
+    segmenter = make(pooled, scales=(0.5, 1, 1.5), flip=True, precision=precision)
+    data = torch.from_numpy(segmenter.preprocessing.blob(image)[None])
+    maps = []
+    for size in ((17, 21), (34, 41), (50, 61)):
+        for turn in (lambda x: x, lambda x: x.flip(3)):
+            scores = turn(make(pooled).net.forward(data=turn(resize(data, size)), outputs=["s"])["s"])
+            scores = resize(scores, (9, 11)) if size[0] < 34 else scores
+            maps.append(resize(scores, (34, 41)).softmax(1))
+    np.testing.assert_allclose(segmenter.scores(image), torch.stack(maps).mean(0)[0].numpy(), atol=2e-6)
+
+
 def test_symmetric_images_have_symmetric_scores(image):
     both = np.concatenate([image, image[:, ::-1]], 1)
     scores = make(LIKE, scales=(0.75, 1), flip=True).scores(both)
