@@ -1,0 +1,61 @@
+"""InfogainLoss: the cross entropy of probabilities and labels, with a weight for each pair of classes."""
+
+from math import prod
+
+import torch
+from google.protobuf.message import DecodeError
+
+from ..formats import caffe_pb2
+from ..formats.files import read_bytes
+from .base import Shape, register
+from .loss import LabelLossLayer
+
+
+@register("InfogainLoss")
+class InfogainLoss(LabelLossLayer):
+    """Bottoms: probabilities (num, ...), one label per image, [weights (1, 1, classes, classes)].
+
+    Without a third bottom `infogain_loss_param { source }` names a file with the weights (a BlobProto). The
+    label's row of the weights tells what the logarithm of each class's probability counts.
+    """
+
+    bottom_count = (2, 3)
+
+    def setup(self) -> None:
+        """See Layer."""
+        param = self.definition.param.infogain_loss_param
+        if param.axis != 1:
+            raise self.error("axis", f"{param.axis} given, only 1 is supported")
+        self.weights = None
+        if len(self.definition.bottoms) < 3:
+            if not param.source:
+                raise self.error("source", "missing, and there is no third bottom with the weights")
+            self.weights = self._read(param.source)
+
+    def _read(self, path: str) -> torch.Tensor:
+        blob = caffe_pb2.BlobProto()
+        try:
+            blob.ParseFromString(read_bytes(path, limit=1 << 30))
+        except DecodeError as error:
+            raise self.error("source", f"{path}: {error}") from None
+        return torch.tensor(blob.double_data or blob.data, dtype=torch.float32)
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        top = super().shape(bottoms[:2])
+        classes = prod(bottoms[0][1:])
+        given = prod(bottoms[2]) if len(bottoms) > 2 else len(self.weights)
+        if given != classes * classes:
+            raise self.error("source", f"{given} weights given, {classes}x{classes} wanted")
+        return top
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        if len(bottoms) > 2:
+            self.weights = bottoms[2]
+        super().forward(bottoms[:2], tops)
+
+    def total(self, x: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
+        """See LossLayer."""
+        rows = self.weights.reshape(x.shape[1], -1)[self.labels(x, partner).view(-1)]
+        return -(rows.double() * x.clamp(min=1e-20).log()).sum()

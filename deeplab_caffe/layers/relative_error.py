@@ -1,0 +1,23 @@
+"""RelativeError: the distance of two blobs relative to the second one's length."""
+
+import torch
+
+from .base import Layer, Shape, register
+
+
+@register("RelativeError")
+class RelativeError(Layer):
+    """sqrt(mean((a - b)^2) / max(mean(b^2), 1e-6)), the means in float64."""
+
+    bottom_count = (2, 2)
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        if bottoms[0] != bottoms[1]:
+            raise self.error("bottom", f"{bottoms[0]} and {bottoms[1]} differ")
+        return [(1, 1, 1, 1)]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        difference, length = ((x).double().square().mean() for x in (bottoms[0] - bottoms[1], bottoms[1]))
+        tops[0].fill_((difference / length.clamp(min=1e-6)).sqrt().item())

@@ -1,0 +1,57 @@
+"""SPP: spatial pyramid pooling (He et al. 2014), a fixed number of values from a map of any size."""
+
+from math import prod
+
+import torch
+
+from .. import ops
+from .base import Layer, Shape, register
+
+# Of one axis: bins, window (also its step), padding at the beginning.
+Windows = tuple[int, int, int]
+
+
+@register("SPP")
+class SPP(Layer):
+    """`spp_param { pyramid_height, pool: MAX|AVE }`: level i pools 2^i x 2^i windows that cover the map.
+
+    The levels' values come one after the other, (num, values); a single level stays (num, channels, 1, 1).
+    """
+
+    def setup(self) -> None:
+        """See Layer."""
+        self.param = self.definition.param.spp_param
+        if not 1 <= self.param.pyramid_height <= 16:
+            raise self.error("pyramid_height", f"{self.param.pyramid_height} given, 1 to 16 wanted")
+        if self.param.pool == self.param.STOCHASTIC:
+            raise self.error("pool", "STOCHASTIC is not implemented, only MAX and AVE")
+
+    def _windows(self, size: int, bins: int) -> Windows:
+        window = -(-size // bins)
+        pad = (window * bins - size + 1) // 2
+        if pad >= window:
+            raise self.error("pyramid_height", f"{bins} windows do not fit {size} positions")
+        count = -(-(size + 2 * pad - window) // window) + 1
+        # As in Pooling: with padding, the last window may not lie wholly beyond the input's end.
+        return count - (pad > 0 and (count - 1) * window >= size + pad), window, pad
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        if len(bottoms[0]) != 4:
+            raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
+        num, channels, *size = bottoms[0]
+        levels = [2**level for level in range(self.param.pyramid_height)]
+        self.levels = [tuple(self._windows(extent, bins) for extent in size) for bins in levels]
+        if len(levels) == 1:
+            return [(num, channels, 1, 1)]
+        return [(num, channels * sum(prod(axis[0] for axis in level) for level in self.levels))]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        pool = ops.max_pool if self.param.pool == self.param.MAX else ops.average_pool
+        pooled = []
+        for rows, columns in self.levels:
+            size, window, pad = zip(rows, columns, strict=True)
+            y = pool(bottoms[0], size, window, window, pad, threads=self.context.threads)
+            pooled.append(y.flatten(1))
+        torch.cat(pooled, 1, out=tops[0].view(len(bottoms[0]), -1))

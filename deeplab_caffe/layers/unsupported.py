@@ -1,0 +1,21 @@
+"""Layer types that are known and refused, each with the reason."""
+
+from .base import Layer, register
+
+REASONS = {
+    "Data": "LMDB and LevelDB databases are not supported; ImageData, ImageSegData and HDF5Data read files",
+    "WindowData": "windows of images are not supported; ImageData and ImageSegData read whole ones",
+    "Filter": "the size of its tops depends on the data, which is not supported",
+}
+
+
+@register(*REASONS)
+class Unsupported(Layer):
+    """An error when the net is built, unless the caller feeds its tops (the argument `inputs` of Net)."""
+
+    bottom_count = (0, None)
+    top_count = (0, None)
+
+    def setup(self) -> None:
+        """See Layer."""
+        raise self.error("type", REASONS[self.definition.type])
