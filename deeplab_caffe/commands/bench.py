@@ -43,6 +43,9 @@ def bench_net(
     threads: Annotated[str, typer.Option("--threads", help="Thread counts.")] = "1,2",
     rounds: Rounds = 5,
     variables: Variables = None,
+    name: Annotated[
+        str, typer.Option("--name", help="In titles and file names; default: the folder's.")
+    ] = "",
     output: Output = Path("benchmarks/results"),
 ) -> None:
     """Times a whole net in every precision against the same net in torch, with random weights."""
@@ -53,11 +56,12 @@ def bench_net(
     path = model or str(asset("prototxt/deeplab_v1/largefov/deploy.prototxt"))
     with console().status("measuring"):
         result = net.run(path, parse_sizes(sizes), parse_counts(threads), rounds, parse_variables(variables))
+    result["model"] = name or result["model"]
     print_table(net_table(result))
-    name = f"net_{result['model']}"
-    write_json(output / f"{name}.json", result)
-    net_chart(result, output / f"{name}.png")
-    console().print(f"written: {output / name}.json, {output / name}.png")
+    stem = f"net_{result['model']}"
+    write_json(output / f"{stem}.json", result)
+    net_chart(result, output / f"{stem}.png")
+    console().print(f"written: {output / stem}.json, {output / stem}.png")
 
 
 @verb("crf", into=bench)
