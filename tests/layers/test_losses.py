@@ -1,10 +1,11 @@
-"""The simple losses, and Embed, BatchReindex, CensorLabel, against torch."""
+"""The losses but SoftmaxWithLoss, and Embed, BatchReindex, CensorLabel, against torch."""
 
 import pytest
 import torch
 from torch.nn import functional
 
 from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.formats import caffe_pb2
 from deeplab_caffe.parameters import Parameter
 
 
@@ -40,6 +41,48 @@ def test_sigmoid_cross_entropy(run_layer, rand):
     x, t = rand(4, 3, 2, 2) * 20, torch.rand(4, 3, 2, 2)
     (loss,) = run_layer(layer("SigmoidCrossEntropyLoss"))(x, t)
     torch.testing.assert_close(loss, functional.binary_cross_entropy_with_logits(x, t, reduction="sum") / 4)
+
+
+def test_infogain(run_layer, rand, tmp_path):
+    p, weights = rand(4, 3).softmax(1), rand(3, 3).abs()
+    labels = torch.tensor([2.0, 0, 1, 2])
+    wanted = -(weights[labels.long()] * p.log()).sum() / 4
+    (given,) = run_layer(layer("InfogainLoss", bottoms=3))(p, labels, weights.view(1, 1, 3, 3))
+    torch.testing.assert_close(given, wanted)
+    blob = caffe_pb2.BlobProto(num=1, channels=1, height=3, width=3, data=weights.flatten().tolist())
+    path = tmp_path / "weights.binaryproto"
+    path.write_bytes(blob.SerializeToString())
+    text = layer("InfogainLoss", f'infogain_loss_param {{ source: "{path}" }}')
+    assert torch.equal(run_layer(text)(p, labels)[0], given)
+    with pytest.raises(DeepLabError, match="9 weights given, 4x4"):
+        run_layer(text)(rand(4, 4), labels)
+    path.write_bytes(b"\xff" * 9)
+    with pytest.raises(DeepLabError, match="source"):
+        run_layer(text)
+    with pytest.raises(DeepLabError, match="source: missing"):
+        run_layer(layer("InfogainLoss"))
+
+
+@pytest.mark.parametrize("legacy", ["true", "false"])
+def test_contrastive(run_layer, rand, legacy):
+    a, b, similar = rand(5, 6), rand(5, 6) + 0.3 * rand(6, 5).view(5, 6), torch.tensor([1.0, 0, 0, 1, 0])
+    text = layer("ContrastiveLoss", f"contrastive_loss_param {{ margin: 3 legacy_version: {legacy} }}", 3)
+    (loss,) = run_layer(text)(a, b, similar)
+    total = 0
+    for x, y, s in zip(a, b, similar, strict=True):
+        squared = float((x - y).square().sum())
+        apart = max(0, 3 - squared) if legacy == "true" else max(0, 3 - squared**0.5) ** 2
+        total += squared if s else apart
+    assert loss.item() == pytest.approx(total / 10)
+    with pytest.raises(DeepLabError, match="do not fit"):
+        run_layer(text)(a, b, similar[:4])
+
+
+def test_relative_error(run_in_net, rand):
+    a, b = rand(2, 3, 4, 5), rand(2, 3, 5, 4).view(2, 3, 4, 5)
+    (error,) = run_in_net("RELATIVE_ERROR", a, b, v1=True)
+    torch.testing.assert_close(error.view(()), (a - b).norm() / b.norm())
+    assert run_in_net("RELATIVE_ERROR", a, a, v1=True)[0] == 0
 
 
 def test_embed(run_layer, rand):
