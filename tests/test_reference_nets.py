@@ -126,19 +126,37 @@ def weights_of(tmp_path_factory):
     [
         ("v1_conv_sweep", 1),
         ("v1_conv_sweep", 2),
+        ("v2_conv_sweep", 1),
         ("v2_conv_sweep", 2),
+        ("v2_conv_sweep_65", 1),
         ("v2_conv_sweep_65", 2),
         ("v1_largefov_321", 1),
         ("v1_largefov_321", 2),
         ("v1_largefov_513", 2),
         ("v1_deeplab_306", 2),
         ("v1_msc_largefov_321", 2),
+        ("v2_vgg16_aspp_161", 1),
         ("v2_vgg16_aspp_161", 2),
+        ("v2_resnet101_msc_161", 1),
         ("v2_resnet101_msc_161", 2),
     ],
 )
 def test_reference(case, threads, weights_of):
     check(REFERENCE / "nets" / case, weights_of(case), threads)
+
+
+@needs_reference
+@pytest.mark.parametrize(
+    "net, case",
+    [("vgg16_aspp", "v2_vgg16_aspp_161"), ("resnet101_aspp_msc", "v2_resnet101_msc_161")],
+)
+def test_our_prototxt_takes_weights_of_the_released_names(net, case, weights_of):
+    layers = json.loads((REFERENCE / "nets" / case / "expected.json").read_text())["layers"]
+    model = Path(__file__).parents[1] / "prototxt/deeplab_v2" / net / "deploy.prototxt"
+    net = Net(model, weights_of(case), variables={"EXP": "voc12", "NUM_LABELS": "21"})
+    assert not net.report.missing and not net.report.unused
+    ((name, scores),) = net.forward(data=np.load(REFERENCE / "nets" / case / "input.npy")).items()
+    assert sha256(scores) == next(entry["sha256"] for entry in layers if entry["blob"] == name)
 
 
 @needs_reference

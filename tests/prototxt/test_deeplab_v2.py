@@ -127,3 +127,11 @@ def test_the_released_sizes():
     assert found["resnet101_aspp_msc"].parameters == found["resnet101_aspp"].parameters == 44_153_980
     assert found["vgg16_aspp"].parameters == 37_877_652
     assert found["resnet101_largefov_msc"].multiply_adds > 1.5 * found["resnet101_largefov"].multiply_adds
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_a_large_image_fits_the_memory(name):
+    """1024x2048 (Cityscapes), padded to 1025x2049: memory is reused as soon as a blob's last reader ran."""
+    net = read_net(NETS / name / "deploy.prototxt", {"EXP": "voc12", "NUM_LABELS": 19})
+    cost = analyse(net, (1025, 2049))
+    assert cost.peak_memory < 1.3e9 < cost.blob_memory / 4
