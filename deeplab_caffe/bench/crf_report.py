@@ -44,13 +44,14 @@ def crf_chart(result: dict[str, Any], path: Path) -> None:
         for name in dict.fromkeys(row["candidate"] for row in rows):
             mine = [row for row in rows if row["candidate"] == name]
             places = [
-                row["size"][2] if group == "labels" else row["size"][0] * row["size"][1] for row in mine
+                row["size"][2] if group == "labels" else row["size"][0] * row["size"][1] / 1000
+                for row in mine
             ]
             axis.plot(places, [row["median"] for row in mine], marker="o", label=name)
         sizes = {tuple(row["size"]) for row in rows}
         same = f"{rows[0]['size'][0]} x {rows[0]['size'][1]} pixels" if group == "labels" else ""
         axis.set_title(same or f"{next(iter(sizes))[2]} labels", fontsize=10)
-        axis.set_xlabel(group)
+        axis.set_xlabel("labels" if group == "labels" else "thousand pixels")
         axis.set_ylabel("seconds, construction and inference")
         axis.set_ylim(bottom=0)
         axis.grid(alpha=0.3)
