@@ -1,4 +1,4 @@
-"""The original DeepLab models (Caffe prototxt + caffemodel), run bit for bit on CPU and GPU."""
+"""The original DeepLab models (Caffe prototxt + caffemodel), run bit for bit."""
 
 import importlib
 from typing import Any

@@ -35,7 +35,7 @@ Variables = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A value for ${NAME} in the prototxt; repeat it."),
 ]
-Device = Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:N.")]
+Device = Annotated[str, typer.Option("--device", help="cpu; other devices are not built yet.")]
 Precision = Annotated[
     str, typer.Option("--precision", help="exact (the original's bits), fp32 or bf16 (fastest).")
 ]
