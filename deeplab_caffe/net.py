@@ -31,7 +31,7 @@ class Net:
     operators. threads: CPU threads, None for torch's setting. keep_blobs: no blob's memory is reused, all can
     be read from `blobs` after a forward. inputs: blobs (with shapes) that forward will be given in place of
     what the net's own data layers produce; layers that need anything else of those data layers are left out.
-    seed: of the random fillers.
+    seed: of the random fillers and of what is random in TRAIN phase; rank, ranks: see layers.Context.
 
     Raises DeepLabError for anything wrong with the files, or if the net needs more memory than there is.
     """
@@ -50,8 +50,11 @@ class Net:
         stages: Iterable[str] = (),
         inputs: Mapping[str, Shape] | None = None,
         seed: int = 0,
+        rank: int = 0,
+        ranks: int = 1,
     ) -> None:
-        self.context = _context(phase, device, precision, threads)
+        context = _context(phase, device, precision, threads)
+        self.context = replace(context, seed=seed, rank=rank, ranks=ranks)
         if not isinstance(model, NetDefinition):
             model = read_net(model, dict(variables or {}), phase=phase, level=level, stages=tuple(stages))
         self.definition = _fed_by_caller(model, dict(inputs or {}))
@@ -105,6 +108,11 @@ class Net:
     def save(self, path: str | PathLike[str], layout: str = "v2") -> None:
         """Writes the parameters as a caffemodel, in the V2 layout or V1 ("v1")."""
         save_weights(path, self.layers, layout)
+
+    def seek(self, passes: int) -> None:
+        """Makes the next forward number `passes` (counted from 0) for all that is random or reads a stream."""
+        for layer in self.layers:
+            layer.seek(passes)
 
     def reshape(self, **shapes: Shape) -> None:
         """Sets the shapes of inputs, and from them all others; a DeepLabError leaves the net as it was."""

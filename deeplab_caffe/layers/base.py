@@ -20,13 +20,17 @@ class Context:
     """What a net tells all of its layers.
 
     phase: "train" or "test"; device: where blobs live; precision: "exact", "fp32" or "bf16";
-    threads: CPU threads for our kernels, None for torch's own setting.
+    threads: CPU threads for our kernels, None for torch's own setting; seed: of whatever is random in TRAIN
+    phase; rank, ranks: this process's number among those that train together, and how many they are.
     """
 
     phase: str = "test"
     device: torch.device = torch.device("cpu")
     precision: str = "exact"
     threads: int | None = None
+    seed: int = 0
+    rank: int = 0
+    ranks: int = 1
 
 
 class Layer:
@@ -120,6 +124,13 @@ class Layer:
     def view_of(self, top: int) -> int | None:
         """The bottom whose values top number `top` only repeats (so they may share memory), or None."""
         return None
+
+    def seek(self, passes: int) -> None:
+        """Makes the next forward number `passes`, counted from 0; the layer counts on from there.
+
+        What is random is a function of `context.seed` and that number alone, so that training may stop and go
+        on. Layers that are neither random nor read a stream ignore it.
+        """
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """Computes the tops, exactly as the original did.
