@@ -1,6 +1,5 @@
 """Lists of images, as the data layers read them: `image_path [label]` a line."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,15 +50,29 @@ def random_generator() -> np.random.Generator:
     return np.random.default_rng(torch.initial_seed() % 2**63)
 
 
-def endless(
-    entries: list[Entry], shuffle: bool, skip: int, generator: np.random.Generator
-) -> Iterator[Entry]:
-    """The entries over and over, in file order or shuffled anew each time, after up to `skip` at random."""
-    skipped = int(generator.integers(skip)) if skip > 0 else 0
-    while True:
-        order = generator.permutation(len(entries)) if shuffle else range(len(entries))
-        for index in order:
-            if skipped:
-                skipped -= 1
-            else:
-                yield entries[index]
+class Stream:
+    """The entries of a list over and over, by number: in file order, or shuffled anew each time round.
+
+    shuffle, skip (start after up to so many entries, at random): as image_data_param says. Entry number i
+    depends on i and `seed` alone.
+    """
+
+    def __init__(self, entries: list[Entry], shuffle: bool, skip: int, seed: int) -> None:
+        self.entries, self.shuffle, self.seed = entries, shuffle, seed
+        self.start = int(generator(seed, 1).integers(skip)) if skip > 0 else 0
+        self._order: tuple[int, np.ndarray] | None = None  # of the last time round that was asked for
+
+    def __getitem__(self, number: int) -> Entry:
+        around, index = divmod(self.start + number, len(self.entries))
+        if not self.shuffle:
+            return self.entries[index]
+        order = self._order
+        if order is None or order[0] != around:
+            order = around, generator(self.seed, 2, around).permutation(len(self.entries))
+            self._order = order
+        return self.entries[int(order[1][index])]
+
+
+def generator(*key: int) -> np.random.Generator:
+    """Random numbers that depend on the key only."""
+    return np.random.default_rng([number % 2**64 for number in key])

@@ -110,7 +110,7 @@ class Net:
         save_weights(path, self.layers, layout)
 
     def seek(self, passes: int) -> None:
-        """Makes the next forward number `passes` (counted from 0) for all that is random or reads a stream."""
+        """Makes the next forward number `passes`, counted from 0, for what is random or reads a stream."""
         for layer in self.layers:
             layer.seek(passes)
 

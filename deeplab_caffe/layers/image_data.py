@@ -1,42 +1,30 @@
 """ImageData: images and one number each from a list, as nets for classification read them."""
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 
 from .. import image_list, transforms
 from ..errors import DeepLabError
-from .base import Layer, Shape, register
+from .base import Shape, register
+from .image_list_data import ImageListData
+
+Sample = tuple[np.ndarray, int]  # image (channels, h, w), label
 
 
 @register("ImageData")
-class ImageData(Layer):
+class ImageData(ImageListData[Sample]):
     """Tops: data (N, C, h, w) and, if asked for, label: (N,), in v1 (N, 1, 1, 1).
 
     new_height and new_width resize; crop_size takes the middle (TEST) or a random crop (TRAIN), which the
     image must be large enough for. The mean is `mean_value` or `mean_file`.
     """
 
-    bottom_count = (0, 0)
     top_count = (1, 2)
 
     def setup(self) -> None:
-        """Reads the fields; the list itself is read with the first image."""
-        self.data, self.transform = (
-            self.definition.param.image_data_param,
-            self.definition.param.transform_param,
-        )
-        if not self.data.source:
-            raise self.error("image_data_param.source", "missing")
-        if self.data.batch_size < 1:
-            raise self.error("image_data_param.batch_size", f"{self.data.batch_size} given, 1 or more wanted")
-        if bool(self.data.new_height) != bool(self.data.new_width):
-            raise self.error("image_data_param.new_height", "give new_height and new_width, or neither")
-        self.channels = 3 if self.data.is_color else 1
-        if len(self.transform.mean_value) not in (0, 1, self.channels):
-            raise self.error("transform_param.mean_value", f"1 or {self.channels} values wanted")
-        for field in ("channel_order", "std_value"):
+        """See ImageListData."""
+        super().setup()
+        for field in ("channel_order", "std_value", "brightness"):
             if getattr(self.transform, field):
                 raise self.error(f"transform_param.{field}", "not for this layer; ImageSegData has it")
         self.fixed = bool(self.transform.crop_size or self.data.new_height)
@@ -46,50 +34,31 @@ class ImageData(Layer):
                 f"{self.data.batch_size} images of any size need a crop_size or new_height and new_width",
             )
         self.mean_image = self._read_mean_file() if self.transform.mean_file else None
-        self.generator = image_list.random_generator()
-        self._entries: Iterator[image_list.Entry] | None = None
-        self._next: tuple[np.ndarray, int] | None = None
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """Shapes of data and label."""
         crop = self.transform.crop_size
         height, width = (crop, crop) if crop else (self.data.new_height, self.data.new_width)
         if not self.fixed:
-            height, width = self._peek()[0].shape[1:]
+            height, width = self.peek()[0].shape[1:]
         n = self.data.batch_size
         label = (n, 1, 1, 1) if self.definition.dialect == "v1" else (n,)
         return [(n, self.channels, height, width), label][: len(self.definition.tops)]
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """Fills the tops with the next images of the list, which starts again at its end."""
-        for n in range(self.data.batch_size):
-            image, label = self._peek()
-            self._next = None
+        for n, (image, label) in enumerate(self.take()):
             tops[0][n].copy_(torch.from_numpy(image))
             if len(tops) == 2:
                 tops[1][n] = label
 
-    def _peek(self) -> tuple[np.ndarray, int]:
-        """The image and label that come next, read once."""
-        if self._next is None:
-            if self._entries is None:
-                entries = image_list.read_list(self.data.source, self.data.root_folder)
-                self._entries = image_list.endless(
-                    entries, self.data.shuffle, self.data.rand_skip, self.generator
-                )
-            entry = next(self._entries)
-            try:
-                self._next = self._sample(entry)
-            except DeepLabError as error:
-                raise self.error("image_data_param.source", f"{entry.where}: {error}") from None
-        return self._next
-
-    def _sample(self, entry: image_list.Entry) -> tuple[np.ndarray, int]:
+    def sample(self, entry: image_list.Entry, generator: np.random.Generator) -> Sample:
+        """See ImageListData."""
         try:
             label = int(entry.label or 0)
         except ValueError:
             raise DeepLabError(f"label {entry.label}: a number wanted") from None
-        image = transforms.read_image(entry.image, color=self.data.is_color)
+        image = self.read(entry)
         if self.data.new_height:
             image = transforms.resize_image(image, self.data.new_height, self.data.new_width)
         height, width = image.shape[:2]
@@ -102,16 +71,11 @@ class ImageData(Layer):
                 raise DeepLabError(f"mean_file has shape {self.mean_image.shape}, the image {data.shape}")
             data = data - self.mean_image
         if crop:
-            top, left = (self._offset(size, crop) for size in (height, width))
+            top, left = (self.offset(size, crop, generator) for size in (height, width))
             data = transforms.crop(data, top, left, crop, crop)
-        if self.transform.mirror and self.generator.integers(2):
+        if self.transform.mirror and generator.integers(2):
             data = data[:, :, ::-1]
         return np.ascontiguousarray(data) * np.float32(self.transform.scale), label
-
-    def _offset(self, size: int, crop: int) -> int:
-        if self.context.phase == "train":
-            return int(self.generator.integers(size - crop + 1))
-        return (size - crop) // 2
 
     def _read_mean_file(self) -> np.ndarray:
         from google.protobuf.message import DecodeError

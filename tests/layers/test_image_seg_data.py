@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from deeplab_caffe.errors import DeepLabError
@@ -95,7 +94,6 @@ def test_train_crops_mirror_and_scale_the_same_for_image_and_label(tmp_path, run
     text = f"""layer {{ name: "data" type: "ImageSegData" top: "data" top: "label"
       image_data_param {{ root_folder: "{tmp_path}/" source: "{tmp_path}/list.txt" label_type: PIXEL }}
       transform_param {{ crop_width: 4 crop_height: 3 mirror: true SCALE }} }}"""
-    torch.manual_seed(0)
     layer = run_layer(text.replace("SCALE", ""), phase="train")
     seen = set()
     for _ in range(30):
@@ -112,8 +110,7 @@ def test_shuffle_is_seeded_and_complete(data, run_layer):
     text = v1(folder, "", "label_type: PIXEL shuffle: true")
 
     def heights():
-        torch.manual_seed(1)
-        layer = run_layer(text)
+        layer = run_layer(text, seed=1)
         return [int(layer()[2].ravel()[0]) for _ in range(8)]
 
     first = heights()
@@ -158,3 +155,66 @@ def test_missing_or_empty_list(tmp_path, run_layer):
     (tmp_path / "list.txt").write_text("\n")
     with pytest.raises(DeepLabError, match="empty"):
         run_layer(v1(tmp_path))()
+
+
+@pytest.fixture
+def train_layer(data, run_layer):
+    """A layer in TRAIN phase with everything that is random; train_layer(seed=..., rank=..., ranks=...)."""
+    folder, _ = data
+    text = f"""layer {{ name: "data" type: "ImageSegData" top: "data" top: "label" top: "data_dim"
+      image_data_param {{ root_folder: "{folder}" source: "{folder}/list.txt" label_type: PIXEL shuffle: true
+                         rand_skip: 5 batch_size: 2 }}
+      transform_param {{ crop_size: 4 mirror: true scale_factors: [0.5, 1, 2.5] brightness: 0.5 }} }}"""
+    return lambda **context: run_layer(text, phase="train", **context)
+
+
+def bytes_of(tops):
+    return [top.numpy().tobytes() for top in tops]
+
+
+def test_a_batch_is_a_function_of_seed_and_number(train_layer):
+    layer = train_layer(seed=3)
+    run = [bytes_of(layer()) for _ in range(6)]
+    assert len({batch[0] for batch in run}) == 6
+    again = train_layer(seed=3)
+    again()
+    for number in (4, 1, 0):
+        again.layer.seek(number)
+        assert [bytes_of(again()), bytes_of(again())] == run[number : number + 2]
+    assert bytes_of(train_layer(seed=4)()) != run[0]
+
+
+def test_ranks_share_out_the_samples(train_layer):
+    one = train_layer(seed=3)
+    batches = [bytes_of(one()) for _ in range(4)]
+    for rank in range(2):
+        layer = train_layer(seed=3, rank=rank, ranks=2)
+        assert [bytes_of(layer()) for _ in range(2)] == batches[rank::2]
+
+
+def test_brightness(tmp_path, run_layer):
+    Image.fromarray(np.full((2, 2, 3), 100, np.uint8)).save(tmp_path / "a.png")
+    (tmp_path / "list.txt").write_text("a.png\n")
+    layer = run_layer(v1(tmp_path, "brightness: 0.5", "label_type: NONE"), phase="train", seed=1)
+    values = [layer()[0].unique() for _ in range(50)]
+    assert all(len(v) == 1 for v in values)
+    values = [float(v) for v in values]
+    assert min(values) >= 50 and max(values) <= 150 and max(values) - min(values) > 80
+    assert (run_layer(v1(tmp_path, "brightness: 0.5", "label_type: NONE"))()[0] == 100).all()
+
+
+@pytest.mark.parametrize(
+    "transform", ["scale_factors: 0", "scale_factors: 17", "brightness: 1", "brightness: nan"]
+)
+def test_wrong_random_ranges(data, run_layer, transform):
+    with pytest.raises(DeepLabError, match="transform_param"):
+        run_layer(v1(data[0], transform))
+
+
+def test_errors_of_samples_read_ahead_come_when_they_are_due(data, run_layer):
+    folder, _ = data
+    (folder / "list.txt").write_text("a.png a_label.png\nnone.png a_label.png\n")
+    layer = run_layer(v1(folder), phase="train")
+    layer()
+    with pytest.raises(DeepLabError, match="list.txt:2: .*none.png: no such image"):
+        layer()
