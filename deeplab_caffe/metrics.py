@@ -64,17 +64,26 @@ def mean_iou(counts: Counts) -> float:
     return float(sum(1.0 if np.isnan(x) else x for x in ious) / len(ious))
 
 
+def void_distance(truth: NDArray, limit: int, void: int = 255) -> NDArray[np.int64]:
+    """(H, W): how far the nearest void pixel is, the larger of rows and columns; limit + 1 if farther."""
+    height, width = truth.shape
+    columns = np.arange(width)
+    is_void = np.asarray(truth) == void
+    left = np.maximum.accumulate(np.where(is_void, columns, -limit - 1), axis=1)
+    right = np.minimum.accumulate(np.where(is_void, columns, width + limit)[:, ::-1], axis=1)[:, ::-1]
+    in_row = np.minimum(np.minimum(columns - left, right - columns), limit + 1)
+    distance = in_row.copy()
+    for rows in range(1, min(limit, height - 1) + 1):
+        for near, far in ((distance[rows:], in_row[:-rows]), (distance[:-rows], in_row[rows:])):
+            np.minimum(near, np.maximum(far, rows), out=near)
+    return distance
+
+
 def trimap(truth: NDArray, width: int, void: int = 255) -> NDArray[np.bool_]:
     """(H, W) mask of the labelled pixels within `width` pixels (in x and in y) of a void pixel.
 
     The band of a square structuring element of 2*width+1; accuracy inside it tells how well boundaries fit.
     """
-    import torch
-
     if width < 0:
         raise DeepLabError(f"trimap width {width}: 0 or more wanted")
-    is_void = torch.from_numpy(np.asarray(truth) == void).float()[None, None]
-    near = (
-        torch.nn.functional.max_pool2d(is_void, 2 * width + 1, stride=1, padding=width)[0, 0].bool().numpy()
-    )
-    return near & (np.asarray(truth) != void)
+    return (void_distance(truth, width, void) <= width) & (np.asarray(truth) != void)

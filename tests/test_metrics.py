@@ -44,3 +44,14 @@ def test_trimap():
     assert metrics.trimap(truth, 0).sum() == 0
     with pytest.raises(DeepLabError, match="trimap width"):
         metrics.trimap(truth, -1)
+
+
+@pytest.mark.parametrize("limit", [0, 1, 3, 40])
+def test_void_distance(limit):
+    truth = np.where(np.random.default_rng(0).random((13, 18)) < 0.02, 255, 0)
+    rows, columns = np.nonzero(truth == 255)
+    assert len(rows) > 1
+    distance = metrics.void_distance(truth, limit)
+    for (y, x), d in np.ndenumerate(distance):
+        assert d == min(limit + 1, np.maximum(abs(rows - y), abs(columns - x)).min())
+    assert (metrics.void_distance(np.zeros((3, 4)), limit) == limit + 1).all()

@@ -33,6 +33,15 @@ class Crf:
     bi_w: float = 5.0
 
 
+UseCrf = Annotated[bool, typer.Option("--crf", help="Refine the scores with a dense CRF.")]
+Iterations = Annotated[int, typer.Option(min=0, help="CRF: mean-field iterations.")]
+PosStd = Annotated[float, typer.Option(help="CRF: std of the position kernel, pixels.")]
+PosW = Annotated[float, typer.Option(help="CRF: its weight.")]
+BiXyStd = Annotated[float, typer.Option(help="CRF: bilateral kernel, pixels.")]
+BiRgbStd = Annotated[float, typer.Option(help="CRF: bilateral kernel, colour.")]
+BiW = Annotated[float, typer.Option(help="CRF: its weight.")]
+
+
 @verb("predict")
 def predict(
     model: base.Model,
@@ -64,13 +73,13 @@ def predict(
     scores_blob: Annotated[
         str | None, typer.Option("--scores-blob", help="The scores, if the net has several outputs.")
     ] = None,
-    crf: Annotated[bool, typer.Option("--crf", help="Refine the scores with a dense CRF.")] = False,
-    iterations: Annotated[int, typer.Option(min=0, help="CRF: mean-field iterations.")] = Crf.iterations,
-    pos_std: Annotated[float, typer.Option(help="CRF: std of the position kernel, pixels.")] = Crf.pos_std,
-    pos_w: Annotated[float, typer.Option(help="CRF: its weight.")] = Crf.pos_w,
-    bi_xy_std: Annotated[float, typer.Option(help="CRF: bilateral kernel, pixels.")] = Crf.bi_xy_std,
-    bi_rgb_std: Annotated[float, typer.Option(help="CRF: bilateral kernel, colour.")] = Crf.bi_rgb_std,
-    bi_w: Annotated[float, typer.Option(help="CRF: its weight.")] = Crf.bi_w,
+    crf: UseCrf = False,
+    iterations: Iterations = Crf.iterations,
+    pos_std: PosStd = Crf.pos_std,
+    pos_w: PosW = Crf.pos_w,
+    bi_xy_std: BiXyStd = Crf.bi_xy_std,
+    bi_rgb_std: BiRgbStd = Crf.bi_rgb_std,
+    bi_w: BiW = Crf.bi_w,
     pad_to: Annotated[
         str | None, typer.Option(metavar="HxW", help="Pad smaller images, as TensorFlow's evaluation did.")
     ] = None,

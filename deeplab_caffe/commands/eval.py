@@ -1,0 +1,192 @@
+"""`deeplab-caffe eval`: IoU, accuracies, trimap curves and confusion matrix of label maps."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import DeepLabError
+from . import base
+from .base import verb
+from .predict import BiRgbStd, BiW, BiXyStd, Crf, Iterations, PosStd, PosW, UseCrf
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..evaluation import Evaluation
+    from ..image_list import Entry
+    from ..transforms import Bytes
+
+Labels = Callable[["Entry", "Bytes"], "NDArray[Any]"]  # a line of the list, its truth -> predicted labels
+
+
+@verb("eval")
+def evaluate(
+    images: Annotated[
+        Path, typer.Option("--list", metavar="TXT", help="Lines `image label`, as ImageSegData reads them.")
+    ],
+    root: Annotated[str, typer.Option(help="Goes before the paths of the list.")] = "",
+    predictions: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Per image <id>.png (labels), .bin (labels or scores), .mat, .npy (scores).",
+        ),
+    ] = None,
+    model: Annotated[
+        Path | None, typer.Option("--model", "-m", metavar="PROTOTXT", help="Or a deploy net that is run.")
+    ] = None,
+    weights: base.Weights = None,
+    palette: Annotated[
+        str, typer.Option(help="Class names: voc, camvid or a text file: `red green blue [name]` a line.")
+    ] = "voc",
+    labels: Annotated[
+        int | None, typer.Option(help="Number of classes; default: as many as the palette has names.")
+    ] = None,
+    trimap: Annotated[
+        str, typer.Option(help="Widths of the bands around void pixels, with commas between.")
+    ] = "1,2,3,5,8,12,20,40",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="For eval.json and pictures.")
+    ] = None,
+    scores_blob: Annotated[
+        str | None, typer.Option("--scores-blob", help="The net's scores, if it has several outputs.")
+    ] = None,
+    crf: UseCrf = False,
+    iterations: Iterations = Crf.iterations,
+    pos_std: PosStd = Crf.pos_std,
+    pos_w: PosW = Crf.pos_w,
+    bi_xy_std: BiXyStd = Crf.bi_xy_std,
+    bi_rgb_std: BiRgbStd = Crf.bi_rgb_std,
+    bi_w: BiW = Crf.bi_w,
+    variables: base.Variables = None,
+    device: base.Device = "cpu",
+    precision: base.Precision = "exact",
+    threads: base.Threads = None,
+) -> None:
+    """Compare label maps, or what a net makes of the images, with ground truth.
+
+    Pixels whose truth is 255 are left out. A table of the classes and the confusion matrix go to stdout;
+    FOLDER gets eval.json, confusion.png and trimap.png.
+    """
+    from .. import image_list, palettes
+    from ..evaluation import Evaluation
+
+    if (predictions is None) == (model is None):
+        raise DeepLabError("give either --predictions or --model")
+    table = palettes.palette(palette)
+    count = labels or len(table.names)
+    names = [table.name(label) for label in range(count)]
+    evaluation = Evaluation(count, _widths(trimap))
+    settings = Crf(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w) if crf else None
+    if predictions is not None:
+        predicted = _from_folder(predictions, settings)
+    else:
+        predicted = _from_net(
+            settings,
+            model=model,
+            weights=weights,
+            output=scores_blob,
+            variables=base.parse_variables(variables),
+            device=device,
+            precision=precision,
+            threads=threads,
+        )
+    entries = image_list.read_list(str(images), root)
+    with base.progress(base.console()) as bar:
+        task = bar.add_task("evaluating", total=len(entries))
+        for entry in entries:
+            _add(evaluation, entry, root, predicted)
+            bar.advance(task)
+    _report(evaluation, names, output)
+
+
+def _add(evaluation: "Evaluation", entry: "Entry", root: str, predicted: Labels) -> None:
+    from .. import image_list, transforms
+
+    try:
+        if not entry.label:
+            raise DeepLabError("no label map in this line")
+        truth = transforms.read_label(image_list.join(root, entry.label))
+        evaluation.add(truth, predicted(entry, truth))
+    except DeepLabError as error:
+        raise DeepLabError(f"{entry.where}: {error}") from None
+
+
+def _from_folder(folder: Path, crf: Crf | None) -> Labels:
+    from ..evaluation import read_prediction
+
+    if crf is not None:
+        raise DeepLabError("--crf: only with --model; the verb crf refines stored scores")
+    return lambda entry, truth: read_prediction(folder, Path(entry.image).stem, *truth.shape)
+
+
+def _from_net(crf: Crf | None, **options: Any) -> Labels:
+    from .. import transforms
+    from ..segment import Segmenter, labels_of
+    from .predict import refine
+
+    segmenter = Segmenter(**options)
+
+    def predict(entry: "Entry", truth: "Bytes") -> "NDArray[Any]":
+        image = transforms.read_image(entry.image, color=segmenter.color)
+        scores = segmenter.scores(image)
+        if crf is None:
+            return labels_of(scores)
+        return refine(image, scores, crf, segmenter.net.context.threads)[1]
+
+    return predict
+
+
+def _report(evaluation: "Evaluation", names: list[str], output: Path | None) -> None:
+    from rich.table import Table
+
+    from ..evaluation import write_confusion, write_trimap
+
+    report = evaluation.report(names)
+    table = Table(title=f"{report['images']} images")
+    for column in ("class", "IoU", "accuracy", "pixels"):
+        table.add_column(column, justify="left" if column == "class" else "right")
+    for row in report["classes"]:
+        table.add_row(row["name"], _percent(row["iou"]), _percent(row["accuracy"]), f"{row['pixels']:,}")
+    table.add_section()
+    mean = _percent(report["mean_iou"]), _percent(report["mean_class_accuracy"])
+    table.add_row("mean", *mean, f"{report['pixels']:,}")
+    base.print_table(table)
+    print(f"pixel accuracy {_percent(report['pixel_accuracy'])}")
+    bands = Table(title="within so many pixels of a void pixel")
+    for column in ("width", "mean IoU", "pixel accuracy", "pixels"):
+        bands.add_column(column, justify="right")
+    for band in evaluation.bands:
+        shares = _percent(band.mean_iou), _percent(band.pixel_accuracy)
+        bands.add_row(str(band.width), *shares, f"{band.pixels:,}")
+    base.print_table(bands)
+    base.print_table(_confusion(evaluation, names))
+    if output is not None:
+        base.write_json(output / "eval.json", report)
+        write_confusion(output / "confusion.png", evaluation, names)
+        write_trimap(output / "trimap.png", {"": evaluation.bands})
+
+
+def _confusion(evaluation: "Evaluation", names: list[str]) -> Any:
+    from rich.table import Table
+
+    table = Table(title="confusion: % of the pixels of the class at the left predicted as the one above")
+    table.add_column("")
+    for name in names:
+        table.add_column(name, justify="right")
+    for name, row in zip(names, evaluation.counts, strict=True):
+        table.add_row(name, *(f"{100 * value / max(1, row.sum()):.1f}" for value in row))
+    return table
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f}"
+
+
+def _widths(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(",") if part.strip()]
+    except ValueError:
+        raise DeepLabError(f"--trimap {text}: whole numbers with commas between wanted") from None
