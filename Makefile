@@ -2,6 +2,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TEST_STAMP := $(VENV)/.installed-for-tests
+SOURCES := pyproject.toml setup.py build_cuda.py constraints.txt deeplab_caffe/formats/caffe.proto \
+	$(wildcard csrc/*.* csrc/*/*.* csrc/*/*/*.*)
+# The kernels are built for the card at hand, not for all there are; tests build some without a card, too.
+TEST_TARGET := $(shell nvidia-smi > /dev/null 2>&1 && echo native || echo 90a)
+INSTALL = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) && \
+	PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/constraints.txt \
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
 
 .PHONY: demo test bench lint format clean
 
@@ -15,22 +23,24 @@ bench: $(STAMP)
 	$(BIN)/deeplab-caffe bench net
 	$(BIN)/deeplab-caffe bench crf
 
-lint: $(STAMP)
+lint: $(TEST_STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/clang-format --dry-run -Werror $$(git ls-files '*.cpp' '*.h' '*.cu')
+	$(BIN)/clang-format --dry-run -Werror $$(git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i $$(git ls-files '*.cpp' '*.h' '*.cu')
+	$(BIN)/clang-format -i $$(git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 
 # Built again whenever a source of the build changed.
-$(STAMP): pyproject.toml setup.py constraints.txt deeplab_caffe/formats/caffe.proto $(wildcard csrc/*.* csrc/*/*.*)
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/constraints.txt \
-		$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+$(STAMP): $(SOURCES)
+	export DEEPLAB_CAFFE_CUDA_ARCHS=$${DEEPLAB_CAFFE_CUDA_ARCHS:-native}; $(INSTALL)
 	touch $@
 
+$(TEST_STAMP): $(SOURCES)
+	export DEEPLAB_CAFFE_EMULATOR=1 DEEPLAB_CAFFE_CUDA_ARCHS=$${DEEPLAB_CAFFE_CUDA_ARCHS:-$(TEST_TARGET)}; $(INSTALL)
+	touch $@ $(STAMP)
+
 clean:
-	rm -rf $(VENV) build demo-output *.egg-info deeplab_caffe/_C*.so deeplab_caffe/formats/caffe_pb2.py
+	rm -rf $(VENV) build demo-output *.egg-info deeplab_caffe/_*.so deeplab_caffe/formats/caffe_pb2.py

@@ -1,12 +1,14 @@
-"""The build: C++ always, one copy of csrc/simd per instruction set; the flags here decide bits.
+"""The build: C++ always, one copy of csrc/simd per instruction set, CUDA when nvcc is there (build_cuda.py).
 
 Nothing outside an explicit fma may be contracted (-ffp-contract=off) and nothing reassociated
-(no -ffast-math): the results are promised to the last bit.
+(no -ffast-math): the results are promised to the last bit. The flags here decide that.
 """
 
 import os
 import platform
+import shlex
 import shutil
+import sys
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -14,6 +16,9 @@ from setuptools.command.build_ext import build_ext
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT))
+import build_cuda  # noqa: E402
+
 PROTO = Path("deeplab_caffe/formats/caffe.proto")
 # What an installed package carries along, under deeplab_caffe/share; assets.py finds it.
 SHARED = ("prototxt/**/*", "weights/README.md", "weights/camvid_largefov.caffemodel", "demo/*")
@@ -26,6 +31,7 @@ COMMON = [
     "-fopenmp",
     "-fvisibility=hidden",
 ]
+NVCC = build_cuda.find_nvcc()
 X86 = platform.machine().lower() in ("x86_64", "amd64")
 # csrc/simd/*.cpp is compiled once per entry, in the namespace the macro ISA names.
 INSTRUCTION_SETS = {"portable": []}
@@ -76,6 +82,10 @@ class BuildExt(build_ext):
 
     def build_extension(self, ext: Extension) -> None:
         """See the class."""
+        if ext.name != "deeplab_caffe._C":
+            self._add_device_objects(ext)
+            self.force = True  # linked anew each time: the targets may have changed
+            return super().build_extension(ext)
         simd = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc/simd").glob("*.cpp"))
         for name, flags in INSTRUCTION_SETS.items():
             ext.extra_objects += self.compiler.compile(
@@ -88,9 +98,41 @@ class BuildExt(build_ext):
             )
         super().build_extension(ext)
 
+    def _add_device_objects(self, ext: Extension) -> None:
+        """Compiles what a device module is made of; a file whose sources are unchanged is kept."""
+        import pybind11
+
+        emulated = ext.name.endswith("_emulated")
+        folder = Path(self.build_temp) / ext.name.rsplit(".", 1)[1]
+        compiler = shlex.split(os.environ.get("CXX", "")) or ["g++"]
+        targets = [] if emulated else build_cuda.choose_targets(NVCC)
+        macros = [f"-DDEVICE_MODULE={folder.name}", f'-DDEVICE_TARGETS="{",".join(targets)}"']
+        includes = [f"-I{pybind11.get_include()}", *(f"-I{path}" for path in self.include_dirs)]
+        flags = [*COMMON, *macros, *includes]
+        if emulated:
+            ext.extra_objects += build_cuda.emulated_objects(compiler, folder / "kernels", flags)
+        else:
+            ext.extra_objects += build_cuda.nvcc_objects(NVCC, targets, folder / "kernels", COMMON)
+            ext.extra_link_args += build_cuda.link_flags(NVCC)
+        ext.extra_objects += build_cuda.host_objects(compiler, folder, flags)
+
+
+def device_modules() -> list[Extension]:
+    """_cuda if there is a compiler and a target for it, _cuda_emulated if asked for."""
+    names = ["_cuda"] if NVCC and build_cuda.choose_targets(NVCC) else []
+    if os.environ.get("DEEPLAB_CAFFE_EMULATOR") == "1":
+        names.append("_cuda_emulated")
+    depends = [str(p.relative_to(ROOT)) for p in (ROOT / "csrc").rglob("*.*")]
+    return [
+        Extension(
+            f"deeplab_caffe.{name}", sources=[], depends=depends, extra_link_args=["-fopenmp"], language="c++"
+        )
+        for name in names
+    ]
+
 
 def extension() -> Extension:
-    """The one native module."""
+    """The native module of the CPU."""
     import pybind11
 
     return Extension(
@@ -110,6 +152,6 @@ setup(
     packages=["deeplab_caffe"]
     + [f"deeplab_caffe.{p.parent.name}" for p in ROOT.glob("deeplab_caffe/*/__init__.py")],
     package_data={"deeplab_caffe.formats": ["caffe.proto"]},
-    ext_modules=[extension()],
+    ext_modules=[extension(), *device_modules()],
     cmdclass={"build_py": BuildPy, "build_ext": BuildExt},
 )

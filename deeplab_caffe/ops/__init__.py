@@ -1,10 +1,11 @@
-"""The only importer of the extension: checks arguments, picks device and precision, passes addresses on.
+"""The only importer of the native modules: checks arguments, picks the device's kernels, passes addresses.
 
-Every op takes float32 tensors and returns one; `out` may name where to write. `threads` is the number of CPU
-threads, None for torch's own setting. Its plain twin with the same arguments is in `reference`.
+Every op takes float32 tensors, all on one device, and returns one; `out` may name where to write. `threads`
+is the number of CPU threads, None for torch's own setting; on a GPU an op joins torch's current stream. Its
+plain twin with the same arguments is in `reference`.
 """
 
-from .common import isa
+from .common import emulated_cuda, isa
 from .convolution import (
     atrous_conv,
     convolved_size,
@@ -27,6 +28,7 @@ __all__ = [
     "batch_norm",
     "convolved_size",
     "eltwise",
+    "emulated_cuda",
     "exp",
     "fma_peak",
     "interp",

@@ -1,4 +1,11 @@
-"""What all ops share: argument checks, thread counts, addresses."""
+"""What all ops share: argument checks, the module and place an op runs in, addresses."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib import import_module
+from types import ModuleType
+from typing import Any
 
 import torch
 
@@ -21,8 +28,56 @@ def thread_count(threads: int | None) -> int:
     return torch.get_num_threads() if threads is None else max(1, threads)
 
 
-def check(name: str, x: Tensor, dims: int | None = None, count: int | None = None) -> Tensor:
-    """`x`, contiguous, if it is float32 (and has `dims` dimensions, `count` values); else DeepLabError."""
+# The module whose kernels CPU tensors are sent to in place of the CPU's; see emulated_cuda.
+_emulated: ModuleType | None = None
+
+
+def kernels(x: Tensor) -> ModuleType:
+    """The native module with the kernels for the device that `x` is on; DeepLabError if there is none."""
+    if x.device.type == "cpu":
+        return _emulated or _C
+    if x.device.type == "cuda":
+        return cuda_kernels()
+    raise DeepLabError(f"{x.device} given, cpu or cuda wanted")
+
+
+def place(x: Tensor, threads: int | None) -> Any:
+    """What kernels take last: the number of CPU threads, or torch's current stream of the tensor's device."""
+    if x.device.type == "cuda":
+        stream = torch.cuda.current_stream(x.device)
+        return cuda_kernels().Stream(stream.device.index, stream.cuda_stream)
+    return _emulated.Stream(0, 0) if _emulated else thread_count(threads)
+
+
+@cache
+def cuda_kernels() -> ModuleType:
+    """The module of CUDA kernels, loaded on first use; DeepLabError if this build has none."""
+    try:
+        return import_module("deeplab_caffe._cuda")
+    except ImportError as error:
+        raise DeepLabError(
+            "cuda: this installation has no CUDA kernels; install it again where nvcc is "
+            f"({str(error).splitlines()[0]})"
+        ) from None
+
+
+@contextmanager
+def emulated_cuda() -> Iterator[None]:
+    """For tests: within, CPU tensors go to the CUDA kernels, run on the host by csrc/cuda/emulator."""
+    global _emulated
+    before, _emulated = _emulated, import_module("deeplab_caffe._cuda_emulated")
+    try:
+        yield
+    finally:
+        _emulated = before
+
+
+def check(
+    name: str, x: Tensor, dims: int | None = None, count: int | None = None, like: Tensor | None = None
+) -> Tensor:
+    """`x`, contiguous, if it is float32 (with `dims` dimensions, `count` values, on the device of `like`)."""
+    if like is not None and x.device != like.device:
+        raise DeepLabError(f"{name}: on {x.device}, {like.device} wanted")
     if x.dtype != torch.float32:
         raise DeepLabError(f"{name}: {x.dtype} given, float32 wanted")
     if dims is not None and x.dim() != dims:
@@ -40,6 +95,8 @@ def output(name: str, out: Tensor | None, shape: tuple[int, ...], like: Tensor) 
         raise DeepLabError(
             f"{name}: out is {tuple(out.shape)} {out.dtype}, contiguous float32 {tuple(shape)} wanted"
         )
+    if out.device != like.device:
+        raise DeepLabError(f"{name}: out is on {out.device}, {like.device} wanted")
     return out
 
 

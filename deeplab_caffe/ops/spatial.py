@@ -1,17 +1,14 @@
 """Ops over the planes of (num, channels, height, width) tensors: pooling and interpolation."""
 
-from collections.abc import Callable
-
 from .. import _C
 from ..errors import DeepLabError
-from .common import Tensor, check, output, thread_count
+from .common import Tensor, check, kernels, output, place, thread_count
 
 Pair = tuple[int, int]
 
 
 def _pool(
     name: str,
-    kernel: Callable,
     x: Tensor,
     window: tuple[Pair, Pair, Pair, Pair],
     threads: int | None,
@@ -25,7 +22,7 @@ def _pool(
     out = output(name, out, (*x.shape[:2], *size), x)
     planes = x.shape[0] * x.shape[1]
     geometry = (*x.shape[2:], *(value for pair in window for value in pair))
-    kernel(x.data_ptr(), out.data_ptr(), planes, *geometry, thread_count(threads))
+    getattr(kernels(x), name)(x.data_ptr(), out.data_ptr(), planes, *geometry, place(x, threads))
     return out
 
 
@@ -43,7 +40,7 @@ def max_pool(
 
     x: (num, channels, height, width). size: that of the result, since the rule of rounding is the caller's.
     """
-    return _pool("max_pool", _C.max_pool, x, (size, kernel, stride, pad), threads, out)
+    return _pool("max_pool", x, (size, kernel, stride, pad), threads, out)
 
 
 def average_pool(
@@ -60,7 +57,7 @@ def average_pool(
 
     Arguments as those of `max_pool`.
     """
-    return _pool("average_pool", _C.average_pool, x, (size, kernel, stride, pad), threads, out)
+    return _pool("average_pool", x, (size, kernel, stride, pad), threads, out)
 
 
 def interp(
