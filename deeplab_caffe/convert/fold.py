@@ -1,0 +1,80 @@
+"""Folds BatchNorm and Scale layers into the convolutions in front of them."""
+
+from dataclasses import dataclass
+
+import torch
+
+from .. import graph
+from ..errors import DeepLabError
+from ..formats.caffemodel import LayerBlobs
+from ..graph import Step, Value
+from ..layers import Layer
+from ..net import Net
+
+
+@dataclass
+class Folded:
+    """layers: the parameters that remain; folded: the convolution of each BatchNorm or Scale that is gone."""
+
+    layers: list[LayerBlobs]
+    folded: dict[str, str]
+
+
+def fold(net: Net) -> Folded:
+    """The net's parameters, each BatchNorm and per-channel Scale right behind a Convolution folded into it.
+
+    Those convolutions then have a bias; BatchNorm counts with its stored statistics. Computed in float64,
+    each value rounded once. Raises DeepLabError where a BatchNorm cannot be folded.
+    """
+    steps = graph.connect(net.definition, net.layers).steps
+    readers: dict[Value, list[Step]] = {}
+    for step in steps:
+        for value in step.bottoms:
+            readers.setdefault(value, []).append(step)
+    result = Folded([], {})
+    for step in steps:
+        layer = step.layer
+        if not layer.blobs or layer.name in result.folded:
+            continue
+        if layer.type == "BatchNorm":
+            raise layer.error("bottom", "no convolution alone in front of it to fold it into")
+        blobs = [blob.values() for blob in layer.blobs]
+        if layer.type == "Convolution" and (behind := _behind(step, readers)):
+            blobs = _folded(layer, behind)
+            result.folded |= {other.name: layer.name for other in behind}
+        result.layers.append(LayerBlobs(layer.name, layer.type, blobs))
+    if not result.folded:
+        raise DeepLabError(f"{net.definition.source}: no BatchNorm or Scale behind a convolution")
+    return result
+
+
+def _behind(step: Step, readers: dict[Value, list[Step]]) -> list[Layer]:
+    """The BatchNorm and Scale layers, in order, that alone read what the convolution gives."""
+    behind: list[Layer] = []
+    while len(step.tops) == 1 and len(following := readers.get(step.tops[0], [])) == 1:
+        step = following[0]
+        layer = step.layer
+        per_channel = layer.type == "BatchNorm" or (layer.type == "Scale" and layer.can_be_epilogue())
+        if not per_channel:
+            break
+        behind.append(layer)
+    return behind
+
+
+def _folded(convolution: Layer, behind: list[Layer]) -> list[torch.Tensor]:
+    """Weights and bias that do the work of all of them."""
+    weights, *bias = (blob.values().double() for blob in convolution.blobs)
+    factor = torch.ones(len(weights), dtype=torch.float64)
+    offset = bias[0].flatten() if bias else torch.zeros_like(factor)
+    for layer in behind:
+        first, *rest = (blob.values().double() for blob in layer.blobs)
+        if layer.type == "BatchNorm":
+            variance, divisor = rest
+            scale = 0.0 if divisor.item() == 0 else 1 / divisor.item()
+            by = (variance * scale + layer.eps).rsqrt()
+            offset = (offset - first * scale) * by
+        else:
+            by = first
+            offset = offset * by + (rest[0] if rest else 0)
+        factor = factor * by
+    return [(weights * factor.view(-1, 1, 1, 1)).float(), offset.float()]

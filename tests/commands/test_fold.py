@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from deeplab_caffe.formats.caffemodel import read_caffemodel
+from deeplab_caffe.net import Net
+
+CAMVID = Path(__file__).parents[2] / "prototxt/camvid_largefov"
+
+
+def test_the_training_net_folds_into_the_deploy_net(tmp_path, succeeds, monkeypatch, fails):
+    monkeypatch.chdir(CAMVID.parents[1])
+    (tmp_path / "list").mkdir()
+    (tmp_path / "list/train.txt").write_text("none.png none.png\n")
+    variables = {"DATA_ROOT": str(tmp_path), "EXP": str(tmp_path), "TRAIN_SET": "train"}
+    options = [word for name, value in variables.items() for word in ("--set", f"{name}={value}")]
+    inputs = {"data": (1, 3, 41, 41), "label": (1, 1, 41, 41)}
+    net = Net(CAMVID / "train.prototxt", variables=variables, inputs=inputs)  # phase TEST
+    generator = torch.Generator().manual_seed(0)
+    for layer in net.layers:
+        for blob in layer.blobs if layer.type in ("BatchNorm", "Scale") else ():
+            blob.data.copy_(torch.rand(blob.shape, generator=generator) + 0.5)
+    net.save(tmp_path / "trained.caffemodel")
+    model = (
+        "fold",
+        "--model",
+        CAMVID / "train.prototxt",
+        "--weights",
+        tmp_path / "trained.caffemodel",
+        *options,
+    )
+    out = tmp_path / "out/folded.caffemodel"
+    assert "16 layers, 30 folded" in succeeds(*model, "-o", out)
+    assert all(len(layer.blobs) == 2 and layer.blobs[0].dim() == 4 for layer in read_caffemodel(out))
+    image = np.random.default_rng(0).normal(0, 60, (1, 3, 41, 41)).astype(np.float32)
+    deploy = Net(CAMVID / "deploy.prototxt", out)
+    assert not deploy.report.unused and not deploy.report.missing
+    deploy.reshape(data=image.shape)
+    wanted = net.forward(data=image, label=np.zeros((1, 1, 41, 41)), outputs=["fc8_interp"])["fc8_interp"]
+    result = deploy.forward(data=image, outputs=["fc8_interp"])["fc8_interp"]
+    assert (result - wanted).abs().max() < 1e-4 * wanted.abs().max()
+    assert "--layout v3" in fails(*model, "-o", out, "--layout", "v3")
