@@ -109,8 +109,17 @@ PYBIND11_MODULE(_C, m) {
   m.def(
       "lattice_filter",
       [](const Lattice& lattice, Address q, std::size_t q_stride, std::size_t labels, Address pre,
-         Address out, int threads) {
-        lattice_filter(lattice, at<const float>(q), q_stride, labels, at<const float>(pre), at(out), threads);
+         bool adjoint, Address out, int threads) {
+        lattice_filter(lattice, at<const float>(q), q_stride, labels, at<const float>(pre), adjoint, at(out),
+                       threads);
+      },
+      no_gil);
+  m.def(
+      "lattice_filter_double",
+      [](const Lattice& lattice, Address q, std::size_t labels, Address pre, bool adjoint, Address out,
+         int threads) {
+        lattice_filter_double(lattice, at<const double>(q), labels, at<const double>(pre), adjoint,
+                              at<double>(out), threads);
       },
       no_gil);
   py::class_<PairwiseKernel>(m, "PairwiseKernel")

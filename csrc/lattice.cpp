@@ -271,13 +271,14 @@ void Lattice::splat(const float* q, std::size_t q_stride, std::size_t row, const
 }
 
 void Lattice::blur(std::size_t row, std::size_t first_label, std::size_t last_label, float* values,
-                   float* other) const {
+                   float* other, bool adjoint) const {
   const std::size_t rows = std::size_t{vertices_} + 1;
   std::fill(other + first_label, other + last_label, 0.0f);
-  for (int axis = 0; axis <= dims_; ++axis) {
+  for (int step = 0; step <= dims_; ++step) {
+    const int axis = adjoint ? dims_ - step : step;
     SELECT_ISA(blur_vertices)
-    (neighbours_.data() + axis * rows, 1, rows, row, first_label, last_label, axis % 2 ? other : values,
-     axis % 2 ? values : other);
+    (neighbours(axis), 1, rows, row, first_label, last_label, step % 2 ? other : values,
+     step % 2 ? values : other);
   }
 }
 

@@ -59,13 +59,17 @@ class Lattice {
   void splat(const float* q, std::size_t q_stride, std::size_t row, const float* pre, float* values,
              std::size_t piece, std::size_t pieces) const;
   // All axes of the blur, of some of the labels (they do not mix, so threads need not meet between the axes).
-  // The result is in `blurred` of the two tables.
-  void blur(std::size_t row, std::size_t first_label, std::size_t last_label, float* values,
-            float* other) const;
+  // `adjoint`: in reverse order. The result is in `blurred` of the two tables.
+  void blur(std::size_t row, std::size_t first_label, std::size_t last_label, float* values, float* other,
+            bool adjoint) const;
   float* blurred(float* values, float* other) const { return dims_ % 2 ? values : other; }
 
   // Pairs (vertex, weight * slice gain), [points, dims + 1].
   const Link* slice_links() const { return slice_.data(); }
+  // Of each vertex the one before it along the axis and the one behind, [vertices + 1, 2]; 0: none.
+  const unsigned (*neighbours(int axis) const)[2] {
+    return neighbours_.data() + axis * (std::size_t{vertices_} + 1);
+  }
   std::size_t bytes() const;
 
  private:

@@ -25,7 +25,7 @@ struct Filter {
 
 // Splat and blur of q through all lattices. Threads meet twice only: they may share their processors with
 // others.
-void run(std::vector<Filter>& filters, const float* q, std::size_t q_stride, std::size_t labels,
+void run(std::vector<Filter>& filters, const float* q, std::size_t q_stride, std::size_t labels, bool adjoint,
          int threads) {
   const std::size_t row = padded_labels(labels), count = filters.size();
   const std::size_t pieces = 16 * threads;
@@ -42,7 +42,7 @@ void run(std::vector<Filter>& filters, const float* q, std::size_t q_stride, std
       Filter& filter = filters[count - 1 - i / chunks];  // the last is mostly the largest
       const std::size_t first = i % chunks * chunk;
       filter.lattice->blur(row, first, std::min(first + chunk, row), filter.values.data(),
-                           filter.other.data());
+                           filter.other.data(), adjoint);
     }
   }
 }
@@ -81,7 +81,7 @@ std::size_t mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const
   for (const PairwiseKernel& kernel : kernels) filters.emplace_back(*kernel.lattice, kernel.pre, labels);
   std::vector<KernelTerm> terms(kernels.size());
   for (int iteration = 0; iteration < iterations; ++iteration) {
-    run(filters, q, labels, labels, threads);
+    run(filters, q, labels, labels, false, threads);
     for (std::size_t k = 0; k < kernels.size(); ++k) {
       const PairwiseKernel& kernel = kernels[k];
       terms[k] = {kernel.lattice->slice_links(), kernel.lattice->dims() + 1,
@@ -95,10 +95,10 @@ std::size_t mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const
 }
 
 void lattice_filter(const Lattice& lattice, const float* q, std::size_t q_stride, std::size_t labels,
-                    const float* pre, float* out, int threads) {
+                    const float* pre, bool adjoint, float* out, int threads) {
   std::vector<Filter> filters;
   filters.emplace_back(lattice, pre, labels);
-  run(filters, q, q_stride, labels, threads);
+  run(filters, q, q_stride, labels, adjoint, threads);
   const std::size_t row = padded_labels(labels);
 #pragma omp parallel num_threads(threads)
   {

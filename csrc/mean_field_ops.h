@@ -25,9 +25,14 @@ std::size_t mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const
                                std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
                                int threads);
 
-// out = slice(blur(splat(pre * q))), rows of padded_labels(labels) floats in out.
+// out = slice(blur(splat(pre * q))), rows of padded_labels(labels) floats in out. The adjoint, which
+// gradients need, blurs the axes in reverse: each step is symmetric, the steps do not commute.
 void lattice_filter(const Lattice& lattice, const float* q, std::size_t q_stride, std::size_t labels,
-                    const float* pre, float* out, int threads);
+                    const float* pre, bool adjoint, float* out, int threads);
+
+// The same in double precision (of the same lattice, its weights float32); q and out: [points, labels].
+void lattice_filter_double(const Lattice& lattice, const double* q, std::size_t labels, const double* pre,
+                           bool adjoint, double* out, int threads);
 
 // The first of the largest labels of each point.
 void best_labels(const float* q, std::int16_t* best, std::size_t points, std::size_t labels, int threads);

@@ -17,6 +17,7 @@ from . import _C
 from .errors import DeepLabError
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 MAX_FEATURES = _C.MAX_LATTICE_DIMS
 # The kernels read whole vectors of labels, so beyond the last label of the last point.
 _SLACK = 8
@@ -58,17 +59,33 @@ def lattice(features: Floats, *, threads: int | None = None) -> _C.Lattice:
 
 
 def lattice_filter(
-    lattice: _C.Lattice, values: Floats, before: Floats | None = None, *, threads: int | None = None
-) -> Floats:
-    """Gaussian filter (not normalised) of values (points, channels), each first times `before` (points)."""
-    values = _check("lattice_filter: values", values, 2)
+    lattice: _C.Lattice,
+    values: Floats | Doubles,
+    before: Floats | Doubles | None = None,
+    adjoint: bool = False,
+    *,
+    threads: int | None = None,
+) -> Floats | Doubles:
+    """Gaussian filter (not normalised) of values (points, channels), each first times `before` (points).
+
+    adjoint: the transposed filter instead, as gradients need it; `before` still applies first. The lattice
+    approximates a symmetric filter but is not exactly symmetric: it blurs its axes in a certain order, the
+    adjoint in the reverse of it. float64 values (and `before`) are filtered in double precision.
+    """
+    dtype = np.float64 if values.dtype == np.float64 else np.float32
+    values = _check("lattice_filter: values", values, 2, dtype=dtype)
     points, channels = values.shape
     if points != lattice.points or channels == 0:
         raise DeepLabError(f"lattice_filter: values {values.shape} for a lattice of {lattice.points} points")
-    before = before if before is None else _check("lattice_filter: before", before, 1, points)
+    before = before if before is None else _check("lattice_filter: before", before, 1, points, dtype)
+    if dtype == np.float64:
+        out = np.empty_like(values)
+        addresses = _address(values), channels, _address(before), adjoint, _address(out)
+        _C.lattice_filter_double(lattice, *addresses, thread_count(threads))
+        return out
     values = _with_slack(values)
     out = np.empty((points, _padded(channels)), np.float32)
-    addresses = _address(values), channels, channels, _address(before), _address(out)
+    addresses = _address(values), channels, channels, _address(before), adjoint, _address(out)
     _C.lattice_filter(lattice, *addresses, thread_count(threads))
     return out[:, :channels]
 
@@ -77,7 +94,7 @@ def lattice_ones(lattice: _C.Lattice, *, threads: int | None = None) -> Floats:
     """lattice_filter of 1 at every point, (points), without an array of ones."""
     ones = np.ones(_SLACK, np.float32)
     out = np.empty((lattice.points, _padded(1)), np.float32)
-    _C.lattice_filter(lattice, _address(ones), 0, 1, 0, _address(out), thread_count(threads))
+    _C.lattice_filter(lattice, _address(ones), 0, 1, 0, False, _address(out), thread_count(threads))
     return out[:, 0].copy()
 
 
@@ -174,9 +191,11 @@ def thread_count(threads: int | None) -> int:
     return max(1, int(setting)) if setting.isdigit() else len(os.sched_getaffinity(0))
 
 
-def _check(name: str, x: Floats, dims: int | None = None, count: int | None = None) -> Floats:
-    if x.dtype != np.float32:
-        raise DeepLabError(f"{name}: {x.dtype} given, float32 wanted")
+def _check(
+    name: str, x: NDArray, dims: int | None = None, count: int | None = None, dtype: type = np.float32
+) -> NDArray:
+    if x.dtype != dtype:
+        raise DeepLabError(f"{name}: {x.dtype} given, {np.dtype(dtype)} wanted")
     if dims is not None and x.ndim != dims:
         raise DeepLabError(f"{name}: {x.ndim} dimensions given, {dims} wanted")
     if count is not None and x.size != count:

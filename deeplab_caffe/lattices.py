@@ -39,9 +39,12 @@ class Lattice:
         """Number of lattice vertices the points touch."""
         return self.native.vertices
 
-    def filter(self, values: Floats, before: Floats | None = None) -> Floats:
-        """Sum over all points of the Gaussian of the distance times values (N, channels); not normalised."""
-        return crf_ops.lattice_filter(self.native, values, before, threads=self.threads)
+    def filter(self, values: Floats, before: Floats | None = None, adjoint: bool = False) -> Floats:
+        """Sum over all points of the Gaussian of the distance times values (N, channels); not normalised.
+
+        adjoint: see crf_ops.lattice_filter; float64 there too.
+        """
+        return crf_ops.lattice_filter(self.native, values, before, adjoint, threads=self.threads)
 
     def norms(self, normalization: Normalization) -> tuple[Floats | None, Floats | None]:
         """The factors (N) before and after the filter that normalise it; None is 1."""

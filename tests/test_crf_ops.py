@@ -63,10 +63,23 @@ def test_filter(d, points, channels, threads):
     features, values = random(d, points, scale=2), random(points, channels, seed=1).abs()
     native, plain = ops.lattice(features, threads=threads), reference.lattice(features)
     assert (native.points, native.dims, native.vertices) == (points, d, plain.neighbours.shape[2])
-    assert same_bits(
-        ops.lattice_filter(native, values, threads=threads), reference.lattice_filter(plain, values)
-    )
+    for adjoint in (False, True):
+        assert same_bits(
+            ops.lattice_filter(native, values, None, adjoint, threads=threads),
+            reference.lattice_filter(plain, values, None, adjoint),
+        )
     assert same_bits(ops.lattice_ones(native, threads=threads), reference.lattice_ones(plain))
+
+
+@pytest.mark.parametrize("adjoint", [False, True])
+def test_filter_in_double_precision(adjoint):
+    features, values, before = random(5, 47, scale=2), random(47, 3).double(), random(47, seed=3).double()
+    native, plain = ops.lattice(features), reference.lattice(features)
+    plain = plain._replace(weights=plain.weights.double())
+    result = ops.lattice_filter(native, values, before, adjoint, threads=2)
+    # The weights are float32, rounded once more after the lattice's gain.
+    expected = reference.lattice_filter(plain, values, before, adjoint)
+    assert torch.allclose(result, expected, rtol=1e-6, atol=1e-7)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -85,7 +85,9 @@ def lattice(features: Tensor) -> Lattice:
     return Lattice(torch.tensor(vertices[:points]), torch.stack(weights[:points]), neighbours)
 
 
-def lattice_filter(lattice: Lattice, values: Tensor, before: Tensor | None = None) -> Tensor:
+def lattice_filter(
+    lattice: Lattice, values: Tensor, before: Tensor | None = None, adjoint: bool = False
+) -> Tensor:
     """See crf_ops.lattice_filter."""
     if before is not None:
         values = before[:, None] * values
@@ -95,7 +97,7 @@ def lattice_filter(lattice: Lattice, values: Tensor, before: Tensor | None = Non
     for value, vertices, weights in zip(values, lattice.vertices, lattice.weights, strict=True):
         for vertex, weight in zip(vertices, weights, strict=True):
             table[vertex] = table[vertex] + weight * value
-    for previous, following in lattice.neighbours:
+    for previous, following in lattice.neighbours.flip(0) if adjoint else lattice.neighbours:
         blurred = table[:-1] + 0.5 * (table[previous] + table[following])
         table = torch.cat([blurred, table[-1:]])
     gain = 1 / (1 + torch.tensor(2.0, dtype=values.dtype) ** -d)
