@@ -11,10 +11,11 @@ import torch
 
 from . import fillers, graph, memory
 from .errors import DeepLabError
-from .formats.net_definition import NetDefinition
+from .formats.net_definition import NetDefinition, ParamSpec
 from .formats.prototxt import read_net
 from .graph import Graph, Step, Value
 from .layers import Context, Layer, create
+from .module import NetModule, TrainResult
 from .parameters import Parameter
 from .schedule import OnLayer, Schedule, Shape, Tensor, make_schedule, plain
 from .weights import WeightReport, load_weights, save_weights
@@ -114,6 +115,24 @@ class Net:
         for layer in self.layers:
             layer.seek(passes)
 
+    def share(self, other: "Net") -> None:
+        """Takes the parameters of `other` for the layers of the same name (Caffe's test nets): no copies.
+
+        Raises DeepLabError where shapes differ.
+        """
+        theirs = {layer.name: layer.blobs for layer in other.layers if layer.blobs}
+        for layer in self.layers:
+            blobs = theirs.get(layer.name, layer.blobs)
+            for i, (own, blob) in enumerate(zip(layer.blobs, blobs, strict=False)):
+                if own.shape != blob.shape:
+                    shapes = f"{graph.text(own.shape)}, in the other net {graph.text(blob.shape)}"
+                    raise layer.error("param", f"parameter {i} is {shapes}")
+                layer.blobs[i] = blob
+
+    def module(self) -> "NetModule":
+        """The net as a torch.nn.Module whose parameters an optimizer updates; see NetModule."""
+        return NetModule(self)
+
     def reshape(self, **shapes: Shape) -> None:
         """Sets the shapes of inputs, and from them all others; a DeepLabError leaves the net as it was."""
         for name in shapes:
@@ -141,9 +160,7 @@ class Net:
         self._follow({name: tuple(tensor.shape) for name, tensor in given.items()})
         schedule = self._schedule(None if outputs is None else tuple(outputs), fused=on_layer is None)
         values = {self._graph.inputs[name]: tensor for name, tensor in given.items()}
-        for name, value in self._graph.inputs.items():
-            if value in schedule.inputs and value not in values:
-                raise DeepLabError(f"{self.definition.source}: input '{name}' is missing")
+        self._check_given(schedule, values)
         self._last = {}
         with torch.no_grad(), _torch_threads(self.context.threads):
             if self.context.precision == "exact":
@@ -159,6 +176,33 @@ class Net:
                 results[name] = result.clone()
         return results
 
+    def forward_train(
+        self, outputs: Iterable[str] | None = None, on_layer: OnLayer | None = None, **inputs: Any
+    ) -> TrainResult:
+        """`forward` for autograd: outputs and the loss can be differentiated in the parameters and inputs.
+
+        Arguments as those of `forward`. The loss is Caffe's: the sum of all tops by their loss_weight.
+        """
+        given = {name: self._tensor(name, value) for name, value in inputs.items()}
+        self._follow({name: tuple(tensor.shape) for name, tensor in given.items()})
+        schedule = self._schedule(None if outputs is None else tuple(outputs), fused=False)
+        values = {self._graph.inputs[name]: tensor for name, tensor in given.items()}
+        self._check_given(schedule, values)
+        losses: list[Tensor] = []
+
+        def watch(index: int, layer: Layer, tops: dict[str, Tensor]) -> None:
+            for weight, top in zip(layer.loss_weights, tops.values(), strict=True):
+                if weight:
+                    losses.append(top.sum() if weight == 1 else weight * top.sum())
+            if on_layer is not None:
+                on_layer(index, layer, tops)
+
+        with _torch_threads(self.context.threads):
+            schedule.run_train(values, watch)
+        self._last = {}
+        loss = sum(losses[1:], losses[0]) if losses else torch.zeros((), device=self.context.device)
+        return TrainResult(loss, {name: values[value] for name, value in schedule.outputs.items()})
+
     def __call__(self, *positional: Any, **inputs: Any) -> Tensor | dict[str, Tensor]:
         """`forward` with inputs by position or name; a single output is returned bare."""
         if len(positional) > len(self._graph.inputs):
@@ -172,10 +216,14 @@ class Net:
         for number, step in enumerate(self._graph.steps):
             layer = step.layer
             for i, shape in enumerate(self._parameter_shapes(step)):
-                name = layer.definition.params[i].name if i < len(layer.definition.params) else ""
+                specs = layer.definition.params
+                spec = specs[i] if i < len(specs) else ParamSpec()
+                name = spec.name
                 owner, parameter = named.get(name, (layer, None))
                 if parameter is None:
-                    parameter = Parameter(shape, fillers.maker(layer, i, shape, 1_000_003 * seed + number))
+                    make = fillers.maker(layer, i, shape, 1_000_003 * seed + number)
+                    rate = spec.lr_mult if layer.learns else 0.0
+                    parameter = Parameter(shape, make, rate, spec.decay_mult)
                     if name:
                         named[name] = layer, parameter
                 elif parameter.shape != shape:
@@ -186,6 +234,11 @@ class Net:
     def _parameter_shapes(self, step: Step) -> list[Shape]:
         shapes = step.layer.blob_shapes([self._shapes[value] for value in step.bottoms])
         return [tuple(int(size) for size in shape) for shape in shapes]
+
+    def _check_given(self, schedule: Schedule, values: dict[Value, Tensor]) -> None:
+        for name, value in self._graph.inputs.items():
+            if value in schedule.inputs and value not in values:
+                raise DeepLabError(f"{self.definition.source}: input '{name}' is missing")
 
     def _check_input(self, name: str) -> None:
         if name not in self._graph.inputs:
@@ -205,7 +258,10 @@ class Net:
         wanted, shape = len(self._shapes[self._graph.inputs[name]]), tuple(tensor.shape)
         if len(shape) != wanted:
             raise DeepLabError(f"input '{name}': {graph.text(shape)} given, {wanted} dimensions wanted")
-        return plain(tensor.detach().to(self.context.device))
+        tensor = tensor.to(self.context.device)
+        if torch.is_grad_enabled() and (tensor.requires_grad or tensor.dtype == torch.float64):
+            return tensor  # for forward_train
+        return plain(tensor.detach())
 
     def _follow(self, given: dict[str, Shape]) -> None:
         """Reshapes if the inputs, or what the data layers are about to give, have changed their size."""

@@ -79,6 +79,25 @@ class Schedule:
             for value in dead:
                 values.pop(value, None)
 
+    def run_train(self, values: dict[Value, Tensor], on_layer: OnLayer | None) -> None:
+        """The same for autograd: nothing is overwritten, what no gradient needs goes with its last reader."""
+        self._activate()
+        for step, dead in zip(self.steps, self.dead, strict=True):
+            layer, bottoms = step.layer, [values[value] for value in step.bottoms]
+            if not layer.fed:
+                if step in self.plan.repeats:
+                    sources = [layer.view_of(i) for i in range(len(step.tops))]
+                    tops = [
+                        bottoms[i].reshape(self.shapes[v]) for i, v in zip(sources, step.tops, strict=True)
+                    ]
+                else:
+                    tops = layer.forward_train(bottoms)
+                values.update(zip(step.tops, tops, strict=True))
+            if on_layer is not None:
+                on_layer(step.index, layer, {value.name: values[value] for value in step.tops})
+            for value in dead:
+                values.pop(value, None)
+
     def check_memory(self, extra: int, held: int) -> None:
         """Raises DeepLabError if the plan and `extra` bytes do not fit; `held` bytes are ours already."""
         need, free = self.plan.total + extra, memory.available() + held

@@ -75,7 +75,8 @@ def read_net(
                 name=layer.name,
                 type=layer.type,
                 bottoms=tuple(layer.bottom),
-                tops=tuple(layer.top),
+                # Caffe gives a loss without a top one of its own.
+                tops=tuple(layer.top) or ((layer.name,) if layer.type.endswith("Loss") else ()),
                 param=layer,
                 params=tuple(ParamSpec(p.name, p.lr_mult, p.decay_mult) for p in layer.param),
                 dialect=dialect,

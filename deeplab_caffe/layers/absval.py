@@ -13,3 +13,7 @@ class AbsVal(ElementwiseLayer):
     def function(self, x: torch.Tensor) -> torch.Tensor:
         """See ElementwiseLayer."""
         return x.abs()
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        return [bottoms[0].abs()]

@@ -41,29 +41,35 @@ class AdaptiveBiasChannel(Layer):
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
-        top = tops[0].copy_(bottoms[0])
-        for scores, given in zip(top, bottoms[1], strict=True):
+        tops[0].copy_(self.formula(bottoms, [])[0])
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        adapted = []
+        for scores, given in zip(*bottoms, strict=True):
             present = given[given != -1]
             if not ((present >= 0) & (present < len(scores))).all():
                 raise self.error("bottom", f"a label out of 0 to {len(scores) - 1}: {present.tolist()}")
             labels = sorted(present.int().tolist())
-            if labels:
-                self._adapt(scores.flatten(1), labels)
+            adapted.append(self._adapted(scores.flatten(1), labels).view_as(scores) if labels else scores)
+        return [torch.stack(adapted)]
 
-    def _adapt(self, scores: torch.Tensor, labels: list[int]) -> None:
-        """Changes the scores (labels, pixels) of one image."""
+    def _adapted(self, scores: torch.Tensor, labels: list[int]) -> torch.Tensor:
+        """The new scores (labels, pixels) of one image."""
+        rows = list(scores)
+        present = scores[labels]
         if self.param.suppress_others:
-            lowest = scores[labels].amin(0)
-            absent = [c for c in range(len(scores)) if c not in labels]
-            others = scores[absent]
-            scores[absent] = torch.where(others > lowest, lowest - self.param.margin_others, others)
-        best = scores[labels].amax(0)
+            lowest = present.amin(0)
+            for c in range(len(rows)):
+                if c not in labels:
+                    rows[c] = torch.where(rows[c] > lowest, lowest - self.param.margin_others, rows[c])
+        best = present.amax(0)
         mean = best.double().mean()
         pixels = scores.shape[1]
         for _ in range(self.param.num_iter):
             for label in labels:
                 portion = self.param.fg_portion if label else self.param.bg_portion
                 rank = min(int(torch.tensor(portion) * pixels), pixels - 1)
-                scores[label] += (best - scores[label]).sort().values[rank]
-                best = torch.maximum(best, scores[label])
-        scores += (mean - best.double().mean()).float()
+                rows[label] = rows[label] + (best - rows[label]).sort().values[rank]
+                best = torch.maximum(best, rows[label])
+        return torch.stack(rows) + (mean - best.double().mean()).to(scores.dtype)

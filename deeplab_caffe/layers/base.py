@@ -52,6 +52,10 @@ class Layer:
     in_place: ClassVar[bool] = False
     # Whether the tops are given by the caller of Net.forward (Input, MemoryData).
     fed: ClassVar[bool] = False
+    # Whether gradients change the parameters (not those of BatchNorm, which are statistics).
+    learns: ClassVar[bool] = True
+    # Whether the first top is a loss, which counts in the net's loss unless loss_weight says otherwise.
+    loss: ClassVar[bool] = False
 
     def __init__(self, definition: "LayerDefinition", context: Context) -> None:
         self.definition = definition
@@ -143,10 +147,39 @@ class Layer:
     def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """Tops for the precisions other than exact, from torch's own operators, in any layout and dtype.
 
-        The bottoms must stay as they are: others may read them. None (the default): this layer has no such
-        path, and the net calls `forward` with contiguous float32.
+        The bottoms must stay as they are: others may read them. None: this layer has no such path, and the
+        net calls `forward` with contiguous float32. The default is `formula`.
+        """
+        return self.formula(bottoms, [blob.values() for blob in self.blobs])
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """The tops from torch's differentiable operators: what training differentiates.
+
+        Any layout and floating point dtype (float64 too); blobs: the parameters' values. Nothing is written
+        to, not even the layer. None (the default): the layer has no gradient.
         """
         return None
+
+    def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Tops that autograd can differentiate in the bottoms and in each blob's `tensor`.
+
+        In the exact precision they have the bits of `forward`.
+        """
+        from ..autograd import layer_function  # it needs this module
+
+        return layer_function(self, bottoms)
+
+    def working_dtype(self, weights: torch.Tensor) -> torch.dtype:
+        """What the fast precisions multiply `weights` in: their own type, or bfloat16."""
+        return torch.bfloat16 if self.context.precision == "bf16" else weights.dtype
+
+    @property
+    def loss_weights(self) -> list[float]:
+        """How much each top counts in the net's loss: `loss_weight`, by default 1 for the top of a loss."""
+        given, tops = list(self.definition.param.loss_weight), len(self.definition.tops)
+        if given and len(given) != tops:
+            raise self.error("loss_weight", f"{len(given)} given for {tops} tops")
+        return given or [1.0 if self.loss and i == 0 else 0.0 for i in range(tops)]
 
 
 _REGISTRY: dict[str, type[Layer]] = {}

@@ -17,6 +17,7 @@ class BatchNorm(Layer):
     """
 
     in_place = True
+    learns = False
 
     def setup(self) -> None:
         """See Layer."""
@@ -60,22 +61,59 @@ class BatchNorm(Layer):
         return [("batch_norm", *self.statistics())]
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
+        """See Layer; in the train phase batch statistics enter the stored ones."""
         x = bottoms[0]
         if self.stored:
             mean, deviation = self.statistics()
         else:
             axes = [axis for axis in range(x.dim()) if axis != 1]
-            variance, mean = torch.var_mean(x.double(), axes, correction=0)
-            mean, deviation = mean.float(), self._deviation(variance.float())
+            variance, mean = (t.float() for t in torch.var_mean(x.double(), axes, correction=0))
+            deviation = self._deviation(variance)
+            self._store(mean, variance, x.numel() // x.shape[1])
         ops.batch_norm(x, mean, deviation, out=tops[0], threads=self.context.threads)
 
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
-        if not self.stored:
-            return None
+        return self._normalized(bottoms[0], blobs, None, None)
+
+    def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
+        """See Layer."""
         x = bottoms[0]
+        if self.stored or (self.context.precision == "exact" and x.dtype == torch.float32):
+            return super().forward_train(bottoms)
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        mean, variance = (torch.zeros(x.shape[1], dtype=dtype, device=x.device) for _ in range(2))
+        tops = self._normalized(x, [], mean, variance)
+        count = x.numel() // x.shape[1]
+        self._store(mean, variance * ((count - 1) / count), count)
+        return tops
+
+    def _normalized(
+        self,
+        x: torch.Tensor,
+        blobs: list[torch.Tensor],
+        mean: torch.Tensor | None,
+        variance: torch.Tensor | None,
+    ) -> list[torch.Tensor]:
+        """With torch's operators; batch statistics are written to mean and variance (the unbiased one)."""
+        if not self.stored:
+            return [torch.batch_norm(x, None, None, mean, variance, True, 1.0, self.eps, False)]
+        divisor = blobs[2]
+        factor = torch.where(divisor == 0, 0, 1 / divisor)
         sides = (-1, *[1] * (x.dim() - 2))
-        mean, deviation = (t.view(sides) for t in self.statistics())
-        factor = 1 / deviation
-        return [torch.addcmul((-mean * factor).to(x.dtype), x, factor.to(x.dtype))]
+        slope = (blobs[1] * factor + self.eps) ** -0.5
+        return [
+            torch.addcmul(
+                (-blobs[0] * factor * slope).to(x.dtype).view(sides), x, slope.to(x.dtype).view(sides)
+            )
+        ]
+
+    @torch.no_grad()
+    def _store(self, mean: torch.Tensor, variance: torch.Tensor, count: int) -> None:
+        """Adds a batch's statistics to the stored sums, older ones fading away (train phase)."""
+        if self.context.phase != "train":
+            return
+        fading = self.definition.param.batch_norm_param.moving_average_fraction
+        unbiased = count / (count - 1) if count > 1 else 1.0
+        for blob, value in zip(self.blobs, (mean, variance * unbiased, torch.ones(1)), strict=False):
+            blob.data = blob.values() * fading + value.to(blob.values())

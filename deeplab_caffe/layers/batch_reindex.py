@@ -23,3 +23,7 @@ class BatchReindex(Layer):
         if not ((numbers >= 0) & (numbers < len(source))).all():
             raise self.error("bottom", f"an image number out of 0 to {len(source) - 1}")
         torch.index_select(source, 0, numbers.long(), out=tops[0])
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        return [bottoms[0].index_select(0, bottoms[1].long())]

@@ -33,3 +33,10 @@ class Bias(Layer):
         """See Layer."""
         bias = bottoms[1] if len(bottoms) > 1 else self.blobs[0].values()
         ops.scale(bottoms[0], None, bias, self.along, out=tops[0], threads=self.context.threads)
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        x, bias = bottoms[0], bottoms[1] if len(bottoms) > 1 else blobs[0]
+        return [
+            x + bias.to(x.dtype).view(*self.bias_shape, *[1] * (x.dim() - self.along - len(self.bias_shape)))
+        ]

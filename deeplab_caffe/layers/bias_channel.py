@@ -68,3 +68,9 @@ class BiasChannel(Layer):
             scores[self.background, where] += self.param.bg_bias
         if label != self.background:
             scores[label, where] += self.param.fg_bias
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        summands = torch.zeros_like(bottoms[0])
+        self.forward([summands, bottoms[1]], [summands])
+        return [bottoms[0] + summands]

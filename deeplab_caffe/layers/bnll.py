@@ -1,6 +1,7 @@
 """BNLL: the binomial normal log likelihood, log(1 + e^x)."""
 
 import torch
+from torch.nn import functional
 
 from .. import ops
 from .base import register
@@ -15,3 +16,7 @@ class BNLL(ElementwiseLayer):
         """See ElementwiseLayer."""
         small = ops.exp(-x.abs(), threads=self.context.threads).double()
         return (x.clamp(min=0).double() + (1 + small).log()).float()
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        return [functional.softplus(bottoms[0], threshold=50)]

@@ -34,6 +34,6 @@ class Clip(ElementwiseLayer):
         """See ElementwiseLayer."""
         return x.clamp(self.low, self.high)
 
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         return [self.function(bottoms[0])]

@@ -35,6 +35,6 @@ class Concat(Layer):
         """See Layer."""
         torch.cat(bottoms, self.number, out=tops[0])
 
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         return [torch.cat(bottoms, self.number)]

@@ -26,13 +26,14 @@ class ContrastiveLoss(LossLayer):
             raise self.error("bottom", f"{first}, {second} and {similar} do not fit")
         return top
 
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         param = self.definition.param.contrastive_loss_param
         squared = (bottoms[0] - bottoms[1]).flatten(1).double().square().sum(1)
         if param.legacy_version:
             apart = (param.margin - squared).clamp(min=0)
         else:
-            apart = (param.margin - squared.sqrt()).clamp(min=0).square()
+            # The little keeps the root's slope finite where two features are equal.
+            apart = (param.margin - (squared + 1e-300).sqrt()).clamp(min=0).square()
         similar = bottoms[2].flatten().trunc() != 0
-        tops[0].fill_((torch.where(similar, squared, apart).sum() / len(similar) / 2).item())
+        return [self.top(torch.where(similar, squared, apart).sum() / len(similar) / 2, bottoms[0])]

@@ -202,3 +202,18 @@ class Convolution(Layer):
             self._folded_weights = weights, summand.to(dtype) if front else None
             self._folded_state = state
         return *self._folded_weights, steps[front:]
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer: torch's convolution, channels last."""
+        dtype = self.working_dtype(blobs[0])
+        weights = blobs[0].to(dtype).contiguous(memory_format=torch.channels_last)
+        bias = blobs[1].to(dtype).view(-1) if len(blobs) > 1 else None
+        tops = []
+        for bottom in bottoms:
+            rows, columns = self.padding(bottom.shape[2:])
+            pad = rows[0], columns[0]
+            if rows[0] != rows[1] or columns[0] != columns[1]:
+                bottom, pad = functional.pad(bottom, (*columns, *rows)), (0, 0)
+            x = bottom.to(dtype).contiguous(memory_format=torch.channels_last)
+            tops.append(functional.conv2d(x, weights, bias, self.stride, pad, self.dilation, self.groups))
+        return tops

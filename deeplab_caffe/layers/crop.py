@@ -42,6 +42,6 @@ class Crop(Layer):
         """See Layer."""
         tops[0].copy_(self._cut(bottoms))
 
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         return [self._cut(bottoms)]

@@ -95,10 +95,14 @@ class Deconvolution(Convolution):
                 target[:, :height, :width] += columns[:, i, j]
         y.copy_(padded[:, self.pad[0] :, self.pad[1] :][:, : y.shape[1], : y.shape[2]])
 
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
-        dtype = torch.bfloat16 if self.context.precision == "bf16" else torch.float32
-        weights = self.blobs[0].packed(("plain", dtype), lambda plain: plain.to(dtype))
-        bias = self.blobs[1].values().reshape(-1).to(dtype) if len(self.blobs) > 1 else None
+        dtype = self.working_dtype(blobs[0])
+        weights = blobs[0].to(dtype)
+        bias = blobs[1].view(-1).to(dtype) if len(blobs) > 1 else None
         geometry = self.stride, self.pad, 0, self.groups, self.dilation
         return [functional.conv_transpose2d(x.to(dtype), weights, bias, *geometry) for x in bottoms]
+
+    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        return Layer.forward_fast(self, bottoms)

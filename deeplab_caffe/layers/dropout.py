@@ -1,5 +1,7 @@
 """Dropout: a copy at TEST; at TRAIN zeroes values at random and scales the rest up."""
 
+from zlib import crc32
+
 import torch
 
 from .base import Layer, register
@@ -17,6 +19,7 @@ class Dropout(Layer):
         if not 0 <= self.ratio < 1:
             raise self.error("dropout_ratio", f"{self.ratio:g} given, 0 <= ratio < 1 wanted")
         self.mask: torch.Tensor | None = None
+        self.passes = 0
 
     def view_of(self, top: int) -> int | None:
         """See Layer."""
@@ -27,6 +30,23 @@ class Dropout(Layer):
         if self.context.phase == "test":
             tops[0].copy_(bottoms[0])
             return
-        keep = torch.empty_like(bottoms[0]).bernoulli_(1 - self.ratio)
+        torch.mul(bottoms[0], self._draw(bottoms[0]), out=tops[0])
+
+    def seek(self, passes: int) -> None:
+        """See Layer."""
+        self.passes = passes
+
+    def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
+        """See Layer."""
+        return [bottoms[0] if self.context.phase == "test" else bottoms[0] * self._draw(bottoms[0])]
+
+    def _draw(self, x: torch.Tensor) -> torch.Tensor:
+        """The factors of the next forward: they depend on nothing but seed, layer, rank and its number."""
+        where = f"{self.name} {self.context.rank} {self.passes}"
+        generator = torch.Generator(x.device).manual_seed(
+            crc32(where.encode(), self.context.seed & 0xFFFFFFFF)
+        )
+        self.passes += 1
+        keep = torch.empty_like(x).bernoulli_(1 - self.ratio, generator=generator)
         self.mask = keep.mul_(1 / (1 - self.ratio))
-        torch.mul(bottoms[0], self.mask, out=tops[0])
+        return self.mask

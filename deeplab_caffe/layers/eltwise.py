@@ -44,15 +44,18 @@ class Eltwise(Layer):
         """See Layer."""
         ops.eltwise(self.operation, bottoms, self.coefficients, out=tops[0], threads=self.context.threads)
 
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         if self.operation != "sum":
-            combine = torch.mul if self.operation == "prod" else torch.maximum
             result = bottoms[0]
-            for bottom in bottoms[1:]:
-                result = combine(result, bottom)
+            for number, bottom in enumerate(bottoms[1:], 1):
+                if self.operation == "prod":
+                    result = result * bottom
+                else:  # the gradient goes to the winner, as ops.eltwise has it
+                    wins = bottom >= result if number == 1 else bottom > result
+                    result = torch.where(wins, bottom, result)
             return [result]
         result = torch.mul(bottoms[0], self.coefficients[0])
         for coefficient, bottom in zip(self.coefficients[1:], bottoms[1:], strict=True):
-            result.add_(bottom, alpha=coefficient)
+            result = torch.add(result, bottom, alpha=coefficient)
         return [result]

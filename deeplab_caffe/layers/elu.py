@@ -1,6 +1,7 @@
 """ELU: exponential linear unit."""
 
 import torch
+from torch.nn import functional
 
 from .. import ops
 from .base import register
@@ -15,3 +16,7 @@ class ELU(ElementwiseLayer):
         """See ElementwiseLayer."""
         grown = ops.exp(x.clamp(max=0), threads=self.context.threads) - 1
         return x.clamp(min=0) + self.definition.param.elu_param.alpha * grown
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        return [functional.elu(bottoms[0], self.definition.param.elu_param.alpha)]

@@ -38,3 +38,8 @@ class Embed(Layer):
         tops[0].copy_(table[index.long()])
         if bias:
             tops[0] += bias[0]
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        y = blobs[0][bottoms[0].long()]
+        return [y + blobs[1] if len(blobs) > 1 else y]

@@ -10,6 +10,7 @@ from .loss import LossLayer
 class EuclideanLoss(LossLayer):
     """Sum of squared differences (taken in float32) over 2 * num."""
 
-    def total(self, x: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
-        """See LossLayer."""
-        return (x.flatten() - partner.flatten()).float().double().square().sum() / 2
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        difference = (bottoms[0].flatten() - bottoms[1].flatten()).double()
+        return [self.top(difference.square().sum() / 2 / len(bottoms[0]), bottoms[0])]

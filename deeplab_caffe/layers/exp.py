@@ -35,3 +35,7 @@ class Exp(ElementwiseLayer):
         """See ElementwiseLayer."""
         y = ops.exp(x if self.inner == 1 else x * self.inner, threads=self.context.threads)
         return y if self.factor == 1 else y * self.factor
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        return [torch.exp(bottoms[0] * self.inner.item()) * self.factor]

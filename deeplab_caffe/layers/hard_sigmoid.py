@@ -12,9 +12,9 @@ class HardSigmoid(ElementwiseLayer):
 
     def function(self, x: torch.Tensor) -> torch.Tensor:
         """See ElementwiseLayer."""
-        return (x + 3).clamp_(0, 6).div_(6)
+        return (x + 3).clamp(0, 6).div_(6)
 
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         return [self.function(bottoms[0])]
 
@@ -25,4 +25,4 @@ class HardSwish(HardSigmoid):
 
     def function(self, x: torch.Tensor) -> torch.Tensor:
         """See ElementwiseLayer."""
-        return (x + 3).clamp_(0, 6).mul_(x).div_(6)
+        return (x + 3).clamp(0, 6).mul(x).div_(6)

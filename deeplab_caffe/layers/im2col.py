@@ -46,5 +46,12 @@ class Im2col(Convolution):
         columns = functional.unfold(bottoms[0], self.kernel, self.dilation, self.pad, self.stride)
         tops[0].view(columns.shape).copy_(columns)
 
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
+        x = bottoms[0]
+        columns = functional.unfold(x, self.kernel, self.dilation, self.pad, self.stride)
+        return [columns.view(self.shape([tuple(x.shape)])[0])]
+
+    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        return Layer.forward_fast(self, bottoms)

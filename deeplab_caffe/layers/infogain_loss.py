@@ -49,11 +49,11 @@ class InfogainLoss(LabelLossLayer):
             raise self.error("source", f"{given} weights given, {classes}x{classes} wanted")
         return top
 
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         if len(bottoms) > 2:
-            self.weights = bottoms[2]
-        super().forward(bottoms[:2], tops)
+            self.weights = bottoms[2].detach()
+        return super().formula(bottoms[:2], blobs)
 
     def total(self, x: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
         """See LossLayer."""

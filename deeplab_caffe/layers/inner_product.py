@@ -70,11 +70,12 @@ class InnerProduct(Layer):
         y = ops.atrous_conv(x, packed, epilogue=bias, packed_shape=shape, threads=self.context.threads)
         tops[0].view(-1, self.param.num_output).copy_(y.view(self.param.num_output, -1).t())
 
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
-        dtype = torch.bfloat16 if self.context.precision == "bf16" else torch.float32
-        weights = self.blobs[0].packed(("inner product", dtype), lambda plain: plain.to(dtype))
-        bias = self.blobs[1].values().reshape(-1).to(dtype) if len(self.blobs) > 1 else None
+        dtype = self.working_dtype(blobs[0])
+        weights, *bias = (blob.to(dtype) for blob in blobs)
         x = bottoms[0].to(dtype)
-        y = functional.linear(x.reshape(-1, self.inputs), self._matrix(weights), bias)
+        y = functional.linear(
+            x.reshape(-1, self.inputs), self._matrix(weights), bias[0].view(-1) if bias else None
+        )
         return [y.view(self.shape([tuple(x.shape)])[0])]

@@ -67,7 +67,7 @@ class Interp(Layer):
         size = tuple(tops[0].shape[2:])
         ops.interp(bottoms[0], size, self.crop, self.half_pixel, out=tops[0], threads=self.context.threads)
 
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         x = bottoms[0]
         size = self.shape([tuple(bottom.shape) for bottom in bottoms])[0][2:]

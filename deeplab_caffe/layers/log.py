@@ -30,3 +30,7 @@ class Log(ElementwiseLayer):
         y = y if self.param.shift == 0 else y + self.param.shift
         y = ops.log(y, threads=self.context.threads)
         return y if self.factor == 1 else y * self.factor
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        return [torch.log(bottoms[0] * self.param.scale + self.param.shift) * self.factor.item()]

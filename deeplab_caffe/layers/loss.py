@@ -11,6 +11,7 @@ class LossLayer(Layer):
     """A layer with two bottoms of the same batch; added up in float64 and rounded once."""
 
     bottom_count = (2, 2)
+    loss = True
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
@@ -29,10 +30,19 @@ class LossLayer(Layer):
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
+        tops[0].copy_(self.formula(bottoms, [])[0])
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
         x, partner = (
             bottom.flatten(1).double() if bottom.dim() > 1 else bottom.double() for bottom in bottoms
         )
-        tops[0].fill_((self.total(x, partner) / len(x)).item())
+        return [self.top(self.total(x, partner) / len(x), bottoms[0])]
+
+    def top(self, loss: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """The loss in the shape of the top, float32 or the scores' own type where that is finer."""
+        dtype = torch.promote_types(scores.dtype, torch.float32)
+        return loss.to(dtype).view((1, 1, 1, 1) if self.definition.dialect == "v1" else ())
 
 
 class LabelLossLayer(LossLayer):

@@ -1,6 +1,7 @@
 """LRN: local response normalisation, over neighbouring channels or positions."""
 
 import torch
+from torch.nn import functional
 
 from .. import ops
 from .base import Layer, Shape, register
@@ -59,3 +60,11 @@ class LRN(Layer):
         window = (size, size), (1, 1), (size // 2, size // 2)
         average = ops.average_pool(squares, tuple(x.shape[2:]), *window, threads=self.context.threads)
         return average * self.param.alpha + 1
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        x, size, alpha, beta = bottoms[0], self.param.local_size, self.param.alpha, self.param.beta
+        if self.param.norm_region == self.param.ACROSS_CHANNELS:
+            return [functional.local_response_norm(x, size, alpha, beta, self.param.k)]
+        average = functional.avg_pool2d(x * x, size, 1, size // 2)
+        return [x * (1 + alpha * average) ** -beta]

@@ -32,3 +32,14 @@ class MVN(Layer):
         if param.normalize_variance:
             y /= variance.sqrt().float() + param.eps
         tops[0].copy_(y.view(tops[0].shape))
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        param = self.definition.param.mvn_param
+        x = bottoms[0].flatten(1 if param.across_channels else 2)
+        x = x.unsqueeze(-1) if x.dim() == (1 if param.across_channels else 2) else x
+        y = x - x.mean(-1, keepdim=True)
+        if param.normalize_variance:
+            # The little keeps the root's slope finite where a plane is constant.
+            y = y / ((y.square().mean(-1, keepdim=True) + 1e-30).sqrt() + param.eps)
+        return [y.view(bottoms[0].shape)]

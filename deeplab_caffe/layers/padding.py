@@ -41,6 +41,6 @@ class Padding(Layer):
             :, :, cut : cut + height, cut : cut + width
         ]
 
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         return [functional.pad(bottoms[0], [self.begin, self.end, self.begin, self.end])]

@@ -86,20 +86,36 @@ class Pooling(Layer):
         size = tuple(tops[0].shape[2:])
         pool(bottoms[0], size, self.kernel, self.stride, self.pad, out=tops[0], threads=self.context.threads)
 
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
-        x = bottoms[0]
-        if self.param.same_pad:
-            rows, columns = (self._same_padding(x.shape[2:], axis) for axis in (0, 1))
-            x = functional.pad(x, (*columns, *rows), value=float("-inf"))
-            return [functional.max_pool2d(x, self.kernel, self.stride)]
-        if any(2 * pad > kernel for pad, kernel in zip(self.pad, self.kernel, strict=True)):
-            return None  # torch allows at most half a window of padding
-        ceil = self.param.round_mode == self.param.CEIL
-        window = self.kernel, self.stride, self.pad
-        if self.method == "MAX":
-            y = functional.max_pool2d(x, *window, ceil_mode=ceil)
-        else:
-            y = functional.avg_pool2d(x, *window, ceil_mode=ceil, count_include_pad=True)
-        # torch's rule for the last window also holds where there is no padding; Caffe's does not.
-        return [y] if tuple(y.shape) == self.shape([tuple(x.shape)])[0] else None
+        size = self.shape([tuple(bottoms[0].shape)])[0][2:]
+        return [torch_pool(self.method, bottoms[0], size, self.kernel, self.stride, self.pad)]
+
+
+def torch_pool(
+    method: str, x: torch.Tensor, size: Shape, kernel: Pair, stride: Pair, pad: Pair
+) -> torch.Tensor:
+    """ops.max_pool (method "MAX") or ops.average_pool ("AVE") with torch's operators, of any dtype."""
+    # How far the windows reach over the end of each axis; torch's own padding is the same at both.
+    behind = [(size[i] - 1) * stride[i] + kernel[i] - x.shape[2 + i] - pad[i] for i in (0, 1)]
+    symmetric = all(behind[i] <= pad[i] and 2 * pad[i] <= kernel[i] for i in (0, 1))
+    own = all(size[i] == (x.shape[2 + i] + 2 * pad[i] - kernel[i]) // stride[i] + 1 for i in (0, 1))
+    if symmetric and own:
+        if method == "MAX":
+            return functional.max_pool2d(x, kernel, stride, pad)
+        return functional.avg_pool2d(x, kernel, stride, pad)
+    around = (pad[1], max(0, behind[1]), pad[0], max(0, behind[0]))
+    if method == "MAX":
+        x = functional.pad(x, around, value=torch.finfo(x.dtype).min)
+        return functional.max_pool2d(x, kernel, stride)[:, :, : size[0], : size[1]]
+    sums = functional.avg_pool2d(functional.pad(x, around), kernel, stride, divisor_override=1)
+    areas = [_window_lengths(x.shape[2 + i], size[i], kernel[i], stride[i], pad[i], x.device) for i in (0, 1)]
+    return sums[:, :, : size[0], : size[1]] / (areas[0].unsqueeze(1) * areas[1]).to(x.dtype)
+
+
+def _window_lengths(
+    length: int, count: int, kernel: int, stride: int, pad: int, device: torch.device
+) -> torch.Tensor:
+    """How much of each window lies within the axis and its padding."""
+    starts = torch.arange(count, device=device) * stride - pad
+    return (starts + kernel).clamp(max=length + pad) - starts

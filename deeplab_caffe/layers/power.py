@@ -21,3 +21,10 @@ class Power(ElementwiseLayer):
         y = x if scale == 1 else x * scale
         y = y if shift == 0 else y + shift
         return y if power == 1 else ops.power(y, power, threads=self.context.threads)
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        param = self.definition.param.power_param
+        if param.power == 1:
+            return [bottoms[0] * param.scale + param.shift]
+        return [(bottoms[0] * param.scale + param.shift) ** param.power]

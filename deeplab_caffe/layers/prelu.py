@@ -30,3 +30,9 @@ class PReLU(Layer):
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
         ops.prelu(bottoms[0], self.blobs[0].values(), out=tops[0], threads=self.context.threads)
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        x, slope = bottoms[0], blobs[0].to(bottoms[0].dtype)
+        slope = slope.view(-1, *[1] * (x.dim() - 2)) if slope.numel() > 1 else slope
+        return [torch.where(x > 0, x, slope * x)]

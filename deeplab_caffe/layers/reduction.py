@@ -33,3 +33,11 @@ class Reduction(Layer):
             "MEAN": lambda: rows.mean(-1),
         }[param.ReductionOp.Name(param.operation)]()
         tops[0].copy_(total.float() * param.coeff)
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        param = self.definition.param.reduction_param
+        rows = bottoms[0].flatten(self.along)
+        kind = param.ReductionOp.Name(param.operation)
+        rows = {"ASUM": rows.abs, "SUMSQ": rows.square}.get(kind, lambda: rows)()
+        return [(rows.mean(-1) if kind == "MEAN" else rows.sum(-1)) * param.coeff]

@@ -31,6 +31,6 @@ class ReLU(Layer):
         """See Layer."""
         ops.relu(bottoms[0], self.slope, out=tops[0], threads=self.context.threads)
 
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         return [functional.leaky_relu(bottoms[0], self.slope) if self.slope else torch.relu(bottoms[0])]

@@ -82,9 +82,11 @@ class Scale(Layer):
         factor, bias = self.operands(bottoms)
         ops.scale(bottoms[0], factor, bias, self.along, out=tops[0], threads=self.context.threads)
 
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         x = bottoms[0]
         shape = (*self.factor_shape, *[1] * (x.dim() - self.along - len(self.factor_shape)))
-        factor, bias = (None if t is None else t.to(x.dtype).view(shape) for t in self.operands(bottoms))
-        return [x * factor if bias is None else torch.addcmul(bias, x, factor)]
+        factor = (bottoms[1] if len(bottoms) > 1 else blobs[0]).to(x.dtype).view(shape)
+        if not self.param.bias_term:
+            return [x * factor]
+        return [torch.addcmul(blobs[-1].to(x.dtype).view(shape), x, factor)]

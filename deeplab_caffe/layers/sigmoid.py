@@ -14,3 +14,7 @@ class Sigmoid(ElementwiseLayer):
     def function(self, x: torch.Tensor) -> torch.Tensor:
         """See ElementwiseLayer."""
         return (1 / (1 + ops.exp(-x, threads=self.context.threads).double())).float()
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        return [torch.sigmoid(bottoms[0])]

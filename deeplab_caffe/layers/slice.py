@@ -43,7 +43,7 @@ class Slice(Layer):
         for top, part in zip(tops, parts, strict=True):
             top.copy_(part)
 
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         sizes = [shape[self.number] for shape in self.shape([tuple(bottoms[0].shape)])]
         return list(bottoms[0].split(sizes, self.number))

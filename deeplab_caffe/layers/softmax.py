@@ -21,6 +21,6 @@ class Softmax(Layer):
         """See Layer."""
         ops.softmax(bottoms[0], self.along, out=tops[0], threads=self.context.threads)
 
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         return [torch.softmax(bottoms[0], self.along)]

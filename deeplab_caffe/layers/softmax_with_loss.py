@@ -1,13 +1,16 @@
 """SoftmaxWithLoss: softmax and the cross entropy with a label map."""
 
-from math import prod
+from math import log, prod
 from pathlib import Path
 
 import torch
+from torch.nn import functional
 
 from .. import ops
 from ..errors import DeepLabError
 from .base import Layer, Shape, register
+
+LOG_FLT_MIN = log(torch.finfo(torch.float32).tiny)
 
 
 @register("SoftmaxWithLoss")
@@ -24,6 +27,7 @@ class SoftmaxWithLoss(Layer):
 
     bottom_count = (2, 2)
     top_count = (1, 2)
+    loss = True
 
     def setup(self) -> None:
         """See Layer."""
@@ -73,12 +77,41 @@ class SoftmaxWithLoss(Layer):
             loss, weight, count = ops.softmax_loss(probability, labels, self.weights, self.ignore, self.along)
         except DeepLabError as error:
             raise self.error("bottom", str(error)) from None
-        if self.definition.dialect != "v1":
-            divisors = {
-                "FULL": labels.numel(),
-                "VALID": count,
-                "BATCH_SIZE": scores.shape[: self.along].numel(),
-                "NONE": 1,
-            }
-            weight = max(1, divisors[self.normalization])
-        tops[0].copy_(torch.tensor(loss) / torch.tensor(float(weight)))
+        divisor = self._divisor(weight, count, scores.shape)
+        tops[0].copy_(torch.tensor(loss) / torch.tensor(float(divisor)))
+
+    def _divisor(self, weight: float, count: int, shape: Shape) -> float:
+        """What the sum is divided by: `weight` the counted positions' weights, `count` their number."""
+        if self.definition.dialect == "v1":
+            return weight
+        divisors = {
+            "FULL": prod(shape) // shape[self.along],
+            "VALID": count,
+            "BATCH_SIZE": prod(shape[: self.along]),
+            "NONE": 1,
+        }
+        return max(1, divisors[self.normalization])
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer; ignored positions have no gradient. If all are, the loss of v1 is NaN, without one."""
+        scores, labels = bottoms[0].to(torch.promote_types(bottoms[0].dtype, torch.float32)), bottoms[1]
+        logs = functional.log_softmax(scores, self.along)
+        rows = logs.movedim(self.along, -1).reshape(-1, scores.shape[self.along])
+        target = labels.detach().reshape(-1).long()
+        counted = ~torch.isin(target, torch.tensor(self.ignore, dtype=torch.long, device=target.device))
+        wrong = counted & ((target < 0) | (target >= rows.shape[1]))
+        if wrong.any():
+            found = f"label {target[wrong][0].item()} found, 0 to {rows.shape[1] - 1} wanted"
+            raise self.error("bottom", found)
+        target = torch.where(counted, target, 0)
+        weight = counted.to(scores.dtype)
+        if self.weights is not None:
+            weight = weight * self.weights.to(scores)[target]
+        own = rows.gather(1, target.unsqueeze(1)).squeeze(1)
+        # The loss counts a probability as at least FLT_MIN, its gradient (p - onehot) does not.
+        own = own + (own.clamp(min=LOG_FLT_MIN) - own).detach()
+        total = -(own * weight).sum()
+        divisor = self._divisor(weight.sum().item(), int(counted.sum()), scores.shape)
+        loss = total / divisor if divisor else total * 0 + float("nan")
+        shape = (1, 1, 1, 1) if self.definition.dialect == "v1" else ()
+        return [loss.view(shape), logs.exp()][: len(self.definition.tops)]

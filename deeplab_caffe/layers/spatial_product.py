@@ -22,6 +22,6 @@ class SpatialProduct(Layer):
         """See Layer."""
         torch.mul(bottoms[0], bottoms[1], out=tops[0])
 
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         return [bottoms[0] * bottoms[1]]

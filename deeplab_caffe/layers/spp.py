@@ -6,6 +6,7 @@ import torch
 
 from .. import ops
 from .base import Layer, Shape, register
+from .pooling import torch_pool
 
 # Of one axis: bins, window (also its step), padding at the beginning.
 Windows = tuple[int, int, int]
@@ -55,3 +56,12 @@ class SPP(Layer):
             y = pool(bottoms[0], size, window, window, pad, threads=self.context.threads)
             pooled.append(y.flatten(1))
         torch.cat(pooled, 1, out=tops[0].view(len(bottoms[0]), -1))
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        method = "MAX" if self.param.pool == self.param.MAX else "AVE"
+        pooled = []
+        for rows, columns in self.levels:
+            size, window, pad = zip(rows, columns, strict=True)
+            pooled.append(torch_pool(method, bottoms[0], size, window, window, pad).flatten(1))
+        return [torch.cat(pooled, 1).view(self.shape([tuple(bottoms[0].shape)])[0])]

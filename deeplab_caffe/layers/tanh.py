@@ -14,3 +14,7 @@ class TanH(ElementwiseLayer):
     def function(self, x: torch.Tensor) -> torch.Tensor:
         """See ElementwiseLayer."""
         return ops.tanh(x, threads=self.context.threads)
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        return [torch.tanh(bottoms[0])]

@@ -24,3 +24,9 @@ class Tile(Layer):
         x = bottoms[0]
         parts = tops[0].view(*x.shape[: self.along], -1, *x.shape[self.along :])
         parts.copy_(x.unsqueeze(self.along).expand_as(parts))
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        repeats = [1] * bottoms[0].dim()
+        repeats[self.along] = self.definition.param.tile_param.tiles
+        return [bottoms[0].repeat(repeats)]

@@ -1,0 +1,5 @@
+"""The gradients: layers and ops as torch.autograd.Functions."""
+
+from .layer import layer_function
+
+__all__ = ["layer_function"]
