@@ -62,6 +62,22 @@ HOST_DEVICE void softmax_point(const float* x, float* y, std::int64_t channels, 
   for (std::int64_t c = 0; c < channels; ++c) y[c * inner] /= sum;
 }
 
+// The best so far and its label; a later label with the same value wins. NaN never does.
+struct LabelValue {
+  float label, value;
+};
+
+HOST_DEVICE LabelValue better_label(LabelValue best, std::int64_t label, float value) {
+  return value >= best.value ? LabelValue{static_cast<float>(label), value} : best;
+}
+
+// One position: its best label.
+HOST_DEVICE LabelValue best_label(const float* x, std::int64_t channels, std::int64_t inner) {
+  LabelValue best{0.0f, x[0]};
+  for (std::int64_t c = 1; c < channels; ++c) best = better_label(best, c, x[c * inner]);
+  return best;
+}
+
 // One position: the top_k labels by falling value, the higher label first among equals.
 HOST_DEVICE void argmax_point(const float* x, float* labels, float* values, std::int64_t channels,
                               std::int64_t inner, std::int64_t top_k) {

@@ -22,14 +22,14 @@ class Device:
         """`value` on the device, tensors in lists and tuples too."""
         if isinstance(value, torch.Tensor):
             return value if self.emulated else value.cuda()
-        if isinstance(value, (list, tuple)):
+        if isinstance(value, list | tuple):
             return type(value)(self.to(item) for item in value)
         return value
 
     def back(self, value):
         if isinstance(value, torch.Tensor):
             return value.cpu()
-        return type(value)(map(self.back, value)) if isinstance(value, (list, tuple)) else value
+        return type(value)(map(self.back, value)) if isinstance(value, list | tuple) else value
 
     def kernels(self):
         """A context in which ops of tensors that were moved with `to` run on the device."""

@@ -18,7 +18,7 @@ from .elementwise import batch_norm, exp, log, power, prelu, relu, scale, tanh
 from .eltwise import ELTWISE_OPERATIONS, eltwise
 from .labels import argmax, softmax, softmax_loss
 from .peak import fma_peak
-from .spatial import average_pool, interp, max_pool
+from .spatial import average_pool, interp, interp_argmax, max_pool
 
 __all__ = [
     "ELTWISE_OPERATIONS",
@@ -32,6 +32,7 @@ __all__ = [
     "exp",
     "fma_peak",
     "interp",
+    "interp_argmax",
     "isa",
     "log",
     "max_pool",

@@ -1,8 +1,7 @@
 """Ops that combine tensors of one shape."""
 
-from .. import _C
 from ..errors import DeepLabError
-from .common import Tensor, check, output, thread_count
+from .common import Tensor, check, kernels, output, place
 
 ELTWISE_OPERATIONS = ("prod", "sum", "max")
 
@@ -19,18 +18,18 @@ def eltwise(
     "sum": from 0, y = fma(coefficient, x, y); "max": of the first two the second wins ties, a later one wins
     if strictly greater; "prod". `out` may be the first tensor itself, no other.
     """
-    bottoms = [check("eltwise", bottom) for bottom in bottoms]
+    bottoms = [check("eltwise", bottom, like=bottoms[0]) for bottom in bottoms]
     if len(bottoms) < 2 or len(coefficients) != len(bottoms):
         raise DeepLabError(f"eltwise: {len(bottoms)} tensors and {len(coefficients)} coefficients given")
     if any(bottom.shape != bottoms[0].shape for bottom in bottoms):
         raise DeepLabError(f"eltwise: shapes differ: {[tuple(bottom.shape) for bottom in bottoms]}")
     out = output("eltwise", out, tuple(bottoms[0].shape), bottoms[0])
-    _C.eltwise(
+    kernels(out).eltwise(
         ELTWISE_OPERATIONS.index(operation),
         [bottom.data_ptr() for bottom in bottoms],
         coefficients,
         out.data_ptr(),
         out.numel(),
-        thread_count(threads),
+        place(out, threads),
     )
     return out

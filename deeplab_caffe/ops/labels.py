@@ -4,7 +4,7 @@ import torch
 
 from .. import _C
 from ..errors import DeepLabError
-from .common import Tensor, around_axis, check, output, thread_count
+from .common import Tensor, around_axis, check, kernels, output, place
 
 
 def softmax(x: Tensor, axis: int = 1, *, threads: int | None = None, out: Tensor | None = None) -> Tensor:
@@ -17,7 +17,7 @@ def softmax(x: Tensor, axis: int = 1, *, threads: int | None = None, out: Tensor
     sizes = around_axis("softmax", x, axis)
     out = output("softmax", out, x.shape, x)
     if x.numel():
-        _C.softmax(x.data_ptr(), out.data_ptr(), *sizes, thread_count(threads))
+        kernels(x).softmax(x.data_ptr(), out.data_ptr(), *sizes, place(x, threads))
     return out
 
 
@@ -32,9 +32,9 @@ def argmax(x: Tensor, axis: int = 1, top_k: int = 1, *, threads: int | None = No
         raise DeepLabError(f"argmax: top_k {top_k} of {size} values")
     shape = list(x.shape)
     shape[axis] = top_k
-    labels, values = torch.empty(shape), torch.empty(shape)
-    sizes = outer, size, inner, top_k, thread_count(threads)
-    _C.argmax(x.data_ptr(), labels.data_ptr(), values.data_ptr(), *sizes)
+    labels, values = (torch.empty(shape, device=x.device) for _ in range(2))
+    sizes = outer, size, inner, top_k, place(x, threads)
+    kernels(x).argmax(x.data_ptr(), labels.data_ptr(), values.data_ptr(), *sizes)
     return labels, values
 
 
@@ -50,11 +50,16 @@ def softmax_loss(
     probability: softmax's result; label: one value per position, integers in float32; weight: (labels), 1 if
     None; positions whose label is in `ignore` are left out. Returns the sum, the sum of the weights (both
     added up in float32) and the number of positions counted. Raises DeepLabError for a label out of range.
+    Runs on the host, whatever the device.
     """
-    probability = check("softmax_loss", probability)
+    probability, label = check("softmax_loss", probability).cpu(), label.cpu()
     outer, channels, inner = around_axis("softmax_loss", probability, axis)
     label = check("softmax_loss: label", label, count=outer * inner)
-    weight = torch.ones(channels) if weight is None else check("softmax_loss: weight", weight, count=channels)
+    weight = (
+        torch.ones(channels)
+        if weight is None
+        else check("softmax_loss: weight", weight.cpu(), count=channels)
+    )
     ignored = torch.tensor(ignore, dtype=torch.int32)
     sums, count = torch.empty(2), torch.empty(1, dtype=torch.int64)
     inputs = (t.data_ptr() for t in (probability, label, weight, ignored))

@@ -2,7 +2,8 @@
 
 from .. import _C
 from ..errors import DeepLabError
-from .common import Tensor, check, kernels, output, place, thread_count
+from .common import Tensor, check, kernels, output, place
+from .labels import argmax
 
 Pair = tuple[int, int]
 
@@ -60,6 +61,15 @@ def average_pool(
     return _pool("average_pool", x, (size, kernel, stride, pad), threads, out)
 
 
+def _interp_geometry(name: str, x: Tensor, size: Pair, crop: Pair) -> tuple[int, ...]:
+    """What the kernels want to know, from the height of `x` on."""
+    begin, end = crop
+    height, width = x.shape[2] - begin - end, x.shape[3] - begin - end
+    if min(begin, end) < 0 or min(height, width) < 1 or min(size) < 1 or max(size) >= 2**31:
+        raise DeepLabError(f"{name}: size {size} from {tuple(x.shape)} cropped by {crop}")
+    return (*x.shape[2:], begin, begin, height, width, *size)
+
+
 def interp(
     x: Tensor,
     size: Pair,
@@ -75,12 +85,30 @@ def interp(
     half_pixel: the outer edges of the corner pixels coincide instead of their centres.
     """
     x = check("interp", x, dims=4)
-    begin, end = crop
-    height, width = x.shape[2] - begin - end, x.shape[3] - begin - end
-    if min(begin, end) < 0 or min(height, width) < 1 or min(size) < 1 or max(size) >= 2**31:
-        raise DeepLabError(f"interp: size {size} from {tuple(x.shape)} cropped by {crop}")
+    geometry = _interp_geometry("interp", x, size, crop)
     out = output("interp", out, (*x.shape[:2], *size), x)
     planes = x.shape[0] * x.shape[1]
-    geometry = (*x.shape[2:], begin, begin, height, width, *size)
-    _C.interp(x.data_ptr(), out.data_ptr(), planes, *geometry, half_pixel, thread_count(threads))
+    kernels(x).interp(x.data_ptr(), out.data_ptr(), planes, *geometry, half_pixel, place(x, threads))
+    return out
+
+
+def interp_argmax(
+    x: Tensor,
+    size: Pair,
+    crop: Pair = (0, 0),
+    half_pixel: bool = False,
+    *,
+    threads: int | None = None,
+    out: Tensor | None = None,
+) -> Tensor:
+    """The labels (num, 1, *size) that `argmax` finds in `interp`'s result, which no GPU has to hold."""
+    x = check("interp_argmax", x, dims=4)
+    geometry = _interp_geometry("interp_argmax", x, size, crop)
+    out = output("interp_argmax", out, (x.shape[0], 1, *size), x)
+    if x.shape[1] < 1:
+        raise DeepLabError("interp_argmax: no labels")
+    if kernels(x) is _C:
+        return out.copy_(argmax(interp(x, size, crop, half_pixel, threads=threads), threads=threads)[0])
+    sizes = *x.shape[:2], *geometry, half_pixel, place(x, threads)
+    kernels(x).interp_argmax(x.data_ptr(), out.data_ptr(), *sizes)
     return out

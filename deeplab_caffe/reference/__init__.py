@@ -12,7 +12,7 @@ from .crf import (
 from .elementwise import batch_norm, exp, log, power, prelu, relu, scale, tanh
 from .eltwise import eltwise, fma
 from .labels import argmax, softmax, softmax_loss
-from .spatial import average_pool, interp, max_pool
+from .spatial import average_pool, interp, interp_argmax, max_pool
 
 __all__ = [
     "Pairwise",
@@ -24,6 +24,7 @@ __all__ = [
     "exp",
     "fma",
     "interp",
+    "interp_argmax",
     "lattice",
     "lattice_filter",
     "lattice_ones",

@@ -2,7 +2,10 @@
 
 import torch
 
+from .labels import argmax
+
 Tensor = torch.Tensor
+
 Pair = tuple[int, int]
 
 
@@ -60,3 +63,8 @@ def interp(x: Tensor, size: Pair, crop: Pair = (0, 0), half_pixel: bool = False)
     left, right, left_weight, right_weight = _taps(x.shape[3], size[1], x.dtype, half_pixel)
     wide = left_weight * x[..., left] + right_weight * x[..., right]
     return top_weight[:, None] * wide[:, :, top] + bottom_weight[:, None] * wide[:, :, bottom]
+
+
+def interp_argmax(x: Tensor, size: Pair, crop: Pair = (0, 0), half_pixel: bool = False) -> Tensor:
+    """See ops.interp_argmax."""
+    return argmax(interp(x, size, crop, half_pixel))[0]

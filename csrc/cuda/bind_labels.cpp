@@ -1,0 +1,7 @@
+#include "bindings.h"
+#include "labels.h"
+
+BINDINGS {
+  BIND_DEVICE(m, softmax);
+  BIND_DEVICE(m, argmax);
+}
