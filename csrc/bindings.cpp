@@ -12,6 +12,7 @@
 #include "mean_field_ops.h"
 #include "pooling.h"
 #include "softmax.h"
+#include "solver_update.h"
 
 namespace py = pybind11;
 
@@ -95,6 +96,14 @@ PYBIND11_MODULE(_C, m) {
   BIND_PER_ISA(m, softmax);
   BIND_PER_ISA(m, argmax);
   BIND(m, softmax_loss);
+  BIND_PER_ISA(m, regularize);
+  BIND_PER_ISA(m, sum_of_squares);
+  BIND_PER_ISA(m, sgd_update);
+  BIND_PER_ISA(m, nesterov_update);
+  BIND_PER_ISA(m, adagrad_update);
+  BIND_PER_ISA(m, rmsprop_update);
+  BIND_PER_ISA(m, adadelta_update);
+  BIND_PER_ISA(m, adam_update);
 
   py::class_<Lattice>(m, "Lattice")
       .def(py::init([](Address features, std::size_t points, int dims, int threads) {

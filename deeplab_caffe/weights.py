@@ -52,8 +52,10 @@ def load_weights(path: str | PathLike[str], layers: list[Layer]) -> WeightReport
     return WeightReport(source, loaded, match.unused, match.missing)
 
 
-def save_weights(path: str | PathLike[str], layers: list[Layer], layout: str = "v2") -> None:
-    """Writes the parameters of `layers` as a caffemodel in the V2 or V1 layout.
+def save_weights(
+    path: str | PathLike[str], layers: list[Layer], layout: str = "v2", name: str = "", durable: bool = False
+) -> None:
+    """Writes the parameters of `layers` as a caffemodel in the V2 or V1 layout; see write_caffemodel.
 
     A layer that only shares what earlier ones own is left out: whoever reads the file shares them again.
     """
@@ -63,4 +65,4 @@ def save_weights(path: str | PathLike[str], layers: list[Layer], layout: str = "
             continue
         written.update(layer.blobs)
         stored.append(LayerBlobs(layer.name, layer.definition.type, [blob.values() for blob in layer.blobs]))
-    write_caffemodel(path, stored, layout=layout)
+    write_caffemodel(path, stored, layout, name, durable)

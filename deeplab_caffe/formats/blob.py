@@ -1,8 +1,9 @@
-"""One BlobProto of a mapped file as a tensor."""
+"""One BlobProto of a mapped file as a tensor, and a tensor as a BlobProto."""
 
 import mmap
 from collections.abc import Sequence
 from math import prod
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -53,6 +54,36 @@ def read_blob(data: mmap.mmap, start: int, end: int) -> torch.Tensor:
     # As Caffe chooses: doubles if there are any.
     values = doubles if any(piece.size for piece in doubles) else floats
     return _assemble(dims if legacy is None else legacy, values)
+
+
+def blob_message(blob: torch.Tensor, four_axes: bool = False) -> list[bytes | torch.Tensor]:
+    """The BlobProto of a tensor: its header, then the values as a contiguous float32 tensor on the CPU.
+
+    four_axes: it says num, channels, height and width, ones filled in, instead of `shape`. Raises ValueError
+    for a tensor that has more axes than these.
+    """
+    values = blob.detach().to("cpu", torch.float32).contiguous()
+    shape = tuple(values.shape)
+    if not four_axes:
+        dims = b"".join(wire.varint(d) for d in shape)
+        head = wire.bytes_field(_SHAPE, wire.bytes_field(1, dims) if dims else b"")
+    elif len(shape) > 4:
+        raise ValueError(f"{len(shape)} axes; V1 has four")
+    else:
+        padded = (1,) * (4 - len(shape)) + shape
+        head = b"".join(wire.number_field(i + 1, d) for i, d in enumerate(padded))
+    return [head + wire.bytes_header(_DATA, 4 * values.numel()), values]
+
+
+def message_size(pieces: Sequence[bytes | torch.Tensor]) -> int:
+    """The bytes that pieces of a message take in a file."""
+    return sum(len(piece) if isinstance(piece, bytes) else 4 * piece.numel() for piece in pieces)
+
+
+def write_pieces(file: BinaryIO, pieces: Sequence[bytes | torch.Tensor]) -> None:
+    """Writes pieces of a message, float32 values in little-endian order."""
+    for piece in pieces:
+        file.write(piece if isinstance(piece, bytes) else memoryview(piece.numpy().astype("<f4", copy=False)))
 
 
 def _read_dims(data: mmap.mmap, shape: wire.Field, dims: list[int]) -> None:

@@ -8,13 +8,12 @@ import mmap
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import prod
 
 import torch
 
 from ..errors import DeepLabError
 from . import wire
-from .blob import read_blob
+from .blob import blob_message, message_size, read_blob, write_pieces
 from .files import file_error, replacing
 from .layer_types import V0_TYPES, V1_WIRE_NUMBERS, v1_wire_type
 from .wire import BYTES, VARINT, WireError
@@ -144,12 +143,17 @@ def _text(data: mmap.mmap, part: wire.Field) -> str:
 
 
 def write_caffemodel(
-    path: str | os.PathLike[str], layers: Sequence[LayerBlobs], layout: str = "v2", name: str = ""
+    path: str | os.PathLike[str],
+    layers: Sequence[LayerBlobs],
+    layout: str = "v2",
+    name: str = "",
+    durable: bool = False,
 ) -> None:
     """Writes a caffemodel that Caffe itself reads: V2 records with shapes, or ("v1") V1 records of four axes.
 
-    name: the net's name. Nothing appears at `path` before the file is whole. Raises DeepLabError: more than
-    2 GB, and in the V1 layout a type or a number of axes which that layout cannot say.
+    name: the net's name. Nothing appears at `path` before the file is whole; with `durable`, before it is on
+    disk. Raises DeepLabError: more than 2 GB, and in the V1 layout a type or a number of axes which that
+    layout cannot say.
     """
     source = os.fspath(path)
     if layout not in ("v1", "v2"):
@@ -158,18 +162,11 @@ def write_caffemodel(
     pieces: list[bytes | torch.Tensor] = [wire.bytes_field(_NET_NAME, name.encode())] if name else []
     for layer in layers:
         pieces += _record(layer, layout, source)
-    size = sum(_size(piece) for piece in pieces)
+    size = message_size(pieces)
     if size > _MAX_FILE:
         raise DeepLabError(f"{source}: {size} bytes; a caffemodel has at most {_MAX_FILE} (2 GB)")
-    with replacing(path) as file:
-        for piece in pieces:
-            file.write(
-                piece if isinstance(piece, bytes) else memoryview(piece.numpy().astype("<f4", copy=False))
-            )
-
-
-def _size(piece: bytes | torch.Tensor) -> int:
-    return len(piece) if isinstance(piece, bytes) else piece.numel() * 4
+    with replacing(path, durable) as file:
+        write_pieces(file, pieces)
 
 
 def _record(layer: LayerBlobs, layout: str, source: str) -> list[bytes | torch.Tensor]:
@@ -186,18 +183,9 @@ def _record(layer: LayerBlobs, layout: str, source: str) -> list[bytes | torch.T
         head = wire.bytes_field(_V1_NAME, name) + wire.number_field(_V1_TYPE, V1_WIRE_NUMBERS[layer.type])
     body: list[bytes | torch.Tensor] = [head]
     for index, blob in enumerate(layer.blobs):
-        values = blob.detach().to("cpu", torch.float32).contiguous()
-        shape = tuple(values.shape)
-        if layout == "v2":
-            dims = b"".join(wire.varint(d) for d in shape)
-            tail = wire.bytes_field(7, wire.bytes_field(1, dims) if dims else b"")
-        elif len(shape) > 4:
-            raise DeepLabError(
-                f"{source}: layer '{layer.name}', blob {index}: {len(shape)} axes; V1 has four"
-            )
-        else:
-            padded = (1,) * (4 - len(shape)) + shape
-            tail = b"".join(wire.number_field(i + 1, d) for i, d in enumerate(padded))
-        head = tail + wire.bytes_header(5, prod(shape) * 4)
-        body += [wire.bytes_header(blobs_field, len(head) + prod(shape) * 4) + head, values]
-    return [wire.bytes_header(number, sum(_size(piece) for piece in body)), *body]
+        try:
+            pieces = blob_message(blob, four_axes=layout == "v1")
+        except ValueError as error:
+            raise DeepLabError(f"{source}: layer '{layer.name}', blob {index}: {error}") from None
+        body += [wire.bytes_header(blobs_field, message_size(pieces)), *pieces]
+    return [wire.bytes_header(number, message_size(body)), *body]

@@ -30,16 +30,34 @@ def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A file to write in place of `path`: it appears there, whole, when the block ends without an error."""
+def replacing(path: str | os.PathLike[str], durable: bool = False) -> Iterator[BinaryIO]:
+    """A file to write in place of `path`: it appears there, whole, when the block ends without an error.
+
+    durable: it is on disk before it appears, so that not even a power cut leaves a broken one.
+    """
     folder, name = os.path.split(os.path.abspath(path))
     temporary = os.path.join(folder, f".{name}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         with open(temporary, "wb") as file:
             yield file
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
+        if durable:
+            _sync_folder(folder)
     except OSError as error:
         raise file_error(path, error) from None
     finally:
         with suppress(OSError):
             os.unlink(temporary)
+
+
+def _sync_folder(folder: str) -> None:
+    """Puts the folder's list of names on disk, where the system can do that."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

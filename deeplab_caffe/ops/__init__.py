@@ -18,10 +18,23 @@ from .elementwise import batch_norm, exp, log, power, prelu, relu, scale, tanh
 from .eltwise import ELTWISE_OPERATIONS, eltwise
 from .labels import argmax, softmax, softmax_loss
 from .peak import fma_peak
+from .solver_update import (
+    adadelta_update,
+    adagrad_update,
+    adam_update,
+    nesterov_update,
+    regularize,
+    rmsprop_update,
+    sgd_update,
+    sum_of_squares,
+)
 from .spatial import average_pool, interp, interp_argmax, max_pool
 
 __all__ = [
     "ELTWISE_OPERATIONS",
+    "adadelta_update",
+    "adagrad_update",
+    "adam_update",
     "argmax",
     "atrous_conv",
     "average_pool",
@@ -36,14 +49,19 @@ __all__ = [
     "isa",
     "log",
     "max_pool",
+    "nesterov_update",
     "pack_weights",
     "planned_multiply_adds",
     "power",
     "prelu",
+    "regularize",
     "relu",
+    "rmsprop_update",
     "scale",
+    "sgd_update",
     "softmax",
     "softmax_loss",
+    "sum_of_squares",
     "tanh",
     "tap_intervals",
     "unpack_weights",

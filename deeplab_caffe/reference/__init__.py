@@ -12,10 +12,23 @@ from .crf import (
 from .elementwise import batch_norm, exp, log, power, prelu, relu, scale, tanh
 from .eltwise import eltwise, fma
 from .labels import argmax, softmax, softmax_loss
+from .solver_update import (
+    adadelta_update,
+    adagrad_update,
+    adam_update,
+    nesterov_update,
+    regularize,
+    rmsprop_update,
+    sgd_update,
+    sum_of_squares,
+)
 from .spatial import average_pool, interp, interp_argmax, max_pool
 
 __all__ = [
     "Pairwise",
+    "adadelta_update",
+    "adagrad_update",
+    "adam_update",
     "argmax",
     "atrous_conv",
     "average_pool",
@@ -32,12 +45,17 @@ __all__ = [
     "max_pool",
     "mean_field_iterate",
     "mean_field_start",
+    "nesterov_update",
     "power",
     "prelu",
     "reduction_blocks",
+    "regularize",
     "relu",
+    "rmsprop_update",
     "scale",
+    "sgd_update",
     "softmax",
     "softmax_loss",
+    "sum_of_squares",
     "tanh",
 ]
