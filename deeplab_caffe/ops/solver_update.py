@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from torch.autograd.graph import increment_version
+
 from .. import _C
 from ..errors import DeepLabError
 from .common import Tensor, check, thread_count
@@ -118,6 +120,7 @@ def adam_update(
 def _update(kernel: Callable, *tensors: Tensor, values: tuple[float, ...], threads: int | None) -> None:
     _same(kernel.__name__, *tensors)
     kernel(*(t.data_ptr() for t in tensors), *values, tensors[0].numel(), thread_count(threads))
+    increment_version(tensors[0])  # autograd, and whoever keeps a packed copy, must see the change
 
 
 def _same(name: str, *tensors: Tensor) -> None:

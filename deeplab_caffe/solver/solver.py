@@ -1,0 +1,190 @@
+"""Caffe's solver: one iteration, one test, snapshots. The loop around it is in loop.py."""
+
+import math
+from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from os import PathLike, fspath, makedirs, path
+from typing import Any
+
+import torch
+
+from ..errors import DeepLabError
+from ..formats.solverstate import SolverState, read_solverstate, write_solverstate
+from ..module import NetModule, TrainResult
+from ..net import Net
+from ..weights import save_weights
+from . import snapshot
+from .distributed import Peers, parallel
+from .learning_rate import LearningRate
+from .settings import Settings
+from .updates import HISTORIES, Trained, Updater
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one iteration gave: its number (from 0), loss, learning rate, outputs of the net by blob name."""
+
+    iteration: int
+    loss: float
+    rate: float
+    outputs: dict[str, torch.Tensor]
+
+
+class Solver:
+    """Trains a net by a solver.prototxt.
+
+    Everything random depends on random_seed and the iteration alone, and the state between iterations is the
+    parameters, their history and the iteration: so a run that goes on from a snapshot gives the bits of the
+    uninterrupted one (on the CPU, with the same number of threads and processes).
+
+    device, precision, threads: as for Net. peers: the processes that train together; the gradient is the mean
+    of theirs.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        device: str = "cpu",
+        precision: str = "exact",
+        threads: int | None = None,
+        peers: Peers | None = None,
+    ) -> None:
+        self.settings, self.param, self.peers = settings, settings.param, peers or Peers()
+        place: dict[str, Any] = {"device": device, "precision": precision, "threads": threads}
+        ranks = {"rank": self.peers.rank, "ranks": self.peers.count}
+        self.net = Net(settings.train_net, phase="train", seed=settings.seed, **ranks, **place)
+        if self.net.inputs:
+            names = ", ".join(self.net.inputs)
+            raise DeepLabError(f"{self.net.definition.source}: input {names}: a net to train feeds itself")
+        self.module: NetModule = self.net.module()
+        self.test_nets = []
+        # The others wait for the first one's tests.
+        for phase in settings.test_phases if self.peers.first else ():
+            self.test_nets.append(Net(phase.net, phase="test", **place))
+            self.test_nets[-1].share(self.net)
+        self.learnables = self.module.learnables()
+        self.trained = {
+            index: Trained(found.tensor, found.lr_mult, found.decay_mult)
+            for index, found in enumerate(self.learnables)
+            if found.lr_mult
+        }
+        if not self.trained:
+            raise DeepLabError(f"{self.net.definition.source}: no layer learns")
+        self.rate = LearningRate(self.param)
+        self.updater = Updater(self.param, threads)
+        self.iteration = 0
+        self._parallel: torch.nn.Module | None = None
+
+    @property
+    def batch(self) -> int:
+        """Images an iteration, those of all processes."""
+        for layer in self.net.layers:
+            if not layer.definition.bottoms and (shapes := layer.shape([])) and shapes[0]:
+                return shapes[0][0] * self.param.iter_size * self.peers.count
+        return self.param.iter_size * self.peers.count
+
+    def load(self, weights: Iterable[str | PathLike[str]]) -> None:
+        """Starts from these caffemodels, a later one over an earlier one."""
+        for file in weights:
+            self.net.load(file)
+
+    def step(self) -> Step:
+        """One iteration: iter_size passes forward and backward, then the update.
+
+        Raises DeepLabError if the loss is not a number; the parameters are then those from before.
+        """
+        if self._parallel is None:
+            self._parallel = parallel(self.module, self.peers)
+            self.net.seek(self.iteration * self.param.iter_size)
+        self.module.zero_grad(set_to_none=True)
+        losses = []
+        for number in range(self.param.iter_size):
+            # Gradients travel between the processes with the last pass only.
+            last = number + 1 == self.param.iter_size
+            with nullcontext() if last or not self.peers.several else self._parallel.no_sync():
+                result: TrainResult = self._parallel()
+                result.loss.backward()
+            losses.append(result.loss.detach())
+        loss = self.peers.mean(sum(losses) / len(losses))
+        if not math.isfinite(loss):
+            raise DeepLabError(f"iteration {self.iteration}: the loss is {loss}; training has stopped")
+        rate = self.rate.at(self.iteration)
+        self.updater.update(list(self.trained.values()), rate, self.iteration)
+        self.iteration += 1
+        outputs = {name: tensor.detach() for name, tensor in result.outputs.items()}
+        return Step(self.iteration - 1, loss, rate, outputs)
+
+    def look(self) -> Step:
+        """The loss where training stands, without an update."""
+        with torch.no_grad():
+            self.net.seek(self.iteration * self.param.iter_size)
+            result = self.module()
+        return Step(self.iteration, self.peers.mean(result.loss), self.rate.at(self.iteration), result.outputs)
+
+    def test(self) -> list[dict[str, torch.Tensor]]:
+        """Each test net's outputs, averaged over its test_iter forwards."""
+        results = []
+        for phase, net in zip(self.settings.test_phases, self.test_nets, strict=False):
+            # Where Caffe's would have come to, whether this run has been interrupted or not.
+            net.seek(self.iteration // self.param.test_interval * phase.iterations)
+            results.append(average_outputs(net, phase.iterations))
+        return results
+
+    def save(self) -> str:
+        """Writes a snapshot, the caffemodel first; returns the path of its solverstate.
+
+        Both are whole and on disk before they appear under their names.
+        """
+        model, state = snapshot.paths(self.settings.prefix, self.iteration)
+        if folder := path.dirname(model):
+            makedirs(folder, exist_ok=True)
+        v1 = self.net.definition.dialect == "v1"
+        layout = "v1" if v1 else "v2"
+        save_weights(model, self.net.layers, layout, self.net.definition.name, durable=True)
+        history = [blob for number in range(self._histories) for blob in self._history(number)]
+        step = self.rate.current_step
+        write_solverstate(state, SolverState(self.iteration, model, history, step), four_axes=v1)
+        return state
+
+    def restore(self, file: str | PathLike[str]) -> None:
+        """Goes on from a solverstate, ours or Caffe's, and the caffemodel that belongs to it.
+
+        Raises DeepLabError if it is one of another net or another type of solver.
+        """
+        source = fspath(file)
+        state = read_solverstate(file)
+        shapes = [tuple(found.tensor.shape) for found in self.learnables] * self._histories
+        history = snapshot.fit_history(state, shapes, source)
+        model = snapshot.find_model(file, state)
+        report = self.net.load(model)
+        if report.missing:
+            raise DeepLabError(f"{model}: layer '{report.missing[0]}' is missing: a snapshot of another net")
+        count = len(self.learnables)
+        for index, parameter in self.trained.items():
+            blobs = history[index::count]
+            parameter.history = [blob.to(parameter.values.device).contiguous() for blob in blobs]
+        self.iteration, self.rate.current_step = state.iteration, state.current_step
+        self._parallel = None
+
+    @property
+    def _histories(self) -> int:
+        return HISTORIES[self.param.type]
+
+    def _history(self, number: int) -> list[torch.Tensor]:
+        """The history blob `number` of every parameter, zeros for those without."""
+        blobs = []
+        for index, found in enumerate(self.learnables):
+            history = self.trained[index].history if index in self.trained else []
+            blobs.append(history[number] if history else torch.zeros(found.tensor.shape))
+        return blobs
+
+
+def average_outputs(net: Net, iterations: int) -> dict[str, torch.Tensor]:
+    """Runs the net `iterations` times and averages each value of its outputs, as Caffe's `test` does."""
+    total: dict[str, torch.Tensor] = {}
+    for _ in range(iterations):
+        for name, tensor in net.forward().items():
+            values = tensor.double()
+            total[name] = total[name] + values if name in total else values
+    return {name: (values / iterations).float() for name, values in total.items()}
