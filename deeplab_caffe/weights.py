@@ -5,6 +5,7 @@ from os import PathLike
 
 from .errors import DeepLabError
 from .formats.caffemodel import LayerBlobs, read_caffemodel, write_caffemodel
+from .formats.layer_types import V1_WIRE_NUMBERS
 from .formats.weights import LayerShapes, match_weights
 from .layers import Layer
 
@@ -57,11 +58,14 @@ def save_weights(
 ) -> None:
     """Writes the parameters of `layers` as a caffemodel in the V2 or V1 layout; see write_caffemodel.
 
-    A layer that only shares what earlier ones own is left out: whoever reads the file shares them again.
+    A layer that only shares what earlier ones own is left out: whoever reads the file shares them again. So
+    is one without parameters whose type the V1 layout has no number for.
     """
     stored, written = [], set()
     for layer in layers:
         if layer.blobs and written.issuperset(layer.blobs):
+            continue
+        if layout == "v1" and not layer.blobs and layer.definition.type not in V1_WIRE_NUMBERS:
             continue
         written.update(layer.blobs)
         stored.append(LayerBlobs(layer.name, layer.definition.type, [blob.values() for blob in layer.blobs]))

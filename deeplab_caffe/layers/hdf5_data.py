@@ -1,6 +1,7 @@
 """HDF5Data: batches of rows from HDF5 files, in file order."""
 
 from collections.abc import Iterator
+from itertools import count
 
 import numpy as np
 import torch
@@ -14,7 +15,8 @@ class HDF5Data(Layer):
     """One top per data set of that name; `source` lists the files, a line each.
 
     Batches run on over the ends of files and start again after the last. `shuffle` draws the order of the
-    files and of the rows in each.
+    files and of the rows in each, for each round anew. Of several training processes each takes the rows of
+    every `ranks`-th batch.
     """
 
     bottom_count = (0, 0)
@@ -27,9 +29,13 @@ class HDF5Data(Layer):
             raise self.error("hdf5_data_param.source", "missing")
         if self.param.batch_size < 1:
             raise self.error("hdf5_data_param.batch_size", f"{self.param.batch_size} given, 1 or more wanted")
-        self.generator = image_list.random_generator()
-        self._rows: Iterator[tuple[np.ndarray, ...]] | None = None
         self._next: tuple[np.ndarray, ...] | None = None
+        self.seek(0)
+
+    def seek(self, passes: int) -> None:
+        """See Layer."""
+        first = (passes * self.context.ranks + self.context.rank) * self.param.batch_size
+        self._rows, self._next, self._skip = self._read_rows(first), None, 0
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """The batch size, then each data set's own row shape."""
@@ -45,23 +51,29 @@ class HDF5Data(Layer):
                     )
                 top[n].copy_(torch.from_numpy(row))
             self._next = None
+        self._skip = (self.context.ranks - 1) * self.param.batch_size
 
     def _peek(self) -> tuple[np.ndarray, ...]:
         if self._next is None:
-            if self._rows is None:
-                self._rows = self._read_rows()
-            self._next = next(self._rows)
+            for _ in range(self._skip):
+                next(self._rows)
+            self._skip, self._next = 0, next(self._rows)
         return self._next
 
-    def _read_rows(self) -> Iterator[tuple[np.ndarray, ...]]:
+    def _read_rows(self, first: int) -> Iterator[tuple[np.ndarray, ...]]:
+        """All rows over and over, from number `first` on."""
         files = image_list.read_list(self.param.source)
-        while True:
-            order = self.generator.permutation(len(files)) if self.param.shuffle else range(len(files))
+        total = sum(len(self._read_file(file)[0]) for file in files) if first else 1
+        skip = first % total
+        for round_number in count(first // total):
+            chance = np.random.default_rng((self.context.seed, round_number))
+            order = chance.permutation(len(files)) if self.param.shuffle else range(len(files))
             for index in order:
                 sets = self._read_file(files[index])
-                count = len(sets[0])
-                for row in self.generator.permutation(count) if self.param.shuffle else range(count):
+                rows = chance.permutation(len(sets[0])) if self.param.shuffle else range(len(sets[0]))
+                for row in rows[skip:]:
                     yield tuple(np.asarray(values[row]) for values in sets)
+                skip = max(0, skip - len(rows))
 
     def _read_file(self, entry: image_list.Entry) -> list[np.ndarray]:
         def fail(message: str) -> Exception:

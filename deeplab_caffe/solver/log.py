@@ -20,7 +20,7 @@ _MAX_LOG = 1 << 30
 class TrainingLog:
     """Writes the files of one training; one that goes on from a snapshot adds to the log it finds.
 
-    A line is {"iteration", "loss", "smoothed", "rate", "images_per_second", outputs...} (training) or
+    A line is {"iteration", "loss", "smoothed", "lr", "images_per_second", outputs...} (training) or
     {"iteration", "test": number of the test net, outputs...}. Outputs with one value are numbers, longer ones
     lists; very long ones are left out.
     """
@@ -36,7 +36,7 @@ class TrainingLog:
 
     def write(self, record: dict[str, Any]) -> None:
         """Adds a record to the log and its numbers to the TensorBoard scalars."""
-        self._file.write(json.dumps(record) + "\n")
+        self._file.write(json.dumps({name: _finite(value) for name, value in record.items()}) + "\n")
         self._file.flush()
         group = f"test{record['test']}" if "test" in record else "train"
         scalars = {}
@@ -107,7 +107,7 @@ def draw_curve(records: list[dict[str, Any]], path: str | os.PathLike[str]) -> N
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     rates = axes.twinx()
-    rates.plot(iterations, [record["rate"] for record in train], color="#c0504d", lw=1, ls=":", label="rate")
+    rates.plot(iterations, [record["lr"] for record in train], color="#c0504d", lw=1, ls=":", label="learning rate")
     rates.set_ylabel("learning rate")
     rates.set_ylim(bottom=0)
     lines = [*axes.get_lines(), *rates.get_lines()]
@@ -116,6 +116,8 @@ def draw_curve(records: list[dict[str, Any]], path: str | os.PathLike[str]) -> N
         figure.savefig(file, format="png", dpi=110)
 
 
-def finite(value: float) -> float | None:
-    """The number, or None where JSON has no word for it."""
-    return value if math.isfinite(value) else None
+def _finite(value: Any) -> Any:
+    """The value with None for NaN and infinities, which JSON has no words for."""
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return value if not isinstance(value, float) or math.isfinite(value) else None

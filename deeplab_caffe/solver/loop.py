@@ -127,11 +127,11 @@ class Loop:
         now = self._progress(step)
         outputs = plain_outputs(step.outputs)
         self.tell(
-            f"iteration {step.iteration}: loss {now.smoothed:.6g}, rate {step.rate:.6g}, "
+            f"iteration {step.iteration}: loss {now.smoothed:.6g}, lr {step.rate:.6g}, "
             f"{now.images_per_second:.3g} images/s"
         )
         record: dict[str, Any] = {"iteration": step.iteration, "loss": step.loss, "smoothed": now.smoothed}
-        record |= {"rate": step.rate, "images_per_second": round(now.images_per_second, 3)}
+        record |= {"lr": step.rate, "images_per_second": round(now.images_per_second, 3)}
         self._log(record | {name: value for name, value in outputs.items() if name not in record})
         self._restart_clock()
 

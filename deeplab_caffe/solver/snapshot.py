@@ -1,6 +1,7 @@
 """Snapshots as Caffe names them: PREFIX_iter_N.caffemodel and PREFIX_iter_N.solverstate."""
 
 import os
+import re
 from collections.abc import Sequence
 
 import torch
@@ -13,6 +14,18 @@ def paths(prefix: str, iteration: int) -> tuple[str, str]:
     """Where the caffemodel and the solverstate of an iteration lie."""
     stem = f"{prefix}_iter_{iteration}"
     return f"{stem}.caffemodel", f"{stem}.solverstate"
+
+
+def newest(prefix: str) -> str | None:
+    """The solverstate of this prefix with the most iterations; None if there is none."""
+    folder, name = os.path.split(prefix)
+    pattern = re.compile(re.escape(name) + r"_iter_(\d+)\.solverstate")
+    try:
+        files = os.listdir(folder or ".")
+    except OSError:
+        return None
+    found = [(int(match[1]), file) for file in files if (match := pattern.fullmatch(file))]
+    return os.path.join(folder, max(found)[1]) if found else None
 
 
 def find_model(path: str | os.PathLike[str], state: SolverState) -> str:

@@ -1,7 +1,7 @@
 """Caffe's solver: one iteration, one test, snapshots. The loop around it is in loop.py."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
 from os import PathLike, fspath, makedirs, path
@@ -180,11 +180,17 @@ class Solver:
         return blobs
 
 
-def average_outputs(net: Net, iterations: int) -> dict[str, torch.Tensor]:
-    """Runs the net `iterations` times and averages each value of its outputs, as Caffe's `test` does."""
+def average_outputs(
+    net: Net, iterations: int, progress: Callable[[], object] = lambda: None
+) -> dict[str, torch.Tensor]:
+    """Runs the net `iterations` times and averages each value of its outputs, as Caffe's `test` does.
+
+    progress: called after each run.
+    """
     total: dict[str, torch.Tensor] = {}
     for _ in range(iterations):
         for name, tensor in net.forward().items():
             values = tensor.double()
             total[name] = total[name] + values if name in total else values
+        progress()
     return {name: (values / iterations).float() for name, values in total.items()}

@@ -40,6 +40,24 @@ def test_shuffle_gives_every_row_once(folder, run_layer):
         assert sorted(layer()[1].tolist()) == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize("more", ["", "shuffle: true"])
+def test_seek_and_processes_see_one_stream(folder, run_layer, more):
+    def stream(passes, **context):
+        layer = run_layer(data_layer(folder, 2, more), **context)
+        return [layer()[1].tolist() for _ in range(passes)]
+
+    whole = stream(12, seed=3)
+    assert sorted(sum(whole[:5], [])) == sorted([*range(5)] * 2)
+    for passes in (0, 1, 4, 7):
+        layer = run_layer(data_layer(folder, 2, more), seed=3)
+        layer()
+        layer.layer.seek(passes)
+        assert [layer()[1].tolist() for _ in range(3)] == whole[passes : passes + 3]
+    parts = [stream(4, seed=3, rank=rank, ranks=3) for rank in range(3)]
+    assert [batch for turn in zip(*parts, strict=True) for batch in turn] == whole
+    assert (stream(12, seed=4) == whole) == (not more)
+
+
 def test_errors(folder, run_layer):
     (folder / "list.txt").write_text(f"{folder}/none.h5\n")
     with pytest.raises(DeepLabError, match="list.txt:1: .*none.h5: cannot be read"):

@@ -1,0 +1,108 @@
+"""`deeplab-caffe train`: trains a net by a solver.prototxt, as `caffe train` does."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import DeepLabError
+from . import base
+from .base import verb
+
+if TYPE_CHECKING:
+    from ..solver import Settings, Solver
+    from ..solver.loop import Progress, Stop
+
+# As for Ctrl-C in any other verb.
+_STOPPED = 130
+
+
+@verb("train")
+def train(
+    solver: Annotated[Path, typer.Option("--solver", "-s", metavar="PROTOTXT", help="The solver.prototxt.")],
+    weights: Annotated[
+        str | None,
+        typer.Option("--weights", "-w", metavar="W[,W2]", help="Caffemodels to start from; later ones win."),
+    ] = None,
+    snapshot: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOLVERSTATE",
+            help="Go on from here; 'auto': from the newest with this snapshot_prefix, if there is one.",
+        ),
+    ] = None,
+    variables: base.Variables = None,
+    device: base.Device = "cpu",
+    precision: base.Precision = "exact",
+    threads: base.Threads = None,
+) -> int:
+    """Train a net; snapshots are Caffe's own files and go on bit for bit where they were taken.
+
+    Beside them: PREFIX_log.jsonl (every display and test), PREFIX_events (TensorBoard), PREFIX_loss.png. Ctrl-C
+    writes a snapshot and ends. Under torchrun the processes train together, each on its own images: on CPUs,
+    or with --device cuda on a GPU each.
+    """
+    from ..solver import Solver, read_settings
+    from ..solver.distributed import join
+    from ..solver.loop import Stop
+
+    if weights and snapshot and snapshot != "auto":
+        raise DeepLabError("--snapshot: it has weights of its own; give it or --weights, not both")
+    settings = read_settings(solver, base.parse_variables(variables))
+    with join(device) as (peers, place), Stop().on_signals() as stop:
+        trainer = Solver(settings, place, precision, threads, peers)
+        start = _start(trainer, settings, weights, snapshot)
+        return _run(trainer, settings, start, stop)
+
+
+def _start(solver: "Solver", settings: "Settings", weights: str | None, snapshot: str | None) -> str:
+    """Loads what training starts from; tells what that is."""
+    from ..solver.snapshot import newest
+
+    if snapshot == "auto":
+        snapshot = newest(settings.prefix)
+    if snapshot:
+        solver.restore(snapshot)
+        return f"going on from {snapshot}"
+    files = [file for file in (weights or "").split(",") if file] or list(settings.param.weights)
+    solver.load(files)
+    return f"starting from {', '.join(files) or 'the fillers'}"
+
+
+def _run(solver: "Solver", settings: "Settings", start: str, stop: "Stop") -> int:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from ..solver.log import TrainingLog
+    from ..solver.loop import Loop
+
+    if not solver.peers.first:
+        return 0 if Loop(solver).run(stop) else _STOPPED
+    console = base.console()
+    count = sum(found.tensor.numel() for found in solver.learnables)
+    console.print(f"{settings.source}: {settings.param.type}, {count:,} parameters, {start}")
+    if settings.ignored:
+        console.print(f"{settings.source}: without effect here: {', '.join(settings.ignored)}")
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    log = TrainingLog(settings.prefix)
+    try:
+        with bar:
+            task = bar.add_task("", total=settings.param.max_iter, completed=solver.iteration)
+
+            def show(now: "Progress") -> None:
+                bar.update(task, completed=now.iteration, description=_describe(now))
+
+            done = Loop(solver, log, bar.console.print, show).run(stop)
+    finally:
+        log.close()
+    if not done:
+        console.print(f"stopped after {solver.iteration} of {settings.param.max_iter} iterations")
+    return 0 if done else _STOPPED
+
+
+def _describe(now: "Progress") -> str:
+    left = int(now.seconds_left)
+    time_left = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
+    return (
+        f"loss {now.smoothed:.4g}  lr {now.rate:.3g}  {now.images_per_second:.3g} images/s  {time_left} left"
+    )
