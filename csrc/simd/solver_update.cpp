@@ -39,13 +39,11 @@ void regularize(float* gradient, const float* weight, float clip, float share, f
   if (decay == 0.0f) {
     each(count, threads, [=](std::int64_t i) { gradient[i] = gradient[i] * clip * share; });
   } else if (l1) {
-    each(count, threads, [=](std::int64_t i) {
-      gradient[i] = regularized_l1(gradient[i], weight[i], clip, share, decay);
-    });
+    each(count, threads,
+         [=](std::int64_t i) { gradient[i] = regularized_l1(gradient[i], weight[i], clip, share, decay); });
   } else {
-    each(count, threads, [=](std::int64_t i) {
-      gradient[i] = regularized_l2(gradient[i], weight[i], clip, share, decay);
-    });
+    each(count, threads,
+         [=](std::int64_t i) { gradient[i] = regularized_l2(gradient[i], weight[i], clip, share, decay); });
   }
 }
 

@@ -38,9 +38,9 @@ def train(
 ) -> int:
     """Train a net; snapshots are Caffe's own files and go on bit for bit where they were taken.
 
-    Beside them: PREFIX_log.jsonl (every display and test), PREFIX_events (TensorBoard), PREFIX_loss.png. Ctrl-C
-    writes a snapshot and ends. Under torchrun the processes train together, each on its own images: on CPUs,
-    or with --device cuda on a GPU each.
+    Beside them: PREFIX_log.jsonl (every display and test), PREFIX_events (TensorBoard), PREFIX_loss.png.
+    Ctrl-C writes a snapshot and ends. Under torchrun the processes train together, each on its own images:
+    on CPUs, or with --device cuda on a GPU each.
     """
     from ..solver import Solver, read_settings
     from ..solver.distributed import join

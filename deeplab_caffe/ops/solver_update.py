@@ -58,7 +58,13 @@ def nesterov_update(
 
 
 def adagrad_update(
-    weight: Tensor, gradient: Tensor, history: Tensor, rate: float, delta: float, *, threads: int | None = None
+    weight: Tensor,
+    gradient: Tensor,
+    history: Tensor,
+    rate: float,
+    delta: float,
+    *,
+    threads: int | None = None,
 ) -> None:
     """history += gradient^2; weight -= rate * gradient / (sqrt(history) + delta)."""
     _update(_C.adagrad_update, weight, gradient, history, values=(rate, delta), threads=threads)

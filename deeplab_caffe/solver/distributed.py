@@ -1,4 +1,4 @@
-"""Several processes that train one net: torchrun starts them, DistributedDataParallel joins their gradients."""
+"""Several processes that train one net: torchrun starts them, DistributedDataParallel joins gradients."""
 
 import os
 from collections.abc import Iterator

@@ -10,7 +10,7 @@ _F = np.float32
 
 @dataclass
 class LearningRate:
-    """The rate of each iteration. `current_step` counts the steps taken (step, multistep); snapshots keep it."""
+    """The rate of each iteration; `current_step` counts the steps taken (step, multistep), for snapshots."""
 
     param: Any
     current_step: int = 0

@@ -107,7 +107,9 @@ def draw_curve(records: list[dict[str, Any]], path: str | os.PathLike[str]) -> N
     axes.set_ylim(bottom=0)
     axes.grid(alpha=0.3)
     rates = axes.twinx()
-    rates.plot(iterations, [record["lr"] for record in train], color="#c0504d", lw=1, ls=":", label="learning rate")
+    rates.plot(
+        iterations, [record["lr"] for record in train], color="#c0504d", lw=1, ls=":", label="learning rate"
+    )
     rates.set_ylabel("learning rate")
     rates.set_ylim(bottom=0)
     lines = [*axes.get_lines(), *rates.get_lines()]

@@ -16,7 +16,7 @@ from .solver import Solver, Step
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training stands: iterations done, the last loss, the mean of the last average_loss ones, the rate.
+    """Where training stands: iterations done, the last loss, the mean of the last average_loss, the rate.
 
     images_per_second: since the display before this one; seconds_left: at this speed, tests left out.
     """

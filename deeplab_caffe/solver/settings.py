@@ -144,7 +144,9 @@ class _NetReader:
         counts = list(param.test_iter)
         left = len(counts) - len(nets)
         if left < 0 or (left and generic is None):
-            raise DeepLabError(f"{self.source}: test_iter: given {len(counts)} times for {len(nets)} test nets")
+            raise DeepLabError(
+                f"{self.source}: test_iter: given {len(counts)} times for {len(nets)} test nets"
+            )
         if generic:
             nets += [(generic, getattr(param, generic))] * left
         if param.test_state and len(param.test_state) != len(nets):

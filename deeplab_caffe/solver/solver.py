@@ -120,7 +120,9 @@ class Solver:
         with torch.no_grad():
             self.net.seek(self.iteration * self.param.iter_size)
             result = self.module()
-        return Step(self.iteration, self.peers.mean(result.loss), self.rate.at(self.iteration), result.outputs)
+        return Step(
+            self.iteration, self.peers.mean(result.loss), self.rate.at(self.iteration), result.outputs
+        )
 
     def test(self) -> list[dict[str, torch.Tensor]]:
         """Each test net's outputs, averaged over its test_iter forwards."""
