@@ -12,7 +12,6 @@ from .base import verb
 
 @verb("refine-pascal")
 def refine_pascal(
-    images: Annotated[Path, typer.Option("-id", "--image-dir", help="Folder of <id>.ppm.")],
     features: Annotated[
         Path,
         typer.Option(
@@ -20,6 +19,11 @@ def refine_pascal(
         ),
     ],
     output: Annotated[Path, typer.Option("-sd", "--save-dir", help="Folder for <id>.bin (int16 labels).")],
+    images: Annotated[Path | None, typer.Option("-id", "--image-dir", help="Folder of <id>.ppm.")] = None,
+    listed: Annotated[
+        Path | None, typer.Option("--list", metavar="TXT", help="In its place: a list of images.")
+    ] = None,
+    root: Annotated[str, typer.Option(help="Goes before the paths of the list.")] = "",
     iterations: Annotated[int, typer.Option("-i", "--iterations", min=0, help="Iterations.")] = 10,
     px: Annotated[float, typer.Option("-px", "--pos-x-std", help="Position kernel: deviation in x.")] = 3,
     py: Annotated[float, typer.Option("-py", "--pos-y-std", help="Position kernel: deviation in y.")] = 3,
@@ -41,9 +45,7 @@ def refine_pascal(
     from ..formats.bin import write_bin
     from ..score_files import read_energies
 
-    jobs = sorted(images.glob("*.ppm"))
-    if not jobs:
-        raise DeepLabError(f"{images}: no .ppm images in this folder")
+    jobs = _jobs(images, listed, root)
     if not features.is_dir():
         raise DeepLabError(f"{features}: no such folder")
     output.mkdir(parents=True, exist_ok=True)
@@ -79,11 +81,24 @@ def refine_pascal(
     return 1 if failed else 0
 
 
+def _jobs(folder: Path | None, listed: Path | None, root: str) -> list[Path]:
+    from .. import image_list
+
+    if (folder is None) == (listed is None):
+        raise DeepLabError("give either -id or --list")
+    if listed is not None:
+        return [Path(entry.image) for entry in image_list.read_list(str(listed), root)]
+    jobs = sorted(folder.glob("*.ppm"))
+    if not jobs:
+        raise DeepLabError(f"{folder}: no .ppm images in this folder")
+    return jobs
+
+
 def _feature(folder: Path, name: str) -> tuple[Path, str]:
     """The file of an image's scores or probabilities, and which of the two it holds."""
     candidates = [(folder / f"{name}.bin", "probabilities"), (folder / f"{name}_blob_0.mat", "scores")]
     found = [(path, kind) for path, kind in candidates if path.exists()]
     if len(found) != 1:
         which = " or ".join(path.name for path, _ in candidates)
-        raise DeepLabError(f"{folder}: {'both' if found else 'neither'} {which} for {name}.ppm")
+        raise DeepLabError(f"{folder}: {'both' if found else 'neither'} {which} for image {name}")
     return found[0]

@@ -114,7 +114,7 @@ def test_refine_pascal_defaults_and_failures(case, fails, capsys):
     Image.fromarray(image).save(folder / "ppm/a.ppm")
     probabilities = torch.softmax(-torch.from_numpy(unary), 2).numpy()
     folders = [str(a) for a in ("-id", folder / "ppm", "-fd", folder, "-sd", folder / "out")]
-    assert "neither a.bin or a_blob_0.mat for a.ppm" in fails("refine-pascal", *folders)
+    assert "neither a.bin or a_blob_0.mat for image a" in fails("refine-pascal", *folders)
     write_bin(folder / "a.bin", probabilities)
     assert main(["refine-pascal", *folders]) == 0
     energy = crf.energies_of(probabilities, "probabilities")

@@ -12,7 +12,8 @@ CONV = """layer { name: "c" type: "Convolution" bottom: "x" top: "c" convolution
 NORM = 'layer { name: "n" type: "BatchNorm" bottom: "c" top: "c" batch_norm_param { eps: 0.01 } }'
 SCALE = 'layer { name: "s" type: "Scale" bottom: "c" top: "c" scale_param { bias_term: true } }'
 RELU = 'layer { name: "r" type: "ReLU" bottom: "c" top: "r" }'
-NEXT = 'layer { name: "d" type: "Convolution" bottom: "r" top: "d" convolution_param { num_output: 2 kernel_size: 1 } }'
+NEXT = """layer { name: "d" type: "Convolution" bottom: "r" top: "d"
+  convolution_param { num_output: 2 kernel_size: 1 } }"""
 
 
 def make(tmp_path, *layers, bias="false"):
