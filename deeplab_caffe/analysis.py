@@ -98,7 +98,7 @@ def analyse(definition: NetDefinition, size: tuple[int, int] | None = None, phas
                 sum(FLOAT * prod(shapes[value]) for value in step.tops),
             )
         )
-    plan = schedule.make_schedule(net, shapes, net.outputs(), True, False).plan
+    plan = schedule.make_schedule(net, shapes, net.outputs(), "forward", False).plan
     return NetCost(
         definition.name,
         costs,

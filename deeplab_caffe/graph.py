@@ -81,10 +81,11 @@ def needed(steps: list[Step], wanted: Iterable[Value]) -> list[Step]:
     return chosen[::-1]
 
 
-def fuse(steps: list[Step], kept: set[Value]) -> list[Step]:
+def fuse(steps: list[Step], kept: set[Value], training: bool = False) -> list[Step]:
     """Lets layers absorb the ones that alone read their top; values in `kept` stay visible.
 
     Sets `absorbed` of every layer. A layer is absorbed only where its other bottoms are there in time.
+    training: asks `absorbs_in_training`.
     """
     readers: dict[Value, list[Step]] = {}
     for step in steps:
@@ -101,7 +102,9 @@ def fuse(steps: list[Step], kept: set[Value]) -> list[Step]:
             others = following.bottoms[:bottom] + following.bottoms[bottom + 1 :]
             if any(value.producer >= step.index for value in others):
                 break
-            if not step.layer.absorbs(following.layer, bottom):
+            layer = step.layer
+            absorbs = layer.absorbs_in_training if training else layer.absorbs
+            if not absorbs(following.layer, bottom):
                 break
             step.layer.absorbed.append(following.layer)
             gone.add(following)

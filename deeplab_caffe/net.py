@@ -17,7 +17,7 @@ from .graph import Graph, Step, Value
 from .layers import Context, Layer, create
 from .module import NetModule, TrainResult
 from .parameters import Parameter
-from .schedule import OnLayer, Schedule, Shape, Tensor, make_schedule, plain
+from .schedule import Fused, OnLayer, Schedule, Shape, Tensor, make_schedule, plain
 from .weights import WeightReport, load_weights, save_weights
 
 PRECISIONS = ("exact", "fp32", "bf16")
@@ -67,9 +67,9 @@ class Net:
         self._shapes = graph.infer(self._graph, self._given)
         self._make_parameters(seed)
         self._arena = memory.allocate(0, self.context.device)
-        self._schedules: dict[tuple[tuple[str, ...] | None, bool], Schedule] = {}
+        self._schedules: dict[tuple[tuple[str, ...] | None, Fused], Schedule] = {}
         self._last: dict[Value, Tensor] = {}
-        self._schedule(None, fused=True)
+        self._schedule(None, "forward")
         if weights is not None:
             self.load(weights)
 
@@ -158,7 +158,8 @@ class Net:
         """
         given = {name: self._tensor(name, value) for name, value in inputs.items()}
         self._follow({name: tuple(tensor.shape) for name, tensor in given.items()})
-        schedule = self._schedule(None if outputs is None else tuple(outputs), fused=on_layer is None)
+        fused = "forward" if on_layer is None else "no"
+        schedule = self._schedule(None if outputs is None else tuple(outputs), fused)
         values = {self._graph.inputs[name]: tensor for name, tensor in given.items()}
         self._check_given(schedule, values)
         self._last = {}
@@ -185,7 +186,8 @@ class Net:
         """
         given = {name: self._tensor(name, value) for name, value in inputs.items()}
         self._follow({name: tuple(tensor.shape) for name, tensor in given.items()})
-        schedule = self._schedule(None if outputs is None else tuple(outputs), fused=False)
+        fused = "training" if on_layer is None else "no"
+        schedule = self._schedule(None if outputs is None else tuple(outputs), fused)
         values = {self._graph.inputs[name]: tensor for name, tensor in given.items()}
         self._check_given(schedule, values)
         losses: list[Tensor] = []
@@ -285,9 +287,9 @@ class Net:
                     raise step.layer.error("bottom", f"parameter {i} is {is_now}, this input wants {wanted}")
         self._schedules.clear()
         self._last.clear()
-        self._schedule(None, fused=True)
+        self._schedule(None, "forward")
 
-    def _schedule(self, outputs: tuple[str, ...] | None, fused: bool) -> Schedule:
+    def _schedule(self, outputs: tuple[str, ...] | None, fused: Fused) -> Schedule:
         """The steps and memory for these outputs (None: the net's own), planned once per set of shapes."""
         if (outputs, fused) not in self._schedules:
             chosen = self._graph.outputs()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
+from typing import Literal
 
 import torch
 
@@ -13,6 +14,7 @@ from .layers import Layer
 
 Shape = tuple[int, ...]
 Tensor = torch.Tensor
+Fused = Literal["no", "forward", "training"]  # which layers do the work of those behind them, too
 OnLayer = Callable[[int, Layer, dict[str, Tensor]], None]
 
 
@@ -120,14 +122,17 @@ class Schedule:
 
 
 def make_schedule(
-    net: Graph, shapes: dict[Value, Shape], outputs: dict[str, Value], fused: bool, keep: bool
+    net: Graph, shapes: dict[Value, Shape], outputs: dict[str, Value], fused: Fused, keep: bool
 ) -> Schedule:
     """Plans a run that gives `outputs`; `keep`: the last value of every blob stays readable after it."""
     wanted = set(outputs.values())
     steps = net.steps if outputs == net.outputs() else graph.needed(net.steps, wanted)
     tops = {value for step in steps for value in step.tops}
     kept = tops.intersection(net.blobs.values()) if keep else set()
-    steps = graph.fuse(steps, wanted | kept) if fused else graph.unfuse(steps)
+    if fused == "no":
+        steps = graph.unfuse(steps)
+    else:
+        steps = graph.fuse(steps, wanted | kept, training=fused == "training")
     used = wanted.union(*(step.bottoms + step.tops for step in steps))
     inputs = used.intersection(net.inputs.values())
     last = {value: time for time, step in enumerate(steps) for value in step.bottoms + step.tops}

@@ -114,6 +114,10 @@ class Layer:
         """
         return False
 
+    def absorbs_in_training(self, following: "Layer", bottom: int) -> bool:
+        """The same for `forward_train`; by default no."""
+        return False
+
     def can_be_epilogue(self) -> bool:
         """Whether this layer can be steps behind a convolution, in its pass; then `epilogue` gives them."""
         return False

@@ -6,6 +6,8 @@ import torch
 
 from .. import ops
 from .base import Layer, Shape, register
+from .relu import ReLU
+from .scale import Scale
 
 
 @register("BatchNorm")
@@ -74,7 +76,7 @@ class BatchNorm(Layer):
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
-        return self._normalized(bottoms[0], blobs, None, None)
+        return self._normalized(bottoms[0], blobs)
 
     def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
         """See Layer."""
@@ -83,21 +85,40 @@ class BatchNorm(Layer):
             return super().forward_train(bottoms)
         dtype = torch.promote_types(x.dtype, torch.float32)
         mean, variance = (torch.zeros(x.shape[1], dtype=dtype, device=x.device) for _ in range(2))
-        tops = self._normalized(x, [], mean, variance)
+        affine, relu = [None, None], False
+        for layer in self.absorbed:
+            if isinstance(layer, Scale):
+                affine = [blob.tensor for blob in layer.blobs]
+                affine += [torch.zeros_like(affine[0])] * (2 - len(affine))
+            else:
+                relu = True
+        top = torch.batch_norm(x, *affine, mean, variance, True, 1.0, self.eps, False)
         count = x.numel() // x.shape[1]
         self._store(mean, variance * ((count - 1) / count), count)
-        return tops
+        return [torch.relu_(top) if relu else top]
+
+    def absorbs_in_training(self, following: Layer, bottom: int) -> bool:
+        """See Layer: a Scale per channel and a ReLU, where the statistics are the batch's."""
+        if (
+            self.stored
+            or self.context.precision == "exact"
+            or any(self.loss_weights + following.loss_weights)
+        ):
+            return False
+        if any(isinstance(layer, ReLU) for layer in self.absorbed):
+            return False
+        if isinstance(following, ReLU):
+            return not following.slope
+        return isinstance(following, Scale) and not self.absorbed and following.can_be_epilogue()
 
     def _normalized(
         self,
         x: torch.Tensor,
         blobs: list[torch.Tensor],
-        mean: torch.Tensor | None,
-        variance: torch.Tensor | None,
     ) -> list[torch.Tensor]:
-        """With torch's operators; batch statistics are written to mean and variance (the unbiased one)."""
+        """With torch's operators."""
         if not self.stored:
-            return [torch.batch_norm(x, None, None, mean, variance, True, 1.0, self.eps, False)]
+            return [torch.batch_norm(x, None, None, None, None, True, 1.0, self.eps, False)]
         divisor = blobs[2]
         factor = torch.where(divisor == 0, 0, 1 / divisor)
         sides = (-1, *[1] * (x.dim() - 2))
