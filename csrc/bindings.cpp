@@ -13,6 +13,7 @@
 #include "pooling.h"
 #include "softmax.h"
 #include "solver_update.h"
+#include "tensor_core.h"
 
 namespace py = pybind11;
 
@@ -74,6 +75,56 @@ PYBIND11_MODULE(_C, m) {
       [](const ConvGeometry& g, Address x, Address packed, const std::vector<EpilogueStep>& steps, Address y,
          int threads) { atrous_conv(g, at(x), at(packed), steps, at(y), threads); },
       no_gil);
+  py::enum_<TensorCoreType>(m, "TensorCoreType")
+      .value("bf16", TensorCoreType::kBf16)
+      .value("fp16", TensorCoreType::kFp16)
+      .value("tf32", TensorCoreType::kTf32)
+      .value("fp32", TensorCoreType::kFp32);
+  py::enum_<TensorCoreStep::Kind>(m, "TensorCoreStep")
+      .value("affine", TensorCoreStep::kAffine)
+      .value("sum", TensorCoreStep::kSum)
+      .value("relu", TensorCoreStep::kRelu)
+      .value("clip", TensorCoreStep::kClip);
+  py::class_<TensorCoreBranch>(m, "TensorCoreBranch")
+      .def(py::init(&make_branch))
+      .def_readonly("group_units", &TensorCoreBranch::group_units)
+      .def_readonly("period", &TensorCoreBranch::period)
+      .def_readonly("chunks", &TensorCoreBranch::chunks)
+      .def_readonly("padded_channels", &TensorCoreBranch::padded_channels)
+      .def("set_operands",
+           [](TensorCoreBranch& b, Address x, Address weights, Address bias, Address y, bool float_output) {
+             b.x = at<void>(x), b.weights = at<void>(weights), b.bias = at(bias), b.y = at<void>(y);
+             b.float_output = float_output;
+           })
+      .def("add_step", [](TensorCoreBranch& b, TensorCoreStep::Kind kind, float first, float second,
+                          Address a, Address c) {
+        if (b.steps == kMaxTensorCoreSteps) throw std::invalid_argument("too many steps");
+        b.step[b.steps++] = {kind, first, second, at<void>(a), at<void>(c)};
+      });
+  py::class_<TensorCoreTiles>(m, "TensorCoreTiles")
+      .def(py::init([](const std::vector<ConvGeometry>& convolutions, TensorCoreType type, int shape) {
+             return make_tensor_core_tiles(convolutions, type, kTileShapes[shape]);
+           }),
+           no_gil)
+      .def_readonly("items", &TensorCoreTiles::items)
+      .def_readonly("regions_at", &TensorCoreTiles::regions_at)
+      .def_readonly("taps_at", &TensorCoreTiles::taps_at)
+      .def_property_readonly("size", [](const TensorCoreTiles& t) { return t.table.size(); })
+      .def("copy_to", [](const TensorCoreTiles& t,
+                         Address to) { std::copy(t.table.begin(), t.table.end(), at<int>(to)); })
+      .def("estimated_cycles", [](const TensorCoreTiles& t, TensorCoreType type, int shape, int processors) {
+        return estimated_cycles(t, type, kTileShapes[shape], processors);
+      });
+  m.def("tensor_core_shapes", [](TensorCoreType type) {
+    std::vector<std::tuple<int, int, int, bool>> shapes;  // number, rows, columns, whether for wgmma
+    for (int i = 0; i < kTileShapeCount; ++i) {
+      const TileShape& shape = kTileShapes[i];
+      if (has_kernel(type, shape)) shapes.emplace_back(i, shape.rows, shape.columns, shape.wgmma);
+    }
+    return shapes;
+  });
+  m.attr("MAX_TENSOR_CORE_BRANCHES") = kMaxBranches;
+  m.attr("MAX_TENSOR_CORE_STEPS") = kMaxTensorCoreSteps;
   m.def(
       "eltwise",
       [](int operation, const std::vector<Address>& bottoms, const std::vector<float>& coefficients,

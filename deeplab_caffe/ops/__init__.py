@@ -29,9 +29,23 @@ from .solver_update import (
     sum_of_squares,
 )
 from .spatial import average_pool, interp, interp_argmax, max_pool
+from .tensor_core import (
+    TENSOR_CORE_DTYPES,
+    TensorCoreBranch,
+    TensorCoreWeights,
+    pack_tensor_core,
+    round_tf32,
+    tensor_core_conv,
+    tensor_core_convs,
+    tensor_core_shapes,
+    tensor_core_tiles,
+)
 
 __all__ = [
     "ELTWISE_OPERATIONS",
+    "TENSOR_CORE_DTYPES",
+    "TensorCoreBranch",
+    "TensorCoreWeights",
     "adadelta_update",
     "adagrad_update",
     "adam_update",
@@ -50,6 +64,7 @@ __all__ = [
     "log",
     "max_pool",
     "nesterov_update",
+    "pack_tensor_core",
     "pack_weights",
     "planned_multiply_adds",
     "power",
@@ -57,6 +72,7 @@ __all__ = [
     "regularize",
     "relu",
     "rmsprop_update",
+    "round_tf32",
     "scale",
     "sgd_update",
     "softmax",
@@ -64,5 +80,9 @@ __all__ = [
     "sum_of_squares",
     "tanh",
     "tap_intervals",
+    "tensor_core_conv",
+    "tensor_core_convs",
+    "tensor_core_shapes",
+    "tensor_core_tiles",
     "unpack_weights",
 ]

@@ -23,6 +23,7 @@ from .solver_update import (
     sum_of_squares,
 )
 from .spatial import average_pool, interp, interp_argmax, max_pool
+from .tensor_core import round_operand, tensor_core_conv
 
 __all__ = [
     "Pairwise",
@@ -52,10 +53,12 @@ __all__ = [
     "regularize",
     "relu",
     "rmsprop_update",
+    "round_operand",
     "scale",
     "sgd_update",
     "softmax",
     "softmax_loss",
     "sum_of_squares",
     "tanh",
+    "tensor_core_conv",
 ]

@@ -1,0 +1,18 @@
+// Convolutions on tensor cores; see ../tensor_core.h.
+#pragma once
+
+#include "../tensor_core.h"
+#include "stream.h"
+
+namespace device {
+
+// Runs all branches in one launch with tiles of kTileShapes[shape], those the launch's table was made for.
+void tensor_core_conv(const TensorCoreLaunch& launch, TensorCoreType type, int shape, Stream stream);
+
+// For one type, each in a file of its own.
+void tensor_core_conv_bf16(const TensorCoreLaunch& launch, int shape, Stream stream);
+void tensor_core_conv_fp16(const TensorCoreLaunch& launch, int shape, Stream stream);
+void tensor_core_conv_tf32(const TensorCoreLaunch& launch, int shape, Stream stream);
+void tensor_core_conv_fp32(const TensorCoreLaunch& launch, int shape, Stream stream);
+
+}  // namespace device

@@ -1,0 +1,307 @@
+"""Tensor-core convolutions: exact on small integers, whose products and sums have no rounding, and within the
+precision's error of double precision on other values."""
+
+import random
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from deeplab_caffe import ops, reference
+from deeplab_caffe.errors import DeepLabError
+
+PRECISIONS = tuple(ops.TENSOR_CORE_DTYPES)
+KERNELS = [(precision, *shape) for precision in PRECISIONS for shape in ops.tensor_core_shapes(precision)]
+
+
+def needs(device, wgmma):
+    if wgmma and not device.emulated and torch.cuda.get_device_capability() != (9, 0):
+        pytest.skip("needs a GPU of compute capability 9.0")
+
+
+def integers(*shape, seed=0):
+    return torch.randint(-2, 3, shape, generator=torch.Generator().manual_seed(seed)).float()
+
+
+def normal(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def conv(x, w, b=None, *, groups=1, precision="bf16", **named):
+    return ops.tensor_core_conv(x, ops.pack_tensor_core(w, b, groups, precision), **named)
+
+
+def assert_exact(device, x, w, b, precision, tile, wgmma, stride, pad, dilation, groups=1):
+    y = device(
+        conv, x, w, b, groups=groups, precision=precision, stride=stride, pad=pad, dilation=dilation,
+        tile=tile, wgmma=wgmma, float_output=True,
+    )  # fmt: skip
+    expected = F.conv2d(x.double(), w.double(), b.double(), stride, pad, dilation, groups)
+    assert torch.equal(y.double(), expected)
+
+
+@pytest.mark.parametrize(("precision", "rows", "columns", "wgmma"), KERNELS)
+def test_every_kernel_is_exact_on_integers(device, precision, rows, columns, wgmma):
+    needs(device, wgmma)
+    # More tiles than one in both directions, taps left out, several rounds of the stages.
+    x, w, b = integers(2, 64, 9, 10), integers(columns + 21, 64, 3, 3, seed=1), integers(columns + 21, seed=2)
+    assert_exact(device, x, w, b, precision, (rows, columns), wgmma, (1, 1), (4, 4), (4, 4))
+
+
+def random_case(rng, largest):
+    """Shapes and geometry of a convolution that has an output."""
+    while True:
+        groups = rng.choice([1, 1, 1, 2, 3])
+        per_group, out = rng.choice([1, 3, 8, 20, 32, 64, 72, 128]), rng.choice([1, 5, 21, 32, 40, 130])
+        kernel = rng.choice([(1, 1), (3, 3), (3, 3), (4, 4), (2, 3), (5, 1)])
+        dilation = rng.randint(1, largest // 2), rng.randint(1, largest // 2)
+        stride, pad = (
+            (rng.choice([1, 1, 2, 3]), rng.choice([1, 1, 2])),
+            (rng.randint(0, 9), rng.randint(0, 9)),
+        )
+        size = rng.randint(1, largest), rng.randint(1, largest)
+        if all(ops.convolved_size(size[i], kernel[i], stride[i], pad[i], dilation[i]) >= 1 for i in range(2)):
+            x = (rng.choice([1, 1, 2, 3]), groups * per_group, *size)
+            return x, (groups * out, per_group, *kernel), stride, pad, dilation, groups
+
+
+def check_random(device, seed, largest):
+    rng = random.Random(seed)
+    kernels = [kernel for kernel in KERNELS if device.emulated or not kernel[3] or can_wgmma()]
+    precision, rows, columns, wgmma = kernels[seed % len(kernels)]
+    x, w, stride, pad, dilation, groups = random_case(rng, largest)
+    data = integers(*x, seed=seed), integers(*w, seed=seed + 1), integers(w[0], seed=seed + 2)
+    assert_exact(device, *data, precision, (rows, columns), wgmma, stride, pad, dilation, groups)
+
+
+def can_wgmma():
+    return torch.cuda.get_device_capability() == (9, 0)
+
+
+@pytest.mark.parametrize("seed", range(36))
+def test_random_geometry(device, seed):
+    check_random(device, seed, 16)
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("device", ["cuda"], indirect=True)
+@pytest.mark.parametrize("seed", range(300))
+def test_random_geometry_large(device, seed):
+    check_random(device, seed, 72)
+
+
+# Relative to the norm of the result; operands are rounded to 8, 11 and 11 bits, fp32's products keep 22.
+ERROR = {"bf16": 4e-3, "fp16": 5e-4, "tf32": 5e-4, "fp32": 4e-7}
+
+
+@pytest.mark.parametrize("wgmma", [False, True])
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_error(device, precision, wgmma):
+    needs(device, wgmma)
+    x, w, b = normal(1, 96, 9, 8), normal(40, 96, 3, 3, seed=1) / 30, normal(40, seed=2)
+    geometry = {"stride": (1, 1), "pad": (2, 2), "dilation": (2, 2)}
+    y = device(conv, x, w, b, precision=precision, wgmma=wgmma, float_output=True, **geometry).double()
+    true = F.conv2d(
+        x.double(), w.double(), b.double(), **{"padding" if k == "pad" else k: v for k, v in geometry.items()}
+    )
+    error = float((y - true).norm() / true.norm())
+    assert error < ERROR[precision]
+    # The rounding of the operands is all there is to it.
+    rounded = reference.tensor_core_conv(x, w, b, precision=precision, **geometry)
+    assert float((y - rounded).norm() / true.norm()) < 4e-7
+    # In the precision's own dtype the result is the same, rounded once.
+    own = device(conv, x, w, b, precision=precision, wgmma=wgmma, **geometry)
+    assert own.dtype == ops.TENSOR_CORE_DTYPES[precision]
+    assert torch.equal(own, y.float().to(own.dtype))
+
+
+def test_fp32_sums_in_blocks(device):
+    """Three tf32 products are as near as float32 sums; one product, or bf16, is far from it."""
+    x, w = normal(1, 512, 5, 5), normal(32, 512, 3, 3, seed=1)
+    true = F.conv2d(x.double(), w.double(), padding=1)
+    for wgmma in (False, True):
+        if wgmma and not device.emulated and not can_wgmma():
+            continue
+        y = device(conv, x, w, precision="fp32", pad=(1, 1), wgmma=wgmma).double()
+        plain = F.conv2d(x, w, padding=1).double()
+        assert float((y - true).norm()) < 4 * float((plain - true).norm())
+
+
+STEPS = [
+    [("relu", 0.0)],
+    [("relu", 0.25), ("clip", -0.5, 2.0)],
+    [("sum", "other", 1.0, 0.5, False), ("relu", 0.0), ("scale", "v0")],
+    [("batch_norm", "v0", "v1"), ("scale", "v1"), ("bias", "v2"), ("sum", "other", -2.0, 1.0, True)],
+]
+
+
+@pytest.mark.parametrize("channels", [40, 21])
+@pytest.mark.parametrize("steps", STEPS)
+@pytest.mark.parametrize("float_output", [False, True])
+def test_epilogue(device, steps, channels, float_output):
+    x, w, b = normal(2, 16, 6, 7), normal(2 * channels, 8, 3, 3, seed=1), normal(2 * channels, seed=2)
+    other = normal(2, 2 * channels, 6, 7, seed=3).bfloat16()
+    if float_output:
+        other = other.float()
+    values = {"other": other} | {f"v{i}": normal(2 * channels, seed=4 + i).abs() + 0.5 for i in range(3)}
+    epilogue = [tuple(values.get(v, v) if isinstance(v, str) else v for v in step) for step in steps]
+    epilogue = [(kind, *rest) for (kind, *_), (_, *rest) in zip(steps, epilogue, strict=True)]
+    named = {"groups": 2, "pad": (2, 2), "dilation": (2, 2)}
+
+    def with_epilogue(x, w, b, *steps):
+        return conv(x, w, b, epilogue=steps, float_output=float_output, **named)
+
+    y = device(with_epilogue, x, w, b, *epilogue)
+    expected = reference.tensor_core_conv(x, w, b, epilogue=epilogue, precision="bf16", **named)
+    assert y.dtype == (torch.float32 if float_output else torch.bfloat16)
+    torch.testing.assert_close(y.double(), expected, rtol=1e-5 if float_output else 4e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("wgmma", [False, True])
+def test_branches_of_one_launch(device, wgmma):
+    """As in atrous spatial pyramid pooling: one input, several rates, kernels and numbers of channels."""
+    needs(device, wgmma)
+    x = integers(2, 64, 11, 12)
+    weights = [
+        integers(n, 64, *k, seed=i) for i, (n, k) in enumerate([(21, (3, 3)), (40, (3, 3)), (70, (1, 1))])
+    ]
+    rates, pads = [(3, 3), (6, 6), (1, 1)], [(3, 3), (6, 6), (0, 0)]
+
+    def all_of(x, *weights):
+        branches = [
+            ops.TensorCoreBranch(ops.pack_tensor_core(w), pad=p, dilation=d, epilogue=[("relu", 0.0)])
+            for w, p, d in zip(weights, pads, rates, strict=True)
+        ]
+        return ops.tensor_core_convs(x, branches, float_output=True, wgmma=wgmma)
+
+    for y, w, p, d in zip(device(all_of, x, *weights), weights, pads, rates, strict=True):
+        assert torch.equal(y, F.conv2d(x, w, padding=p, dilation=d).relu())
+
+
+def test_channels_last_memory_is_kept(device):
+    x = integers(2, 16, 5, 6).bfloat16().contiguous(memory_format=torch.channels_last)
+    y = device(conv, x, integers(24, 16, 1, 1))
+    assert y.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_an_output_without_a_tap_is_the_bias(device):
+    """Padding so wide that some outputs see nothing of the image."""
+    x, w, b = integers(1, 64, 3, 3), integers(8, 64, 2, 2), integers(8)
+    for tile, wgmma in (((64, 64), False), ((64, 64), True)):
+        if not wgmma or device.emulated or can_wgmma():
+            assert_exact(device, x, w, b, "bf16", tile, wgmma, (1, 1), (12, 12), (1, 1))
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_runs_give_the_same_bits(precision):
+    if not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    x, w = normal(4, 256, 41, 41).cuda(), normal(256, 256, 3, 3, seed=1).cuda()
+    packed = ops.pack_tensor_core(w, precision=precision)
+    streams = [torch.cuda.Stream() for _ in range(4)]
+    results = []
+    for run in range(20):
+        with torch.cuda.stream(streams[run % 4]):
+            results.append(ops.tensor_core_conv(x, packed, pad=(12, 12), dilation=(12, 12)))
+    torch.cuda.synchronize()
+    assert all(torch.equal(results[0], result) for result in results)
+
+
+def test_packed_weights():
+    """Unit u of a channel's 128 bytes lies at place u ^ channel % 8."""
+    w = normal(21, 24, 3, 3)
+    packed = ops.pack_tensor_core(w, normal(21), precision="fp16")
+    chunks = packed.values.shape[1]
+    values = packed.values.reshape(chunks, 24, 8, 8)
+    rows = torch.stack([values[:, n, [u ^ n % 8 for u in range(8)]] for n in range(24)])
+    plain = rows.flatten(1)[:, : 9 * 24].view(24, 9, 24)
+    assert torch.equal(plain[:21], w.half().flatten(2).transpose(1, 2))
+    assert not plain[21:].any()
+    assert packed.bias.shape == (1, 24)
+
+
+def test_round_tf32():
+    x = torch.cat(
+        [normal(1000), torch.tensor([0.0, -0.0, 1 + 2**-11, -1 - 2**-11, float("inf"), float("-inf")])]
+    )
+    assert torch.equal(ops.round_tf32(x)[:1004].double(), reference.round_operand(x[:1004], "tf32"))
+    assert ops.round_tf32(x)[1004:].isinf().all()
+    assert ops.round_tf32(torch.tensor([float("nan")])).isnan().all()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_tiles_cover_every_output_with_its_taps(seed):
+    rng = random.Random(seed)
+    precision, rows, columns = rng.choice([(p, r, c) for p, r, c, w in KERNELS if not w])
+    cases = [random_case(rng, 40)[:5] for _ in range(rng.randint(1, 3))]
+    geometries = [
+        (x[:1] + (w[1],) + x[2:], w, stride, pad, dilation, 1, None) for x, w, stride, pad, dilation in cases
+    ]
+    items, regions, taps = ops.tensor_core_tiles(geometries, precision, (rows, columns))
+    assert [item[7] for item in items] == sorted((item[7] for item in items), reverse=True)
+    seen = [{} for _ in geometries]
+    for branch, group, position, region, channel, taps_at, count, _ in items:
+        assert group == 0 and channel % columns == 0
+        (batch, _, height, width), w, stride, pad, dilation, _, _ = geometries[branch]
+        out = [
+            ops.convolved_size((height, width)[i], w[2 + i], stride[i], pad[i], dilation[i]) for i in range(2)
+        ]
+        chosen = {(tap >> 16, tap & 0xFFFF) for tap in taps[taps_at : taps_at + count]}
+        for p in range(position, min(position + rows, batch * out[0] * out[1])):
+            while p >= regions[region + 1][0]:
+                region += 1
+            begin, y, x, high, wide = regions[region]
+            line, column = divmod(p - begin, wide)
+            at = (line // high, y + line % high, x + column)
+            assert seen[branch].setdefault((at, channel), position) == position
+            seen[branch][at, channel] = position
+            needed = {
+                (ky, kx)
+                for ky in range(w[2])
+                for kx in range(w[3])
+                if 0 <= at[1] * stride[0] - pad[0] + ky * dilation[0] < height
+                and 0 <= at[2] * stride[1] - pad[1] + kx * dilation[1] < width
+            }
+            assert needed <= chosen
+    for (shape, w, stride, pad, dilation, _, _), found in zip(geometries, seen, strict=True):
+        out = [ops.convolved_size(shape[2 + i], w[2 + i], stride[i], pad[i], dilation[i]) for i in range(2)]
+        assert len(found) == shape[0] * out[0] * out[1] * -(-w[0] // columns)
+        assert {at[0] for at in found} == {
+            (n, y, x) for n in range(shape[0]) for y in range(out[0]) for x in range(out[1])
+        }
+
+
+def test_tiles_leave_padding_out():
+    """Rate 24 on 65 x 65: 43% of the taps lie in the padding."""
+    geometry = ((8, 512, 65, 65), (1024, 512, 3, 3), (1, 1), (24, 24), (24, 24), 1, None)
+    items, _, _ = ops.tensor_core_tiles([geometry], "bf16", (128, 128))
+    full = -(-8 * 65 * 65 // 128) * 8 * 9 * 8
+    planned = sum(item[7] for item in items) / full
+    needed = ops.planned_multiply_adds(*geometry[:5]) / (8 * 65 * 65 * 1024 * 512 * 9)
+    assert needed <= planned < 1.03 * needed
+
+
+def test_errors(device):
+    x, w = integers(1, 16, 5, 5), integers(8, 16, 3, 3)
+    with pytest.raises(DeepLabError, match="precision int8"):
+        ops.pack_tensor_core(w, precision="int8")
+    with pytest.raises(DeepLabError, match="4-dimensional"):
+        ops.pack_tensor_core(w[0])
+    with pytest.raises(DeepLabError, match="3 biases"):
+        ops.pack_tensor_core(w, torch.zeros(3))
+    with pytest.raises(DeepLabError, match="do not fit 8 channels"):
+        device(conv, x[:, :8], w)
+    with pytest.raises(DeepLabError, match="larger than the padded"):
+        device(conv, x, w, dilation=(9, 9))
+    with pytest.raises(DeepLabError, match="no kernel has tiles of"):
+        device(conv, x, w, tile=(1, 1))
+    with pytest.raises(DeepLabError, match="5 steps"):
+        device(conv, x, w, epilogue=[("relu", 0.0)] * 5)
+    with pytest.raises(DeepLabError, match="sum with"):
+        device(conv, x, w, epilogue=[("sum", torch.zeros(1), 1.0, 1.0, False)])
+
+
+def test_the_cpu_has_no_tensor_cores():
+    with pytest.raises(DeepLabError, match="on the CPU"):
+        conv(integers(1, 16, 5, 5), integers(8, 16, 3, 3))
