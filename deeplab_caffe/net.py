@@ -163,7 +163,7 @@ class Net:
         values = {self._graph.inputs[name]: tensor for name, tensor in given.items()}
         self._check_given(schedule, values)
         self._last = {}
-        with torch.no_grad(), _torch_threads(self.context.threads):
+        with torch.no_grad(), torch_threads(self.context.threads):
             if self.context.precision == "exact":
                 self._grow(schedule.plan.arena)
                 schedule.run_exact(values, self._arena, on_layer)
@@ -199,7 +199,7 @@ class Net:
             if on_layer is not None:
                 on_layer(index, layer, tops)
 
-        with _torch_threads(self.context.threads):
+        with torch_threads(self.context.threads):
             schedule.run_train(values, watch)
         self._last = {}
         loss = sum(losses[1:], losses[0]) if losses else torch.zeros((), device=self.context.device)
@@ -312,7 +312,7 @@ class Net:
 
 
 @contextmanager
-def _torch_threads(threads: int | None) -> Iterator[None]:
+def torch_threads(threads: int | None) -> Iterator[None]:
     """Gives torch's own operators the net's number of threads, too."""
     before = torch.get_num_threads()
     torch.set_num_threads(threads or before)

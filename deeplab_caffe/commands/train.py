@@ -84,7 +84,7 @@ def _run(solver: "Solver", settings: "Settings", start: str, stop: "Stop") -> in
         console.print(f"{settings.source}: without effect here: {', '.join(settings.ignored)}")
     columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    log = TrainingLog(settings.prefix)
+    log = TrainingLog(settings.prefix, go_on=solver.iteration > 0)
     try:
         with bar:
             task = bar.add_task("", total=settings.param.max_iter, completed=solver.iteration)

@@ -11,6 +11,7 @@ from torch import distributed
 
 from ..errors import DeepLabError
 from ..module import NetModule
+from ..net import Net
 
 # While the first process tests and writes, the others wait for its gradients.
 _PATIENCE = timedelta(hours=12)
@@ -75,4 +76,17 @@ def parallel(module: NetModule, peers: Peers) -> torch.nn.Module:
     """The module, its gradients averaged over the processes; the first one's parameters go to all."""
     if not peers.several:
         return module
-    return torch.nn.parallel.DistributedDataParallel(module)
+    layers = layers_before_losses(module.net)
+    idle = any(found.tensor.requires_grad and found.layer not in layers for found in module.learnables())
+    return torch.nn.parallel.DistributedDataParallel(module, find_unused_parameters=idle)
+
+
+def layers_before_losses(net: Net) -> set[str]:
+    """The names of the layers whose work a loss depends on."""
+    names: set[str] = set()
+    blobs: set[str] = set()
+    for layer in reversed(net.layers):
+        if any(layer.loss_weights) or not blobs.isdisjoint(layer.definition.tops):
+            names.add(layer.name)
+            blobs.update(layer.definition.bottoms)
+    return names

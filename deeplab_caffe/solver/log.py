@@ -6,6 +6,7 @@ PREFIX_log.jsonl, PREFIX_events/, PREFIX_loss.png.
 import json
 import math
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,24 +16,28 @@ from ..formats.files import file_error, read_bytes, replacing
 from ..formats.tensorboard import EventWriter
 
 _MAX_LOG = 1 << 30
+_DRAW_EVERY = 60  # seconds
 
 
 class TrainingLog:
-    """Writes the files of one training; one that goes on from a snapshot adds to the log it finds.
+    """Writes the files of one training; with `go_on` it adds to the log it finds, else it starts a new one.
 
     A line is {"iteration", "loss", "smoothed", "lr", "images_per_second", outputs...} (training) or
     {"iteration", "test": number of the test net, outputs...}. Outputs with one value are numbers, longer ones
     lists; very long ones are left out.
     """
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, prefix: str, go_on: bool = False) -> None:
         self.log, self.curve = Path(f"{prefix}_log.jsonl"), Path(f"{prefix}_loss.png")
         try:
             self.log.parent.mkdir(parents=True, exist_ok=True)
-            self._file = open(self.log, "a", encoding="utf-8")
+            self._file = open(self.log, "a" if go_on else "w", encoding="utf-8")
         except OSError as error:
             raise file_error(self.log, error) from None
+        if self._file.tell():
+            self._file.write("\n")  # a crash may have cut off the last line
         self._events = EventWriter(f"{prefix}_events")
+        self._drawn = time.monotonic()
 
     def write(self, record: dict[str, Any]) -> None:
         """Adds a record to the log and its numbers to the TensorBoard scalars."""
@@ -48,12 +53,17 @@ class TrainingLog:
         self._events.scalars(record["iteration"], scalars)
 
     def draw(self) -> None:
-        """Draws the loss curve from the log."""
+        """Draws the loss curve from the log, unless that was done a moment ago."""
+        if time.monotonic() - self._drawn > _DRAW_EVERY:
+            self._draw()
+
+    def _draw(self) -> None:
         draw_curve(read_log(self.log), self.curve)
+        self._drawn = time.monotonic()
 
     def close(self) -> None:
         """Draws the curve and closes the files."""
-        self.draw()
+        self._draw()
         self._file.close()
         self._events.close()
 

@@ -41,7 +41,7 @@ def find_model(path: str | os.PathLike[str], state: SolverState) -> str:
     for candidate in [*(os.path.join(folder, name) for name in names), state.learned_net]:
         if candidate and "\0" not in candidate and os.path.isfile(candidate):
             return candidate
-    raise DeepLabError(f"{source}: its caffemodel {state.learned_net or names[0]!r} is missing")
+    raise DeepLabError(f"{source}: its caffemodel {state.learned_net or names[0]} is missing")
 
 
 def fit_history(state: SolverState, shapes: Sequence[tuple[int, ...]], source: str) -> list[torch.Tensor]:

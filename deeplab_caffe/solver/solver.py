@@ -12,7 +12,7 @@ import torch
 from ..errors import DeepLabError
 from ..formats.solverstate import SolverState, read_solverstate, write_solverstate
 from ..module import NetModule, TrainResult
-from ..net import Net
+from ..net import Net, torch_threads
 from ..weights import save_weights
 from . import snapshot
 from .distributed import Peers, parallel
@@ -73,7 +73,7 @@ class Solver:
             raise DeepLabError(f"{self.net.definition.source}: no layer learns")
         self.rate = LearningRate(self.param)
         self.updater = Updater(self.param, threads)
-        self.iteration = 0
+        self.threads, self.iteration = threads, 0
         self._parallel: torch.nn.Module | None = None
 
     @property
@@ -98,22 +98,29 @@ class Solver:
             self._parallel = parallel(self.module, self.peers)
             self.net.seek(self.iteration * self.param.iter_size)
         self.module.zero_grad(set_to_none=True)
+        with torch_threads(self.threads):
+            loss, outputs = self._passes(self._parallel)
+        if not math.isfinite(loss):
+            kept = snapshot.newest(self.settings.prefix)
+            where = f"the newest snapshot is {kept}" if kept else "there is no snapshot yet"
+            raise DeepLabError(f"iteration {self.iteration}: the loss is {loss}; {where}")
+        rate = self.rate.at(self.iteration)
+        self.updater.update(list(self.trained.values()), rate, self.iteration)
+        self.iteration += 1
+        return Step(self.iteration - 1, loss, rate, outputs)
+
+    def _passes(self, module: torch.nn.Module) -> tuple[float, dict[str, torch.Tensor]]:
+        """iter_size passes forward and backward: the mean loss and the last outputs; gradients are summed."""
         losses = []
         for number in range(self.param.iter_size):
             # Gradients travel between the processes with the last pass only.
             last = number + 1 == self.param.iter_size
-            with nullcontext() if last or not self.peers.several else self._parallel.no_sync():
-                result: TrainResult = self._parallel()
+            with nullcontext() if last or not self.peers.several else module.no_sync():
+                result: TrainResult = module()
                 result.loss.backward()
             losses.append(result.loss.detach())
-        loss = self.peers.mean(sum(losses) / len(losses))
-        if not math.isfinite(loss):
-            raise DeepLabError(f"iteration {self.iteration}: the loss is {loss}; training has stopped")
-        rate = self.rate.at(self.iteration)
-        self.updater.update(list(self.trained.values()), rate, self.iteration)
-        self.iteration += 1
         outputs = {name: tensor.detach() for name, tensor in result.outputs.items()}
-        return Step(self.iteration - 1, loss, rate, outputs)
+        return self.peers.mean(sum(losses) / len(losses)), outputs
 
     def look(self) -> Step:
         """The loss where training stands, without an update."""

@@ -1,13 +1,22 @@
 import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
 import torch
 
+import deeplab_caffe
 from deeplab_caffe.commands import main
 from deeplab_caffe.formats.caffemodel import read_caffemodel
 from deeplab_caffe.formats.solverstate import read_solverstate
+from deeplab_caffe.net import Net
+from deeplab_caffe.solver.snapshot import newest
 
 NET = """name: "tiny"
 layer { name: "data" type: "HDF5Data" top: "data" top: "label" include { phase: TRAIN }
@@ -71,23 +80,97 @@ def test_what_a_run_leaves(folder, capsys):
     assert (folder / "out/tiny_loss.png").read_bytes()[:4] == b"\x89PNG"
 
 
-@pytest.mark.parametrize("kind", ["SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"])
-def test_going_on_gives_the_bits_of_the_uninterrupted_run(folder, kind):
-    text = SOLVER.replace("average_loss: 3", f'average_loss: 3 type: "{kind}" iter_size: 2')
-    if kind in ("AdaGrad", "RMSProp"):
-        text = text.replace("momentum: 0.9", "")
-    (folder / "solver.prototxt").write_text(text)
-    assert main(["train", "--solver", "solver.prototxt", "--threads", "1"]) == 0
+def run(*arguments):
+    return main(["train", "--solver", "solver.prototxt", "--threads", "1", *map(str, arguments)])
+
+
+def test_snapshot_and_auto(folder, capsys):
+    assert run("--snapshot", "auto") == 0  # nothing there yet
+    assert "starting from the fillers" in capsys.readouterr().err
     whole = values("out/tiny_iter_8.caffemodel")
-    state = read_solverstate("out/tiny_iter_8.solverstate")
-    assert state.current_step == 1 and len(state.history) == (8 if kind in ("AdaDelta", "Adam") else 4)
-    for name in ("tiny_iter_8.caffemodel", "tiny_iter_8.solverstate"):
-        (folder / "out" / name).unlink()
-    go_on = ["train", "--solver", "solver.prototxt", "--threads", "1", "--snapshot"]
-    assert main([*go_on, "out/tiny_iter_3.solverstate"]) == 0
+    for name in ("out/tiny_iter_8.solverstate", "out/tiny_iter_8.caffemodel"):
+        (folder / name).unlink()
+    assert run("--snapshot", "auto") == 0
+    assert "going on from out/tiny_iter_6.solverstate" in capsys.readouterr().err
     assert values("out/tiny_iter_8.caffemodel") == whole
-    again = read_solverstate("out/tiny_iter_8.solverstate")
-    assert all(torch.equal(a, b) for a, b in zip(state.history, again.history, strict=True))
-    (folder / "out/tiny_iter_8.solverstate").unlink()
-    assert main([*go_on, "auto"]) == 0  # from 6
-    assert values("out/tiny_iter_8.caffemodel") == whole
+    assert run("--weights", "out/tiny_iter_3.caffemodel,out/tiny_iter_8.caffemodel") == 0
+    assert values("out/tiny_iter_8.caffemodel") != whole
+
+
+def test_ctrl_c_and_kill(folder):
+    """The command in a process of its own: stopped, killed, taken up again."""
+    (folder / "solver.prototxt").write_text(
+        SOLVER.replace("max_iter: 8", "max_iter: 100000").replace("snapshot: 3", "snapshot: 20")
+    )
+    command = [sys.executable, "-m", "deeplab_caffe", "train", "-s", "solver.prototxt", "--threads", "1"]
+    command += ["--snapshot", "auto"]
+    path = {**os.environ, "PYTHONPATH": str(Path(deeplab_caffe.__file__).parents[1])}
+
+    def until_snapshot(number):
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=path)
+        for line in process.stderr:
+            if "snapshot:" in line:
+                break
+        process.send_signal(number)
+        rest = process.stderr.read()
+        return process.wait(), rest
+
+    code, rest = until_snapshot(signal.SIGINT)
+    assert code == 130 and "snapshot:" in rest and "of 100000 iterations" in rest
+    stopped = int(re.search(r"tiny_iter_(\d+)", rest)[1])
+    assert newest("out/tiny") == f"out/tiny_iter_{stopped}.solverstate" and stopped >= 20
+    assert until_snapshot(signal.SIGKILL)[0] == -signal.SIGKILL
+    later = newest("out/tiny")
+    assert read_solverstate(later).iteration > stopped
+    assert read_caffemodel(read_solverstate(later).learned_net)
+
+
+def test_errors(folder, fails):
+    (folder / "empty").write_text("")
+    wrong = {
+        ("--snapshot", "x.solverstate"): "x.solverstate: No such file",
+        ("--weights", "x.caffemodel"): "x.caffemodel: No such file",
+        ("--weights", "empty"): "empty: the file is empty",
+        ("--weights", "a", "--snapshot", "b"): "give it or --weights, not both",
+        ("--precision", "fp64"): "precision",
+        ("--set", "X"): "NAME=VALUE",
+    }
+    for arguments, message in wrong.items():
+        assert message in fails("train", "--solver", "solver.prototxt", *arguments), arguments
+    assert "none.prototxt: No such file" in fails("train", "--solver", "none.prototxt")
+    (folder / "net.prototxt").write_text(NET.replace("list.txt", "lost.txt"))
+    assert "lost.txt: No such file" in fails("train", "--solver", "solver.prototxt")
+    (folder / "net.prototxt").write_text(NET)
+    (folder / "solver.prototxt").write_text(SOLVER.replace("0.01", "1e30"))
+    assert main(["train", "--solver", "solver.prototxt", "--threads", "1"]) == 2
+
+
+def test_a_loss_that_is_no_number(folder, capsys):
+    (folder / "solver.prototxt").write_text(
+        SOLVER.replace("stepsize: 4", "stepsize: 5").replace("gamma: 0.5", "gamma: 1e38")
+    )
+    assert run() == 2
+    error = capsys.readouterr().err.splitlines()
+    assert re.match(
+        r"error: iteration \d+: the loss is (nan|inf); the newest snapshot is out/tiny_iter_\d.solverstate",
+        error[-1],
+    )
+    assert read_solverstate(newest("out/tiny")).iteration >= 3
+
+
+def test_test(folder, succeeds):
+    assert run() == 0
+    options = ("--model", "net.prototxt", "--weights", "out/tiny_iter_8.caffemodel", "--threads", 1)
+    once, more = (succeeds("test", *options, "--iterations", n, "--json") for n in (1, 4))
+    assert once["outputs"].keys() == {"loss", "accuracy"} and len(once["outputs"]["accuracy"]) == 3
+    net = Net("net.prototxt", "out/tiny_iter_8.caffemodel", threads=1)
+    runs = [net.forward() for _ in range(4)]
+    assert once["outputs"]["loss"] == [runs[0]["loss"].item()]
+    for name in ("loss", "accuracy"):
+        mean = torch.stack([run[name].flatten() for run in runs]).mean(0)
+        assert more["outputs"][name] == pytest.approx(mean.tolist(), rel=1e-6)
+    assert "accuracy" in succeeds("test", *options, "--iterations", 2)
+
+
+def test_test_of_a_net_that_does_not_feed_itself(net, fails):
+    assert "input data: a net to test feeds itself" in fails("test", "--model", net)

@@ -1,0 +1,136 @@
+import json
+import signal
+
+import pytest
+
+from deeplab_caffe.formats.solverstate import read_solverstate
+from deeplab_caffe.solver.log import TrainingLog, read_log
+from deeplab_caffe.solver.loop import Loop, Stop
+
+
+class Record:
+    """A loop's lines, and what it did in order, from a run of the given solver."""
+
+    def __init__(self, solver, at=None, stop=None):
+        self.lines, self.done = [], []
+        self.at = at or (lambda now: None)
+        step, test, save = solver.step, solver.test, solver.save
+
+        def note(what, function):
+            def noted():
+                self.done.append((what, solver.iteration))
+                return function()
+
+            return noted
+
+        solver.step, solver.test, solver.save = note("step", step), note("test", test), note("save", save)
+        self.finished = Loop(solver, None, self.lines.append, self.progress).run(stop)
+
+    def progress(self, now):
+        self.last = now
+        self.at(now)
+
+
+def test_order_of_a_run(make_solver):
+    solver = make_solver(test_iter="1", test_interval="4", max_iter="8")
+    record = Record(solver)
+    assert record.finished and solver.iteration == 8
+    assert record.done == [
+        ("test", 0),
+        *(("step", i) for i in (0, 1, 2)),
+        ("save", 3),
+        ("step", 3),
+        ("test", 4),
+        *(("step", i) for i in (4, 5)),
+        ("save", 6),
+        *(("step", i) for i in (6, 7)),
+        ("save", 8),
+        ("test", 8),
+    ]
+    shown = [line.split(":")[0] for line in record.lines if " loss " in line and "test" not in line]
+    assert shown == [f"iteration {i}" for i in (0, 2, 4, 6, 8)]
+    assert record.last.iteration == 8 and record.last.seconds_left == 0
+
+
+def test_switches(make_solver):
+    fields = {"test_iter": "1", "test_interval": "4", "max_iter": "5", "snapshot": None, "display": None}
+    record = Record(make_solver(test_initialization="false", snapshot_after_train="false", **fields))
+    assert record.done == [*(("step", i) for i in range(4)), ("test", 4), ("step", 4)]
+    assert all("test net" in line for line in record.lines)
+
+
+def test_the_loss_shown_is_the_mean_of_the_last(make_solver):
+    solver, losses, shown = make_solver(average_loss="3", max_iter="6"), [], []
+
+    def note(now):
+        losses.append(now.loss)
+        shown.append(now.smoothed)
+
+    Record(solver, note)
+    means = [sum(losses[max(0, i - 2) : i + 1]) / min(3, i + 1) for i in range(6)]
+    assert shown == pytest.approx(means)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_with_a_snapshot(make_solver, number):
+    before = signal.getsignal(number)
+    solver = make_solver(max_iter="1000", snapshot="500")
+    with Stop().on_signals() as stop:
+        record = Record(solver, lambda now: now.iteration == 5 and signal.raise_signal(number), stop)
+    assert not record.finished and solver.iteration == 5
+    assert record.done[-1] == ("save", 5)
+    assert read_solverstate("out/tiny_iter_5.solverstate").iteration == 5
+    assert signal.getsignal(number) is before
+
+
+def test_a_second_interrupt_does_not_wait(make_solver):
+    def twice(now):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    with Stop().on_signals() as stop, pytest.raises(KeyboardInterrupt):
+        Record(make_solver(), twice, stop)
+
+
+def test_no_second_snapshot_where_nothing_was_learned(make_solver, folder):
+    solver = make_solver(max_iter="3")
+    Record(solver)
+    again = make_solver(max_iter="3")
+    again.restore("out/tiny_iter_3.solverstate")
+    assert Record(again).done == []
+
+
+def test_log(make_solver, folder):
+    log = TrainingLog("out/tiny")
+    Loop(make_solver(test_iter="2", test_interval="4"), log).run()
+    log.close()
+    records = read_log("out/tiny_log.jsonl")
+    assert [(r["iteration"], "test" in r) for r in records] == [
+        *[(0, False), (0, True), (2, False), (4, False), (4, True), (6, False), (8, False), (8, True)]
+    ]
+    first, test = records[:2]
+    assert first.keys() == {"iteration", "loss", "smoothed", "lr", "images_per_second"}
+    assert test.keys() == {"iteration", "test", "loss", "accuracy"} and len(test["accuracy"]) == 3
+    assert [r["lr"] for r in records if "lr" in r] == pytest.approx([0.01, 0.01, 0.005, 0.005, 0.0025])
+    assert (folder / "out/tiny_loss.png").read_bytes()[:4] == b"\x89PNG"
+    assert len(list((folder / "out/tiny_events").iterdir())) == 1
+
+
+def test_a_log_goes_on(tmp_path):
+    log = TrainingLog(str(tmp_path / "x"))
+    line = {"loss": 1.0, "smoothed": float("nan"), "lr": 0.1}
+    for iteration in (0, 2, 4):
+        log.write(line | {"iteration": iteration})
+    log.close()
+    with open(log.log, "a") as file:
+        file.write('{"iteration": 6, "lo')
+    again = TrainingLog(str(tmp_path / "x"), go_on=True)
+    again.write(line | {"iteration": 2, "loss": 3.0})
+    again.close()
+    lines = log.log.read_text().splitlines()
+    assert json.loads(lines[0])["smoothed"] is None
+    # The line that a crash cut off takes nothing else along.
+    assert [(r["iteration"], r["loss"]) for r in read_log(log.log)] == [(0, 1.0), (2, 3.0), (4, 1.0)]
+    fresh = TrainingLog(str(tmp_path / "x"))
+    fresh.close()
+    assert read_log(log.log) == []
