@@ -33,7 +33,7 @@ def run(
     commands = plan(read_config(config, base.parse_variables(variables)), only)
     for number, command in enumerate(commands, 1):
         line = shlex.join(["deeplab-caffe", *command.arguments])
-        print(f"[{number}/{len(commands)}] {command.stage}: {line}", flush=True)
+        print(f"{command.stage} ({number} of {len(commands)}): {line}", flush=True)
         if dry_run:
             continue
         code = main(command.arguments)

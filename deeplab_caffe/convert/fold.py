@@ -26,26 +26,32 @@ def fold(net: Net) -> Folded:
     Those convolutions then have a bias; BatchNorm counts with its stored statistics. Computed in float64,
     each value rounded once. Raises DeepLabError where a BatchNorm cannot be folded.
     """
-    steps = graph.connect(net.definition, net.layers).steps
-    readers: dict[Value, list[Step]] = {}
-    for step in steps:
-        for value in step.bottoms:
-            readers.setdefault(value, []).append(step)
+    behind = behind_convolutions(net)
     result = Folded([], {})
-    for step in steps:
-        layer = step.layer
+    for layer in net.layers:
         if not layer.blobs or layer.name in result.folded:
             continue
         if layer.type == "BatchNorm":
             raise layer.error("bottom", "no convolution alone in front of it to fold it into")
         blobs = [blob.values() for blob in layer.blobs]
-        if layer.type == "Convolution" and (behind := _behind(step, readers)):
-            blobs = _folded(layer, behind)
-            result.folded |= {other.name: layer.name for other in behind}
+        if layer.name in behind:
+            blobs = _folded(layer, behind[layer.name])
+            result.folded |= {other.name: layer.name for other in behind[layer.name]}
         result.layers.append(LayerBlobs(layer.name, layer.type, blobs))
     if not result.folded:
         raise DeepLabError(f"{net.definition.source}: no BatchNorm or Scale behind a convolution")
     return result
+
+
+def behind_convolutions(net: Net) -> dict[str, list[Layer]]:
+    """For each convolution that has any, the BatchNorm and per-channel Scale layers right behind it."""
+    steps = graph.connect(net.definition, net.layers).steps
+    readers: dict[Value, list[Step]] = {}
+    for step in steps:
+        for value in step.bottoms:
+            readers.setdefault(value, []).append(step)
+    found = {step.layer.name: _behind(step, readers) for step in steps if step.layer.type == "Convolution"}
+    return {name: layers for name, layers in found.items() if layers}
 
 
 def _behind(step: Step, readers: dict[Value, list[Step]]) -> list[Layer]:

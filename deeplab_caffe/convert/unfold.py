@@ -1,0 +1,91 @@
+"""Puts batch normalisation behind the convolutions of a net that was trained without, or had it folded."""
+
+import os
+
+import torch
+
+from ..errors import DeepLabError
+from ..formats.caffemodel import LayerBlobs, read_caffemodel
+from ..layers import Layer
+from ..net import Net
+from .fold import behind_convolutions
+
+
+def unfold(net: Net, weights: str | os.PathLike[str]) -> list[str]:
+    """Fills `net`, which has BatchNorm and Scale behind convolutions, from the caffemodel of a plain one.
+
+    One batch of the net's own data is run: each BatchNorm takes the statistics of its input, its Scale undoes
+    them, so that the net computes what the plain one did. `fold` is the inverse. Gives the names of the
+    convolutions; DeepLabError if a layer is missing in the file or does not fit.
+    """
+    if net.inputs:
+        raise DeepLabError(
+            f"{net.definition.source}: data layers wanted, it has inputs {', '.join(net.inputs)}"
+        )
+    stored = {layer.name: layer for layer in read_caffemodel(weights)}
+    pairs = {name: _pair(net, name, behind) for name, behind in behind_convolutions(net).items()}
+    if not pairs:
+        raise DeepLabError(f"{net.definition.source}: no BatchNorm and Scale behind a convolution")
+    inside = {layer.name for pair in pairs.values() for layer in pair}
+    factors: dict[str, torch.Tensor] = {}
+    biases: dict[str, torch.Tensor] = {}
+    for layer in net.layers:
+        if layer.name in inside or not layer.blobs:
+            continue
+        values = _values(layer, stored, weights, extra=layer.name in pairs)
+        if layer.name in pairs:
+            factors[layer.name], values[0] = _like_msra(values[0])
+            biases[layer.name] = values.pop().flatten() if len(values) > len(layer.blobs) else torch.zeros(1)
+        for blob, value in zip(layer.blobs, values, strict=True):
+            blob.data = value
+
+    def watch(index: int, layer: Layer, tops: dict[str, torch.Tensor]) -> None:
+        if layer.name in pairs:
+            top = next(iter(tops.values()))
+            _normalize(*pairs[layer.name], top, factors[layer.name], biases[layer.name])
+
+    net.forward(on_layer=watch)
+    return list(pairs)
+
+
+def _like_msra(weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Factor for each filter, and the weights so scaled: to the norm that the msra filler gives on average.
+
+    A normalised convolution computes the same at any scale, but the larger its weights the smaller the steps
+    it learns in: so learning rates for nets that start from fillers fit.
+    """
+    norms = weights.double().flatten(1).norm(dim=1)
+    factor = torch.where(norms > 0, 2**0.5 / norms, 1)
+    return factor, weights * factor.view(-1, 1, 1, 1)
+
+
+def _pair(net: Net, name: str, behind: list[Layer]) -> tuple[Layer, Layer]:
+    if [layer.type for layer in behind] != ["BatchNorm", "Scale"] or len(behind[1].blobs) != 2:
+        raise DeepLabError(
+            f"{net.definition.source}: layer '{name}': BatchNorm and Scale with bias_term wanted behind it"
+        )
+    return behind[0], behind[1]
+
+
+def _values(
+    layer: Layer, stored: dict[str, LayerBlobs], source: str | os.PathLike[str], extra: bool
+) -> list[torch.Tensor]:
+    """The file's blobs of a layer; `extra`: a bias, which the net's convolution lacks, may follow."""
+    blobs = list(stored[layer.name].blobs) if layer.name in stored else []
+    wanted = [blob.count for blob in layer.blobs]
+    counts = [blob.numel() for blob in blobs]
+    with_bias = [*wanted, layer.blobs[0].shape[0]]
+    if counts != wanted and not (extra and len(wanted) == 1 and counts == with_bias):
+        raise DeepLabError(
+            f"{os.fspath(source)}: layer '{layer.name}': blobs of {counts} values, {wanted} wanted"
+        )
+    return blobs
+
+
+def _normalize(norm: Layer, scale: Layer, x: torch.Tensor, factor: torch.Tensor, bias: torch.Tensor) -> None:
+    """Sets the two layers so that they divide x by the factor, add the bias, and nothing else."""
+    variance, mean = torch.var_mean(x.double(), (0, 2, 3), correction=0)
+    for blob, value in zip(norm.blobs, (mean, variance, torch.ones(1)), strict=True):
+        blob.data = value
+    scale.blobs[0].data = (variance + norm.eps).sqrt() / factor
+    scale.blobs[1].data = mean / factor + bias
