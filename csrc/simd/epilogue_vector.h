@@ -2,7 +2,7 @@
 #pragma once
 
 #include "elementwise.h"
-#include "epilogue.h"
+#include "epilogue_value.h"
 #include "vector.h"
 
 namespace ISA {
@@ -55,11 +55,9 @@ HOST_DEVICE void apply_step(const EpilogueStep& step, int64_t channel, const flo
       break;
     }
     case EpilogueStep::kSum: {
-      const Vector own = broadcast(step.first), theirs = broadcast(step.second), zero{};
+      const Vector own = broadcast(step.first), theirs = broadcast(step.second);
       for (int i = 0; i < n; ++i) {
-        const Vector o = load(other + i * kWidth);
-        v[i] = step.after ? fma_vector(own, v[i], fma_vector(theirs, o, zero))
-                          : fma_vector(theirs, o, fma_vector(own, v[i], zero));
+        v[i] = sum_value(v[i], own, load(other + i * kWidth), theirs, step.after, fma_vector);
       }
       break;
     }

@@ -1,13 +1,15 @@
 """Atrous convolution in the canonical reduction order, and its packed weights."""
 
 from collections.abc import Sequence
+from types import ModuleType
 from typing import Any
 
 import torch
 
 from .. import _C
 from ..errors import DeepLabError
-from .common import Tensor, check, output, thread_count
+from .common import Tensor, check, kernels, output, place
+from .device_convolution import convolve_on_device
 
 Pair = tuple[int, int]
 
@@ -31,8 +33,8 @@ def _geometry(
     dilation: Pair,
     groups: int,
     size: Pair | None = None,
-) -> tuple["_C.ConvGeometry", tuple[int, ...]]:
-    """The kernel's geometry and the output's shape; DeepLabError if the numbers do not fit together."""
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The numbers of a ConvGeometry and the output's shape; DeepLabError if they do not fit together."""
     batch, channels, height, width = shape
     out_channels, per_group, kernel_h, kernel_w = weights
     if groups < 1 or channels != per_group * groups or out_channels % groups:
@@ -46,36 +48,46 @@ def _geometry(
     )
     if out_h < 1 or out_w < 1:
         raise DeepLabError(f"atrous_conv: the kernel is larger than the padded {height}x{width} input")
-    numbers = [batch, groups, channels, height, width, out_channels, out_h, out_w, kernel_h, kernel_w]
-    geometry = _C.ConvGeometry([*numbers, *stride, *pad, *dilation])
-    return geometry, (batch, out_channels, out_h, out_w)
+    numbers = batch, groups, channels, height, width, out_channels, out_h, out_w, kernel_h, kernel_w
+    return (*numbers, *stride, *pad, *dilation), (batch, out_channels, out_h, out_w)
 
 
-def _weights_geometry(shape: tuple[int, ...], groups: int) -> "_C.ConvGeometry":
+def _weights_geometry(shape: tuple[int, ...], groups: int) -> tuple[int, ...]:
     """A geometry with these weights; what is convolved does not matter for packing."""
     image = (1, shape[1] * groups, shape[2], shape[3])
     return _geometry(image, shape, (1, 1), (0, 0), (1, 1), groups)[0]
 
 
 def pack_weights(weights: Tensor, groups: int = 1) -> Tensor:
-    """Weights [out, in / groups, kh, kw] in the order the kernel reads them, a flat float32 tensor."""
+    """Weights [out, in / groups, kh, kw] in the order their device reads them, a flat float32 tensor."""
     weights = check("pack_weights", weights, 4)
-    geometry = _weights_geometry(tuple(weights.shape), groups)
-    packed = torch.empty(_C.packed_weights_size(geometry))
-    _C.pack_weights(geometry, weights.data_ptr(), packed.data_ptr())
+    native, numbers = kernels(weights), _weights_geometry(tuple(weights.shape), groups)
+    geometry = native.ConvGeometry(numbers)
+    packed = torch.empty(native.packed_weights_size(geometry), device=weights.device)
+    addresses = weights.data_ptr(), packed.data_ptr()
+    native.pack_weights(geometry, *addresses, *_stream(native, weights))
     return packed
 
 
 def unpack_weights(packed: Tensor, shape: tuple[int, ...], groups: int = 1) -> Tensor:
     """The inverse of `pack_weights`, for weights of `shape`."""
-    geometry = _weights_geometry(tuple(shape), groups)
-    packed = check("unpack_weights", packed, 1, _C.packed_weights_size(geometry))
-    weights = torch.empty(shape)
-    _C.unpack_weights(geometry, packed.data_ptr(), weights.data_ptr())
+    native, numbers = kernels(packed), _weights_geometry(tuple(shape), groups)
+    geometry = native.ConvGeometry(numbers)
+    packed = check("unpack_weights", packed, 1, native.packed_weights_size(geometry))
+    weights = torch.empty(shape, device=packed.device)
+    addresses = packed.data_ptr(), weights.data_ptr()
+    native.unpack_weights(geometry, *addresses, *_stream(native, packed))
     return weights
 
 
-def _epilogue_step(step: Step, shape: tuple[int, ...]) -> tuple["_C.EpilogueStep", list[Tensor]]:
+def _stream(native: ModuleType, x: Tensor) -> tuple[Any, ...]:
+    """What packing takes last: nothing on the CPU, where one thread does it."""
+    return () if native is _C else (place(x, None),)
+
+
+def _epilogue_step(
+    native: ModuleType, step: Step, shape: tuple[int, ...], like: Tensor
+) -> tuple[Any, list[Tensor]]:
     """The step for the kernel, and the tensors that must outlive the call."""
     kind, *operands = step
     tensors: list[Tensor] = []
@@ -88,11 +100,11 @@ def _epilogue_step(step: Step, shape: tuple[int, ...]) -> tuple["_C.EpilogueStep
         other, first, second, after = operands
         if tuple(other.shape) != shape:
             raise DeepLabError(f"atrous_conv: sum with {tuple(other.shape)}, {shape} wanted")
-        tensors = [check("atrous_conv", other)]
+        tensors = [check("atrous_conv", other, like=like)]
     else:
-        tensors = [check("atrous_conv", tensor, count=shape[1]) for tensor in operands]
+        tensors = [check("atrous_conv", tensor, count=shape[1], like=like) for tensor in operands]
     a, b = ([tensor.data_ptr() for tensor in tensors] + [0, 0])[:2]
-    return _C.EpilogueStep(getattr(_C.EpilogueKind, kind), a, b, first, second, after), tensors
+    return native.EpilogueStep(getattr(native.EpilogueKind, kind), a, b, first, second, after), tensors
 
 
 def atrous_conv(
@@ -121,20 +133,19 @@ def atrous_conv(
     shape = tuple(weights.shape) if packed_shape is None else tuple(packed_shape)
     if len(shape) != 4:
         raise DeepLabError(f"atrous_conv: weights have {len(shape)} dimensions, 4 wanted")
-    geometry, result = _geometry(tuple(x.shape), shape, stride, pad, dilation, groups, size)
+    native = kernels(x)
+    numbers, result = _geometry(tuple(x.shape), shape, stride, pad, dilation, groups, size)
+    geometry = native.ConvGeometry(numbers)
     if packed_shape is None:
         weights = pack_weights(weights, groups)
-    packed = check("atrous_conv", weights, 1, _C.packed_weights_size(geometry))
-    steps = [_epilogue_step(step, result) for step in epilogue]
+    packed = check("atrous_conv", weights, 1, native.packed_weights_size(geometry), like=x)
+    steps = [_epilogue_step(native, step, result, x) for step in epilogue]
     y = output("atrous_conv", out, result, x)
-    _C.atrous_conv(
-        geometry,
-        x.data_ptr(),
-        packed.data_ptr(),
-        [step for step, _ in steps],
-        y.data_ptr(),
-        thread_count(threads),
-    )
+    operands = x.data_ptr(), packed.data_ptr(), [step for step, _ in steps], y.data_ptr()
+    if native is _C:
+        native.atrous_conv(geometry, *operands, place(x, threads))
+    elif y.numel():
+        convolve_on_device(native, numbers, *operands, x)
     return y
 
 
@@ -147,7 +158,8 @@ def planned_multiply_adds(
     groups: int = 1,
 ) -> int:
     """Multiply-adds the kernel performs for an input of `shape`, the padding taps it skips left out."""
-    return shape[0] * _C.planned_multiply_adds(_geometry(shape, weights, stride, pad, dilation, groups)[0])
+    numbers = _geometry(shape, weights, stride, pad, dilation, groups)[0]
+    return shape[0] * _C.planned_multiply_adds(_C.ConvGeometry(numbers))
 
 
 def tap_intervals(

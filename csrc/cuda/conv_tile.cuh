@@ -1,0 +1,329 @@
+// One tile of a convolution on one thread block: rows (output channels) x positions (outputs), walked stage
+// by stage of the reduction (see conv_tile_plan.h).
+//
+// Every thread sums kRows x kColumns outputs in registers, each a single chain of fused multiply-adds in the
+// order of k. Inputs and weights of the next stages are on their way to shared memory meanwhile. The lanes of
+// a warp are laid out so that neighbours share a row or a column of the tile: their 16-byte reads of shared
+// memory then coincide and take half the time.
+#pragma once
+
+#include "conv_tile_plan.h"
+#include "cp_async.cuh"
+#include "epilogue.cuh"
+
+namespace device {
+
+// What a launch is about, by value. Sizes of the geometry as the inner loops want them.
+struct ConvArguments {
+  const StageTable* stages;
+  const TileRegion* regions;
+  const PositionTile* tiles;
+  const int32_t* ends;
+  const float *x, *weights;
+  float *y, *scratch;
+  Epilogue epilogue;
+  bool split;
+  int items, groups, rows, row_tiles, row_stride, weight_step, depth, blocks, group_channels;
+  int in_height, in_width, out_width, stride_height, stride_width, pad_height, pad_width;
+  int64_t in_area, out_area;
+};
+
+// Compile-time sides of a tile; index: its entry of kTileShapes.
+template <int index, int warps_down, int warps_across>
+struct Shape {
+  static constexpr TileShape kShape = kTileShapes[index];
+  static constexpr int kTileRows = kShape.rows, kTilePositions = kShape.positions;
+  static constexpr int kThreads = kShape.threads, kBlocks = kShape.blocks, kWarpsAcross = warps_across;
+  // A warp is 4 x 8 threads, a thread's rows and columns come in fours.
+  static constexpr int kRows = kTileRows / (4 * warps_down);
+  static constexpr int kColumns = kTilePositions / (8 * warps_across);
+  static constexpr int kQuads = kRows * kColumns / 4;
+  static constexpr int kStages = 3;
+  // A thread copies inputs of one column, for so many k of a stage, and weights of four rows.
+  static constexpr int kInputs = kStageDepth * kTilePositions / kThreads;
+  static constexpr int kWeightLanes = kTileRows / 4, kWeights = kStageDepth * kWeightLanes / kThreads;
+  static constexpr int kStageFloats = kStageDepth * (kTileRows + kTilePositions);
+  static constexpr int kStoredRows = 16 * warps_down;  // rows of the tile that are stored at a time
+  static constexpr int kSharedBytes =
+      kStages * (kStageFloats * static_cast<int>(sizeof(float)) + static_cast<int>(sizeof(StageTable)));
+
+  static_assert(warps_down * warps_across * 32 == kThreads);
+  static_assert(kRows % 4 == 0 && kColumns % 4 == 0);
+  static_assert(kThreads % kTilePositions == 0 || kTilePositions == kThreads, "a thread copies one column");
+  static_assert(kStoredRows * kTilePositions <= kStages * kStageFloats);
+};
+
+// What a work item is about.
+struct TileItem {
+  PositionTile tile;
+  int group, row;  // row: the first of the tile
+  int block;       // of the reduction; only if it is split
+};
+
+__device__ __forceinline__ TileItem find_tile(const ConvArguments& a, int number, int tile_rows) {
+  TileItem item;
+  item.block = 0;
+  item.row = number % a.row_tiles * tile_rows;
+  number /= a.row_tiles;
+  item.group = number % a.groups;
+  item.tile = a.tiles[number / a.groups];
+  return item;
+}
+
+__device__ __forceinline__ TileItem find_item(const ConvArguments& a, int number, int tile_rows) {
+  if (!a.split) return find_tile(a, number, tile_rows);
+  TileItem item = find_tile(a, number / a.blocks, tile_rows);
+  item.block = number % a.blocks;
+  return item;
+}
+
+// An output position: its image, and where in it the output lies.
+struct Position {
+  int image, y, x;
+};
+
+__device__ __forceinline__ Position find_position(const ConvArguments& a, const PositionTile& tile,
+                                                  int column) {
+  // Columns beyond the last position do the first one's work, which nobody stores.
+  const int position = tile.first + (column < tile.count ? column : 0);
+  const TileRegion* region = a.regions + tile.region;
+  while (position >= region[1].first) ++region;
+  const int local = position - region->first, row = local / region->width;
+  return {row / region->height, region->row + row % region->height, region->column + local % region->width};
+}
+
+// What the thread copies of every stage: inputs of one column of the tile and weights of four of its rows,
+// each for a few k in a row.
+struct Sources {
+  const float* input;
+  const char* weights;
+  int y, x;                       // of the column's first tap
+  int input_k, weight_k;          // the first of the thread's k
+  int present;                    // all of the weights, or 0: behind the last row
+  int input_place, weight_place;  // in the stage
+};
+
+template <class S>
+__device__ __forceinline__ Sources find_sources(const ConvArguments& a, const TileItem& item) {
+  const int column = threadIdx.x % S::kTilePositions, row = threadIdx.x % S::kWeightLanes * 4;
+  const Position p = find_position(a, item.tile, column);
+  Sources s;
+  s.y = p.y * a.stride_height - a.pad_height;
+  s.x = p.x * a.stride_width - a.pad_width;
+  const int64_t channel = (int64_t{p.image} * a.groups + item.group) * a.group_channels;
+  s.input = a.x + (channel * a.in_area + int64_t{s.y} * a.in_width + s.x);
+  s.input_k = threadIdx.x / S::kTilePositions * S::kInputs;
+  s.input_place = (kStageDepth * S::kTileRows) + s.input_k * S::kTilePositions + column;
+  const float* weights = a.weights + (int64_t{item.group} * a.depth * a.row_stride + item.row + row);
+  s.weights = reinterpret_cast<const char*>(weights);
+  s.weight_k = threadIdx.x / S::kWeightLanes * S::kWeights;
+  s.weight_place = s.weight_k * S::kTileRows + row;
+  s.present = item.row + row < a.row_stride ? kStageDepth : 0;
+  keep(s.input);
+  keep(s.weights);
+  keep(s.input_place);
+  keep(s.weight_place);
+  return s;
+}
+
+// Shared memory: the stages' values, each [k][row] then [k][position], and then their tables.
+template <class S>
+__device__ __forceinline__ float* stage_values(float* shared, int slot) {
+  return shared + slot * S::kStageFloats;
+}
+template <class S>
+__device__ __forceinline__ StageTable* stage_table(float* shared, int slot) {
+  return reinterpret_cast<StageTable*>(shared + S::kStages * S::kStageFloats) + slot;
+}
+
+template <class S>
+__device__ __forceinline__ void copy_table(const StageTable* from, StageTable* to) {
+  constexpr int kPieces = sizeof(StageTable) / 16;
+  static_assert(sizeof(StageTable) % 16 == 0 && kPieces <= S::kThreads);
+  const int at = 16 * threadIdx.x;
+  if (threadIdx.x < kPieces) {
+    copy_async_16(reinterpret_cast<char*>(to) + at, reinterpret_cast<const char*>(from) + at, false);
+  }
+}
+
+template <class S>
+__device__ __forceinline__ void copy_weights(const ConvArguments& a, const Sources& s,
+                                             const StageTable& table, float* values) {
+  const char* from[S::kWeights];
+  const int left = min(table.filled, s.present) - s.weight_k;
+#pragma unroll
+  for (int i = 0; i < S::kWeights; ++i)
+    from[i] = s.weights + int64_t{table.k[s.weight_k + i]} * a.weight_step;
+#pragma unroll
+  for (int i = 0; i < S::kWeights; ++i) {
+    copy_async_16(values + s.weight_place + i * S::kTileRows, from[i], i >= left);
+  }
+}
+
+// Some addresses come before the first copy: a copy right behind a read of shared memory costs extra
+// instructions.
+template <class S, bool checked>
+__device__ __forceinline__ void copy_inputs(const ConvArguments& a, const Sources& s, const StageTable& table,
+                                            float* values) {
+  constexpr int kAtOnce = 8;
+  const int left = table.filled - s.input_k;
+#pragma unroll
+  for (int first = 0; first < S::kInputs; first += kAtOnce) {
+    const float* from[kAtOnce];
+    bool zero[kAtOnce];
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i) {
+      const int k = s.input_k + first + i;
+      from[i] = s.input + table.offset[k];
+      zero[i] = first + i >= left;
+      if (checked) {
+        zero[i] |= static_cast<unsigned>(s.y + table.row[k]) >= static_cast<unsigned>(a.in_height);
+        zero[i] |= static_cast<unsigned>(s.x + table.column[k]) >= static_cast<unsigned>(a.in_width);
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i) {
+      copy_async_4(values + s.input_place + (first + i) * S::kTilePositions, from[i], zero[i]);
+    }
+  }
+}
+
+template <class S>
+__device__ __forceinline__ void copy_stage(const ConvArguments& a, const Sources& s, bool checked,
+                                           float* shared, int slot) {
+  const StageTable& table = *stage_table<S>(shared, slot);
+  float* values = stage_values<S>(shared, slot);
+  copy_weights<S>(a, s, table, values);
+  if (checked) {
+    copy_inputs<S, true>(a, s, table, values);
+  } else {
+    copy_inputs<S, false>(a, s, table, values);
+  }
+}
+
+// Where the thread's outputs lie in the tile: in rows (and columns) first + 16 (32) * fours + 0, 1, 2, 3.
+template <class S>
+__device__ __forceinline__ int first_row() {
+  const int warp = threadIdx.x / 32 / S::kWarpsAcross, lane = threadIdx.x % 32;
+  return warp * 4 * S::kRows + (lane / 16 * 2 + lane % 2) * 4;
+}
+template <class S>
+__device__ __forceinline__ int first_column() {
+  const int warp = threadIdx.x / 32 % S::kWarpsAcross, lane = threadIdx.x % 32;
+  return warp * 8 * S::kColumns + lane / 2 % 8 * 4;
+}
+
+// n floats in fours, `step` apart, from 16-byte aligned shared memory.
+template <int n, int step>
+__device__ __forceinline__ void load_fours(const float* from, float (&to)[n]) {
+#pragma unroll
+  for (int i = 0; i < n; i += 4) {
+    const float4 four = *reinterpret_cast<const float4*>(from + i / 4 * step);
+    to[i] = four.x;
+    to[i + 1] = four.y;
+    to[i + 2] = four.z;
+    to[i + 3] = four.w;
+  }
+}
+
+// sum[row][column] = fma(weight, input, sum) for each k of a stage in turn. row, column: the thread's first.
+template <class S>
+__device__ __forceinline__ void multiply_stage(const float* values, int row, int column,
+                                               float (&sum)[S::kRows][S::kColumns]) {
+  const float* weights = values + row;
+  const float* inputs = values + kStageDepth * S::kTileRows + column;
+  float w[2][S::kRows], x[2][S::kColumns];
+  load_fours<S::kRows, 16>(weights, w[0]);
+  load_fours<S::kColumns, 32>(inputs, x[0]);
+#pragma unroll
+  for (int k = 0; k < kStageDepth; ++k) {
+    if (k + 1 < kStageDepth) {
+      load_fours<S::kRows, 16>(weights + (k + 1) * S::kTileRows, w[(k + 1) % 2]);
+      load_fours<S::kColumns, 32>(inputs + (k + 1) * S::kTilePositions, x[(k + 1) % 2]);
+    }
+#pragma unroll
+    for (int i = 0; i < S::kRows; ++i) {
+#pragma unroll
+      for (int j = 0; j < S::kColumns; ++j) {
+        sum[i][j] = fused_multiply_add(w[k % 2][i], x[k % 2][j], sum[i][j]);
+      }
+    }
+  }
+}
+
+template <class S>
+__device__ __forceinline__ void set_zero(float (&sum)[S::kRows][S::kColumns]) {
+#pragma unroll
+  for (int i = 0; i < S::kRows; ++i) {
+#pragma unroll
+    for (int j = 0; j < S::kColumns; ++j) sum[i][j] = 0.0f;
+  }
+}
+
+// The thread's part of partial sums number `slot` of the scratch memory: kQuads fours, kThreads apart.
+template <class S>
+__device__ __forceinline__ float4* scratch_of(const ConvArguments& a, int64_t slot) {
+  return reinterpret_cast<float4*>(a.scratch) + slot * S::kQuads * S::kThreads + threadIdx.x;
+}
+
+template <class S>
+__device__ __forceinline__ void store_scratch(float4* scratch, const float (&sum)[S::kRows][S::kColumns]) {
+#pragma unroll
+  for (int q = 0; q < S::kQuads; ++q) {
+    const float* s = &sum[q / (S::kColumns / 4)][q % (S::kColumns / 4) * 4];
+    scratch[q * S::kThreads] = make_float4(s[0], s[1], s[2], s[3]);
+  }
+}
+
+// sum = sum + what is in the scratch memory, or only the latter.
+template <class S, bool add>
+__device__ __forceinline__ void load_scratch(const float4* scratch, float (&sum)[S::kRows][S::kColumns]) {
+#pragma unroll
+  for (int q = 0; q < S::kQuads; ++q) {
+    float* s = &sum[q / (S::kColumns / 4)][q % (S::kColumns / 4) * 4];
+    const float4 other = scratch[q * S::kThreads];
+    s[0] = add ? s[0] + other.x : other.x;
+    s[1] = add ? s[1] + other.y : other.y;
+    s[2] = add ? s[2] + other.z : other.z;
+    s[3] = add ? s[3] + other.w : other.w;
+  }
+}
+
+// Takes the sums of tile number `number` through the epilogue to y. They are laid out in shared memory first,
+// some rows at a time, so that a warp's outputs are neighbours in y.
+template <class S>
+__device__ __forceinline__ void store_tile(const ConvArguments& a, int number, float* shared,
+                                           const float (&sum)[S::kRows][S::kColumns]) {
+  constexpr int kStep = S::kThreads / S::kTilePositions;
+  keep(number);  // found again, so that nothing but the number was kept in registers through the sums
+  const TileItem item = find_tile(a, number, S::kTileRows);
+  const int column = threadIdx.x % S::kTilePositions;
+  const Position p = find_position(a, item.tile, column);
+  const int64_t image = int64_t{p.image} * a.groups * a.rows * a.out_area;
+  const int64_t at = image + int64_t{p.y} * a.out_width + p.x;
+  const int warp_row = threadIdx.x / 32 / S::kWarpsAcross * 16;
+  const int row_in_warp = first_row<S>() % (4 * S::kRows);
+#pragma unroll
+  for (int part = 0; part < S::kRows / 4; ++part) {
+    __syncthreads();
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+#pragma unroll
+      for (int j = 0; j < S::kColumns; j += 4) {
+        const float* s = &sum[part * 4 + i][j];
+        float* to = shared + (warp_row + row_in_warp + i) * S::kTilePositions + first_column<S>() + j * 8;
+        *reinterpret_cast<float4*>(to) = make_float4(s[0], s[1], s[2], s[3]);
+      }
+    }
+    __syncthreads();
+    if (column >= item.tile.count) continue;
+    for (int r = threadIdx.x / S::kTilePositions; r < S::kStoredRows; r += kStep) {
+      const int row = item.row + r / 16 * (4 * S::kRows) + part * 16 + r % 16;
+      if (row >= a.rows) continue;
+      const int64_t channel = int64_t{item.group} * a.rows + row, target = at + channel * a.out_area;
+      a.y[target] = finish(a.epilogue, channel, target, shared[r * S::kTilePositions + column]);
+    }
+  }
+}
+
+}  // namespace device

@@ -1,0 +1,94 @@
+"""Convolution on the device: a geometry's plan is made once, its tables stay on the device."""
+
+import os
+from dataclasses import dataclass
+from functools import lru_cache
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from ..errors import DeepLabError
+from .common import Tensor, place
+
+# Which tiles the kernel uses, for benchmarks: "128x64x128" (output channels x positions x threads), then
+# ",split" or ",whole": whether each block of the reduction is a work item of its own.
+TILE_VARIABLE = "DEEPLAB_CAFFE_CONV_TILE"
+KEPT_PLANS = 1024
+
+
+@dataclass(frozen=True)
+class DevicePlan:
+    """How one geometry is convolved, and the tables of that in the device's memory."""
+
+    plan: Any
+    tables: Tensor
+
+
+# Plans that a CUDA graph may use: it knows their addresses.
+_captured: dict[int, DevicePlan] = {}
+
+
+def tile_names(native: ModuleType) -> list[str]:
+    """The tiles there are, as `TILE_VARIABLE` names them."""
+    return ["x".join(map(str, shape)) for shape in native.conv_tile_shapes()]
+
+
+@lru_cache(KEPT_PLANS)
+def _tile_choice(native: ModuleType, wanted: str) -> tuple[int, int]:
+    """The numbers of the tile and of the way to sum; -1: the plan chooses."""
+    tile, _, way = wanted.partition(",")
+    names, ways = tile_names(native), ["whole", "split"]
+    if (tile and tile not in names) or (way and way not in ways):
+        given = f"{TILE_VARIABLE}={wanted}"
+        raise DeepLabError(f"{given}: one of {', '.join(names)} wanted, then ,whole or ,split or nothing")
+    return names.index(tile) if tile else -1, ways.index(way) if way else -1
+
+
+@lru_cache(KEPT_PLANS)
+def _device_plan(
+    native: ModuleType,
+    numbers: tuple[int, ...],
+    device: torch.device,
+    processors: int,
+    choice: tuple[int, int],
+) -> DevicePlan:
+    try:
+        plan = native.ConvTilePlan(native.ConvGeometry(numbers), processors, *choice)
+    except ValueError as error:
+        raise DeepLabError(str(error)) from None
+    tables = torch.empty(plan.table_bytes, dtype=torch.uint8)
+    plan.write_tables(tables.data_ptr())
+    return DevicePlan(plan, tables.to(device))
+
+
+@lru_cache(KEPT_PLANS)
+def _processors(native: ModuleType, device: torch.device) -> int:
+    return native.processors(place(torch.empty(0, device=device), None))
+
+
+def device_plan(native: ModuleType, numbers: tuple[int, ...], device: torch.device) -> DevicePlan:
+    """The plan for the geometry of these numbers, made on first use."""
+    choice = _tile_choice(native, os.environ.get(TILE_VARIABLE, ""))
+    plan = _device_plan(native, numbers, device, _processors(native, device), choice)
+    if device.type == "cuda" and torch.cuda.is_current_stream_capturing():
+        _captured[id(plan)] = plan
+    return plan
+
+
+def convolve_on_device(
+    native: ModuleType, numbers: tuple[int, ...], x: int, packed: int, steps: list[Any], y: int, like: Tensor
+) -> None:
+    """Convolves; x, packed, y: addresses on the device of `like`. See ops.atrous_conv."""
+    stream, geometry = place(like, None), native.ConvGeometry(numbers)
+    try:
+        if geometry.depthwise:
+            native.depthwise_conv(geometry, x, packed, steps, y, stream)
+            return
+        planned = device_plan(native, numbers, like.device)
+        scratch = torch.empty(planned.plan.scratch, device=like.device)
+        native.atrous_conv(
+            planned.plan, planned.tables.data_ptr(), x, packed, steps, y, scratch.data_ptr(), stream
+        )
+    except ValueError as error:
+        raise DeepLabError(str(error)) from None
