@@ -115,11 +115,12 @@ PYBIND11_MODULE(_C, m) {
       .def("estimated_cycles", [](const TensorCoreTiles& t, TensorCoreType type, int shape, int processors) {
         return estimated_cycles(t, type, kTileShapes[shape], processors);
       });
-  m.def("tensor_core_shapes", [](TensorCoreType type) {
+  m.def("tensor_core_shapes", [](TensorCoreType type, int64_t group_channels) {
     std::vector<std::tuple<int, int, int, bool>> shapes;  // number, rows, columns, whether for wgmma
     for (int i = 0; i < kTileShapeCount; ++i) {
       const TileShape& shape = kTileShapes[i];
-      if (has_kernel(type, shape)) shapes.emplace_back(i, shape.rows, shape.columns, shape.wgmma);
+      if (has_kernel(type, shape, group_channels))
+        shapes.emplace_back(i, shape.rows, shape.columns, shape.wgmma);
     }
     return shapes;
   });

@@ -108,9 +108,12 @@ constexpr TileShape kTileShapes[] = {
 };
 constexpr int kTileShapeCount = sizeof(kTileShapes) / sizeof(kTileShapes[0]);
 
-// Whether there is a kernel: 128 x 256 sums of kFp32 would not fit into the registers.
-constexpr bool has_kernel(TensorCoreType type, TileShape shape) {
-  return type != TensorCoreType::kFp32 || shape.columns < 256;
+// Whether there is a kernel: 128 x 256 sums of kFp32 would not fit into the registers. Wide tiles store whole
+// 16-byte words only.
+constexpr int kAnyChannelsColumns = 32;
+constexpr bool has_kernel(TensorCoreType type, TileShape shape, int64_t group_channels) {
+  if (type == TensorCoreType::kFp32 && shape.columns == 256) return false;
+  return shape.columns == kAnyChannelsColumns || group_channels % 8 == 0;
 }
 
 // Channels of a unit: kUnitBytes of bf16 or fp16, or of float.

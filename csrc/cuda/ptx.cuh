@@ -75,6 +75,23 @@ __device__ __forceinline__ uint32_t round_tf32(float x) {
   return y;
 }
 
+// Two values, rounded to nearest, as bf16 or fp16; the first is the low half.
+__device__ __forceinline__ uint32_t pack_bf16(float low, float high) {
+  uint32_t y;
+  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low));
+  return y;
+}
+__device__ __forceinline__ uint32_t pack_fp16(float low, float high) {
+  uint32_t y;
+  asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(y) : "f"(high), "f"(low));
+  return y;
+}
+__device__ __forceinline__ float fp16_value(uint16_t bits) {
+  float y;
+  asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(bits));
+  return y;
+}
+
 // ---- barriers in shared memory, bulk copies (sm_90) ----
 
 __device__ __forceinline__ void barrier_init(SharedAddress barrier, uint32_t arrivals) {

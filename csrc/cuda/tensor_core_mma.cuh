@@ -8,6 +8,7 @@
 template <TensorCoreType type, int warps_m, int warps_n, int warp_rows, int warp_columns, int stages>
 struct MmaTile {
   static constexpr TensorCoreType kType = type;
+  static constexpr bool kAnyChannels = warps_n * warp_columns == kAnyChannelsColumns;
   static constexpr int kParts = Operand<type>::kParts, kStages = stages;
   static constexpr int kWarpsN = warps_n, kWarpRows = warp_rows, kWarpColumns = warp_columns;
   static constexpr int kRows = warps_m * warp_rows, kColumns = warps_n * warp_columns;
@@ -92,26 +93,26 @@ class WarpSums {
 
   __device__ __forceinline__ void store(const TensorCoreLaunch& launch, const TensorCoreBranch& conv,
                                         const TileItem& item) {
-    const Epilogue<type> epilogue(conv, item);
+    const Epilogue<type, Tile::kAnyChannels> epilogue(conv, item);
     const int lane = threadIdx.x % 32;
 #pragma unroll
     for (int i = 0; i < kBlocksM; ++i) {
+      const int row = first_row_ + 16 * i + lane / 4;
+      const int64_t index[2] = {output_index(launch, conv, item, row),
+                                output_index(launch, conv, item, row + 8)};
 #pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const OutputPosition out =
-            output_position(launch, conv, item, first_row_ + 16 * i + 8 * half + lane / 4);
+      for (int j = 0; j < kBlocksN; j += 4) {
+        float v[2][8];
 #pragma unroll
-        for (int j = 0; j < kBlocksN; j += 4) {
-          float v[8];
+        for (int half = 0; half < 2; ++half) {
 #pragma unroll
           for (int block = 0; block < 4; ++block) {
-            v[2 * block] = sum_[i][j + block][2 * half];
-            v[2 * block + 1] = sum_[i][j + block][2 * half + 1];
+            v[half][2 * block] = sum_[i][j + block][2 * half];
+            v[half][2 * block + 1] = sum_[i][j + block][2 * half + 1];
           }
-          transpose_quad(v);
-          const int channel = item.first_channel + first_column_ + 8 * (j + lane % 4);
-          if (out.image >= 0) epilogue.store(v, out.index(conv), channel);
+          transpose_quad(v[half]);
         }
+        epilogue.store(v, index, item.first_channel + first_column_ + 8 * (j + lane % 4));
       }
     }
   }

@@ -13,55 +13,33 @@ struct Fp16 {
   uint16_t bits;
 };
 
-template <typename T>
-__device__ __forceinline__ T from_float(float x);
-template <>
-__device__ __forceinline__ float from_float<float>(float x) {
-  return x;
-}
-
-#ifdef __CUDACC__
-template <>
-__device__ __forceinline__ Bf16 from_float<Bf16>(float x) {
-  Bf16 y;
-  asm("cvt.rn.bf16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
-  return y;
-}
-template <>
-__device__ __forceinline__ Fp16 from_float<Fp16>(float x) {
-  Fp16 y;
-  asm("cvt.rn.f16.f32 %0, %1;" : "=h"(y.bits) : "f"(x));
-  return y;
-}
-__device__ __forceinline__ float to_float(Fp16 x) {
-  float y;
-  asm("cvt.f32.f16 %0, %1;" : "=f"(y) : "h"(x.bits));
-  return y;
-}
-#else
-template <>
-inline Bf16 from_float<Bf16>(float x) {
-  return {emulator::bf16_bits(x)};
-}
-template <>
-inline Fp16 from_float<Fp16>(float x) {
-  return {emulator::fp16_bits(x)};
-}
-inline float to_float(Fp16 x) { return emulator::fp16_value(x.bits); }
-#endif
-
 __device__ __forceinline__ float to_float(float x) { return x; }
 __device__ __forceinline__ float to_float(Bf16 x) {
   return __uint_as_float(static_cast<uint32_t>(x.bits) << 16);
 }
+__device__ __forceinline__ float to_float(Fp16 x) { return ptx::fp16_value(x.bits); }
 
 // Eight neighbouring channels.
 template <typename T>
 union Eight {
   static constexpr int kWords = 8 * sizeof(T) / 16;
   uint4 word[kWords];
+  uint32_t pair[4 * kWords];
   T value[8];
 };
+
+__device__ __forceinline__ void pack_eight(const float (&v)[8], Eight<float>& packed) {
+#pragma unroll
+  for (int i = 0; i < 8; ++i) packed.value[i] = v[i];
+}
+__device__ __forceinline__ void pack_eight(const float (&v)[8], Eight<Bf16>& packed) {
+#pragma unroll
+  for (int i = 0; i < 4; ++i) packed.pair[i] = ptx::pack_bf16(v[2 * i], v[2 * i + 1]);
+}
+__device__ __forceinline__ void pack_eight(const float (&v)[8], Eight<Fp16>& packed) {
+#pragma unroll
+  for (int i = 0; i < 4; ++i) packed.pair[i] = ptx::pack_fp16(v[2 * i], v[2 * i + 1]);
+}
 
 // kParts: copies of the weights that are multiplied with the input: the value as tf32, and what is left of
 // it.

@@ -14,10 +14,6 @@ __device__ __forceinline__ TileItem tile_item(const TensorCoreLaunch& launch, in
 // The output that row `row` of a tile is, or image -1 behind the last one.
 struct OutputPosition {
   int image, y, x;
-
-  __device__ __forceinline__ int64_t index(const TensorCoreBranch& conv) const {
-    return (static_cast<int64_t>(image) * conv.out_height + y) * conv.out_width + x;
-  }
 };
 
 __device__ __forceinline__ OutputPosition output_position(const TensorCoreLaunch& launch,
@@ -31,6 +27,14 @@ __device__ __forceinline__ OutputPosition output_position(const TensorCoreLaunch
   const int local = position - __ldg(region);
   const int line = local / width, image = line / height;
   return {image, __ldg(region + 1) + line - image * height, __ldg(region + 2) + local - line * width};
+}
+
+// Its place among all outputs of a channel, or -1.
+__device__ __forceinline__ int64_t output_index(const TensorCoreLaunch& launch, const TensorCoreBranch& conv,
+                                                const TileItem& item, int row) {
+  const OutputPosition out = output_position(launch, conv, item, row);
+  if (out.image < 0) return -1;
+  return (static_cast<int64_t>(out.image) * conv.out_height + out.y) * conv.out_width + out.x;
 }
 
 // Where a row's input lies: of tap (0, 0), which may be outside of the image.

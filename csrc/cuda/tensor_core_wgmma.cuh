@@ -10,6 +10,7 @@
 template <TensorCoreType type, int groups, int columns, int stages, int blocks_per_sm>
 struct WgmmaTile {
   static constexpr TensorCoreType kType = type;
+  static constexpr bool kAnyChannels = columns == kAnyChannelsColumns;
   static constexpr int kParts = Operand<type>::kParts, kStages = stages, kBlocks = blocks_per_sm;
   static constexpr int kGroups = groups, kRows = 64 * groups, kColumns = columns;
   static constexpr int kThreads = 128 * (1 + groups);
@@ -242,22 +243,23 @@ class Multiplier {
   }
 
   __device__ __forceinline__ void store(const TensorCoreBranch& conv, const TileItem& item) {
-    const Epilogue<type> epilogue(conv, item);
+    const Epilogue<type, Tile::kAnyChannels> epilogue(conv, item);
     const int lane = threadIdx.x % 32, row = first_row_ + threadIdx.x % 128 / 32 * 16 + lane / 4;
+    const int64_t index[2] = {output_index(launch_, conv, item, row),
+                              output_index(launch_, conv, item, row + 8)};
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      const OutputPosition out = output_position(launch_, conv, item, row + 8 * half);
+    for (int j = 0; j < Tile::kColumns / 8; j += 4) {
+      float v[2][8];
 #pragma unroll
-      for (int j = 0; j < Tile::kColumns / 8; j += 4) {
-        float v[8];
+      for (int half = 0; half < 2; ++half) {
 #pragma unroll
         for (int block = 0; block < 4; ++block) {
-          v[2 * block] = sum_[4 * (j + block) + 2 * half];
-          v[2 * block + 1] = sum_[4 * (j + block) + 2 * half + 1];
+          v[half][2 * block] = sum_[4 * (j + block) + 2 * half];
+          v[half][2 * block + 1] = sum_[4 * (j + block) + 2 * half + 1];
         }
-        transpose_quad(v);
-        if (out.image >= 0) epilogue.store(v, out.index(conv), item.first_channel + 8 * (j + lane % 4));
+        transpose_quad(v[half]);
       }
+      epilogue.store(v, index, item.first_channel + 8 * (j + lane % 4));
     }
   }
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from math import gcd
 from typing import Any
 
 import torch
@@ -128,13 +129,16 @@ def _plan(
 ) -> _Plan:
     """Cuts the outputs of all branches into tiles: of `tile` rows and columns, or what should be fastest."""
     kind = _type(precision)
+    channels = gcd(*(weights[0] // groups for _, weights, _, _, _, groups, _ in geometries))
     shapes = [
         number
-        for number, rows, columns, for_wgmma in _C.tensor_core_shapes(kind)
+        for number, rows, columns, for_wgmma in _C.tensor_core_shapes(kind, channels)
         if for_wgmma == wgmma and tile in (None, (rows, columns))
     ]
     if not shapes:
-        raise DeepLabError(f"tensor_core_conv: no kernel has tiles of {tile} in {precision}")
+        raise DeepLabError(
+            f"tensor_core_conv: no kernel has tiles of {tile} in {precision} for {channels} channels"
+        )
     convolutions = [_geometry(*geometry)[0] for geometry in geometries]
     try:
         plans = [(shape, _C.TensorCoreTiles(convolutions, kind, shape)) for shape in shapes]
@@ -155,9 +159,12 @@ def _card(device: torch.device, targets: str) -> tuple[bool, int]:
     return (card.major, card.minor) == (9, 0) and "90a" in targets.split(","), card.multi_processor_count
 
 
-def tensor_core_shapes(precision: str) -> list[tuple[int, int, bool]]:
-    """The tiles there are kernels for: rows, columns, and whether the kernel is that for sm_90a."""
-    return [tuple(shape[1:]) for shape in _C.tensor_core_shapes(_type(precision))]
+def tensor_core_shapes(precision: str, channels: int = 8) -> list[tuple[int, int, bool]]:
+    """The tiles there are kernels for: rows, columns, and whether the kernel is that for sm_90a.
+
+    channels: of a group of the output; wide tiles want a multiple of 8.
+    """
+    return [tuple(shape[1:]) for shape in _C.tensor_core_shapes(_type(precision), channels)]
 
 
 def tensor_core_tiles(

@@ -173,6 +173,14 @@ inline uint32_t round_tf32(float x) {
   return (bits + 0x1000) & 0xffffe000;
 }
 
+inline uint32_t pack_bf16(float low, float high) {
+  return emulator::bf16_bits(low) | static_cast<uint32_t>(emulator::bf16_bits(high)) << 16;
+}
+inline uint32_t pack_fp16(float low, float high) {
+  return emulator::fp16_bits(low) | static_cast<uint32_t>(emulator::fp16_bits(high)) << 16;
+}
+inline float fp16_value(uint16_t bits) { return emulator::fp16_value(bits); }
+
 inline void barrier_init(SharedAddress barrier, uint32_t arrivals) {
   const auto count = static_cast<uint16_t>(arrivals);
   emulator::barrier_word(barrier) = {count, count, 0, 0};
