@@ -77,7 +77,7 @@ def pack_tensor_core(
         given = f"{weights.dim()}-dimensional {weights.dtype}"
         raise DeepLabError(f"pack_tensor_core: {given} weights given, 4-dimensional float32 wanted")
     shape = tuple(weights.shape)
-    geometry = _weights_geometry(shape, groups)
+    geometry = _C.ConvGeometry(_weights_geometry(shape, groups))
     if bias is not None and bias.numel() != shape[0]:
         raise DeepLabError(f"pack_tensor_core: {bias.numel()} biases given, {shape[0]} wanted")
     layout = _C.TensorCoreBranch(geometry, kind)
@@ -139,7 +139,7 @@ def _plan(
         raise DeepLabError(
             f"tensor_core_conv: no kernel has tiles of {tile} in {precision} for {channels} channels"
         )
-    convolutions = [_geometry(*geometry)[0] for geometry in geometries]
+    convolutions = [_C.ConvGeometry(_geometry(*geometry)[0]) for geometry in geometries]
     try:
         plans = [(shape, _C.TensorCoreTiles(convolutions, kind, shape)) for shape in shapes]
     except ValueError as error:
@@ -262,7 +262,7 @@ def tensor_core_convs(
     input_ = _padded(_channels_last(x, dtype), groups, 16 // dtype.itemsize)
     kept: list[Any] = [input_]
     results, native = [], []
-    for b, (geometry, shape) in zip(branches, shapes, strict=True):
+    for b, (numbers, shape) in zip(branches, shapes, strict=True):
         values, bias = b.weights.values, b.weights.bias
         if values.device != device:
             raise DeepLabError(f"tensor_core_conv: weights on {values.device}, {device} wanted")
@@ -272,7 +272,7 @@ def tensor_core_convs(
         y = torch.empty(
             (shape[0], *shape[2:], shape[1]), dtype=torch.float32 if float_output else dtype, device=device
         )
-        branch = _C.TensorCoreBranch(geometry, kind)
+        branch = _C.TensorCoreBranch(_C.ConvGeometry(numbers), kind)
         bias_address = 0 if bias is None else bias.data_ptr()
         float_stores = y.dtype == torch.float32
         branch.set_operands(input_.data_ptr(), values.data_ptr(), bias_address, y.data_ptr(), float_stores)
