@@ -103,7 +103,7 @@ PYBIND11_MODULE(_C, m) {
       });
   py::class_<TensorCoreTiles>(m, "TensorCoreTiles")
       .def(py::init([](const std::vector<ConvGeometry>& convolutions, TensorCoreType type, int shape) {
-             return make_tensor_core_tiles(convolutions, type, kTileShapes[shape]);
+             return make_tensor_core_tiles(convolutions, type, kTensorCoreShapes[shape]);
            }),
            no_gil)
       .def_readonly("items", &TensorCoreTiles::items)
@@ -113,12 +113,12 @@ PYBIND11_MODULE(_C, m) {
       .def("copy_to", [](const TensorCoreTiles& t,
                          Address to) { std::copy(t.table.begin(), t.table.end(), at<int>(to)); })
       .def("estimated_cycles", [](const TensorCoreTiles& t, TensorCoreType type, int shape, int processors) {
-        return estimated_cycles(t, type, kTileShapes[shape], processors);
+        return estimated_cycles(t, type, kTensorCoreShapes[shape], processors);
       });
   m.def("tensor_core_shapes", [](TensorCoreType type, int64_t group_channels) {
     std::vector<std::tuple<int, int, int, bool>> shapes;  // number, rows, columns, whether for wgmma
-    for (int i = 0; i < kTileShapeCount; ++i) {
-      const TileShape& shape = kTileShapes[i];
+    for (int i = 0; i < kTensorCoreShapeCount; ++i) {
+      const TensorCoreShape& shape = kTensorCoreShapes[i];
       if (has_kernel(type, shape, group_channels))
         shapes.emplace_back(i, shape.rows, shape.columns, shape.wgmma);
     }

@@ -83,7 +83,7 @@ struct TensorCoreTiles {
 };
 
 // One block's work at a time; 8 numbers.
-struct TileItem {
+struct TensorCoreItem {
   int32_t branch, group;
   int32_t first_position, region;  // numbered region by region; the region of the first
   int32_t first_channel;           // within the group
@@ -93,25 +93,25 @@ struct TileItem {
 
 // Output positions that share their taps; of every image in turn, row by row. Behind a branch's last one
 // comes one of which only `begin` counts.
-struct TileRegion {
+struct TensorCoreRegion {
   int32_t begin, y, x, height, width;
 };
 
 // A block's outputs. wgmma: for sm_90a, else mma.sync.
-struct TileShape {
+struct TensorCoreShape {
   int rows, columns;
   bool wgmma;
 };
-constexpr TileShape kTileShapes[] = {
+constexpr TensorCoreShape kTensorCoreShapes[] = {
     {128, 128, false}, {64, 64, false}, {128, 32, false}, {128, 256, true},
     {128, 128, true},  {64, 128, true}, {64, 64, true},   {64, 32, true},
 };
-constexpr int kTileShapeCount = sizeof(kTileShapes) / sizeof(kTileShapes[0]);
+constexpr int kTensorCoreShapeCount = sizeof(kTensorCoreShapes) / sizeof(kTensorCoreShapes[0]);
 
 // Whether there is a kernel: 128 x 256 sums of kFp32 would not fit into the registers. Wide tiles store whole
 // 16-byte words only.
 constexpr int kAnyChannelsColumns = 32;
-constexpr bool has_kernel(TensorCoreType type, TileShape shape, int64_t group_channels) {
+constexpr bool has_kernel(TensorCoreType type, TensorCoreShape shape, int64_t group_channels) {
   if (type == TensorCoreType::kFp32 && shape.columns == 256) return false;
   return shape.columns == kAnyChannelsColumns || group_channels % 8 == 0;
 }
@@ -122,10 +122,10 @@ constexpr int unit_channels(TensorCoreType type) {
 }
 
 TensorCoreTiles make_tensor_core_tiles(const std::vector<ConvGeometry>& convolutions, TensorCoreType type,
-                                       TileShape shape);
+                                       TensorCoreShape shape);
 
 // Estimated cycles of a launch, for choosing a shape.
-double estimated_cycles(const TensorCoreTiles& tiles, TensorCoreType type, TileShape shape,
+double estimated_cycles(const TensorCoreTiles& tiles, TensorCoreType type, TensorCoreShape shape,
                         int multiprocessors);
 
 // A branch without its operands: x, weights, bias, y and steps are to be filled in.

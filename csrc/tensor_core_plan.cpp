@@ -12,7 +12,7 @@ using TapList = std::vector<int32_t>;  // row << 16 | column, ascending
 int32_t divide_up(int64_t a, int64_t b) { return static_cast<int32_t>((a + b - 1) / b); }
 
 struct TappedRegion {
-  TileRegion region;
+  TensorCoreRegion region;
   TapList taps;
 };
 
@@ -95,7 +95,7 @@ class TableBuilder {
 
   TensorCoreTiles finish() {
     std::stable_sort(items_.begin(), items_.end(),
-                     [](const TileItem& a, const TileItem& b) { return a.chunks > b.chunks; });
+                     [](const TensorCoreItem& a, const TensorCoreItem& b) { return a.chunks > b.chunks; });
     TensorCoreTiles tiles;
     const auto append = [&](const auto& numbers) {
       const auto* begin = reinterpret_cast<const int32_t*>(numbers.data());
@@ -118,8 +118,8 @@ class TableBuilder {
   }
 
   const int tile_rows_, tile_columns_;
-  std::vector<TileItem> items_;
-  std::vector<TileRegion> regions_;
+  std::vector<TensorCoreItem> items_;
+  std::vector<TensorCoreRegion> regions_;
   TapList taps_;
   std::map<TapList, int32_t> placed_;
 };
@@ -127,7 +127,7 @@ class TableBuilder {
 }  // namespace
 
 TensorCoreTiles make_tensor_core_tiles(const std::vector<ConvGeometry>& convolutions, TensorCoreType type,
-                                       TileShape shape) {
+                                       TensorCoreShape shape) {
   TableBuilder builder(shape.rows, shape.columns);
   for (size_t i = 0; i < convolutions.size(); ++i) {
     builder.add(static_cast<int32_t>(i), convolutions[i], unit_channels(type));
@@ -135,7 +135,7 @@ TensorCoreTiles make_tensor_core_tiles(const std::vector<ConvGeometry>& convolut
   return builder.finish();
 }
 
-double estimated_cycles(const TensorCoreTiles& tiles, TensorCoreType type, TileShape shape,
+double estimated_cycles(const TensorCoreTiles& tiles, TensorCoreType type, TensorCoreShape shape,
                         int multiprocessors) {
   // An H200's SM, by its datasheet: 128 x 64 bytes of products a cycle; 48 bytes a cycle from the L2 cache is
   // a guess. mma.sync reaches about 0.6 of wgmma's rate.

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "cp_async.cuh"
 #include "runtime.cuh"
 
 #ifdef __CUDACC__
@@ -23,19 +24,9 @@ __device__ __forceinline__ SharedAddress shared_address(const void* p) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(p));
 }
 
-// ---- copies of 16 bytes by each thread (sm_80) ----
-
-// The first `bytes` (0 or 16) come from `from`, the rest is 0.
+// As ::copy_async_16; `bytes` of the 16, all or none, come from `from`, the rest is 0.
 __device__ __forceinline__ void copy_async_16(SharedAddress to, const void* from, int bytes) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
-}
-
-__device__ __forceinline__ void copy_async_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-
-// Waits until at most `left` of this thread's groups are under way.
-template <int left>
-__device__ __forceinline__ void copy_async_wait() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(left) : "memory");
 }
 
 // ---- matrix products of a warp (sm_80) ----

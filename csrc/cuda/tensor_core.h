@@ -6,7 +6,8 @@
 
 namespace device {
 
-// Runs all branches in one launch with tiles of kTileShapes[shape], those the launch's table was made for.
+// Runs all branches in one launch with tiles of kTensorCoreShapes[shape], those the launch's table was made
+// for.
 void tensor_core_conv(const TensorCoreLaunch& launch, TensorCoreType type, int shape, Stream stream);
 
 // For one type, each in a file of its own.

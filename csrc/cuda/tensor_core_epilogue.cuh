@@ -56,7 +56,7 @@ __device__ __forceinline__ void get_eight(const T* from, float (&v)[8], int coun
 template <TensorCoreType type, bool any_channels>
 class Epilogue {
  public:
-  __device__ __forceinline__ Epilogue(const TensorCoreBranch& conv, const TileItem& item)
+  __device__ __forceinline__ Epilogue(const TensorCoreBranch& conv, const TensorCoreItem& item)
       : conv_(conv),
         bias_(conv.bias ? conv.bias + item.group * conv.padded_channels : nullptr),
         first_(item.group * conv.group_channels),

@@ -11,13 +11,15 @@ namespace device {
 
 template <int shape, typename Tile>
 void launch_mma(const TensorCoreLaunch& launch_of, Stream stream) {
-  static_assert(Tile::kRows == kTileShapes[shape].rows && Tile::kColumns == kTileShapes[shape].columns);
+  static_assert(Tile::kRows == kTensorCoreShapes[shape].rows &&
+                Tile::kColumns == kTensorCoreShapes[shape].columns);
   launch(tensor_core_mma<Tile>, launch_of.items, Tile::kThreads, Tile::kSharedBytes, stream, launch_of);
 }
 
 template <int shape, typename Tile>
 void launch_wgmma(const TensorCoreLaunch& launch_of, Stream stream) {
-  static_assert(Tile::kRows == kTileShapes[shape].rows && Tile::kColumns == kTileShapes[shape].columns);
+  static_assert(Tile::kRows == kTensorCoreShapes[shape].rows &&
+                Tile::kColumns == kTensorCoreShapes[shape].columns);
   static_assert(Tile::kBlocks * (Tile::kSharedBytes + 1024) <= 228 * 1024, "shared memory of an SM");
   const int blocks = std::min(launch_of.items, Tile::kBlocks * multiprocessor_count(stream));
   launch(tensor_core_wgmma<Tile>, blocks, Tile::kThreads, Tile::kSharedBytes, stream, launch_of);

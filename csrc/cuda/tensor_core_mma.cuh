@@ -92,7 +92,7 @@ class WarpSums {
   }
 
   __device__ __forceinline__ void store(const TensorCoreLaunch& launch, const TensorCoreBranch& conv,
-                                        const TileItem& item) {
+                                        const TensorCoreItem& item) {
     const Epilogue<type, Tile::kAnyChannels> epilogue(conv, item);
     const int lane = threadIdx.x % 32;
 #pragma unroll
@@ -168,7 +168,8 @@ template <typename Tile>
 class TileCopies {
  public:
   __device__ __forceinline__ TileCopies(const TensorCoreLaunch& launch, const TensorCoreBranch& conv,
-                                        const TileItem& item, ptx::SharedAddress memory, const InputRow* rows)
+                                        const TensorCoreItem& item, ptx::SharedAddress memory,
+                                        const InputRow* rows)
       : memory_(memory), left_(item.chunks) {
     gather_.start(launch, conv, item, rows, threadIdx.x);
     weights_.start(launch, conv, item);
@@ -191,7 +192,7 @@ class TileCopies {
       }
       weights_.advance(conv);
     }
-    ptx::copy_async_commit();
+    commit_copies();
     stage_ = stage_ + 1 == Tile::kStages ? 0 : stage_ + 1;
   }
 
@@ -211,7 +212,7 @@ void tensor_core_mma(const __grid_constant__ TensorCoreLaunch launch) {
   auto* rows = reinterpret_cast<InputRow*>(shared + Tile::kRowsAt);
   const ptx::SharedAddress memory = ptx::shared_address(shared);
 
-  const TileItem item = tile_item(launch, blockIdx.x);
+  const TensorCoreItem item = tile_item(launch, blockIdx.x);
   const TensorCoreBranch& conv = launch.branch[item.branch];
   for (int row = threadIdx.x; row < Tile::kRows; row += Tile::kThreads) {
     rows[row] = InputRow::of(conv, output_position(launch, conv, item, row), item.group);
@@ -224,7 +225,7 @@ void tensor_core_mma(const __grid_constant__ TensorCoreLaunch launch) {
   for (int i = 0; i + 1 < Tile::kStages; ++i) copies.next(conv);
   int stage = 0;
   for (int chunk = 0; chunk < item.chunks; ++chunk) {
-    ptx::copy_async_wait<Tile::kStages - 2>();
+    wait_for_copies<Tile::kStages - 2>();
     __syncthreads();
     copies.next(conv);
     const ptx::SharedAddress at = memory + stage * Tile::kStageBytes;
@@ -233,6 +234,6 @@ void tensor_core_mma(const __grid_constant__ TensorCoreLaunch launch) {
     stage = stage + 1 == Tile::kStages ? 0 : stage + 1;
   }
   sums.close_block();
-  ptx::copy_async_wait<0>();
+  wait_for_copies<0>();
   sums.store(launch, conv, item);
 }

@@ -5,7 +5,7 @@
 #include "../tensor_core.h"
 #include "ptx.cuh"
 
-__device__ __forceinline__ TileItem tile_item(const TensorCoreLaunch& launch, int number) {
+__device__ __forceinline__ TensorCoreItem tile_item(const TensorCoreLaunch& launch, int number) {
   const int4* at = reinterpret_cast<const int4*>(launch.table) + 2 * number;
   const int4 a = __ldg(at), b = __ldg(at + 1);
   return {a.x, a.y, a.z, a.w, b.x, b.y, b.z, b.w};
@@ -17,8 +17,8 @@ struct OutputPosition {
 };
 
 __device__ __forceinline__ OutputPosition output_position(const TensorCoreLaunch& launch,
-                                                          const TensorCoreBranch& conv, const TileItem& item,
-                                                          int row) {
+                                                          const TensorCoreBranch& conv,
+                                                          const TensorCoreItem& item, int row) {
   const int position = item.first_position + row;
   if (position >= conv.batch * conv.out_height * conv.out_width) return {-1, 0, 0};
   const int32_t* region = launch.table + launch.regions_at + 5 * item.region;
@@ -31,7 +31,7 @@ __device__ __forceinline__ OutputPosition output_position(const TensorCoreLaunch
 
 // Its place among all outputs of a channel, or -1.
 __device__ __forceinline__ int64_t output_index(const TensorCoreLaunch& launch, const TensorCoreBranch& conv,
-                                                const TileItem& item, int row) {
+                                                const TensorCoreItem& item, int row) {
   const OutputPosition out = output_position(launch, conv, item, row);
   if (out.image < 0) return -1;
   return (static_cast<int64_t>(out.image) * conv.out_height + out.y) * conv.out_width + out.x;
@@ -62,7 +62,7 @@ class InputGather {
 
   // tile: the rows' InputRow.
   __device__ __forceinline__ void start(const TensorCoreLaunch& launch, const TensorCoreBranch& conv,
-                                        const TileItem& item, const InputRow* tile, int thread) {
+                                        const TensorCoreItem& item, const InputRow* tile, int thread) {
     const int unit = thread % kChunkUnits, row = thread / kChunkUnits;
 #pragma unroll
     for (int i = 0; i < kRows; ++i) row_[i] = tile[row + i * kRowStep];
@@ -113,7 +113,7 @@ class InputGather {
 class WeightWalk {
  public:
   __device__ __forceinline__ void start(const TensorCoreLaunch& launch, const TensorCoreBranch& conv,
-                                        const TileItem& item) {
+                                        const TensorCoreItem& item) {
     taps_ = launch.table + launch.taps_at + item.taps_at;
     chunk_ = 0;
     first_ = static_cast<int64_t>(item.group) * conv.chunks;

@@ -79,7 +79,7 @@ class Copier {
 
   __device__ __forceinline__ void run() {
     for (int number = blockIdx.x, turn = 0; number < launch_.items; number += gridDim.x, turn ^= 1) {
-      const TileItem item = tile_item(launch_, number);
+      const TensorCoreItem item = tile_item(launch_, number);
       const TensorCoreBranch& conv = launch_.branch[item.branch];
       InputRow* const rows = rows_ + turn * Tile::kRows;
       if (thread_ < Tile::kRows) {
@@ -91,7 +91,7 @@ class Copier {
       const int columns = min(Tile::kColumns, conv.padded_channels - item.first_channel);
       for (int chunk = 0; chunk < item.chunks; ++chunk) copy_chunk(conv, columns * kChunkBytes);
     }
-    ptx::copy_async_wait<0>();
+    wait_for_copies<0>();
     while (published_ < started_) publish();
   }
 
@@ -102,7 +102,7 @@ class Copier {
     // The first round finds the stages empty.
     ptx::barrier_wait(ring_.empty(place_.stage), place_.parity ^ 1);
     gather_.load(conv, ring_.input(place_.stage));
-    ptx::copy_async_commit();
+    commit_copies();
     if (thread_ == 0) {
       ptx::barrier_arrive_expect(ring_.full(place_.stage), Tile::kParts * weight_bytes);
 #pragma unroll
@@ -114,7 +114,7 @@ class Copier {
     }
     place_.advance();
     if (++started_ > kLag) {
-      ptx::copy_async_wait<kLag>();
+      wait_for_copies<kLag>();
       publish();
     }
   }
@@ -148,7 +148,7 @@ class Multiplier {
 
   __device__ __forceinline__ void run() {
     for (int number = blockIdx.x; number < launch_.items; number += gridDim.x) {
-      const TileItem item = tile_item(launch_, number);
+      const TensorCoreItem item = tile_item(launch_, number);
 #pragma unroll
       for (int i = 0; i < kSums; ++i) sum_[i] = 0.0f;
       if constexpr (type == TensorCoreType::kFp32) {
@@ -242,7 +242,7 @@ class Multiplier {
     if (threadIdx.x % 32 == 0) ptx::barrier_arrive(ring_.empty(stage));
   }
 
-  __device__ __forceinline__ void store(const TensorCoreBranch& conv, const TileItem& item) {
+  __device__ __forceinline__ void store(const TensorCoreBranch& conv, const TensorCoreItem& item) {
     const Epilogue<type, Tile::kAnyChannels> epilogue(conv, item);
     const int lane = threadIdx.x % 32, row = first_row_ + threadIdx.x % 128 / 32 * 16 + lane / 4;
     const int64_t index[2] = {output_index(launch_, conv, item, row),

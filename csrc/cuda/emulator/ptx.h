@@ -7,6 +7,7 @@
 #include <cstring>
 #include <vector>
 
+#include "../cp_async.cuh"
 #include "runtime.h"
 
 namespace emulator {
@@ -42,25 +43,6 @@ inline unsigned char* shared_bytes(uint32_t address) {
 
 inline unsigned thread_number() {
   return thread_index.x + block_size.x * (thread_index.y + block_size.y * thread_index.z);
-}
-
-struct AsyncCopy {
-  unsigned char* to;
-  const void* from;
-  int bytes;
-  unsigned group;
-};
-struct AsyncCopies {
-  std::vector<AsyncCopy> waiting;
-  unsigned group = 0;  // not yet committed
-};
-inline AsyncCopies& async_copies() {
-  static AsyncCopies of_thread[1024];
-  return of_thread[thread_number()];
-}
-inline void copy_now(const AsyncCopy& copy) {
-  if (copy.bytes > 0) std::memcpy(copy.to, copy.from, copy.bytes);
-  std::memset(copy.to + copy.bytes, 0, 16 - copy.bytes);
 }
 
 // What every lane of the warp holds at `mine`, for reading until the next meeting of the warp.
@@ -102,23 +84,14 @@ inline SharedAddress shared_address(const void* p) {
 }
 
 inline void copy_async_16(SharedAddress to, const void* from, int bytes) {
-  emulator::AsyncCopies& copies = emulator::async_copies();
-  const emulator::AsyncCopy copy{emulator::shared_bytes(to), from, bytes, copies.group};
-  if (blockIdx.x % 2) {
-    emulator::copy_now(copy);
+  unsigned char* const target = emulator::shared_bytes(to);
+  if (blockIdx.x % 2 == 0) {
+    ::copy_async_16(target, from, bytes == 0);
+  } else if (bytes == 0) {
+    std::memset(target, 0, 16);
   } else {
-    copies.waiting.push_back(copy);
+    std::memcpy(target, from, 16);
   }
-}
-inline void copy_async_commit() { ++emulator::async_copies().group; }
-template <int left>
-inline void copy_async_wait() {
-  emulator::AsyncCopies& copies = emulator::async_copies();
-  size_t done = 0;
-  while (done < copies.waiting.size() && copies.waiting[done].group + left < copies.group) {
-    emulator::copy_now(copies.waiting[done++]);
-  }
-  copies.waiting.erase(copies.waiting.begin(), copies.waiting.begin() + done);
 }
 
 inline void load_matrices(uint32_t (&r)[4], SharedAddress row) {
