@@ -34,17 +34,18 @@ def find_nvcc() -> Path | None:
 
 
 def choose_targets(nvcc: Path) -> list[str]:
-    """What to compile for: compute capabilities without the dot, e.g. 90a; empty: no card for "native"."""
+    """What to compile for: 80, 90a, 120+PTX (for what comes after it); nothing if "native" finds no card."""
     wanted = os.environ.get("DEEPLAB_CAFFE_CUDA_ARCHS", "")
     if wanted == "native":
         return _present_cards()
     listing = subprocess.run([nvcc, "--list-gpu-arch"], capture_output=True, text=True, check=True).stdout
     known = set(re.findall(r"compute_(\d+)", listing))
     if not wanted:
-        return [target for target in TARGETS if target.rstrip("af") in known]
+        targets = [target for target in TARGETS if target.rstrip("af") in known]
+        return [*targets, targets[-1] + "+PTX"]
     targets = [target for target in re.split(r"[,; ]+", wanted) if target]
     for target in targets:
-        if target.rstrip("af") not in known:
+        if target.removesuffix("+PTX").rstrip("af") not in known:
             listed = ", ".join(sorted(known, key=int))
             raise SystemExit(f"DEEPLAB_CAFFE_CUDA_ARCHS: {target} is unknown to {nvcc}; it knows {listed}")
     return targets
@@ -61,10 +62,11 @@ def _present_cards() -> list[str]:
 
 
 def nvcc_objects(nvcc: Path, targets: list[str], folder: Path, flags: list[str]) -> list[str]:
-    """Compiles every .cu for all targets (and PTX of the last) into `folder`; the object files."""
-    codes = [f"-gencode=arch=compute_{target},code=sm_{target}" for target in targets]
-    if not os.environ.get("DEEPLAB_CAFFE_CUDA_ARCHS"):
-        codes.append(f"-gencode=arch=compute_{targets[-1]},code=compute_{targets[-1]}")
+    """Compiles every .cu for all targets into `folder`; the object files."""
+    codes = []
+    for target in targets:
+        name, _, ptx = target.partition("+")
+        codes.append(f"-gencode=arch=compute_{name},code={'compute' if ptx else 'sm'}_{name}")
     host = [word for flag in [*flags, "-fPIC"] for word in ("-Xcompiler", flag)]
     command = [str(nvcc), *NVCC_FLAGS, *codes, *host]
     return _compile(command, sorted(FOLDER.glob("*.cu")), folder)

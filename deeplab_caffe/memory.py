@@ -9,10 +9,11 @@ from pathlib import Path
 
 import torch
 
+from .gpu import free_memory
 from .graph import Step, Value
 
 Shape = tuple[int, ...]
-ALIGNMENT = 64  # bytes: a cache line, and an AVX-512 vector
+ALIGNMENT = 128  # bytes: a cache line, which is two of a CPU's
 FLOAT = 4
 
 
@@ -116,8 +117,10 @@ def allocate(size: int, device: torch.device) -> torch.Tensor:
     return raw[skip : skip + size // FLOAT]
 
 
-def available() -> int:
-    """Bytes of main memory that this process can hope for: what is free, within the limit of its cgroup."""
+def available(device: torch.device) -> int:
+    """Bytes that this process can hope for: of a GPU's memory, or of main memory within its cgroup."""
+    if device.type == "cuda":
+        return free_memory(device)
     found = [1 << 46]
     try:
         fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())

@@ -1,6 +1,6 @@
 """The net: layers in prototxt order, shapes before data, memory reused, parameters stored once."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from os import PathLike
@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import fillers, graph, memory
+from . import fillers, graph, memory, ops
 from .errors import DeepLabError
 from .formats.net_definition import NetDefinition, ParamSpec
 from .formats.prototxt import read_net
+from .gpu import StreamOrder, usable_device
 from .graph import Graph, Step, Value
 from .layers import Context, Layer, create
 from .module import NetModule, TrainResult
@@ -21,6 +22,7 @@ from .schedule import Fused, OnLayer, Schedule, Shape, Tensor, make_schedule, pl
 from .weights import WeightReport, load_weights, save_weights
 
 PRECISIONS = ("exact", "fp32", "bf16")
+GPU_PRECISIONS = ("exact", "fp32", "tf32", "bf16", "fp16")
 
 
 class Net:
@@ -33,6 +35,10 @@ class Net:
     be read from `blobs` after a forward. inputs: blobs (with shapes) that forward will be given in place of
     what the net's own data layers produce; layers that need anything else of those data layers are left out.
     seed: of the random fillers and of what is random in TRAIN phase; rank, ranks: see layers.Context.
+    device: "cpu", "cuda" or "cuda:1"; on a GPU all blobs and parameters live there, forwards join torch's
+    current stream, and "tf32" and "fp16" are precisions, too. A forward with the sizes of the one before is
+    then a CUDA graph, unless cuda_graph is False. Layers without kernels for a GPU (`Layer.on_device`) run in
+    main memory.
 
     Raises DeepLabError for anything wrong with the files, or if the net needs more memory than there is.
     """
@@ -53,6 +59,7 @@ class Net:
         seed: int = 0,
         rank: int = 0,
         ranks: int = 1,
+        cuda_graph: bool = True,
     ) -> None:
         context = _context(phase, device, precision, threads)
         self.context = replace(context, seed=seed, rank=rank, ranks=ranks)
@@ -66,6 +73,8 @@ class Net:
         self._given = dict(self.definition.inputs)
         self._shapes = graph.infer(self._graph, self._given)
         self._make_parameters(seed)
+        self._captures = cuda_graph and self.context.device.type == "cuda" and not keep_blobs
+        self._order = StreamOrder(self.context.device)
         self._arena = memory.allocate(0, self.context.device)
         self._schedules: dict[tuple[tuple[str, ...] | None, Fused], Schedule] = {}
         self._last: dict[Value, Tensor] = {}
@@ -163,13 +172,21 @@ class Net:
         values = {self._graph.inputs[name]: tensor for name, tensor in given.items()}
         self._check_given(schedule, values)
         self._last = {}
-        with torch.no_grad(), torch_threads(self.context.threads):
+        with torch.no_grad(), self._order.forward(), torch_threads(self.context.threads):
             if self.context.precision == "exact":
                 self._grow(schedule.plan.arena)
-                schedule.run_exact(values, self._arena, on_layer)
+
+            def run(values: dict[Value, Tensor]) -> dict[str, Tensor]:
+                if self.context.precision == "exact":
+                    schedule.run_exact(values, self._arena, on_layer)
+                else:
+                    schedule.run_fast(values, self.context.device, on_layer)
+                return {name: plain(values[value]) for name, value in schedule.outputs.items()}
+
+            if on_layer is None:
+                results = schedule.runner(run, values, self._addresses())
             else:
-                schedule.run_fast(values, self.context.device, on_layer)
-            results = {name: plain(values[value]) for name, value in schedule.outputs.items()}
+                results = run(values)
         self._last = {value: tensor for value, tensor in values.items() if value in schedule.held}
         theirs = {tensor.untyped_storage().data_ptr() for tensor in given.values()}
         for name, result in results.items():
@@ -225,7 +242,7 @@ class Net:
                 if parameter is None:
                     make = fillers.maker(layer, i, shape, 1_000_003 * seed + number)
                     rate = spec.lr_mult if layer.learns else 0.0
-                    parameter = Parameter(shape, make, rate, spec.decay_mult)
+                    parameter = Parameter(shape, make, rate, spec.decay_mult, self.context.device)
                     if name:
                         named[name] = layer, parameter
                 elif parameter.shape != shape:
@@ -236,6 +253,10 @@ class Net:
     def _parameter_shapes(self, step: Step) -> list[Shape]:
         shapes = step.layer.blob_shapes([self._shapes[value] for value in step.bottoms])
         return [tuple(int(size) for size in shape) for shape in shapes]
+
+    def _addresses(self) -> tuple[Hashable, ...]:
+        """What changes whenever the memory that a run reads besides its inputs does."""
+        return self._arena.data_ptr(), *(blob.version for layer in self.layers for blob in layer.blobs)
 
     def _check_given(self, schedule: Schedule, values: dict[Value, Tensor]) -> None:
         for name, value in self._graph.inputs.items():
@@ -298,10 +319,12 @@ class Net:
                 if unknown:
                     raise DeepLabError(f"{self.definition.source}: no blob is named '{unknown[0]}'")
                 chosen = {name: self._graph.blobs[name] for name in outputs}
-            schedule = make_schedule(self._graph, self._shapes, chosen, fused, self.keep_blobs)
+            schedule = make_schedule(
+                self._graph, self._shapes, chosen, fused, self.keep_blobs, self._captures
+            )
             parameters = {id(p): p for layer in self.layers for p in layer.blobs}.values()
             unmade = sum(memory.FLOAT * parameter.count for parameter in parameters if not parameter.made)
-            schedule.check_memory(unmade, memory.FLOAT * self._arena.numel())
+            schedule.check_memory(unmade, memory.FLOAT * self._arena.numel(), self.context.device)
             self._schedules[outputs, fused] = schedule
         return self._schedules[outputs, fused]
 
@@ -325,13 +348,15 @@ def torch_threads(threads: int | None) -> Iterator[None]:
 def _context(phase: str, device: str | torch.device, precision: str, threads: int | None) -> Context:
     if phase not in ("train", "test"):
         raise DeepLabError(f"phase: {phase} given, train or test wanted")
-    if precision not in PRECISIONS:
-        raise DeepLabError(f"precision: {precision} given, one of {', '.join(PRECISIONS)} wanted")
+    found = usable_device(device)
+    precisions = GPU_PRECISIONS if ops.is_gpu(found) else PRECISIONS
+    if precision not in precisions:
+        raise DeepLabError(
+            f"precision: {precision} given, on {found.type} one of {', '.join(precisions)} wanted"
+        )
     if threads is not None and threads < 1:
         raise DeepLabError(f"threads: {threads} given, at least 1 wanted")
-    if str(device) != "cpu":
-        raise DeepLabError(f"device: {device} given, only cpu is supported")
-    return Context(phase, torch.device(device), precision, threads)
+    return Context(phase, found, precision, threads)
 
 
 def _fed_by_caller(definition: NetDefinition, inputs: dict[str, Shape]) -> NetDefinition:

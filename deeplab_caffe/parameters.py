@@ -11,9 +11,10 @@ Tensor = torch.Tensor
 class Parameter:
     """One parameter blob, held once however many layers share it (Caffe's `param { name }`).
 
-    The plain tensor is float32, contiguous, of `shape`. It is made by `make` when it is first needed, so that
-    a net whose weights are about to be loaded never draws any. A kernel that wants another layout asks for
-    `packed`; the plain copy is then dropped if it can be rebuilt, so that weights are in memory once.
+    The plain tensor is float32, contiguous, of `shape`, on `device`. It is made by `make` when it is first
+    needed, so that a net whose weights are about to be loaded never draws any. A kernel that wants another
+    layout asks for `packed`; the plain copy is then dropped if it can be rebuilt, so that weights are in
+    memory once.
 
     `tensor` turns it into a torch.nn.Parameter for an optimizer to update; packed forms are then made anew
     after each change. lr_mult, decay_mult: Caffe's multipliers; with a rate of 0 nothing is learned.
@@ -25,9 +26,11 @@ class Parameter:
         make: Callable[[], Tensor] | None = None,
         lr_mult: float = 1.0,
         decay_mult: float = 1.0,
+        device: torch.device | str = "cpu",
     ) -> None:
         self.shape = tuple(shape)
         self.lr_mult, self.decay_mult = lr_mult, decay_mult
+        self.device = torch.device(device)
         self._writes = 0
         self._make = make or (lambda: torch.zeros(self.shape))
         self._plain: Tensor | None = None
@@ -75,7 +78,7 @@ class Parameter:
         for packed, unpack in self._packed.values():
             if unpack is not None:
                 return unpack(packed).view(self.shape)
-        self._plain = self._make().view(self.shape)
+        self._plain = self._make().view(self.shape).to(self.device)
         return self._plain
 
     @property
@@ -91,7 +94,7 @@ class Parameter:
     def data(self, tensor: Tensor) -> None:
         if tensor.numel() != self.count:
             raise ValueError(f"{tuple(tensor.shape)} given, {self.shape} wanted")
-        tensor = tensor.detach().to(torch.float32).contiguous().view(self.shape)
+        tensor = tensor.detach().to(self.device, torch.float32).contiguous().view(self.shape)
         if self.trained:
             with torch.no_grad():
                 self._plain.copy_(tensor)

@@ -9,6 +9,7 @@ import torch
 
 from . import graph, memory
 from .errors import DeepLabError
+from .gpu import Runner
 from .graph import Graph, Step, Value
 from .layers import Layer
 
@@ -33,6 +34,7 @@ class Schedule:
     plan: memory.Plan
     absorbed: dict[Layer, list[Layer]]
     dead: list[list[Value]]  # for each step, the values it is the last to read
+    runner: Runner
 
     def run_exact(self, values: dict[Value, Tensor], arena: Tensor, on_layer: OnLayer | None) -> None:
         """Runs all steps in float32, `values` starting with the inputs and ending with every value's tensor.
@@ -53,7 +55,7 @@ class Schedule:
                     values[value] = roots[plan.root[value]][: prod(shape)].view(shape)
             tops = [values[value] for value in step.tops]
             if not step.layer.fed and step not in plan.repeats:
-                step.layer.forward([values[value] for value in step.bottoms], tops)
+                step.layer.compute([values[value] for value in step.bottoms], tops)
             if on_layer is not None:
                 on_layer(step.index, step.layer, {v.name: t for v, t in zip(step.tops, tops, strict=True)})
 
@@ -74,7 +76,7 @@ class Schedule:
                     tops = layer.forward_fast(bottoms)
                 if tops is None:
                     tops = [torch.empty(self.shapes[value], device=device) for value in step.tops]
-                    layer.forward([plain(bottom) for bottom in bottoms], tops)
+                    layer.compute([plain(bottom) for bottom in bottoms], tops)
                 values.update(zip(step.tops, tops, strict=True))
             if on_layer is not None:
                 on_layer(step.index, layer, {value.name: plain(values[value]) for value in step.tops})
@@ -100,9 +102,9 @@ class Schedule:
             for value in dead:
                 values.pop(value, None)
 
-    def check_memory(self, extra: int, held: int) -> None:
+    def check_memory(self, extra: int, held: int, device: torch.device) -> None:
         """Raises DeepLabError if the plan and `extra` bytes do not fit; `held` bytes are ours already."""
-        need, free = self.plan.total + extra, memory.available() + held
+        need, free = self.plan.total + extra, memory.available(device) + held
         if need <= free:
             return
         need, free = memory.readable(need), memory.readable(free)
@@ -122,9 +124,17 @@ class Schedule:
 
 
 def make_schedule(
-    net: Graph, shapes: dict[Value, Shape], outputs: dict[str, Value], fused: Fused, keep: bool
+    net: Graph,
+    shapes: dict[Value, Shape],
+    outputs: dict[str, Value],
+    fused: Fused,
+    keep: bool,
+    captures: bool = False,
 ) -> Schedule:
-    """Plans a run that gives `outputs`; `keep`: the last value of every blob stays readable after it."""
+    """Plans a run that gives `outputs`; `keep`: the last value of every blob stays readable after it.
+
+    captures: repeated runs become CUDA graphs, if all layers have kernels for the device.
+    """
     wanted = set(outputs.values())
     steps = net.steps if outputs == net.outputs() else graph.needed(net.steps, wanted)
     tops = {value for step in steps for value in step.tops}
@@ -140,6 +150,7 @@ def make_schedule(
     for value, time in last.items():
         if value not in wanted | kept | inputs:
             dead[time].append(value)
+    on_device = all(step.layer.on_device or step.layer.fed for step in steps)
     return Schedule(
         steps=steps,
         shapes=shapes,
@@ -149,6 +160,7 @@ def make_schedule(
         plan=memory.make_plan(steps, shapes, inputs, wanted, kept),
         absorbed={step.layer: list(step.layer.absorbed) for step in net.steps},
         dead=dead,
+        runner=Runner(captures and on_device),
     )
 
 

@@ -68,5 +68,7 @@ def save_weights(
         if layout == "v1" and not layer.blobs and layer.definition.type not in V1_WIRE_NUMBERS:
             continue
         written.update(layer.blobs)
-        stored.append(LayerBlobs(layer.name, layer.definition.type, [blob.values() for blob in layer.blobs]))
+        stored.append(
+            LayerBlobs(layer.name, layer.definition.type, [blob.values().cpu() for blob in layer.blobs])
+        )
     write_caffemodel(path, stored, layout, name, durable)

@@ -31,7 +31,7 @@ def _forward(layer: "Layer", bottoms: list[Tensor]) -> list[Tensor]:
     bottoms = [bottom.to(torch.float32).contiguous() for bottom in bottoms]
     shapes = layer.shape([tuple(bottom.shape) for bottom in bottoms])
     tops = [torch.empty(shape, device=layer.context.device) for shape in shapes]
-    layer.forward(bottoms, tops)
+    layer.compute(bottoms, tops)
     return tops
 
 

@@ -10,6 +10,8 @@ from .elementwise import ElementwiseLayer
 class AbsVal(ElementwiseLayer):
     """The absolute value."""
 
+    on_device = True
+
     def function(self, x: torch.Tensor) -> torch.Tensor:
         """See ElementwiseLayer."""
         return x.abs()

@@ -15,6 +15,8 @@ class ArgMax(Layer):
     but the first; top (num, 1, top_k), with out_max_val (num, 2, top_k), the values in the second channel.
     """
 
+    on_device = True
+
     def setup(self) -> None:
         """See Layer."""
         self.param = self.definition.param.argmax_param
@@ -36,6 +38,11 @@ class ArgMax(Layer):
         if top_k > count:
             raise self.error("top_k", f"{top_k} given, only {count} values to choose from")
         return [top]
+
+    @property
+    def finds_best_channel(self) -> bool:
+        """Whether the top is the best channel's number at each position, and nothing else."""
+        return self.param.top_k == 1 and not self.param.out_max_val and not self.flat and self.along == 1
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 
+from .. import ops
 from ..errors import DeepLabError
 from ..parameters import Parameter
 
@@ -19,7 +20,7 @@ Shape = tuple[int, ...]
 class Context:
     """What a net tells all of its layers.
 
-    phase: "train" or "test"; device: where blobs live; precision: "exact", "fp32" or "bf16";
+    phase: "train" or "test"; device: where blobs live; precision: see net.PRECISIONS;
     threads: CPU threads for our kernels, None for torch's own setting; seed: of whatever is random in TRAIN
     phase; rank, ranks: this process's number among those that train together, and how many they are.
     """
@@ -50,6 +51,9 @@ class Layer:
     top_count: ClassVar[tuple[int, int | None]] = (1, 1)
     # Whether `forward` gives the same values when the first top is the memory of the first bottom.
     in_place: ClassVar[bool] = False
+    # Whether `forward` takes tensors on a GPU and gives the CPU's bits there. If not, the net hands it copies
+    # in main memory. Layers with parameters must.
+    on_device: bool = False
     # Whether the tops are given by the caller of Net.forward (Input, MemoryData).
     fed: ClassVar[bool] = False
     # Whether gradients change the parameters (not those of BatchNorm, which are statistics).
@@ -147,6 +151,17 @@ class Layer:
         (uninitialised). The first top may be the memory of the first bottom only if `in_place` is True.
         """
         raise NotImplementedError(f"{type(self).__name__}.forward")
+
+    def compute(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """`forward`, through main memory where the layer has no kernels for the tensors' device."""
+        if self.on_device or not ops.is_gpu(self.context.device):
+            self.forward(bottoms, tops)
+            return
+        results = [torch.empty(top.shape) for top in tops]
+        with ops.on_host():
+            self.forward([bottom.cpu() for bottom in bottoms], results)
+        for top, result in zip(tops, results, strict=True):
+            top.copy_(result)
 
     def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """Tops for the precisions other than exact, from torch's own operators, in any layout and dtype.

@@ -18,6 +18,7 @@ class BatchNorm(Layer):
     the batch.
     """
 
+    on_device = True
     in_place = True
     learns = False
 
@@ -45,9 +46,10 @@ class BatchNorm(Layer):
         """The stored mean and deviation (channels), in the original's roundings."""
         versions = tuple(blob.version for blob in self.blobs)
         if versions != self._versions:
-            mean, variance, divisor = (blob.values() for blob in self.blobs)
+            mean, variance, divisor = (blob.values().cpu() for blob in self.blobs)
             factor = torch.zeros(()) if divisor.item() == 0 else 1 / divisor[0]
-            self._statistics = mean * factor, self._deviation(variance * factor)
+            statistics = mean * factor, self._deviation(variance * factor)
+            self._statistics = tuple(t.to(self.context.device) for t in statistics)
             self._versions = versions
         return self._statistics
 
@@ -69,7 +71,9 @@ class BatchNorm(Layer):
             mean, deviation = self.statistics()
         else:
             axes = [axis for axis in range(x.dim()) if axis != 1]
-            variance, mean = (t.float() for t in torch.var_mean(x.double(), axes, correction=0))
+            # On the host, whatever the device: the order of these sums is torch's.
+            moments = torch.var_mean(x.cpu().double(), axes, correction=0)
+            variance, mean = (t.float().to(x.device) for t in moments)
             deviation = self._deviation(variance)
             self._store(mean, variance, x.numel() // x.shape[1])
         ops.batch_norm(x, mean, deviation, out=tops[0], threads=self.context.threads)

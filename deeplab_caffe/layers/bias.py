@@ -11,6 +11,7 @@ from .scale import operand_place
 class Bias(Layer):
     """`bias_param { axis, num_axes }`: as the factor of Scale, but added."""
 
+    on_device = True
     bottom_count = (1, 2)
     in_place = True
 

@@ -12,6 +12,8 @@ from .elementwise import ElementwiseLayer
 class Clip(ElementwiseLayer):
     """`clip_param { min max }`."""
 
+    on_device = True
+
     def setup(self) -> None:
         """See Layer."""
         param = self.definition.param.clip_param

@@ -9,6 +9,7 @@ from .base import Layer, Shape, register
 class Concat(Layer):
     """`concat_param { axis }`, or `concat_dim` in older files; default 1, the channels."""
 
+    on_device = True
     bottom_count = (1, None)
 
     def setup(self) -> None:

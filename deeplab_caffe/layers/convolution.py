@@ -19,6 +19,7 @@ class Convolution(Layer):
     the same roundings.
     """
 
+    on_device = True
     bottom_count = (1, None)
     top_count = (1, None)
 

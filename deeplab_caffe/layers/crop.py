@@ -9,6 +9,7 @@ from .base import Layer, Shape, register
 class Crop(Layer):
     """`crop_param { axis, offset }`: from `axis` on; one offset for all those axes or one for each."""
 
+    on_device = True
     bottom_count = (2, 2)
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:

@@ -16,6 +16,8 @@ class Deconvolution(Convolution):
     order; an output adds these sums in the order of the places, from 0, and then the bias.
     """
 
+    on_device = True
+
     def setup(self) -> None:
         """See Layer."""
         super().setup()

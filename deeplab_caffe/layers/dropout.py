@@ -11,6 +11,7 @@ from .base import Layer, register
 class Dropout(Layer):
     """`dropout_param { dropout_ratio }`: the probability of a zero; `mask` holds the last factors (TRAIN)."""
 
+    on_device = True
     in_place = True
 
     def setup(self) -> None:

@@ -12,6 +12,7 @@ from .base import Layer, Shape, register
 class Eltwise(Layer):
     """`eltwise_param { operation: PROD|SUM|MAX, coeff }`: coefficients (default 1) for SUM only."""
 
+    on_device = True
     bottom_count = (2, None)
     in_place = True
 

@@ -12,6 +12,8 @@ from .elementwise import ElementwiseLayer
 class ELU(ElementwiseLayer):
     """`elu_param { alpha }`: x above 0, alpha * (e^x - 1) below."""
 
+    on_device = True
+
     def function(self, x: torch.Tensor) -> torch.Tensor:
         """See ElementwiseLayer."""
         grown = ops.exp(x.clamp(max=0), threads=self.context.threads) - 1

@@ -9,6 +9,8 @@ from .base import Layer, Shape, register
 class Embed(Layer):
     """`embed_param { num_output, input_dim, bias_term }`: the table is (input_dim, num_output)."""
 
+    on_device = True
+
     def setup(self) -> None:
         """See Layer."""
         self.param = self.definition.param.embed_param

@@ -16,6 +16,8 @@ class Exp(ElementwiseLayer):
     Computed as base^shift * e^(log(base) * scale * x).
     """
 
+    on_device = True
+
     def setup(self) -> None:
         """See Layer."""
         param = self.definition.param.exp_param

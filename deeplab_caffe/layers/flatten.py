@@ -11,6 +11,8 @@ from .base import Layer, Shape, register
 class Flatten(Layer):
     """`flatten_param { axis, end_axis }`, default all axes but the first; v1 keeps four dimensions."""
 
+    on_device = True
+
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
         shape = bottoms[0]

@@ -10,9 +10,11 @@ from .elementwise import ElementwiseLayer
 class HardSigmoid(ElementwiseLayer):
     """x + 3 between 0 and 6, over 6. This project's own layer type."""
 
+    on_device = True
+
     def function(self, x: torch.Tensor) -> torch.Tensor:
         """See ElementwiseLayer."""
-        return (x + 3).clamp(0, 6).div_(6)
+        return (x + 3).clamp(0, 6).div_(_six(x))
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
@@ -25,4 +27,9 @@ class HardSwish(HardSigmoid):
 
     def function(self, x: torch.Tensor) -> torch.Tensor:
         """See ElementwiseLayer."""
-        return (x + 3).clamp(0, 6).mul(x).div_(6)
+        return (x + 3).clamp(0, 6).mul(x).div_(_six(x))
+
+
+def _six(x: torch.Tensor) -> torch.Tensor:
+    """6 on the device of `x`: by a plain number torch's GPU kernels multiply with the rounded reciprocal."""
+    return torch.full((), 6.0, dtype=x.dtype, device=x.device)

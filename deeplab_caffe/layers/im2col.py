@@ -11,6 +11,7 @@ from .convolution import Convolution
 class Im2col(Convolution):
     """Geometry fields as Convolution's; the top has channels * kernel rows * kernel columns channels."""
 
+    on_device = True
     bottom_count = (1, 1)
     top_count = (1, 1)
 

@@ -17,6 +17,8 @@ class InnerProduct(Layer):
     transpose: the weights are (inputs, outputs).
     """
 
+    on_device = True
+
     def setup(self) -> None:
         """See Layer."""
         self.param = self.definition.param.inner_product_param

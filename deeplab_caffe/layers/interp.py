@@ -4,6 +4,7 @@ import torch
 from torch.nn import functional
 
 from .. import ops
+from .argmax import ArgMax
 from .base import Layer, Shape, register
 
 
@@ -18,6 +19,7 @@ class Interp(Layer):
     together: the size is first shrunk, then zoomed.
     """
 
+    on_device = True
     bottom_count = (1, 2)
 
     def setup(self) -> None:
@@ -62,10 +64,23 @@ class Interp(Layer):
         zoomed = [size + (size - 1) * (self.param.zoom_factor - 1) for size in shrunk]
         return [(*bottoms[0][:2], *zoomed)]
 
+    def absorbs(self, following: Layer, bottom: int) -> bool:
+        """See Layer: on a GPU the best label of each position, so that the scores are never in memory."""
+        plain = isinstance(following, ArgMax) and following.finds_best_channel
+        return plain and not self.absorbed and ops.is_gpu(self.context.device)
+
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
         size = tuple(tops[0].shape[2:])
-        ops.interp(bottoms[0], size, self.crop, self.half_pixel, out=tops[0], threads=self.context.threads)
+        op = ops.interp_argmax if self.absorbed else ops.interp
+        op(bottoms[0], size, self.crop, self.half_pixel, out=tops[0], threads=self.context.threads)
+
+    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        if not self.absorbed:
+            return super().forward_fast(bottoms)
+        x, shape = bottoms[0].float(), self.shape([tuple(bottom.shape) for bottom in bottoms])[0]
+        return [ops.interp_argmax(x, shape[2:], self.crop, self.half_pixel, threads=self.context.threads)]
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""

@@ -14,6 +14,8 @@ class Log(ElementwiseLayer):
     Computed as log(scale * x + shift) * (1 / log(base)).
     """
 
+    on_device = True
+
     def setup(self) -> None:
         """See Layer."""
         self.param = self.definition.param.log_param

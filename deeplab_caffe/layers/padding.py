@@ -10,6 +10,8 @@ from .base import Layer, Shape, register
 class Padding(Layer):
     """`padding_param { pad_beg, pad_end }` for rows and columns alike; negative numbers crop."""
 
+    on_device = True
+
     def setup(self) -> None:
         """See Layer."""
         param = self.definition.param.padding_param

@@ -17,6 +17,8 @@ class Pooling(Layer):
     same_pad in place of pad: TensorFlow's SAME, for MAX.
     """
 
+    on_device = True
+
     def setup(self) -> None:
         """See Layer."""
         param = self.param = self.definition.param.pooling_param

@@ -11,6 +11,11 @@ from .elementwise import ElementwiseLayer
 class Power(ElementwiseLayer):
     """`power_param { power, scale, shift }`; each step is left out where it changes nothing."""
 
+    def setup(self) -> None:
+        """See Layer."""
+        param = self.definition.param.power_param
+        self.on_device = param.power == 1 and param.scale != 0  # else powf, which only the host has
+
     def function(self, x: torch.Tensor) -> torch.Tensor:
         """See ElementwiseLayer."""
         param = self.definition.param.power_param

@@ -10,6 +10,7 @@ from .base import Layer, Shape, register
 class PReLU(Layer):
     """`prelu_param { channel_shared }`: one slope per channel, or one for all."""
 
+    on_device = True
     in_place = True
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:

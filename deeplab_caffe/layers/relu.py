@@ -13,6 +13,7 @@ from .base import Layer, register
 class ReLU(Layer):
     """`relu_param { negative_slope }`: max(x, 0) + negative_slope * min(x, 0)."""
 
+    on_device = True
     in_place = True
 
     def setup(self) -> None:

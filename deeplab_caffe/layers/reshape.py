@@ -11,6 +11,8 @@ from .base import Layer, Shape, register
 class Reshape(Layer):
     """`reshape_param { shape { dim } axis num_axes }`: 0 keeps an axis, one -1 takes what is left."""
 
+    on_device = True
+
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
         shape, param = bottoms[0], self.definition.param.reshape_param

@@ -36,6 +36,7 @@ class Scale(Layer):
     `axis` tells where its shape lies in the first one's.
     """
 
+    on_device = True
     bottom_count = (1, 2)
     in_place = True
 

@@ -11,6 +11,8 @@ from .elementwise import ElementwiseLayer
 class Sigmoid(ElementwiseLayer):
     """The logistic function: the exponential in float32, the quotient in float64."""
 
+    on_device = True
+
     def function(self, x: torch.Tensor) -> torch.Tensor:
         """See ElementwiseLayer."""
         return (1 / (1 + ops.exp(-x, threads=self.context.threads).double())).float()

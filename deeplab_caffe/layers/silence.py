@@ -9,6 +9,7 @@ from .base import Layer, Shape, register
 class Silence(Layer):
     """Does nothing."""
 
+    on_device = True
     bottom_count = (1, None)
     top_count = (0, 0)
 

@@ -9,6 +9,7 @@ from .base import Layer, Shape, register
 class Slice(Layer):
     """`slice_param { axis, slice_point }` (`slice_dim` in older files); without points, equal parts."""
 
+    on_device = True
     top_count = (1, None)
 
     def setup(self) -> None:

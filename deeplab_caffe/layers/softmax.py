@@ -10,6 +10,7 @@ from .base import Layer, Shape, register
 class Softmax(Layer):
     """`softmax_param { axis }`: 1, the channels, by default."""
 
+    on_device = True
     in_place = True
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:

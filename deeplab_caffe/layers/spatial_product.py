@@ -9,6 +9,7 @@ from .base import Layer, Shape, register
 class SpatialProduct(Layer):
     """Bottoms: (num, channels, height, width) and (num, 1, height, width)."""
 
+    on_device = True
     bottom_count = (2, 2)
     in_place = True
 

@@ -9,6 +9,7 @@ from .base import Layer, Shape, register
 class Split(Layer):
     """Copies; the net shares memory where it can."""
 
+    on_device = True
     top_count = (1, None)
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:

@@ -19,6 +19,8 @@ class SPP(Layer):
     The levels' values come one after the other, (num, values); a single level stays (num, channels, 1, 1).
     """
 
+    on_device = True
+
     def setup(self) -> None:
         """See Layer."""
         self.param = self.definition.param.spp_param

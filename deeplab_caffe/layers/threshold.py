@@ -10,6 +10,8 @@ from .elementwise import ElementwiseLayer
 class Threshold(ElementwiseLayer):
     """`threshold_param { threshold }`: 1 where x > threshold, else 0."""
 
+    on_device = True
+
     def function(self, x: torch.Tensor) -> torch.Tensor:
         """See ElementwiseLayer."""
         return (x > self.definition.param.threshold_param.threshold).float()

@@ -9,6 +9,8 @@ from .base import Layer, Shape, register
 class Tile(Layer):
     """`tile_param { axis, tiles }`."""
 
+    on_device = True
+
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
         param = self.definition.param.tile_param

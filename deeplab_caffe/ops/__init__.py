@@ -5,7 +5,7 @@ is the number of CPU threads, None for torch's own setting; on a GPU an op joins
 plain twin with the same arguments is in `reference`.
 """
 
-from .common import emulated_cuda, isa
+from .common import cuda_targets, emulated_cuda, is_gpu, isa, on_host
 from .convolution import (
     atrous_conv,
     convolved_size,
@@ -54,16 +54,19 @@ __all__ = [
     "average_pool",
     "batch_norm",
     "convolved_size",
+    "cuda_targets",
     "eltwise",
     "emulated_cuda",
     "exp",
     "fma_peak",
     "interp",
     "interp_argmax",
+    "is_gpu",
     "isa",
     "log",
     "max_pool",
     "nesterov_update",
+    "on_host",
     "pack_tensor_core",
     "pack_weights",
     "planned_multiply_adds",

@@ -61,11 +61,34 @@ def cuda_kernels() -> ModuleType:
         ) from None
 
 
+def cuda_targets() -> list[str]:
+    """What the CUDA kernels are compiled for: "80", "90a", "120+PTX" (and whatever comes after it)."""
+    return cuda_kernels().TARGETS.split(",")
+
+
+def is_gpu(device: torch.device) -> bool:
+    """Whether ops of tensors on `device` run CUDA kernels."""
+    return device.type == "cuda" or _emulated is not None
+
+
 @contextmanager
 def emulated_cuda() -> Iterator[None]:
     """For tests: within, CPU tensors go to the CUDA kernels, run on the host by csrc/cuda/emulator."""
+    with _cpu_tensors_go_to(import_module("deeplab_caffe._cuda_emulated")):
+        yield
+
+
+@contextmanager
+def on_host() -> Iterator[None]:
+    """Within, CPU tensors go to the CPU's kernels, whatever `emulated_cuda` said."""
+    with _cpu_tensors_go_to(None):
+        yield
+
+
+@contextmanager
+def _cpu_tensors_go_to(module: ModuleType | None) -> Iterator[None]:
     global _emulated
-    before, _emulated = _emulated, import_module("deeplab_caffe._cuda_emulated")
+    before, _emulated = _emulated, module
     try:
         yield
     finally:
