@@ -55,6 +55,14 @@ def free_memory(device: torch.device) -> int:
     return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
 
 
+@contextmanager
+def torch_precision(precision: str) -> Iterator[None]:
+    """Within, torch's convolutions on a GPU use TF32 only if that is the precision; always the same bits."""
+    allow = precision == "tf32"
+    with torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=allow):
+        yield
+
+
 class CapturedRun:
     """A net's run as a CUDA graph: its kernels are launched all at once, on inputs that are copied in.
 

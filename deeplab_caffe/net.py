@@ -13,7 +13,7 @@ from . import fillers, graph, memory, ops
 from .errors import DeepLabError
 from .formats.net_definition import NetDefinition, ParamSpec
 from .formats.prototxt import read_net
-from .gpu import StreamOrder, usable_device
+from .gpu import StreamOrder, torch_precision, usable_device
 from .graph import Graph, Step, Value
 from .layers import Context, Layer, create
 from .module import NetModule, TrainResult
@@ -180,7 +180,8 @@ class Net:
                 if self.context.precision == "exact":
                     schedule.run_exact(values, self._arena, on_layer)
                 else:
-                    schedule.run_fast(values, self.context.device, on_layer)
+                    with torch_precision(self.context.precision):
+                        schedule.run_fast(values, self.context.device, on_layer)
                 return {name: plain(values[value]) for name, value in schedule.outputs.items()}
 
             if on_layer is None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from . import graph, memory
+from . import graph, memory, ops
 from .errors import DeepLabError
 from .gpu import Runner
 from .graph import Graph, Step, Value
@@ -35,6 +35,7 @@ class Schedule:
     absorbed: dict[Layer, list[Layer]]
     dead: list[list[Value]]  # for each step, the values it is the last to read
     runner: Runner
+    siblings: dict[Step, list[Step]]  # later steps with the same single bottom, one top each
 
     def run_exact(self, values: dict[Value, Tensor], arena: Tensor, on_layer: OnLayer | None) -> None:
         """Runs all steps in float32, `values` starting with the inputs and ending with every value's tensor.
@@ -64,7 +65,7 @@ class Schedule:
         self._activate()
         for step, dead in zip(self.steps, self.dead, strict=True):
             layer, bottoms = step.layer, [values[value] for value in step.bottoms]
-            if not layer.fed:
+            if not layer.fed and not all(value in values for value in step.tops):
                 tops = None
                 if step in self.plan.repeats:
                     sources = [layer.view_of(i) for i in range(len(step.tops))]
@@ -72,6 +73,10 @@ class Schedule:
                         bottoms[source].reshape(self.shapes[value])
                         for value, source in zip(step.tops, sources, strict=True)
                     ]
+                elif branches := self._branches(step):
+                    tops, *more = layer.forward_together([other.layer for other in branches], bottoms[0])
+                    tops = [tops]
+                    values.update((other.tops[0], top) for other, top in zip(branches, more, strict=True))
                 else:
                     tops = layer.forward_fast(bottoms)
                 if tops is None:
@@ -82,6 +87,13 @@ class Schedule:
                 on_layer(step.index, layer, {value.name: plain(values[value]) for value in step.tops})
             for value in dead:
                 values.pop(value, None)
+
+    def _branches(self, step: Step) -> list[Step]:
+        """The later steps that the layer of `step` computes in one go with its own."""
+        if step not in self.siblings or (kind := step.layer.together()) is None:
+            return []
+        same = [other for other in self.siblings[step] if other.layer.together() == kind]
+        return same[: ops.TENSOR_CORE_BRANCHES - 1]
 
     def run_train(self, values: dict[Value, Tensor], on_layer: OnLayer | None) -> None:
         """The same for autograd: nothing is overwritten, what no gradient needs goes with its last reader."""
@@ -161,7 +173,23 @@ def make_schedule(
         absorbed={step.layer: list(step.layer.absorbed) for step in net.steps},
         dead=dead,
         runner=Runner(captures and on_device),
+        siblings=_siblings(steps),
     )
+
+
+def _siblings(steps: list[Step]) -> dict[Step, list[Step]]:
+    """For each step with one bottom and one top the later ones of its type with the same bottom."""
+    found: dict[Step, list[Step]] = {}
+    for time, step in enumerate(steps):
+        if len(step.bottoms) == len(step.tops) == 1:
+            found[step] = [
+                other
+                for other in steps[time + 1 :]
+                if other.bottoms == step.bottoms
+                and len(other.tops) == 1
+                and other.layer.type == step.layer.type
+            ]
+    return {step: others for step, others in found.items() if others}
 
 
 def plain(tensor: Tensor) -> Tensor:

@@ -39,6 +39,53 @@ layer { name: "map" type: "ArgMax" bottom: "large" top: "map" argmax_param { axi
 """
 
 
+# Convolutions with what they absorb, deconvolution, inner product.
+CONVOLUTIONS = """
+name: "convolutions"
+input: "data" input_dim: 2 input_dim: 3 input_dim: 17 input_dim: 19
+layer { name: "conv1" type: "Convolution" bottom: "data" top: "conv1" convolution_param {
+  num_output: 12 kernel_size: 3 pad: 1 bias_filler { value: 0.1 }
+  weight_filler { type: "gaussian" std: 0.3 } } }
+layer { name: "relu1" type: "ReLU" bottom: "conv1" top: "conv1" }
+layer { name: "conv2" type: "Convolution" bottom: "conv1" top: "conv2" convolution_param { bias_term: false
+  num_output: 12 kernel_size: 3 pad: 2 dilation: 2 group: 3 weight_filler { type: "gaussian" std: 0.3 } } }
+layer { name: "bn2" type: "BatchNorm" bottom: "conv2" top: "conv2" }
+layer { name: "scale2" type: "Scale" bottom: "conv2" top: "conv2" scale_param { bias_term: true } }
+layer { name: "sum" type: "Eltwise" bottom: "conv1" bottom: "conv2" top: "sum" }
+layer { name: "relu2" type: "ReLU" bottom: "sum" top: "sum" }
+layer { name: "bn3" type: "BatchNorm" bottom: "sum" top: "bn3" }
+layer { name: "depthwise" type: "Convolution" bottom: "bn3" top: "depthwise" convolution_param { group: 12
+  num_output: 12 kernel_size: 3 stride: 2 pad: 1 weight_filler { type: "gaussian" std: 0.3 } } }
+layer { name: "aspp1" type: "Convolution" bottom: "depthwise" top: "aspp1" convolution_param {
+  num_output: 5 kernel_size: 3 pad: 2 dilation: 2 weight_filler { type: "gaussian" std: 0.3 } } }
+layer { name: "aspp2" type: "Convolution" bottom: "depthwise" top: "aspp2" convolution_param {
+  num_output: 5 kernel_size: 3 pad: 6 dilation: 6 weight_filler { type: "gaussian" std: 0.3 } } }
+layer { name: "scores" type: "Eltwise" bottom: "aspp1" bottom: "aspp2" top: "scores" }
+layer { name: "up" type: "Deconvolution" bottom: "scores" top: "up" convolution_param {
+  num_output: 5 kernel_size: 4 stride: 2 pad: 1 group: 5 bias_term: false
+  weight_filler { type: "bilinear" } } }
+layer { name: "prob" type: "Softmax" bottom: "up" top: "prob" }
+layer { name: "class" type: "InnerProduct" bottom: "scores" top: "class" inner_product_param {
+  num_output: 4 weight_filler { type: "gaussian" std: 0.1 } bias_filler { value: 1 } } }
+"""
+
+
+@pytest.fixture
+def convolutions(tmp_path):
+    path = tmp_path / "convolutions.prototxt"
+    path.write_text(CONVOLUTIONS)
+    return path
+
+
+def randomize(net):
+    """Statistics and scales that are not all 0 and 1."""
+    generator = torch.Generator().manual_seed(7)
+    for name, blobs in net.params.items():
+        if name.startswith(("bn", "scale")):
+            for i, blob in enumerate(blobs):
+                blob.data = torch.rand(blob.shape, generator=generator) + (0.5 if i != 2 else 1)
+
+
 @pytest.fixture
 def plain(tmp_path):
     path = tmp_path / "plain.prototxt"
@@ -83,6 +130,36 @@ def test_every_top_has_the_cpus_bits(device, plain):
             assert_same_bits(net.forward(data=smaller), wanted.forward(data=smaller))
         assert_same_bits(net.forward(outputs=["map"], data=x), wanted.forward(outputs=["map"], data=x))
         assert_same_bits(net.forward(outputs=["large"], data=x), wanted.forward(outputs=["large"], data=x))
+
+
+def test_convolutions_have_the_cpus_bits(device, convolutions):
+    wanted, x = Net(convolutions), image(2, 3, 17, 19)
+    randomize(wanted)
+    with device.kernels():
+        net = Net(convolutions, **on_device(device))
+        randomize(net)
+        assert_same_bits(tops_of(net, data=x), tops_of(wanted, data=x))
+        for _ in range(3):
+            assert_same_bits(net.forward(data=x), wanted.forward(data=x))
+        assert torch.equal(net.params["conv1"][0].data.cpu(), wanted.params["conv1"][0].data)
+
+
+@pytest.mark.parametrize(
+    ("precision", "error"), [("fp32", 2e-6), ("tf32", 2e-3), ("bf16", 3e-2), ("fp16", 4e-3)]
+)
+def test_fast_precisions_are_near(device, convolutions, precision, error):
+    wanted, x = Net(convolutions), image(2, 3, 17, 19)
+    randomize(wanted)
+    with device.kernels():
+        net = Net(convolutions, precision=precision, **on_device(device))
+        randomize(net)
+        for _ in range(3):
+            got, exact = net.forward(data=x), wanted.forward(data=x)
+            for name in got:
+                assert got[name].dtype == torch.float32 and got[name].shape == exact[name].shape
+                distance = (got[name].cpu() - exact[name]).abs().max() / exact[name].abs().max()
+                assert distance < error, (name, distance)
+        assert got["prob"].sum(1).cpu().sub(1).abs().max() < 1e-2
 
 
 def test_the_label_map_is_made_without_the_scores(device, plain):

@@ -1,6 +1,6 @@
 """What every layer is made of: the base class, the context it runs in, and the registry of types."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -171,6 +171,17 @@ class Layer:
         """
         return self.formula(bottoms, [blob.values() for blob in self.blobs])
 
+    def together(self) -> Hashable:
+        """What layers with the same bottom must have in common for `forward_together`; None: they cannot.
+
+        Asked for the fast precisions, of layers with one bottom (after fusing) and one top.
+        """
+        return None
+
+    def forward_together(self, others: Sequence["Layer"], bottom: torch.Tensor) -> list[torch.Tensor]:
+        """The tops of this layer and of `others`, as from `forward_fast`, from their common bottom."""
+        raise NotImplementedError(f"{type(self).__name__}.forward_together")
+
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """The tops from torch's differentiable operators: what training differentiates.
 
@@ -189,8 +200,9 @@ class Layer:
         return layer_function(self, bottoms)
 
     def working_dtype(self, weights: torch.Tensor) -> torch.dtype:
-        """What the fast precisions multiply `weights` in: their own type, or bfloat16."""
-        return torch.bfloat16 if self.context.precision == "bf16" else weights.dtype
+        """What the fast precisions multiply `weights` in: their own type, or a 16-bit one."""
+        half = {"bf16": torch.bfloat16, "fp16": torch.float16}
+        return half.get(self.context.precision, weights.dtype)
 
     @property
     def loss_weights(self) -> list[float]:

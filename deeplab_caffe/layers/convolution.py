@@ -1,13 +1,17 @@
 """Convolution, with holes (v1 `hole`, v2 `dilation`)."""
 
-from typing import Any
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch.nn import functional
 
 from .. import ops
+from . import fold
 from .base import Layer, Shape, register
 from .same_padding import same_padding
+
+Folded = TypeVar("Folded")
 
 
 @register("Convolution")
@@ -157,52 +161,79 @@ class Convolution(Layer):
             )
 
     def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer: torch's convolution, channels last; BatchNorm and Scale are folded into the weights."""
-        dtype = torch.bfloat16 if self.context.precision == "bf16" else torch.float32
+        """See Layer: channels last, BatchNorm and Scale folded into the weights; a GPU's tensor cores."""
         count = len(self.definition.tops)
-        steps = self._epilogue(bottoms[count:])
-        weights, bias, steps = self._folded(steps, dtype)
+        if self.on_tensor_cores:
+            return [self._branches([self], bottom, bottoms[count:])[0] for bottom in bottoms[:count]]
+        weights, bias = self._folded(bottoms[count:], self._channels_last)
         tops = []
         for bottom in bottoms[:count]:
-            rows, columns = self.padding(bottom.shape[2:])
-            pad = rows[0], columns[0]
-            if rows[0] != rows[1] or columns[0] != columns[1]:
-                bottom, pad = functional.pad(bottom, (*columns, *rows)), (0, 0)
-            x = bottom.to(dtype).contiguous(memory_format=torch.channels_last)
+            x, pad = self._padded(bottom.to(weights.dtype))
             y = functional.conv2d(x, weights, bias, self.stride, pad, self.dilation, self.groups)
-            for kind, *operands in steps:
-                if kind == "relu":
-                    y = functional.leaky_relu_(y, operands[0]) if operands[0] else y.relu_()
-                elif kind == "clip":
-                    y = y.clamp_(*operands)
-                else:
-                    other, own, others, _ = operands
-                    y = (y if own == 1 else y.mul_(own)).add_(other.to(dtype), alpha=others)
-            tops.append(y)
+            tops.append(fold.apply(y, fold.rest(self._epilogue(bottoms[count:]))))
         return tops
 
-    def _folded(
-        self, steps: list[tuple[Any, ...]], dtype: torch.dtype
-    ) -> tuple[torch.Tensor, torch.Tensor | None, list[tuple[Any, ...]]]:
-        """Channels-last weights and bias that do the per-channel steps too, and the steps left."""
-        front = next((i for i, step in enumerate(steps) if step[0] in ("sum", "relu", "clip")), len(steps))
+    @property
+    def on_tensor_cores(self) -> bool:
+        """Whether our kernels for a GPU's tensor cores convolve: not where a group has few channels."""
+        few = self.groups > 1 and self.blobs[0].shape[1] < 16
+        return ops.is_gpu(self.context.device) and self.context.precision != "exact" and not few
+
+    def together(self) -> Hashable:
+        """See Layer: DeepLab's parallel branches, convolved in one launch that reads their input once."""
+        return self.groups if self.on_tensor_cores else None
+
+    def forward_together(self, others: Sequence[Layer], bottom: torch.Tensor) -> list[torch.Tensor]:
+        """See Layer."""
+        return self._branches([self, *others], bottom, [])
+
+    @staticmethod
+    def _branches(
+        layers: list["Convolution"], bottom: torch.Tensor, others: list[torch.Tensor]
+    ) -> list[torch.Tensor]:
+        """The layers' tops for one bottom; others: further bottoms, of a single layer only."""
+        steps = [fold.rest(layer._epilogue(others)) for layer in layers]
+        most = ops.TENSOR_CORE_STEPS
+        branches = [
+            layer._branch(bottom, others, own[:most]) for layer, own in zip(layers, steps, strict=True)
+        ]
+        tops = ops.tensor_core_convs(bottom, branches)
+        return [fold.apply(top, own[most:]) for top, own in zip(tops, steps, strict=True)]
+
+    def _branch(
+        self, bottom: torch.Tensor, others: list[torch.Tensor], steps: list[tuple[Any, ...]]
+    ) -> ops.TensorCoreBranch:
+        rows, columns = self.padding(bottom.shape[2:])
+        size = self.shape([tuple(bottom.shape)])[0][2:]
+        packed = self._folded(others, self._packed)
+        return ops.TensorCoreBranch(packed, self.stride, (rows[0], columns[0]), self.dilation, steps, size)
+
+    def _channels_last(
+        self, weights: torch.Tensor, bias: torch.Tensor | None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        dtype = self.working_dtype(weights)
+        weights = weights.to(dtype).contiguous(memory_format=torch.channels_last)
+        return weights, None if bias is None else bias.to(dtype)
+
+    def _packed(self, weights: torch.Tensor, bias: torch.Tensor | None) -> ops.TensorCoreWeights:
+        return ops.pack_tensor_core(weights, bias, self.groups, self.context.precision)
+
+    def _folded(self, others: list[torch.Tensor], finish: Callable[..., Folded]) -> Folded:
+        """finish(weights, bias) of those that do the per-channel steps too, made anew when blobs change."""
         blobs = self.blobs + [blob for layer in self.absorbed for blob in layer.blobs]
-        state = dtype, front, tuple(blob.version for blob in blobs)
+        state = tuple(layer.name for layer in self.absorbed), *(blob.version for blob in blobs)
         if self._folded_state != state:
-            factor, summand = torch.ones(self.out_channels), torch.zeros(self.out_channels)
-            for kind, *operands in steps[:front]:
-                values = [operand.reshape(-1) for operand in operands]
-                if kind == "bias":
-                    summand = summand + values[0]
-                elif kind == "scale":
-                    factor, summand = factor * values[0], summand * values[0]
-                else:
-                    factor, summand = factor / values[1], (summand - values[0]) / values[1]
-            plain = self.blobs[0].values() * factor.view(-1, 1, 1, 1)
-            weights = plain.to(dtype).contiguous(memory_format=torch.channels_last)
-            self._folded_weights = weights, summand.to(dtype) if front else None
+            self._folded_weights = finish(*fold.fold(self.blobs[0].values(), self._epilogue(others)))
             self._folded_state = state
-        return *self._folded_weights, steps[front:]
+        return self._folded_weights
+
+    def _padded(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[int, int]]:
+        """`x` in channels-last memory and the padding still to come: none if it differs at both ends."""
+        rows, columns = self.padding(x.shape[2:])
+        pad = rows[0], columns[0]
+        if rows[0] != rows[1] or columns[0] != columns[1]:
+            x, pad = functional.pad(x, (*columns, *rows)), (0, 0)
+        return x.contiguous(memory_format=torch.channels_last), pad
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer: torch's convolution, channels last."""
@@ -211,10 +242,6 @@ class Convolution(Layer):
         bias = blobs[1].to(dtype).view(-1) if len(blobs) > 1 else None
         tops = []
         for bottom in bottoms:
-            rows, columns = self.padding(bottom.shape[2:])
-            pad = rows[0], columns[0]
-            if rows[0] != rows[1] or columns[0] != columns[1]:
-                bottom, pad = functional.pad(bottom, (*columns, *rows)), (0, 0)
-            x = bottom.to(dtype).contiguous(memory_format=torch.channels_last)
+            x, pad = self._padded(bottom.to(dtype))
             tops.append(functional.conv2d(x, weights, bias, self.stride, pad, self.dilation, self.groups))
         return tops

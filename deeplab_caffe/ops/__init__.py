@@ -30,7 +30,9 @@ from .solver_update import (
 )
 from .spatial import average_pool, interp, interp_argmax, max_pool
 from .tensor_core import (
+    TENSOR_CORE_BRANCHES,
     TENSOR_CORE_DTYPES,
+    TENSOR_CORE_STEPS,
     TensorCoreBranch,
     TensorCoreWeights,
     pack_tensor_core,
@@ -43,7 +45,9 @@ from .tensor_core import (
 
 __all__ = [
     "ELTWISE_OPERATIONS",
+    "TENSOR_CORE_BRANCHES",
     "TENSOR_CORE_DTYPES",
+    "TENSOR_CORE_STEPS",
     "TensorCoreBranch",
     "TensorCoreWeights",
     "adadelta_update",

@@ -22,6 +22,10 @@ TENSOR_CORE_DTYPES = {
     "fp32": torch.float32,
 }
 
+# Most steps of an epilogue, and most branches of a launch.
+TENSOR_CORE_STEPS: int = _C.MAX_TENSOR_CORE_STEPS
+TENSOR_CORE_BRANCHES: int = _C.MAX_TENSOR_CORE_BRANCHES
+
 
 @dataclass(frozen=True)
 class TensorCoreWeights:
