@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from deeplab_caffe import DeepLabError, Net, gpu
+from deeplab_caffe import DeepLabError, Net, gpu, ops
 
 # Every layer that has kernels and a few that have none; no convolution.
 PLAIN = """
@@ -118,48 +118,63 @@ def tops_of(net, **inputs):
 
 
 def test_every_top_has_the_cpus_bits(device, plain):
-    wanted = Net(plain)
-    x = image(2, 5, 19, 17)
+    cpu, x, smaller = Net(plain), image(2, 5, 19, 17), image(1, 5, 9, 12)
+    tops, wanted = tops_of(cpu, data=x), cpu.forward(data=x)
+    parts = {name: cpu.forward(outputs=[name], data=x) for name in ("map", "large")}
+    wanted_smaller = cpu.forward(data=smaller)
     with device.kernels():
         net = Net(plain, **on_device(device))
-        assert_same_bits(tops_of(net, data=x), tops_of(wanted, data=x))
+        assert_same_bits(tops_of(net, data=x), tops)
         for _ in range(3):  # plain, captured, replayed
-            assert_same_bits(net.forward(data=x), wanted.forward(data=x))
-        smaller = image(1, 5, 9, 12)
+            assert_same_bits(net.forward(data=x), wanted)
         for _ in range(3):
-            assert_same_bits(net.forward(data=smaller), wanted.forward(data=smaller))
-        assert_same_bits(net.forward(outputs=["map"], data=x), wanted.forward(outputs=["map"], data=x))
-        assert_same_bits(net.forward(outputs=["large"], data=x), wanted.forward(outputs=["large"], data=x))
+            assert_same_bits(net.forward(data=smaller), wanted_smaller)
+        for name, part in parts.items():
+            assert_same_bits(net.forward(outputs=[name], data=x), part)
 
 
 def test_convolutions_have_the_cpus_bits(device, convolutions):
-    wanted, x = Net(convolutions), image(2, 3, 17, 19)
-    randomize(wanted)
+    cpu, x = Net(convolutions), image(2, 3, 17, 19)
+    randomize(cpu)
+    tops, wanted, weights = tops_of(cpu, data=x), cpu.forward(data=x), cpu.params["conv1"][0].data
     with device.kernels():
         net = Net(convolutions, **on_device(device))
         randomize(net)
-        assert_same_bits(tops_of(net, data=x), tops_of(wanted, data=x))
+        assert_same_bits(tops_of(net, data=x), tops)
         for _ in range(3):
-            assert_same_bits(net.forward(data=x), wanted.forward(data=x))
-        assert torch.equal(net.params["conv1"][0].data.cpu(), wanted.params["conv1"][0].data)
+            assert_same_bits(net.forward(data=x), wanted)
+        assert torch.equal(net.params["conv1"][0].data.cpu(), weights)
 
 
 @pytest.mark.parametrize(
-    ("precision", "error"), [("fp32", 2e-6), ("tf32", 2e-3), ("bf16", 3e-2), ("fp16", 4e-3)]
+    ("precision", "error"), [("fp32", 5e-6), ("tf32", 5e-3), ("bf16", 5e-2), ("fp16", 5e-3)]
 )
 def test_fast_precisions_are_near(device, convolutions, precision, error):
-    wanted, x = Net(convolutions), image(2, 3, 17, 19)
-    randomize(wanted)
+    cpu, x = Net(convolutions), image(2, 3, 17, 19)
+    randomize(cpu)
+    wanted = cpu.forward(outputs=["scores", "class", "prob"], data=x)
     with device.kernels():
         net = Net(convolutions, precision=precision, **on_device(device))
         randomize(net)
         for _ in range(3):
-            got, exact = net.forward(data=x), wanted.forward(data=x)
-            for name in got:
-                assert got[name].dtype == torch.float32 and got[name].shape == exact[name].shape
-                distance = (got[name].cpu() - exact[name]).abs().max() / exact[name].abs().max()
+            got = net.forward(outputs=["scores", "class", "prob"], data=x)
+            for name in ("scores", "class"):
+                assert got[name].dtype == torch.float32 and got[name].shape == wanted[name].shape
+                distance = (got[name].cpu() - wanted[name]).abs().max() / wanted[name].abs().max()
                 assert distance < error, (name, distance)
-        assert got["prob"].sum(1).cpu().sub(1).abs().max() < 1e-2
+            assert got["prob"].sum(1).cpu().sub(1).abs().max() < 2e-2
+
+
+def test_parallel_branches_are_one_launch(device, convolutions, monkeypatch):
+    launches = []
+    convolve = ops.tensor_core_convs
+    monkeypatch.setattr(
+        ops, "tensor_core_convs", lambda x, branches: launches.append(len(branches)) or convolve(x, branches)
+    )
+    with device.kernels():
+        net = Net(convolutions, precision="bf16", cuda_graph=False, **on_device(device))
+        net.forward(outputs=["aspp1", "aspp2"], data=image(2, 3, 17, 19))
+    assert launches == [1, 2]
 
 
 def test_the_label_map_is_made_without_the_scores(device, plain):
@@ -172,15 +187,17 @@ def test_the_label_map_is_made_without_the_scores(device, plain):
 
 
 def test_weights_may_change_between_forwards(device, plain):
-    x = image(2, 5, 19, 17)
-    wanted = Net(plain)
+    cpu, x = Net(plain), image(2, 5, 19, 17)
+    factors, wanted = (1.0, 2.0, 2.0, -1.0), []
+    for factor in factors:
+        cpu.params["scale"][0].data = torch.full((5,), factor)
+        wanted.append(cpu.forward(data=x))
     with device.kernels():
         net = Net(plain, **on_device(device))
-        for factor in (1.0, 2.0, 2.0, -1.0):
-            for model in (net, wanted):
-                model.params["scale"][0].data = torch.full((5,), factor)
+        for factor, expected in zip(factors, wanted, strict=True):
+            net.params["scale"][0].data = torch.full((5,), factor)
             for _ in range(3):
-                assert_same_bits(net.forward(data=x), wanted.forward(data=x))
+                assert_same_bits(net.forward(data=x), expected)
 
 
 def test_weights_go_to_a_file_and_back(device, plain, tmp_path):
