@@ -86,6 +86,5 @@ class Updater:
                 ops.adam_update(*tensors, rate, *betas, param.delta, threads=threads)
 
     def _correction(self, time: int) -> np.float32:
-        """What makes up for Adam's running means, which start from zero."""
-        first, second = (_F(float(beta) ** time) for beta in (self.param.momentum, self.param.momentum2))
-        return np.sqrt(_F(1) - second) / (_F(1) - first)
+        """What makes up for Adam's running means, which start from zero; in double, rounded once."""
+        return _F(sqrt(1 - self.param.momentum2**time) / (1 - self.param.momentum**time))
