@@ -15,7 +15,7 @@ constexpr int kLanes = 16;
 constexpr int kGroup = 4;
 
 // One term of the interpolation: `index` is a vertex (in a pixel's list) or a pixel (in a vertex's list).
-struct Link {
+struct alignas(8) Link {
   unsigned index;
   float weight;
 };
@@ -37,6 +37,13 @@ HOST_DEVICE float elevate(float feature, float scale, int j, float& sum) {
 // Nearest multiple of d+1, divided by d+1.
 HOST_DEVICE float nearest_multiple(float e, float inverse) { return round_half_even(e * inverse); }
 
+// Whether the keys around a remainder-0 coordinate, and those of their neighbours, fit 16 bits. NaN does not.
+HOST_DEVICE bool key_fits(float remainder_0) {
+  constexpr int kLimit = 32767 - 2 * kMaxDims;
+  const float size = remainder_0 < 0 ? -remainder_0 : remainder_0;
+  return size <= static_cast<float>(kLimit);
+}
+
 // Brings a rank back into 0..d after the nearest multiples turned out not to sum to 0; `shift` is what the
 // remainder-0 coordinate moves by.
 HOST_DEVICE int wrap_rank(int rank, int d, int& shift) {
@@ -48,6 +55,10 @@ HOST_DEVICE int wrap_rank(int rank, int d, int& shift) {
 HOST_DEVICE int vertex_coordinate(int remainder_0, int rank, int r, int d) {
   return remainder_0 + (rank <= d - r ? r : r - (d + 1));
 }
+
+// Weight of vertex 0, from the scaled differences of the highest and the lowest rank; those of the others are
+// differences of neighbours in rank order (p. 4).
+HOST_DEVICE float first_weight(float highest, float lowest) { return highest + (1.0f + (0.0f - lowest)); }
 
 // Blur along `axis`: the neighbour one step back; for the last axis, d, only the -1 applies (p. 5).
 HOST_DEVICE int previous_coordinate(int key, int i, int axis, int d) { return i == axis ? key + d : key - 1; }

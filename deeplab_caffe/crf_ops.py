@@ -98,6 +98,12 @@ def lattice_ones(lattice: _C.Lattice, *, threads: int | None = None) -> Floats:
     return out[:, 0].copy()
 
 
+def norms(ones: Floats, root: bool) -> Floats:
+    """1 / (ones + 1e-20), or 1 / its root: what normalises the filter whose `lattice_ones` is `ones`."""
+    total = ones + np.float32(1e-20)
+    return 1 / np.sqrt(total) if root else 1 / total
+
+
 def mean_field_start(unary: Floats, true_exp: bool = False, *, threads: int | None = None) -> Floats:
     """softmax(-unary) of energies (points, labels), by the original's fast exponential or a true one.
 

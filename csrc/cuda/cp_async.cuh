@@ -18,7 +18,13 @@ __device__ __forceinline__ void copy_async_4(float* shared, const float* from, b
                : "memory");
 }
 
-// The same for 16 bytes, which pass by the first-level cache; both addresses are multiples of 16.
+// 8 bytes, both addresses multiples of 8.
+__device__ __forceinline__ void copy_async_8(void* shared, const void* from) {
+  asm volatile("cp.async.ca.shared.global [%0], [%1], 8;" ::"r"(shared_address(shared)), "l"(from)
+               : "memory");
+}
+
+// As copy_async_4 for 16 bytes, which pass by the first-level cache; both addresses are multiples of 16.
 __device__ __forceinline__ void copy_async_16(void* shared, const void* from, bool zero) {
   asm volatile("{ .reg .pred p; setp.ne.b32 p, %2, 0; cp.async.cg.shared.global [%0], [%1], 16, p; }" ::"r"(
                    shared_address(shared)),

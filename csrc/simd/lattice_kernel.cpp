@@ -4,8 +4,6 @@
 namespace ISA {
 namespace {
 
-constexpr int kKeyLimit = 32767 - 2 * kMaxDims;
-
 // `D` is d where the compiler may unroll (position: 2, position and colour: 5), else 0.
 template <int D>
 bool embed(const float* features, std::size_t plane, int dims, const float* scales, EmbeddedBlock& out) {
@@ -27,9 +25,7 @@ bool embed(const float* features, std::size_t plane, int dims, const float* scal
     for (int l = 0; l < kLanes; ++l) {
       const float v = nearest_multiple(e[i][l], inverse);
       const float r = v * static_cast<float>(d + 1);
-      const float size = r < 0 ? -r : r;
-      // Written so that NaN counts as too large; the conversion below then sees 0.
-      const bool fits = size <= static_cast<float>(kKeyLimit);
+      const bool fits = key_fits(r);  // the conversion below sees 0 if not
       largest[l] = fits ? largest[l] : 1.0f;
       difference[i][l] = e[i][l] - r;
       remainder_0[i][l] = static_cast<int>(fits ? r : 0.0f);
@@ -69,7 +65,7 @@ bool embed(const float* features, std::size_t plane, int dims, const float* scal
       for (int l = 0; l < kLanes; ++l) by_rank[k][l] = rank[i][l] == k ? t[l] : by_rank[k][l];
     }
   }
-  for (int l = 0; l < kLanes; ++l) out.weight[0][l] = by_rank[d][l] + (1.0f + (0.0f - by_rank[0][l]));
+  for (int l = 0; l < kLanes; ++l) out.weight[0][l] = first_weight(by_rank[d][l], by_rank[0][l]);
   for (int k = 1; k <= d; ++k) {
     for (int l = 0; l < kLanes; ++l) out.weight[k][l] = by_rank[d - k][l] - by_rank[d - k + 1][l];
   }

@@ -45,6 +45,10 @@ inline void copy_async_4(float* shared, const float* from, bool zero) {
   emulator::copy_queue().groups.back().push_back({shared, from, 4, zero});
 }
 
+inline void copy_async_8(void* shared, const void* from) {
+  emulator::copy_queue().groups.back().push_back({shared, from, 8, false});
+}
+
 inline void copy_async_16(void* shared, const void* from, bool zero) {
   emulator::copy_queue().groups.back().push_back({shared, from, 16, zero});
 }
