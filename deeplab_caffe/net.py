@@ -346,14 +346,18 @@ def torch_threads(threads: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def precisions(device: torch.device) -> tuple[str, ...]:
+    """The precisions a net can have on a device."""
+    return GPU_PRECISIONS if ops.is_gpu(device) else PRECISIONS
+
+
 def _context(phase: str, device: str | torch.device, precision: str, threads: int | None) -> Context:
     if phase not in ("train", "test"):
         raise DeepLabError(f"phase: {phase} given, train or test wanted")
     found = usable_device(device)
-    precisions = GPU_PRECISIONS if ops.is_gpu(found) else PRECISIONS
-    if precision not in precisions:
+    if precision not in precisions(found):
         raise DeepLabError(
-            f"precision: {precision} given, on {found.type} one of {', '.join(precisions)} wanted"
+            f"precision: {precision} given, on {found.type} one of {', '.join(precisions(found))} wanted"
         )
     if threads is not None and threads < 1:
         raise DeepLabError(f"threads: {threads} given, at least 1 wanted")

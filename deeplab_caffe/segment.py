@@ -94,6 +94,10 @@ class Segmenter:
         Scores smaller than the image are enlarged as Interp does it: bilinear, corners on corners. With
         several scales or `flip` these are probabilities.
         """
+        return self._map(image)[0].cpu().numpy()
+
+    def _map(self, image: Bytes) -> torch.Tensor:
+        """The scores (1, labels, H, W) on the net's device."""
         if image.ndim != 3 or image.shape[2] != self._shape[1] or image.dtype != np.uint8 or not image.size:
             raise DeepLabError(
                 f"image: {image.shape} {image.dtype} given, (H, W, {self._shape[1]}) bytes wanted"
@@ -101,7 +105,7 @@ class Segmenter:
         height, width = image.shape[:2]
         data = torch.from_numpy(transforms.pad(self.preprocessing.blob(image)[None], *self.pad_to))
         scores = multi_scale.probabilities(self, data) if self.averages else self.map(data)
-        return np.ascontiguousarray(scores[0, :, :height, :width].cpu().numpy())
+        return scores[:, :, :height, :width].contiguous()
 
     def map(self, data: torch.Tensor) -> torch.Tensor:
         """Scores (1, labels, H, W) for a preprocessed image (1, channels, H, W)."""
@@ -122,7 +126,10 @@ class Segmenter:
 
     def labels(self, image: Bytes) -> Bytes:
         """Label map (H, W): the label of the highest score; of equal scores the highest label (ArgMax)."""
-        return labels_of(self.scores(image))
+        scores = self._map(image)
+        if ops.is_gpu(scores.device) and 1 < scores.shape[1] <= 256:
+            scores = ops.argmax(scores)[0]  # there, for the scores are many
+        return labels_of(scores[0].cpu().numpy())
 
     def aligned(self, size: int) -> int:
         """The height or width that an image of that many pixels is padded to."""

@@ -145,3 +145,13 @@ def test_preprocessing_comes_from_the_net(image):
             scores(fields)
     with pytest.raises(DeepLabError, match="mean: 2 values"):
         scores("", mean=(1, 2))
+
+
+@pytest.mark.parametrize("options", [{}, {"scales": (0.5, 1.0), "flip": True}])
+def test_on_the_device(device, image, options):
+    cpu = make(POOL + ZOOM, **options)
+    scores, labels = cpu.scores(image), cpu.labels(image)
+    with device.kernels():
+        segmenter = make(POOL + ZOOM, **options, **({} if device.emulated else {"device": "cuda"}))
+        assert (segmenter.scores(image).view(np.int32) == scores.view(np.int32)).all()
+        assert (segmenter.labels(image) == labels).all()

@@ -35,9 +35,12 @@ Variables = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A value for ${NAME} in the prototxt; repeat it."),
 ]
-Device = Annotated[str, typer.Option("--device", help="cpu; other devices are not built yet.")]
+Device = Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:NUMBER.")]
 Precision = Annotated[
-    str, typer.Option("--precision", help="exact (the original's bits), fp32 or bf16 (fastest).")
+    str,
+    typer.Option(
+        "--precision", help="exact (the original's bits), fp32 or bf16 (fastest); with cuda tf32, fp16, too."
+    ),
 ]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads; default: torch's own.")]
 

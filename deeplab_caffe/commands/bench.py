@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .base import Variables, console, group, parse_variables, print_table, verb, write_json
+from .base import Device, Variables, console, group, parse_variables, print_table, verb, write_json
 
 bench = group("bench", "Measures this package against torch and other peers, on this machine.")
 
@@ -40,7 +40,9 @@ def bench_net(
         typer.Option("--model", "-m", metavar="PROTOTXT", help="A net with one input; default: LargeFOV."),
     ] = "",
     sizes: Annotated[str, typer.Option("--sizes", help="Input sizes, N or HxW.")] = "321,513",
-    threads: Annotated[str, typer.Option("--threads", help="Thread counts.")] = "1,2",
+    threads: Annotated[str, typer.Option("--threads", help="Thread counts; on the CPU.")] = "1,2",
+    batches: Annotated[str, typer.Option("--batches", help="Images at a time; on a GPU.")] = "1,8",
+    device: Device = "cpu",
     rounds: Rounds = 5,
     variables: Variables = None,
     name: Annotated[
@@ -50,17 +52,22 @@ def bench_net(
 ) -> None:
     """Times a whole net in every precision against the same net in torch, with random weights."""
     from ..assets import asset
-    from ..bench import net
+    from ..bench import net, net_gpu
+    from ..bench.net_gpu_report import net_gpu_chart, net_gpu_table
     from ..bench.report import net_chart, net_table
 
     path = model or str(asset("prototxt/deeplab_v1/largefov/deploy.prototxt"))
+    places, values, on_cpu = parse_sizes(sizes), parse_variables(variables), device == "cpu"
     with console().status("measuring"):
-        result = net.run(path, parse_sizes(sizes), parse_counts(threads), rounds, parse_variables(variables))
+        if on_cpu:
+            result = net.run(path, places, parse_counts(threads), rounds, values)
+        else:
+            result = net_gpu.run(path, places, parse_counts(batches), rounds, values, device)
     result["model"] = name or result["model"]
-    print_table(net_table(result))
-    stem = f"net_{result['model']}"
+    print_table((net_table if on_cpu else net_gpu_table)(result))
+    stem = f"net_{result['model']}" + ("" if on_cpu else "_gpu")
     write_json(output / f"{stem}.json", result)
-    net_chart(result, output / f"{stem}.png")
+    (net_chart if on_cpu else net_gpu_chart)(result, output / f"{stem}.png")
     console().print(f"written: {output / stem}.json, {output / stem}.png")
 
 

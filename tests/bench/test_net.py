@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from deeplab_caffe.assets import asset
-from deeplab_caffe.bench import measure
+from deeplab_caffe.bench import measure, net_gpu
 from deeplab_caffe.bench.net import PEERS, random_weights
+from deeplab_caffe.bench.net_gpu_report import net_gpu_chart, net_gpu_table
 from deeplab_caffe.bench.torch_net import TorchNet
 from deeplab_caffe.commands import main
 from deeplab_caffe.net import Net
@@ -82,6 +83,29 @@ def test_bench_net_leaves_json_and_a_picture(model, tmp_path):
     assert {row["candidate"] for row in result["results"]} == {"exact", "fp32", "bf16", *PEERS}
     assert all(row["median"] > 0 and row["memory"] > 1e6 for row in result["results"])
     assert (tmp_path / "net_tiny.png").stat().st_size > 1000
+
+
+def test_bench_of_a_gpu_computes_what_it_says(model, tmp_path):
+    result = net_gpu.run(str(model), [(33, 41)], [1, 2], 1, {}, "cpu")  # rehearsed where there is none
+    rows = result["results"]
+    assert [row["candidate"] for row in rows[:4]] == [
+        "ours exact",
+        "ours fp32",
+        "torch fp32 NCHW",
+        "torch fp32 NHWC",
+    ]
+    assert rows[0]["error"] == 0 and all(row["error"] < 3e-2 and row["median"] > 0 for row in rows)
+    best = min(row["median"] for row in rows[2:4])
+    assert rows[0]["ratio"] == best / rows[0]["median"]
+    net_gpu_chart(result, tmp_path / "net.png")
+    assert (tmp_path / "net.png").stat().st_size > 1000
+    assert net_gpu_table(result).row_count == len(rows)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_asking_for_a_gpu_without_one_is_one_line(model, capsys):
+    assert main(["bench", "net", "--model", str(model), "--device", "cuda"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
 
 
 def test_a_wrong_size_is_one_line(capsys):
