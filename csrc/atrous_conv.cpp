@@ -32,7 +32,7 @@ void append_copies(const ConvGeometry& g, const std::vector<Run>& runs, int64_t 
         copies->push_back({source, static_cast<int32_t>(target + from), static_cast<int32_t>(to - from)});
       }
     };
-    const int64_t image = run.image * g.in_channels * g.in_height * g.in_width;
+    const int64_t image = run.image * g.in_channels * g.in_plane;
     add(-1, 0, begin);
     add(image + y * g.in_width + x + begin * g.stride_width, begin, end);
     add(-1, end, run.length);
@@ -91,7 +91,7 @@ class TaskRunner {
     const int64_t kept_tiles = blocks() > 1 ? (task.last_tile - task.first_tile) * tiles_ : 1;
     packed_input_ = memory->get(packed + kept_tiles * kTile);
     sums_ = packed_input_ + packed;
-    x_ = o.x + task.group * (g.in_channels / g.groups) * in_area();
+    x_ = o.x + task.group * (g.in_channels / g.groups) * g.in_plane;
     for (const EpilogueStep& step : o.steps) {
       if (step.kind == EpilogueStep::kSum) other_ = step.a;
     }
@@ -117,7 +117,7 @@ class TaskRunner {
           if (b + 1 < blocks()) continue;
           kernels_.store(sum, static_cast<int>(stored_rows), o_.steps.data(),
                          static_cast<int64_t>(o_.steps.size()), stores_.data() + tile.first_store,
-                         tile.last_store - tile.first_store, channel, out_area(), o_.y);
+                         tile.last_store - tile.first_store, channel, g_.out_plane, o_.y);
         }
       }
     }
@@ -127,8 +127,6 @@ class TaskRunner {
   static constexpr int64_t kTile = kConvRows * kConvLanes;
 
   int64_t blocks() const { return static_cast<int64_t>(region_.block_end.size()); }
-  int64_t in_area() const { return g_.in_height * g_.in_width; }
-  int64_t out_area() const { return g_.out_height * g_.out_width; }
 
   void make_tiles() {
     for (const Run& run : runs_) {
@@ -139,7 +137,7 @@ class TaskRunner {
         tile_.push_back({input, 0, stored, stored});
       }
       stores_.push_back(
-          {run.image * g_.out_channels * out_area() + run.y * g_.out_width + run.x, lane, run.length});
+          {run.image * g_.out_channels * g_.out_plane + run.y * g_.out_width + run.x, lane, run.length});
       tile_.back().lanes = lane + run.length;
       tile_.back().last_store = static_cast<int64_t>(stores_.size());
     }
@@ -160,7 +158,7 @@ class TaskRunner {
     for (int64_t s = tile.first_store; s < tile.last_store; ++s) {
       const StoreRun& run = stores_[s];
       for (int64_t row = 0; row < rows; ++row) {
-        const int64_t at = (channel + row) * out_area() + run.target;
+        const int64_t at = (channel + row) * g_.out_plane + run.target;
         for (int64_t i = 0; i < run.length + 15; i += 16) {
           __builtin_prefetch(o_.y + at + i, 1);
           if (other_) __builtin_prefetch(other_ + at + i);
@@ -176,7 +174,7 @@ class TaskRunner {
       const int64_t k = region_.k[begin + i], tap = (begin + i) % taps,
                     from = tap == 0 ? 0 : copies_end_[tap - 1];
       weight_offset_[i] = k * kConvRows;
-      kernels_.pack(copies_.data() + from, copies_end_[tap] - from, x_ + k / g_.taps() * in_area(),
+      kernels_.pack(copies_.data() + from, copies_end_[tap] - from, x_ + k / g_.taps() * g_.in_plane,
                     g_.stride_width, packed_input_ + i * kConvLanes);
     }
   }

@@ -34,9 +34,12 @@ PYBIND11_MODULE(_C, m) {
   m.def("isa", [] { return isa_name(active_isa()); });
 
   py::class_<ConvGeometry>(m, "ConvGeometry").def(py::init([](const std::vector<int64_t>& v) {
-    if (v.size() != 16) throw std::invalid_argument("ConvGeometry takes 16 numbers");
-    return ConvGeometry{v[0], v[1], v[2],  v[3],  v[4],  v[5],  v[6],  v[7],
-                        v[8], v[9], v[10], v[11], v[12], v[13], v[14], v[15]};
+    if (v.size() != 16 && v.size() != 18) throw std::invalid_argument("ConvGeometry takes 16 or 18 numbers");
+    ConvGeometry g{v[0], v[1], v[2],  v[3],  v[4],  v[5],  v[6],  v[7],
+                   v[8], v[9], v[10], v[11], v[12], v[13], v[14], v[15]};
+    g.in_plane = v.size() == 18 ? v[16] : g.in_height * g.in_width;
+    g.out_plane = v.size() == 18 ? v[17] : g.out_height * g.out_width;
+    return g;
   }));
   BIND_PER_ISA(m, fma_chains);
   BIND_PER_ISA(m, fma_chain_operations);

@@ -15,7 +15,10 @@ struct ConvGeometry {
   int64_t in_channels, in_height, in_width;
   int64_t out_channels, out_height, out_width;
   int64_t kernel_height, kernel_width, stride_height, stride_width;
+  // The padding before; negative where the outputs start further down (see ops.RowBand).
   int64_t pad_height, pad_width, dilation_height, dilation_width;
+  // From one channel to the next, in floats: more or less than the area where x or y hold other rows.
+  int64_t in_plane, out_plane;
 
   int64_t taps() const { return kernel_height * kernel_width; }
   int64_t depth() const { return in_channels / groups * taps(); }  // K

@@ -22,7 +22,8 @@ class Plan:
     """`root[v]` is the value whose memory v shares; offsets and sizes are in bytes.
 
     Roots are in exactly one of `offsets` (in the arena), `fresh` (allocated anew in each forward, because the
-    caller gets them) and `given` (the caller's own memory).
+    caller gets them) and `given` (the caller's own memory). `inside[r]`: the root of which r is a part, and
+    where in it; that is how what is concatenated gets written to its place at once.
     """
 
     root: dict[Value, Value] = field(default_factory=dict)
@@ -31,6 +32,7 @@ class Plan:
     fresh: set[Value] = field(default_factory=set)
     given: set[Value] = field(default_factory=set)
     repeats: set[Step] = field(default_factory=set)
+    inside: dict[Value, tuple[Value, int]] = field(default_factory=dict)
     arena: int = 0
 
     @property
@@ -70,17 +72,47 @@ def make_plan(
             if value in plan.root:
                 continue  # the caller gives it
             root = value
-            if i == 0 and step.layer.in_place and step.bottoms:
-                bottom, others = plan.root[step.bottoms[0]], [plan.root[v] for v in step.bottoms[1:]]
-                same = prod(shapes[value]) == prod(shapes[step.bottoms[0]])
-                if same and bottom not in others and free_after(bottom, time):
-                    root = bottom
+            for number in step.layer.overwritable(len(step.bottoms)) if i == 0 else ():
+                roots = [plan.root[bottom] for bottom in step.bottoms]
+                same = prod(shapes[value]) == prod(shapes[step.bottoms[number]])
+                if same and roots.count(roots[number]) == 1 and free_after(roots[number], time):
+                    root = roots[number]
+                    break
             place(value, root, time)
     plan.fresh = {plan.root[value] for value in outputs if value in plan.root} - plan.given
     ends = {root: max(last.get(value, first[root]) for value in members) for root, members in group.items()}
     spans = {root: (first[root], ends[root]) for root in group if root not in plan.fresh | plan.given}
+    for time, step in enumerate(steps):
+        if step.layer.appends([shapes[value] for value in step.bottoms]) and step not in plan.repeats:
+            _place_inside(plan, step, time, shapes, last, group, spans)
     plan.offsets, plan.arena = _pack(spans, plan.size)
+    for root, (whole, offset) in plan.inside.items():
+        plan.offsets[root] = plan.offsets[whole] + offset
     return plan
+
+
+def _place_inside(
+    plan: Plan,
+    step: Step,
+    time: int,
+    shapes: dict[Value, Shape],
+    last: dict[Value, int],
+    group: dict[Value, list[Value]],
+    spans: dict[Value, tuple[int, int]],
+) -> None:
+    """Puts bottoms of `step`, whose top is one behind the other, where they belong in the top."""
+    top, offset = plan.root[step.tops[0]], 0
+    if top not in spans or top is not step.tops[0] or len(set(step.bottoms)) < len(step.bottoms):
+        return
+    for bottom in step.bottoms:
+        root, size = plan.root[bottom], FLOAT * prod(shapes[bottom])
+        own = root in spans and root not in {whole for whole, _ in plan.inside.values()}
+        dead = all(last.get(value, -1) <= time for value in group.get(root, ()))
+        if own and dead and plan.size[root] == size and group[root][-1] is bottom:
+            plan.inside[root] = top, offset
+            start, end = spans.pop(root)
+            spans[top] = min(start, spans[top][0]), max(end, spans[top][1])
+        offset += size
 
 
 def _last_use(steps: list[Step], forever: set[Value]) -> dict[Value, int]:

@@ -320,8 +320,16 @@ class Net:
                 if unknown:
                     raise DeepLabError(f"{self.definition.source}: no blob is named '{unknown[0]}'")
                 chosen = {name: self._graph.blobs[name] for name in outputs}
+            threads = self.context.threads or torch.get_num_threads()
+            in_bands = fused == "forward" and not self.keep_blobs and self.context.precision == "exact"
             schedule = make_schedule(
-                self._graph, self._shapes, chosen, fused, self.keep_blobs, self._captures
+                self._graph,
+                self._shapes,
+                chosen,
+                fused,
+                self.keep_blobs,
+                self._captures,
+                threads if in_bands else None,
             )
             parameters = {id(p): p for layer in self.layers for p in layer.blobs}.values()
             unmade = sum(memory.FLOAT * parameter.count for parameter in parameters if not parameter.made)

@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from . import graph, memory, ops
+from . import graph, memory, ops, row_bands
 from .errors import DeepLabError
 from .gpu import Runner
 from .graph import Graph, Step, Value
@@ -142,10 +142,13 @@ def make_schedule(
     fused: Fused,
     keep: bool,
     captures: bool = False,
+    threads: int | None = None,
 ) -> Schedule:
-    """Plans a run that gives `outputs`; `keep`: the last value of every blob stays readable after it.
+    """Plans a run that gives `outputs`.
 
-    captures: repeated runs become CUDA graphs, if all layers have kernels for the device.
+    keep: the last value of every blob stays readable after it. captures: repeated runs become CUDA graphs, if
+    all layers have kernels for the device. threads: chains of layers run in row bands that keep so many
+    threads busy; None: no such chains.
     """
     wanted = set(outputs.values())
     steps = net.steps if outputs == net.outputs() else graph.needed(net.steps, wanted)
@@ -155,8 +158,17 @@ def make_schedule(
         steps = graph.unfuse(steps)
     else:
         steps = graph.fuse(steps, wanted | kept, training=fused == "training")
+    if threads is not None:
+        shapes = dict(shapes)
+        steps = row_bands.chain(steps, shapes, wanted | kept, threads)
     used = wanted.union(*(step.bottoms + step.tops for step in steps))
     inputs = used.intersection(net.inputs.values())
+    plan = memory.make_plan(steps, shapes, inputs, wanted, kept)
+    if fused == "forward":
+        other = graph.depth_first(steps)
+        other_plan = memory.make_plan(other, shapes, inputs, wanted, kept)
+        if other_plan.arena < plan.arena:
+            steps, plan = other, other_plan
     last = {value: time for time, step in enumerate(steps) for value in step.bottoms + step.tops}
     dead: list[list[Value]] = [[] for _ in steps]
     for value, time in last.items():
@@ -169,7 +181,7 @@ def make_schedule(
         outputs=outputs,
         inputs=inputs,
         held=wanted | kept | inputs,
-        plan=memory.make_plan(steps, shapes, inputs, wanted, kept),
+        plan=plan,
         absorbed={step.layer: list(step.layer.absorbed) for step in net.steps},
         dead=dead,
         runner=Runner(captures and on_device),

@@ -15,15 +15,22 @@ constexpr int kLanes = 4 * kWidth;  // outputs of a row that are summed together
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t clamp(int64_t v, int64_t low, int64_t high) { return v < low ? low : v > high ? high : v; }
 
-// Kernel rows [first, last) that lie in the image for output row y.
 struct Rows {
   int64_t first, last;
 };
 
+// Kernel rows [first, last) that lie in the image for output row y.
 Rows valid_rows(const ConvGeometry& g, int64_t y) {
   const int64_t top = y * g.stride_height - g.pad_height;
   const int64_t first = clamp(divide_up(-top, g.dilation_height), 0, g.kernel_height);
   return {first, clamp(divide_up(g.in_height - top, g.dilation_height), first, g.kernel_height)};
+}
+
+// Input rows [first, last) that any output may read.
+Rows input_rows(const ConvGeometry& g) {
+  const int64_t reach = (g.kernel_height - 1) * g.dilation_height + 1;
+  const int64_t first = clamp(-g.pad_height, 0, g.in_height);
+  return {first, clamp((g.out_height - 1) * g.stride_height - g.pad_height + reach, first, g.in_height)};
 }
 
 // One plane's rows with zeros left and right, each as `stride_width` phases (every stride-th column), so that
@@ -32,8 +39,9 @@ class PaddedRows {
  public:
   explicit PaddedRows(const ConvGeometry& g)
       : g_(g),
+        held_(input_rows(g)),
         phase_size_(divide_up(g.in_width + 2 * g.pad_width, g.stride_width) + g.kernel_width + 2 * kLanes) {
-    rows_ = static_cast<float*>(std::calloc(g.in_height * g.stride_width * phase_size_, sizeof(float)));
+    rows_ = static_cast<float*>(std::calloc((held_.last - held_.first) * g.stride_width * phase_size_ + 1, sizeof(float)));
     for (int64_t kx = 0; kx < g.kernel_width; ++kx) tap_[kx] = place(kx * g.dilation_width);
   }
   ~PaddedRows() { std::free(rows_); }
@@ -57,7 +65,8 @@ class PaddedRows {
     }
   }
 
-  float* row(int64_t y) const { return rows_ + y * g_.stride_width * phase_size_; }
+  float* row(int64_t y) const { return rows_ + (y - held_.first) * g_.stride_width * phase_size_; }
+  Rows held() const { return held_; }
   // Where in a row the input of output column 0 and kernel column kx lies; those of the next outputs follow.
   int64_t tap(int64_t kx) const { return tap_[kx]; }
 
@@ -65,6 +74,7 @@ class PaddedRows {
   int64_t place(int64_t x) const { return x % g_.stride_width * phase_size_ + x / g_.stride_width; }
 
   const ConvGeometry& g_;
+  const Rows held_;
   const int64_t phase_size_;
   float* rows_;
   int64_t tap_[kDepthwiseTaps];
@@ -106,13 +116,13 @@ HOST_DEVICE void convolve_outputs(const ConvGeometry& g, const PaddedRows& input
 }
 
 void convolve_plane(const ConvGeometry& g, const float* plane, const Channel& c, PaddedRows* input) {
-  int64_t copied = 0;
+  int64_t copied = input->held().first;
   for (int64_t oy = 0; oy < g.out_height; ++oy) {
     const Rows rows = valid_rows(g, oy);
     if (rows.last > rows.first) {
       // A few rows ahead: reading back what has only just been written would stall.
       const int64_t needed = oy * g.stride_height - g.pad_height + (rows.last - 1) * g.dilation_height + 1;
-      const int64_t until = clamp(needed + 3, 0, g.in_height);
+      const int64_t until = clamp(needed + 3, copied, input->held().last);
       for (; copied < until; ++copied) input->copy(copied, plane + copied * g.in_width);
     }
     for (int64_t x = 0; x < g.out_width; x += kLanes) {
@@ -134,7 +144,7 @@ void convolve_plane(const ConvGeometry& g, const float* plane, const Channel& c,
 
 bool depthwise_conv(const ConvGeometry& g, const float* x, const float* weights, const EpilogueStep* steps,
                     std::int64_t step_count, float* y, int threads) {
-  const int64_t planes = g.batch * g.out_channels, in_area = g.in_height * g.in_width;
+  const int64_t planes = g.batch * g.out_channels;
   bool complete = true;
 #pragma omp parallel num_threads(threads) reduction(&& : complete)
   {
@@ -145,9 +155,9 @@ bool depthwise_conv(const ConvGeometry& g, const float* x, const float* weights,
       if (!complete) continue;
       const int64_t image = p / g.out_channels, channel = p % g.out_channels;
       const int64_t source = image * g.in_channels + channel / g.rows();
-      const int64_t offset = p * g.out_height * g.out_width;
+      const int64_t offset = p * g.out_plane;
       const Channel c{weights + channel * g.taps(), steps, step_count, channel, offset, y};
-      convolve_plane(g, x + source * in_area, c, &input);
+      convolve_plane(g, x + source * g.in_plane, c, &input);
     }
   }
   return complete;

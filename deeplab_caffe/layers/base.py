@@ -34,6 +34,16 @@ class Context:
     ranks: int = 1
 
 
+@dataclass
+class Rows:
+    """Rows [first, end) of a blob of `height` rows; values: [batch, channels, end - first, width]."""
+
+    values: torch.Tensor
+    first: int
+    end: int
+    height: int
+
+
 class Layer:
     """One Caffe layer: reads its fields, tells the shapes of its tops, computes them.
 
@@ -133,6 +143,17 @@ class Layer:
         """
         raise NotImplementedError(f"{type(self).__name__}.epilogue")
 
+    def overwritable(self, bottoms: int) -> list[int]:
+        """Numbers of the bottoms, of so many, whose memory the first top may take."""
+        return [0] if self.in_place and bottoms else []
+
+    def appends(self, bottoms: list[Shape]) -> bool:
+        """Whether the only top is, in memory, these bottoms one behind the other.
+
+        Then the net may let them be made there: `forward` finds some bottoms to be parts of the top already.
+        """
+        return False
+
     def view_of(self, top: int) -> int | None:
         """The bottom whose values top number `top` only repeats (so they may share memory), or None."""
         return None
@@ -162,6 +183,23 @@ class Layer:
             self.forward([bottom.cpu() for bottom in bottoms], results)
         for top, result in zip(tops, results, strict=True):
             top.copy_(result)
+
+    def rows_read(self, rows: tuple[int, int], height: int) -> tuple[int, int] | None:
+        """Rows (first, end) of the bottom, of `height` rows, that the top's `rows` (first, end) depend on.
+
+        None (the default): this layer cannot compute some rows only; else `forward_rows` does it.
+        """
+        return None
+
+    def forward_rows(
+        self, bottom: Rows, rows: tuple[int, int], top: Rows, others: list[torch.Tensor]
+    ) -> None:
+        """`forward` of the top's `rows` (first, end) only, which `top` has room for.
+
+        bottom: holds all rows that are read, and none behind them. others: the further bottoms, whole; then
+        `top` is whole, too.
+        """
+        raise NotImplementedError(f"{type(self).__name__}.forward_rows")
 
     def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """Tops for the precisions other than exact, from torch's own operators, in any layout and dtype.

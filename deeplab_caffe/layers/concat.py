@@ -1,5 +1,7 @@
 """Concat: bottoms one after the other along an axis."""
 
+from math import prod
+
 import torch
 
 from .base import Layer, Shape, register
@@ -28,13 +30,20 @@ class Concat(Layer):
         size = sum(shape[axis] for shape in bottoms)
         return [(*bottoms[0][:axis], size, *bottoms[0][axis + 1 :])]
 
+    def appends(self, bottoms: list[Shape]) -> bool:
+        """See Layer."""
+        return prod(bottoms[0][: self.axis(self.field, self.number, len(bottoms[0]))]) == 1
+
     def view_of(self, top: int) -> int | None:
         """See Layer."""
         return 0 if len(self.definition.bottoms) == 1 else None
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
-        torch.cat(bottoms, self.number, out=tops[0])
+        sizes = [bottom.shape[self.number] for bottom in bottoms]
+        for bottom, part in zip(bottoms, tops[0].split(sizes, self.number), strict=True):
+            if bottom.data_ptr() != part.data_ptr():
+                part.copy_(bottom)
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""

@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from .. import ops
 from . import fold
-from .base import Layer, Shape, register
+from .base import Layer, Rows, Shape, register
 from .same_padding import same_padding
 
 Folded = TypeVar("Folded")
@@ -124,6 +124,10 @@ class Convolution(Layer):
         """See Layer: whatever can be a step of the kernel's epilogue."""
         return len(self.definition.tops) == 1 and following.can_be_epilogue()
 
+    def overwritable(self, bottoms: int) -> list[int]:
+        """See Layer: what absorbed sums add is read where the result is written."""
+        return list(range(1, bottoms)) if self.absorbed else []
+
     def _epilogue(self, others: list[torch.Tensor]) -> list[tuple[Any, ...]]:
         """The bias and the absorbed layers as steps; others: those layers' further bottoms, in order."""
         steps: list[tuple[Any, ...]] = [("bias", self.blobs[1].values())] if len(self.blobs) > 1 else []
@@ -134,15 +138,53 @@ class Convolution(Layer):
             top, others = layer.definition.tops[0], others[count:]
         return steps
 
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
+    def _packed(self) -> torch.Tensor:
         weights = self.blobs[0]
         shape, groups = weights.shape, self.groups
-        packed = weights.packed(
+        return weights.packed(
             ("conv", groups),
             lambda plain: ops.pack_weights(plain, groups),
             lambda packed: ops.unpack_weights(packed, shape, groups),
         )
+
+    def rows_read(self, rows: tuple[int, int], height: int) -> tuple[int, int] | None:
+        """See Layer."""
+        if len(self.definition.bottoms) > 1:
+            return None
+        return ops.rows_read(
+            rows,
+            height,
+            self.kernel[0],
+            self.stride[0],
+            self.padding((height, height))[0][0],
+            self.dilation[0],
+        )
+
+    def forward_rows(
+        self, bottom: Rows, rows: tuple[int, int], top: Rows, others: list[torch.Tensor]
+    ) -> None:
+        """See Layer."""
+        padding = self.padding((bottom.height, bottom.values.shape[3]))
+        ops.atrous_conv_rows(
+            bottom.values,
+            self._packed(),
+            self.blobs[0].shape,
+            rows,
+            bottom.height,
+            bottom.first,
+            top.values,
+            top.first,
+            self.stride,
+            (padding[0][0], padding[1][0]),
+            self.dilation,
+            self.groups,
+            self._epilogue(others),
+            threads=self.context.threads,
+        )
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        packed, groups = self._packed(), self.groups
         epilogue = self._epilogue(bottoms[len(tops) :])
         for bottom, top in zip(bottoms, tops, strict=False):
             rows, columns = self.padding(bottom.shape[2:])
@@ -154,7 +196,7 @@ class Convolution(Layer):
                 self.dilation,
                 groups,
                 epilogue,
-                packed_shape=shape,
+                packed_shape=self.blobs[0].shape,
                 size=tuple(top.shape[2:]),
                 out=top,
                 threads=self.context.threads,

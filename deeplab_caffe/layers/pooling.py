@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from .. import ops
-from .base import Layer, Shape, register
+from .base import Layer, Rows, Shape, register
 from .same_padding import same_padding
 
 Pair = tuple[int, int]
@@ -87,6 +87,21 @@ class Pooling(Layer):
         pool = ops.max_pool if self.method == "MAX" else ops.average_pool
         size = tuple(tops[0].shape[2:])
         pool(bottoms[0], size, self.kernel, self.stride, self.pad, out=tops[0], threads=self.context.threads)
+
+    def rows_read(self, rows: Pair, height: int) -> Pair | None:
+        """See Layer: for MAX, where windows are simply clipped."""
+        if self.method != "MAX" or self.param.global_pooling:
+            return None
+        return ops.rows_read(rows, height, self.kernel[0], self.stride[0], self.pad[0])
+
+    def forward_rows(self, bottom: Rows, rows: Pair, top: Rows, others: list[torch.Tensor]) -> None:
+        """See Layer."""
+        first, end = self.rows_read(rows, bottom.height)
+        pad = first - (rows[0] * self.stride[0] - self.pad[0]), self.pad[1]
+        size = rows[1] - rows[0], top.values.shape[3]
+        x = bottom.values[:, :, first - bottom.first : end - bottom.first]
+        pooled = ops.max_pool(x, size, self.kernel, self.stride, pad, threads=self.context.threads)
+        top.values[:, :, rows[0] - top.first : rows[1] - top.first] = pooled
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""

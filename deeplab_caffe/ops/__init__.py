@@ -8,9 +8,11 @@ plain twin with the same arguments is in `reference`.
 from .common import cuda_targets, emulated_cuda, is_gpu, isa, on_host
 from .convolution import (
     atrous_conv,
+    atrous_conv_rows,
     convolved_size,
     pack_weights,
     planned_multiply_adds,
+    rows_read,
     tap_intervals,
     unpack_weights,
 )
@@ -55,6 +57,7 @@ __all__ = [
     "adam_update",
     "argmax",
     "atrous_conv",
+    "atrous_conv_rows",
     "average_pool",
     "batch_norm",
     "convolved_size",
@@ -80,6 +83,7 @@ __all__ = [
     "relu",
     "rmsprop_update",
     "round_tf32",
+    "rows_read",
     "scale",
     "sgd_update",
     "softmax",

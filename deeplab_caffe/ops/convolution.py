@@ -33,8 +33,12 @@ def _geometry(
     dilation: Pair,
     groups: int,
     size: Pair | None = None,
+    first_row: int = 0,
 ) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The numbers of a ConvGeometry and the output's shape; DeepLabError if they do not fit together."""
+    """The numbers of a ConvGeometry and the output's shape; DeepLabError if they do not fit together.
+
+    first_row: the outputs begin with this row of what is the whole.
+    """
     batch, channels, height, width = shape
     out_channels, per_group, kernel_h, kernel_w = weights
     if groups < 1 or channels != per_group * groups or out_channels % groups:
@@ -49,6 +53,7 @@ def _geometry(
     if out_h < 1 or out_w < 1:
         raise DeepLabError(f"atrous_conv: the kernel is larger than the padded {height}x{width} input")
     numbers = batch, groups, channels, height, width, out_channels, out_h, out_w, kernel_h, kernel_w
+    pad = pad[0] - first_row * stride[0], pad[1]
     return (*numbers, *stride, *pad, *dilation), (batch, out_channels, out_h, out_w)
 
 
@@ -86,9 +91,12 @@ def _stream(native: ModuleType, x: Tensor) -> tuple[Any, ...]:
 
 
 def _epilogue_step(
-    native: ModuleType, step: Step, shape: tuple[int, ...], like: Tensor
+    native: ModuleType, step: Step, shape: tuple[int, ...], like: Tensor, moved: int = 0
 ) -> tuple[Any, list[Tensor]]:
-    """The step for the kernel, and the tensors that must outlive the call."""
+    """The step for the kernel, and the tensors that must outlive the call.
+
+    moved: bytes between the first value of a tensor of `shape` and the one for the first output.
+    """
     kind, *operands = step
     tensors: list[Tensor] = []
     first, second, after = 1.0, 1.0, False
@@ -102,8 +110,8 @@ def _epilogue_step(
             raise DeepLabError(f"atrous_conv: sum with {tuple(other.shape)}, {shape} wanted")
         tensors = [check("atrous_conv", other, like=like)]
     else:
-        tensors = [check("atrous_conv", tensor, count=shape[1], like=like) for tensor in operands]
-    a, b = ([tensor.data_ptr() for tensor in tensors] + [0, 0])[:2]
+        tensors, moved = [check("atrous_conv", t, count=shape[1], like=like) for t in operands], 0
+    a, b = ([tensor.data_ptr() + moved for tensor in tensors] + [0, 0])[:2]
     return native.EpilogueStep(getattr(native.EpilogueKind, kind), a, b, first, second, after), tensors
 
 
@@ -147,6 +155,59 @@ def atrous_conv(
     elif y.numel():
         convolve_on_device(native, numbers, *operands, x)
     return y
+
+
+def rows_read(rows: Pair, height: int, kernel: int, stride: int, pad: int, dilation: int = 1) -> Pair:
+    """Input rows (first, end), of `height`, that windows read to make the output rows `rows` (first, end)."""
+    first = min(max(rows[0] * stride - pad, 0), height)
+    return first, max(first, min((rows[1] - 1) * stride - pad + (kernel - 1) * dilation + 1, height))
+
+
+def atrous_conv_rows(
+    x: Tensor,
+    packed: Tensor,
+    packed_shape: tuple[int, ...],
+    rows: Pair,
+    height: int,
+    x_first: int,
+    out: Tensor,
+    out_first: int,
+    stride: Pair = (1, 1),
+    pad: Pair = (0, 0),
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    epilogue: Sequence[Step] = (),
+    threads: int | None = None,
+) -> Tensor:
+    """`atrous_conv` of some rows, on the CPU: nothing else of the input and output need be in memory.
+
+    rows: the first row of the output to compute, and the one behind the last. height: that of the whole
+    input, of which x [batch, channels, some rows, width] holds those from `x_first` on, at least what
+    `rows_read` tells. out [batch, out, some rows, width] is written to; it holds the output's rows from
+    `out_first` on, and a tensor of a ("sum", ...) step the same. Raises DeepLabError if rows are missing.
+    """
+    x = check("atrous_conv_rows", x, 4)
+    if out.dtype != torch.float32 or not out.is_contiguous() or out.shape[:2] != (len(x), packed_shape[0]):
+        raise DeepLabError(f"atrous_conv_rows: out is {tuple(out.shape)} {out.dtype}, which does not fit")
+    first, end = rows_read(rows, height, packed_shape[2], stride[0], pad[0], dilation[0])
+    for name, tensor, begin, wanted in (("x", x, x_first, (first, end)), ("out", out, out_first, rows)):
+        if not begin <= wanted[0] <= wanted[1] <= begin + tensor.shape[2]:
+            held = f"{name} holds rows {begin} to {begin + tensor.shape[2]}"
+            raise DeepLabError(f"atrous_conv_rows: {held}, {wanted[0]} to {wanted[1]} wanted")
+    whole, size = (*x.shape[:2], height, x.shape[3]), (rows[1] - rows[0], out.shape[3])
+    numbers, _ = _geometry(whole, packed_shape, stride, pad, dilation, groups, size, rows[0])
+    geometry = _C.ConvGeometry([*numbers, x[0, 0].numel(), out[0, 0].numel()])
+    moved = 4 * out.shape[3] * (rows[0] - out_first)
+    steps = [_epilogue_step(_C, step, tuple(out.shape), x, moved) for step in epilogue]
+    _C.atrous_conv(
+        geometry,
+        (x.data_ptr() - 4 * x.shape[3] * x_first) % 2**64,  # where row 0 would lie: only an address
+        check("atrous_conv_rows", packed, 1, _C.packed_weights_size(geometry)).data_ptr(),
+        [step for step, _ in steps],
+        out.data_ptr() + moved,
+        place(x, threads),
+    )
+    return out
 
 
 def planned_multiply_adds(

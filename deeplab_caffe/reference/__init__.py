@@ -1,6 +1,6 @@
 """Plain, slow, readable twins of the ops, same arguments; they follow their input's dtype (float64 too)."""
 
-from .convolution import atrous_conv, reduction_blocks
+from .convolution import atrous_conv, atrous_conv_rows, reduction_blocks
 from .crf import (
     Pairwise,
     lattice,
@@ -32,6 +32,7 @@ __all__ = [
     "adam_update",
     "argmax",
     "atrous_conv",
+    "atrous_conv_rows",
     "average_pool",
     "batch_norm",
     "eltwise",

@@ -84,3 +84,30 @@ def atrous_conv(
     for step in epilogue:
         y = _apply(step, y)
     return y
+
+
+def atrous_conv_rows(
+    x: Tensor,
+    weights: Tensor,
+    rows: Pair,
+    height: int,
+    x_first: int,
+    out: Tensor,
+    out_first: int,
+    stride: Pair = (1, 1),
+    pad: Pair = (0, 0),
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+    epilogue: Sequence[Step] = (),
+) -> Tensor:
+    """See ops.atrous_conv_rows; weights are plain. Works on the whole image, zeros where x has no rows."""
+    whole = F.pad(x, (0, 0, x_first, height - x_first - x.shape[2]))
+    y = atrous_conv(whole, weights, stride, pad, dilation, groups)
+    first, end = rows[0] - out_first, rows[1] - out_first
+    result = y[:, :, rows[0] : rows[1]]
+    for kind, *operands in epilogue:
+        if kind == "sum":
+            operands[0] = operands[0][:, :, first:end]
+        result = _apply((kind, *operands), result)
+    out[:, :, first:end] = result
+    return out

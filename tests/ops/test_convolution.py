@@ -124,6 +124,48 @@ def test_equals_the_twin_bit_for_bit(isa):
     assert run.returncode == 0, run.stderr[-2000:]
 
 
+def rows_of(case: dict, first: int, end: int) -> tuple[torch.Tensor, torch.Tensor, dict]:
+    """Rows [first, end) by ops and by the twin, from just the rows they read; out has one more in front."""
+    given = arguments(case)
+    x, weights = given.pop("x"), given.pop("weights")
+    window = case["kernel"][0], case["stride"][0], case["pad"][0], case["dilation"][0]
+    reads = ops.rows_read((first, end), x.shape[2], *window)
+    whole = ops.atrous_conv(x, weights, **given | {"epilogue": []})
+    shape = (*whole.shape[:2], end - first + 1, whole.shape[3])
+    for i, (kind, *operands) in enumerate(given["epilogue"]):
+        if kind == "sum":
+            given["epilogue"][i] = (kind, torch.randn(shape), *operands[1:])
+    held = x[:, :, reads[0] : reads[1]].contiguous()
+    outs = torch.full(shape, 7.0), torch.full(shape, 7.0)
+    place = {"rows": (first, end), "height": x.shape[2], "x_first": reads[0], "out_first": first - 1}
+    packed = ops.pack_weights(weights, case["groups"])
+    ops.atrous_conv_rows(held, packed, tuple(weights.shape), out=outs[0], **place, **given)
+    reference.atrous_conv_rows(held, weights, out=outs[1], **place, **given)
+    return *outs, {"whole": whole[:, :, first:end], "plain": not given["epilogue"]}
+
+
+@pytest.mark.parametrize("case", CASES[::2], ids=lambda case: str(case["seed"]))
+def test_some_rows_are_the_rows_of_the_whole(case):
+    axis = (case["size"][0], case["kernel"][0], case["stride"][0], case["pad"][0], case["dilation"][0])
+    height = ops.convolved_size(*axis)
+    for first, end in {(0, height), (0, 1), (height - 1, height), (height // 3, height // 3 * 2 + 1)}:
+        ours, twins, whole = rows_of(case, first, end)
+        assert same_bits(ours, twins), (first, end)
+        assert (ours[:, :, 0] == 7).all()
+        assert not whole["plain"] or same_bits(ours[:, :, 1:], whole["whole"])
+
+
+def test_missing_rows_are_named():
+    packed, shape = ops.pack_weights(torch.ones(1, 1, 3, 3)), (1, 1, 3, 3)
+    x, out = torch.ones(1, 1, 4, 5), torch.empty(1, 1, 4, 3)
+    with pytest.raises(DeepLabError, match="x holds rows 3 to 7, 2 to 8 wanted"):
+        ops.atrous_conv_rows(x, packed, shape, (2, 6), 9, 3, out, 2)
+    with pytest.raises(DeepLabError, match="out holds rows 3 to 7, 2 to 3 wanted"):
+        ops.atrous_conv_rows(x, packed, shape, (2, 3), 9, 2, out, 3)
+    with pytest.raises(DeepLabError, match="does not fit"):
+        ops.atrous_conv_rows(x, packed, shape, (0, 1), 9, 0, torch.empty(1, 2, 4, 3), 0)
+
+
 def test_a_batch_equals_its_images():
     x, w = torch.randn(3, 40, 31, 45), torch.randn(21, 40, 3, 3)
     together = ops.atrous_conv(x, w, pad=(6, 6), dilation=(6, 6))
