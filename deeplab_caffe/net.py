@@ -321,7 +321,8 @@ class Net:
                     raise DeepLabError(f"{self.definition.source}: no blob is named '{unknown[0]}'")
                 chosen = {name: self._graph.blobs[name] for name in outputs}
             threads = self.context.threads or torch.get_num_threads()
-            in_bands = fused == "forward" and not self.keep_blobs and self.context.precision == "exact"
+            plain_forward = fused == "forward" and self.context.precision == "exact"
+            in_bands = plain_forward and not self.keep_blobs and not ops.is_gpu(self.context.device)
             schedule = make_schedule(
                 self._graph,
                 self._shapes,
