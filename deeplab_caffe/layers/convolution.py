@@ -138,7 +138,7 @@ class Convolution(Layer):
             top, others = layer.definition.tops[0], others[count:]
         return steps
 
-    def _packed(self) -> torch.Tensor:
+    def _exact_weights(self) -> torch.Tensor:
         weights = self.blobs[0]
         shape, groups = weights.shape, self.groups
         return weights.packed(
@@ -167,7 +167,7 @@ class Convolution(Layer):
         padding = self.padding((bottom.height, bottom.values.shape[3]))
         ops.atrous_conv_rows(
             bottom.values,
-            self._packed(),
+            self._exact_weights(),
             self.blobs[0].shape,
             rows,
             bottom.height,
@@ -184,7 +184,7 @@ class Convolution(Layer):
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
-        packed, groups = self._packed(), self.groups
+        packed, groups = self._exact_weights(), self.groups
         epilogue = self._epilogue(bottoms[len(tops) :])
         for bottom, top in zip(bottoms, tops, strict=False):
             rows, columns = self.padding(bottom.shape[2:])
