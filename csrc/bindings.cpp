@@ -152,7 +152,8 @@ PYBIND11_MODULE(_C, m) {
   BIND_PER_ISA(m, argmax);
   BIND(m, softmax_loss);
   BIND_PER_ISA(m, regularize);
-  BIND_PER_ISA(m, sum_of_squares);
+  BIND_PER_ISA(m, chunk_squares);
+  m.attr("SQUARES_CHUNK") = kSquaresChunk;
   BIND_PER_ISA(m, sgd_update);
   BIND_PER_ISA(m, nesterov_update);
   BIND_PER_ISA(m, adagrad_update);

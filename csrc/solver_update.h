@@ -86,5 +86,8 @@ DECLARE_PER_ISA(void adadelta_update(float* weight, const float* gradient, float
 DECLARE_PER_ISA(void adam_update(float* weight, const float* gradient, float* mean, float* square, float rate,
                                  float momentum, float momentum2, float delta, std::int64_t count,
                                  int threads))
-// In double, chunk by chunk: the same for every number of threads.
-DECLARE_PER_ISA(double sum_of_squares(const float* x, std::int64_t count, int threads))
+// The sum of the squares in double, in one order everywhere: sums[c] is that of values c * kSquaresChunk and
+// on, added up in kSquaresLanes chains (value i goes to chain i % kSquaresLanes), those in order.
+constexpr std::int64_t kSquaresChunk = 1 << 14;
+constexpr int kSquaresLanes = 32;
+DECLARE_PER_ISA(void chunk_squares(const float* x, double* sums, std::int64_t count, int threads))

@@ -18,16 +18,15 @@ inline void each(std::int64_t count, int threads, Function function) {
   }
 }
 
-// The chunk's sum in eight chains, which fit the registers of every instruction set.
-inline double chunk_of_squares(const float* x, std::int64_t count) {
-  double sums[8] = {};
+inline double squares(const float* x, std::int64_t count) {
+  double chains[kSquaresLanes] = {};
   std::int64_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    for (int k = 0; k < 8; ++k) sums[k] += double(x[i + k]) * double(x[i + k]);
+  for (; i + kSquaresLanes <= count; i += kSquaresLanes) {
+    for (int k = 0; k < kSquaresLanes; ++k) chains[k] += double(x[i + k]) * double(x[i + k]);
   }
-  for (int k = 0; i < count; ++i, ++k) sums[k] += double(x[i]) * double(x[i]);
+  for (int k = 0; i < count; ++i, ++k) chains[k] += double(x[i]) * double(x[i]);
   double total = 0;
-  for (double sum : sums) total += sum;
+  for (double chain : chains) total += chain;
   return total;
 }
 
@@ -85,17 +84,12 @@ void adam_update(float* weight, const float* gradient, float* mean, float* squar
   });
 }
 
-double sum_of_squares(const float* x, std::int64_t count, int threads) {
-  const std::int64_t chunks = (count + kChunk - 1) / kChunk;
-  double total = 0;
-#pragma omp parallel for ordered num_threads(threads) schedule(static, 1) if (chunks > 1)
-  for (std::int64_t chunk = 0; chunk < chunks; ++chunk) {
-    const std::int64_t begin = chunk * kChunk;
-    const double sum = chunk_of_squares(x + begin, begin + kChunk < count ? kChunk : count - begin);
-#pragma omp ordered
-    total += sum;
+void chunk_squares(const float* x, double* sums, std::int64_t count, int threads) {
+#pragma omp parallel for num_threads(threads) schedule(static) if (count > kSquaresChunk)
+  for (std::int64_t begin = 0; begin < count; begin += kSquaresChunk) {
+    const std::int64_t left = count - begin;
+    sums[begin / kSquaresChunk] = squares(x + begin, left < kSquaresChunk ? left : kSquaresChunk);
   }
-  return total;
 }
 
 }  // namespace ISA

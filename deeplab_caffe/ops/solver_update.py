@@ -1,12 +1,13 @@
 """What a solver does to a parameter in one iteration; all of it in place, on flat views of the tensors."""
 
-from collections.abc import Callable
+from math import fsum
 
+import torch
 from torch.autograd.graph import increment_version
 
 from .. import _C
 from ..errors import DeepLabError
-from .common import Tensor, check, thread_count
+from .common import Tensor, check, kernels, place
 
 
 def regularize(
@@ -21,14 +22,16 @@ def regularize(
 ) -> None:
     """gradient = gradient * clip * share + decay * weight, or decay * sign(weight) for L1."""
     _same("regularize", gradient, weight)
-    values = clip, share, decay, l1, gradient.numel(), thread_count(threads)
-    _C.regularize(gradient.data_ptr(), weight.data_ptr(), *values)
+    values = clip, share, decay, l1, gradient.numel(), place(gradient, threads)
+    kernels(gradient).regularize(gradient.data_ptr(), weight.data_ptr(), *values)
 
 
 def sum_of_squares(x: Tensor, *, threads: int | None = None) -> float:
-    """The sum of the squares, in double, in one order whatever the threads."""
+    """The sum of the squares, in double, in one order on every device."""
     x = check("sum_of_squares", x)
-    return _C.sum_of_squares(x.data_ptr(), x.numel(), thread_count(threads))
+    sums = torch.empty(-(-x.numel() // _C.SQUARES_CHUNK), dtype=torch.float64, device=x.device)
+    kernels(x).chunk_squares(x.data_ptr(), sums.data_ptr(), x.numel(), place(x, threads))
+    return fsum(sums.tolist())
 
 
 def sgd_update(
@@ -41,7 +44,7 @@ def sgd_update(
     threads: int | None = None,
 ) -> None:
     """history = rate * gradient + momentum * history; weight -= history."""
-    _update(_C.sgd_update, weight, gradient, history, values=(rate, momentum), threads=threads)
+    _update("sgd_update", weight, gradient, history, values=(rate, momentum), threads=threads)
 
 
 def nesterov_update(
@@ -54,7 +57,7 @@ def nesterov_update(
     threads: int | None = None,
 ) -> None:
     """As sgd_update, but weight -= (1 + momentum) * new history - momentum * old history."""
-    _update(_C.nesterov_update, weight, gradient, history, values=(rate, momentum), threads=threads)
+    _update("nesterov_update", weight, gradient, history, values=(rate, momentum), threads=threads)
 
 
 def adagrad_update(
@@ -67,7 +70,7 @@ def adagrad_update(
     threads: int | None = None,
 ) -> None:
     """history += gradient^2; weight -= rate * gradient / (sqrt(history) + delta)."""
-    _update(_C.adagrad_update, weight, gradient, history, values=(rate, delta), threads=threads)
+    _update("adagrad_update", weight, gradient, history, values=(rate, delta), threads=threads)
 
 
 def rmsprop_update(
@@ -81,7 +84,7 @@ def rmsprop_update(
     threads: int | None = None,
 ) -> None:
     """As adagrad_update, with a running mean: history = (1 - rms_decay) gradient^2 + rms_decay history."""
-    _update(_C.rmsprop_update, weight, gradient, history, values=(rate, rms_decay, delta), threads=threads)
+    _update("rmsprop_update", weight, gradient, history, values=(rate, rms_decay, delta), threads=threads)
 
 
 def adadelta_update(
@@ -100,7 +103,7 @@ def adadelta_update(
     update = gradient * sqrt((updates + delta) / (gradients + delta)); weight -= rate * update.
     """
     values = rate, momentum, delta
-    _update(_C.adadelta_update, weight, gradient, gradients, updates, values=values, threads=threads)
+    _update("adadelta_update", weight, gradient, gradients, updates, values=values, threads=threads)
 
 
 def adam_update(
@@ -120,17 +123,19 @@ def adam_update(
     weight -= rate * mean / (sqrt(square) + delta); `rate` holds the correction for the first iterations.
     """
     values = rate, momentum, momentum2, delta
-    _update(_C.adam_update, weight, gradient, mean, square, values=values, threads=threads)
+    _update("adam_update", weight, gradient, mean, square, values=values, threads=threads)
 
 
-def _update(kernel: Callable, *tensors: Tensor, values: tuple[float, ...], threads: int | None) -> None:
-    _same(kernel.__name__, *tensors)
-    kernel(*(t.data_ptr() for t in tensors), *values, tensors[0].numel(), thread_count(threads))
-    increment_version(tensors[0])  # autograd, and whoever keeps a packed copy, must see the change
+def _update(name: str, *tensors: Tensor, values: tuple[float, ...], threads: int | None) -> None:
+    _same(name, *tensors)
+    weight = tensors[0]
+    addresses = (tensor.data_ptr() for tensor in tensors)
+    getattr(kernels(weight), name)(*addresses, *values, weight.numel(), place(weight, threads))
+    increment_version(weight)  # autograd, and whoever keeps a packed copy, must see the change
 
 
 def _same(name: str, *tensors: Tensor) -> None:
     """All are written to or read in place: float32, contiguous, of one size."""
     for tensor in tensors:
-        if check(name, tensor, count=tensors[0].numel()).data_ptr() != tensor.data_ptr():
+        if check(name, tensor, count=tensors[0].numel(), like=tensors[0]).data_ptr() != tensor.data_ptr():
             raise DeepLabError(f"{name}: a tensor is not contiguous")

@@ -40,6 +40,30 @@ def test_bits_of_the_twin_over_three_steps(name, count):
     assert not same_bits(ours[0], draw(0, count))
 
 
+@pytest.mark.parametrize("name", UPDATES)
+def test_the_devices_bits(name, device):
+    blobs = len(inspect.signature(getattr(ops, name)).parameters) - len(UPDATES[name]) - 1
+    ours = [draw(0, 1000), *(torch.zeros(1000) for _ in range(blobs - 2))]
+    with device.kernels():
+        theirs = device.to([tensor.clone() for tensor in ours])
+        for step in range(1, 3):
+            getattr(ops, name)(theirs[0], device.to(draw(step, 1000)), *theirs[1:], *UPDATES[name])
+    for step in range(1, 3):
+        getattr(ops, name)(ours[0], draw(step, 1000), *ours[1:], *UPDATES[name])
+    assert all(same_bits(a, b.cpu()) for a, b in zip(ours, theirs, strict=True))
+
+
+def test_the_devices_gradients(device):
+    weight, x = draw(1, 1000), draw(3, 16384 + 77)
+    for decay, l1 in ((0.0, False), (5e-4, False), (5e-4, True)):
+        ours, theirs = draw(2, 1000), device.to(draw(2, 1000))
+        ops.regularize(ours, weight, 0.7, 0.5, decay, l1)
+        with device.kernels():
+            ops.regularize(theirs, device.to(weight), 0.7, 0.5, decay, l1)
+        assert same_bits(ours, theirs.cpu())
+    assert device(ops.sum_of_squares, x) == ops.sum_of_squares(x)
+
+
 @pytest.mark.parametrize("count", SIZES)
 @pytest.mark.parametrize("l1", [False, True])
 @pytest.mark.parametrize("decay", [0.0, 5e-4])
