@@ -16,24 +16,21 @@ template <class S>
 __device__ __forceinline__ void run_item(const ConvArguments& a, int number, float* shared) {
   constexpr int kAhead = S::kStages - 1;  // stages under way while one is multiplied
   const TileItem item = find_item(a, number, S::kTileRows);
-  const int32_t* ends = a.ends + item.tile.ends;
-  const StageTable* tables = a.stages + item.tile.stage;
+  int ends = item.tile.ends;
+  keep(ends);
   const bool checked = item.tile.checked;
   const int last_block = a.split ? item.block : a.blocks - 1;
-  const int first = item.block == 0 ? 0 : ends[item.block - 1], last = ends[last_block];
-  const Sources sources = find_sources<S>(a, item);
+  const int first = item.block == 0 ? 0 : a.ends[ends + item.block - 1], last = a.ends[ends + last_block];
+  Sources sources = find_sources<S>(a, item, first, shared);
 
   // A stage's table is there one round before its copies start.
-  for (int i = 0; i < kAhead && first + i < last; ++i) {
-    copy_table<S>(tables + first + i, stage_table<S>(shared, i));
-  }
+  for (int i = 0; i < kAhead && first + i < last; ++i) copy_table<S>(a, sources, shared, i);
   commit_copies();
   wait_for_copies<0>();
   for (int i = 0; i < kAhead; ++i) {
     __syncthreads();
-    const int next = kAhead + i;
-    if (first + next < last) copy_table<S>(tables + first + next, stage_table<S>(shared, next % S::kStages));
     if (first + i < last) copy_stage<S>(a, sources, checked, shared, i);
+    if (first + kAhead + i < last) copy_table<S>(a, sources, shared, (kAhead + i) % S::kStages);
     commit_copies();
   }
 
@@ -44,16 +41,17 @@ __device__ __forceinline__ void run_item(const ConvArguments& a, int number, flo
   int slot_now = 0, slot_next = kAhead;  // of shared memory: the stage at work, the one whose copies start
   int stage = first;
   for (int block = item.block; block <= last_block; ++block) {
-    const int end = ends[block];
+    const int end = a.ends[ends + block];
     for (; stage < end; ++stage) {
       wait_for_copies<kAhead - 1>();
       __syncthreads();
       if (stage + kAhead < last) copy_stage<S>(a, sources, checked, shared, slot_next);
       // The table that is wanted two rounds on takes the place of the one used a round ago.
-      const int slot_table = slot_next == 0 ? S::kStages - 1 : slot_next - 1, wanted = stage + 2 * kAhead;
-      if (wanted < last) copy_table<S>(tables + wanted, stage_table<S>(shared, slot_table));
+      if (stage + 2 * kAhead < last) {
+        copy_table<S>(a, sources, shared, slot_next == 0 ? S::kStages - 1 : slot_next - 1);
+      }
       commit_copies();
-      multiply_stage<S>(stage_values<S>(shared, slot_now), row, column, sum);
+      multiply_stage<S>(shared + slot_now * S::kStageFloats, row, column, sum);
       slot_now = slot_now + 1 == S::kStages ? 0 : slot_now + 1;
       slot_next = slot_next + 1 == S::kStages ? 0 : slot_next + 1;
     }
@@ -124,6 +122,7 @@ using Launch = void (*)(const ConvTilePlan&, const ConvArguments&, Stream);
 constexpr Launch kLaunch[] = {
     launch_shape<Shape<0, 4, 2>>, launch_shape<Shape<1, 4, 1>>, launch_shape<Shape<2, 2, 2>>,
     launch_shape<Shape<3, 2, 1>>, launch_shape<Shape<4, 1, 4>>, launch_shape<Shape<5, 1, 2>>,
+    launch_shape<Shape<6, 2, 2>>,
 };
 static_assert(sizeof(kLaunch) / sizeof(kLaunch[0]) == kTileShapeCount);
 

@@ -37,23 +37,26 @@ BINDINGS {
       .def(py::init([](EpilogueStep::Kind kind, Address a, Address b, float first, float second, bool after) {
         return EpilogueStep{kind, at<const float>(a), at<const float>(b), first, second, after};
       }));
-  py::class_<ConvTilePlan>(m, "ConvTilePlan", py::module_local())
-      .def(py::init(&plan_conv_tiles), no_gil)
-      .def_readonly("shape", &ConvTilePlan::shape)
-      .def_readonly("split", &ConvTilePlan::split)
-      .def_readonly("blocks", &ConvTilePlan::blocks)
-      .def_readonly("items", &ConvTilePlan::items)
-      .def_readonly("scratch", &ConvTilePlan::scratch)
-      .def_property_readonly("table_bytes", &ConvTilePlan::table_bytes)
+  py::class_<device::ConvTilePlan>(m, "ConvTilePlan", py::module_local())
+      .def(py::init(&device::plan_conv_tiles), no_gil)
+      .def_readonly("shape", &device::ConvTilePlan::shape)
+      .def_readonly("split", &device::ConvTilePlan::split)
+      .def_readonly("blocks", &device::ConvTilePlan::blocks)
+      .def_readonly("items", &device::ConvTilePlan::items)
+      .def_readonly("scratch", &device::ConvTilePlan::scratch)
+      .def_property_readonly("table_bytes", &device::ConvTilePlan::table_bytes)
       .def_property_readonly("table_sizes",
-                             [](const ConvTilePlan& p) {
+                             [](const device::ConvTilePlan& p) {
                                return std::vector<std::size_t>{p.stages.size(), p.regions.size(),
                                                                p.tiles.size(), p.ends.size()};
                              })
-      .def("write_tables", [](const ConvTilePlan& p, Address to) { p.write_tables(at<void>(to)); }, no_gil);
+      .def(
+          "write_tables", [](const device::ConvTilePlan& p, Address to) { p.write_tables(at<void>(to)); },
+          no_gil);
   m.def("conv_tile_shapes", [] {
     std::vector<std::tuple<int, int, int>> shapes;
-    for (const TileShape& s : kTileShapes) shapes.emplace_back(s.rows, s.positions, s.threads);
+    for (const device::TileShape& s : device::kTileShapes)
+      shapes.emplace_back(s.rows, s.positions, s.threads);
     return shapes;
   });
   m.def("processors", [](Stream stream) { return device::processors(stream); });
@@ -72,7 +75,7 @@ BINDINGS {
       no_gil);
   m.def(
       "atrous_conv",
-      [](const ConvTilePlan& plan, Address tables, Address x, Address packed,
+      [](const device::ConvTilePlan& plan, Address tables, Address x, Address packed,
          const std::vector<EpilogueStep>& steps, Address y, Address scratch, Stream stream) {
         device::atrous_conv(plan, at<void>(tables), at(x), at(packed), steps, at(y), at(scratch), stream);
       },

@@ -8,8 +8,8 @@
 #pragma once
 
 #include "conv_tile_plan.h"
-#include "cp_async.cuh"
 #include "epilogue.cuh"
+#include "ptx.cuh"
 
 namespace device {
 
@@ -44,8 +44,8 @@ struct Shape {
   static constexpr int kWeightLanes = kTileRows / 4, kWeights = kStageDepth * kWeightLanes / kThreads;
   static constexpr int kStageFloats = kStageDepth * (kTileRows + kTilePositions);
   static constexpr int kStoredRows = 16 * warps_down;  // rows of the tile that are stored at a time
-  static constexpr int kSharedBytes =
-      kStages * (kStageFloats * static_cast<int>(sizeof(float)) + static_cast<int>(sizeof(StageTable)));
+  static constexpr int kStageBytes = kStageFloats * static_cast<int>(sizeof(float));
+  static constexpr int kSharedBytes = kStages * (kStageBytes + static_cast<int>(sizeof(StageTable)));
 
   static_assert(warps_down * warps_across * 32 == kThreads);
   static_assert(kRows % 4 == 0 && kColumns % 4 == 0);
@@ -93,18 +93,27 @@ __device__ __forceinline__ Position find_position(const ConvArguments& a, const 
 }
 
 // What the thread copies of every stage: inputs of one column of the tile and weights of four of its rows,
-// each for a few k in a row.
+// each for a few k in a row; and a piece of a table.
 struct Sources {
   const float* input;
   const char* weights;
-  int y, x;                       // of the column's first tap
-  int input_k, weight_k;          // the first of the thread's k
-  int present;                    // all of the weights, or 0: behind the last row
-  int input_place, weight_place;  // in the stage
+  int table;                                     // the next one
+  int y, x;                                      // of the column's first tap
+  ptx::SharedAddress input_place, weight_place;  // in the first stage
 };
 
 template <class S>
-__device__ __forceinline__ Sources find_sources(const ConvArguments& a, const TileItem& item) {
+__device__ __forceinline__ int first_input_k() {
+  return threadIdx.x / S::kTilePositions * S::kInputs;
+}
+template <class S>
+__device__ __forceinline__ int first_weight_k() {
+  return threadIdx.x / S::kWeightLanes * S::kWeights;
+}
+
+template <class S>
+__device__ __forceinline__ Sources find_sources(const ConvArguments& a, const TileItem& item, int first_stage,
+                                                const float* shared) {
   const int column = threadIdx.x % S::kTilePositions, row = threadIdx.x % S::kWeightLanes * 4;
   const Position p = find_position(a, item.tile, column);
   Sources s;
@@ -112,68 +121,57 @@ __device__ __forceinline__ Sources find_sources(const ConvArguments& a, const Ti
   s.x = p.x * a.stride_width - a.pad_width;
   const int64_t channel = (int64_t{p.image} * a.groups + item.group) * a.group_channels;
   s.input = a.x + (channel * a.in_area + int64_t{s.y} * a.in_width + s.x);
-  s.input_k = threadIdx.x / S::kTilePositions * S::kInputs;
-  s.input_place = (kStageDepth * S::kTileRows) + s.input_k * S::kTilePositions + column;
-  const float* weights = a.weights + (int64_t{item.group} * a.depth * a.row_stride + item.row + row);
-  s.weights = reinterpret_cast<const char*>(weights);
-  s.weight_k = threadIdx.x / S::kWeightLanes * S::kWeights;
-  s.weight_place = s.weight_k * S::kTileRows + row;
-  s.present = item.row + row < a.row_stride ? kStageDepth : 0;
+  // Rows behind the last one get the first one's weights; their outputs are not stored.
+  const int there = item.row + row < a.row_stride ? item.row + row : 0;
+  s.weights =
+      reinterpret_cast<const char*>(a.weights + (int64_t{item.group} * a.depth * a.row_stride + there));
+  s.table = item.tile.stage + first_stage;
+  const float* inputs = shared + kStageDepth * S::kTileRows + first_input_k<S>() * S::kTilePositions;
+  s.input_place = ptx::shared_address(inputs + column);
+  s.weight_place = ptx::shared_address(shared + first_weight_k<S>() * S::kTileRows + row);
   keep(s.input);
   keep(s.weights);
   keep(s.input_place);
-  keep(s.weight_place);
   return s;
 }
 
 // Shared memory: the stages' values, each [k][row] then [k][position], and then their tables.
 template <class S>
-__device__ __forceinline__ float* stage_values(float* shared, int slot) {
-  return shared + slot * S::kStageFloats;
-}
-template <class S>
-__device__ __forceinline__ StageTable* stage_table(float* shared, int slot) {
-  return reinterpret_cast<StageTable*>(shared + S::kStages * S::kStageFloats) + slot;
+__device__ __forceinline__ const StageTable& stage_table(const float* shared, int slot) {
+  return reinterpret_cast<const StageTable*>(shared + S::kStages * S::kStageFloats)[slot];
 }
 
+// Copies the next table.
 template <class S>
-__device__ __forceinline__ void copy_table(const StageTable* from, StageTable* to) {
+__device__ __forceinline__ void copy_table(const ConvArguments& a, Sources& s, const float* shared,
+                                           int slot) {
   constexpr int kPieces = sizeof(StageTable) / 16;
   static_assert(sizeof(StageTable) % 16 == 0 && kPieces <= S::kThreads);
-  const int at = 16 * threadIdx.x;
   if (threadIdx.x < kPieces) {
-    copy_async_16(reinterpret_cast<char*>(to) + at, reinterpret_cast<const char*>(from) + at, false);
+    const char* from = reinterpret_cast<const char*>(a.stages + s.table) + 16 * threadIdx.x;
+    ptx::copy_async_16(ptx::shared_address(&stage_table<S>(shared, slot)) + 16 * threadIdx.x, from, 16);
   }
+  ++s.table;
 }
 
-template <class S>
-__device__ __forceinline__ void copy_weights(const ConvArguments& a, const Sources& s,
-                                             const StageTable& table, float* values) {
-  const char* from[S::kWeights];
-  const int left = min(table.filled, s.present) - s.weight_k;
+// Addresses come before the first copy: a copy right behind a read of shared memory costs extra instructions.
+template <class S, bool checked>
+__device__ __forceinline__ void copy_stage(const ConvArguments& a, const Sources& s, const StageTable& table,
+                                           int slot) {
+  constexpr int kAtOnce = S::kWeights > 2 ? 4 : 8;  // what there are registers for
+  const int first_k = first_input_k<S>(), first_weight = first_weight_k<S>();
+  const int left = table.filled - first_k, weights_left = table.filled - first_weight;
+  const char* weights[S::kWeights];
 #pragma unroll
   for (int i = 0; i < S::kWeights; ++i)
-    from[i] = s.weights + int64_t{table.k[s.weight_k + i]} * a.weight_step;
-#pragma unroll
-  for (int i = 0; i < S::kWeights; ++i) {
-    copy_async_16(values + s.weight_place + i * S::kTileRows, from[i], i >= left);
-  }
-}
-
-// Some addresses come before the first copy: a copy right behind a read of shared memory costs extra
-// instructions.
-template <class S, bool checked>
-__device__ __forceinline__ void copy_inputs(const ConvArguments& a, const Sources& s, const StageTable& table,
-                                            float* values) {
-  constexpr int kAtOnce = 8;
-  const int left = table.filled - s.input_k;
+    weights[i] = s.weights + int64_t{table.k[first_weight + i]} * a.weight_step;
 #pragma unroll
   for (int first = 0; first < S::kInputs; first += kAtOnce) {
     const float* from[kAtOnce];
     bool zero[kAtOnce];
 #pragma unroll
     for (int i = 0; i < kAtOnce; ++i) {
-      const int k = s.input_k + first + i;
+      const int k = first_k + first + i;
       from[i] = s.input + table.offset[k];
       zero[i] = first + i >= left;
       if (checked) {
@@ -181,23 +179,29 @@ __device__ __forceinline__ void copy_inputs(const ConvArguments& a, const Source
         zero[i] |= static_cast<unsigned>(s.x + table.column[k]) >= static_cast<unsigned>(a.in_width);
       }
     }
+    if (first == 0) {
+      const ptx::SharedAddress to = s.weight_place + slot * S::kStageBytes;
+#pragma unroll
+      for (int i = 0; i < S::kWeights; ++i) {
+        ptx::copy_async_16(to + i * S::kTileRows * 4, weights[i], i < weights_left ? 16 : 0);
+      }
+    }
+    const ptx::SharedAddress to = s.input_place + slot * S::kStageBytes;
 #pragma unroll
     for (int i = 0; i < kAtOnce; ++i) {
-      copy_async_4(values + s.input_place + (first + i) * S::kTilePositions, from[i], zero[i]);
+      ptx::copy_async_4(to + (first + i) * S::kTilePositions * 4, from[i], zero[i]);
     }
   }
 }
 
 template <class S>
 __device__ __forceinline__ void copy_stage(const ConvArguments& a, const Sources& s, bool checked,
-                                           float* shared, int slot) {
-  const StageTable& table = *stage_table<S>(shared, slot);
-  float* values = stage_values<S>(shared, slot);
-  copy_weights<S>(a, s, table, values);
+                                           const float* shared, int slot) {
+  const StageTable& table = stage_table<S>(shared, slot);
   if (checked) {
-    copy_inputs<S, true>(a, s, table, values);
+    copy_stage<S, true>(a, s, table, slot);
   } else {
-    copy_inputs<S, false>(a, s, table, values);
+    copy_stage<S, false>(a, s, table, slot);
   }
 }
 

@@ -5,6 +5,8 @@
 #include <map>
 #include <stdexcept>
 
+namespace device {
+
 namespace {
 
 constexpr int64_t kInt32 = 0x7fffffff;
@@ -275,3 +277,5 @@ ConvTilePlan plan_conv_tiles(const ConvGeometry& g, int processors, int shape, i
   plan.scratch = sums || plan.split ? plan.grid * tile_floats : 0;
   return plan;
 }
+
+}  // namespace device

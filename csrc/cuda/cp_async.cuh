@@ -38,6 +38,7 @@ __device__ __forceinline__ void keep(T*& pointer) {
   asm volatile("" : "+l"(pointer));
 }
 __device__ __forceinline__ void keep(int& value) { asm volatile("" : "+r"(value)); }
+__device__ __forceinline__ void keep(unsigned& value) { asm volatile("" : "+r"(value)); }
 
 __device__ __forceinline__ void commit_copies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 

@@ -7,6 +7,8 @@
 #include "../epilogue_value.h"
 #include "runtime.cuh"
 
+namespace device {
+
 constexpr int kMaxEpilogueSteps = 16;
 
 struct Epilogue {
@@ -38,3 +40,5 @@ __device__ __forceinline__ void finish(const Epilogue& epilogue, int64_t channel
     for (int i = 0; i < n; ++i) v[i] = epilogue_value(epilogue.step[s], channel, at[i], v[i]);
   }
 }
+
+}  // namespace device

@@ -29,6 +29,14 @@ __device__ __forceinline__ void copy_async_16(SharedAddress to, const void* from
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
 }
 
+// As ::copy_async_4.
+__device__ __forceinline__ void copy_async_4(SharedAddress to, const void* from, bool zero) {
+  asm volatile(
+      "{ .reg .pred p; setp.ne.b32 p, %2, 0; cp.async.ca.shared.global [%0], [%1], 4, p; }" ::"r"(to),
+      "l"(from), "r"(static_cast<int>(zero))
+      : "memory");
+}
+
 // ---- matrix products of a warp (sm_80) ----
 
 // Four matrices of 8 rows of 16 bytes; lanes 8i..8i+7 give the addresses of the rows of matrix i. Register i

@@ -18,7 +18,7 @@ from deeplab_caffe.ops.device_convolution import TILE_VARIABLE
 
 GOLDEN = Path(__file__).parents[1] / "golden/nets"
 REFERENCE = Path(__file__).parents[3] / "shared/reference/nets"
-TILES = ("128x128x256", "128x64x128", "64x128x128", "64x64x64", "32x128x128", "32x64x64")
+TILES = tuple("128x128x256 128x64x128 64x128x128 64x64x64 32x128x128 32x64x64 128x128x128".split())
 EPILOGUES = (
     (),
     ("bias",),

@@ -94,6 +94,10 @@ inline void copy_async_16(SharedAddress to, const void* from, int bytes) {
   }
 }
 
+inline void copy_async_4(SharedAddress to, const void* from, bool zero) {
+  ::copy_async_4(reinterpret_cast<float*>(emulator::shared_bytes(to)), static_cast<const float*>(from), zero);
+}
+
 inline void load_matrices(uint32_t (&r)[4], SharedAddress row) {
   const SharedAddress* const* rows = emulator::meet(row);
   const int lane = emulator::lane();
