@@ -5,6 +5,7 @@ from os import PathLike
 
 from .errors import DeepLabError
 from .formats.caffemodel import LayerBlobs, read_caffemodel, write_caffemodel
+from .formats.hdf5_snapshot import write_hdf5_model
 from .formats.layer_types import V1_WIRE_NUMBERS
 from .formats.weights import LayerShapes, match_weights
 from .layers import Layer
@@ -56,7 +57,7 @@ def load_weights(path: str | PathLike[str], layers: list[Layer]) -> WeightReport
 def save_weights(
     path: str | PathLike[str], layers: list[Layer], layout: str = "v2", name: str = "", durable: bool = False
 ) -> None:
-    """Writes the parameters of `layers` as a caffemodel in the V2 or V1 layout; see write_caffemodel.
+    """Writes the parameters of `layers`: layout "v2" or "v1" of write_caffemodel, or "hdf5".
 
     A layer that only shares what earlier ones own is left out: whoever reads the file shares them again. So
     is one without parameters whose type the V1 layout has no number for.
@@ -71,4 +72,7 @@ def save_weights(
         stored.append(
             LayerBlobs(layer.name, layer.definition.type, [blob.values().cpu() for blob in layer.blobs])
         )
-    write_caffemodel(path, stored, layout, name, durable)
+    if layout == "hdf5":
+        write_hdf5_model(path, stored)
+    else:
+        write_caffemodel(path, stored, layout, name, durable)

@@ -47,6 +47,8 @@ class LayerBlobs:
 def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerBlobs]:
     """Reads the layers of a caffemodel (V0, V1 or V2 records), in file order, those without blobs included.
 
+    HDF5 weights (.caffemodel.h5) are read, too: their layers by name, without types.
+
     Raises DeepLabError, naming file, layer and blob, for what is not a whole caffemodel.
     """
     source = os.fspath(path)
@@ -62,7 +64,9 @@ def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerBlobs]:
     except (OSError, ValueError) as error:
         raise file_error(path, error) from None
     if data[:4] == b"\x89HDF":
-        raise DeepLabError(f"{source}: HDF5 weights; a binary caffemodel is wanted")
+        from .hdf5_snapshot import read_hdf5_model  # it needs this module
+
+        return read_hdf5_model(path)
     layers = _read_net(data, len(data), source)
     if not layers:
         raise DeepLabError(f"{source}: no layers in it: not a caffemodel")

@@ -52,7 +52,7 @@ def write_solverstate(path: str | os.PathLike[str], state: SolverState, four_axe
 
 
 def read_solverstate(path: str | os.PathLike[str]) -> SolverState:
-    """Reads a solverstate, ours or one of Caffe's; DeepLabError for what is not a whole one."""
+    """Reads a solverstate, ours or Caffe's, binary or HDF5; DeepLabError for what is not a whole one."""
     source = os.fspath(path)
     try:
         with open(path, "rb") as file:
@@ -65,7 +65,9 @@ def read_solverstate(path: str | os.PathLike[str]) -> SolverState:
     except (OSError, ValueError) as error:
         raise file_error(path, error) from None
     if data[:4] == b"\x89HDF":
-        raise DeepLabError(f"{source}: an HDF5 state; a binary solverstate is wanted")
+        from .hdf5_snapshot import read_hdf5_state  # it needs this module
+
+        return read_hdf5_state(path)
     try:
         return _read(data, size)
     except WireError as error:

@@ -1,4 +1,4 @@
-"""Snapshots as Caffe names them: PREFIX_iter_N.caffemodel and PREFIX_iter_N.solverstate."""
+"""Snapshots as Caffe names them: PREFIX_iter_N.caffemodel and PREFIX_iter_N.solverstate, .h5 for HDF5."""
 
 import os
 import re
@@ -10,16 +10,16 @@ from ..errors import DeepLabError
 from ..formats.solverstate import SolverState
 
 
-def paths(prefix: str, iteration: int) -> tuple[str, str]:
+def paths(prefix: str, iteration: int, hdf5: bool = False) -> tuple[str, str]:
     """Where the caffemodel and the solverstate of an iteration lie."""
-    stem = f"{prefix}_iter_{iteration}"
-    return f"{stem}.caffemodel", f"{stem}.solverstate"
+    stem, end = f"{prefix}_iter_{iteration}", ".h5" if hdf5 else ""
+    return f"{stem}.caffemodel{end}", f"{stem}.solverstate{end}"
 
 
 def newest(prefix: str) -> str | None:
     """The solverstate of this prefix with the most iterations; None if there is none."""
     folder, name = os.path.split(prefix)
-    pattern = re.compile(re.escape(name) + r"_iter_(\d+)\.solverstate")
+    pattern = re.compile(re.escape(name) + r"_iter_(\d+)\.solverstate(\.h5)?")
     try:
         files = os.listdir(folder or ".")
     except OSError:
@@ -35,7 +35,7 @@ def find_model(path: str | os.PathLike[str], state: SolverState) -> str:
     """
     source = os.fspath(path)
     folder = os.path.dirname(source)
-    names = [os.path.splitext(os.path.basename(source))[0] + ".caffemodel"]
+    names = [os.path.basename(source).replace(".solverstate", ".caffemodel")]
     if state.learned_net:
         names.append(os.path.basename(state.learned_net))
     for candidate in [*(os.path.join(folder, name) for name in names), state.learned_net]:

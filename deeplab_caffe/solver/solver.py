@@ -1,15 +1,17 @@
 """Caffe's solver: one iteration, one test, snapshots. The loop around it is in loop.py."""
 
 import math
+import os
 from collections.abc import Callable, Iterable
 from contextlib import nullcontext
 from dataclasses import dataclass
-from os import PathLike, fspath, makedirs, path
+from os import PathLike, fspath
 from typing import Any
 
 import torch
 
 from ..errors import DeepLabError
+from ..formats.hdf5_snapshot import write_hdf5_state
 from ..formats.solverstate import SolverState, read_solverstate, write_solverstate
 from ..module import NetModule, TrainResult
 from ..net import Net, torch_threads
@@ -145,16 +147,20 @@ class Solver:
 
         Both are whole and on disk before they appear under their names.
         """
-        model, state = snapshot.paths(self.settings.prefix, self.iteration)
-        if folder := path.dirname(model):
-            makedirs(folder, exist_ok=True)
+        hdf5 = self.param.snapshot_format == self.param.HDF5
+        model, path = snapshot.paths(self.settings.prefix, self.iteration, hdf5)
+        if folder := os.path.dirname(model):
+            os.makedirs(folder, exist_ok=True)
         v1 = self.net.definition.dialect == "v1"
-        layout = "v1" if v1 else "v2"
+        layout = "hdf5" if hdf5 else "v1" if v1 else "v2"
         save_weights(model, self.net.layers, layout, self.net.definition.name, durable=True)
         history = [blob for number in range(self._histories) for blob in self._history(number)]
-        step = self.rate.current_step
-        write_solverstate(state, SolverState(self.iteration, model, history, step), four_axes=v1)
-        return state
+        state = SolverState(self.iteration, model, history, self.rate.current_step)
+        if hdf5:
+            write_hdf5_state(path, state)
+        else:
+            write_solverstate(path, state, four_axes=v1)
+        return path
 
     def restore(self, file: str | PathLike[str]) -> None:
         """Goes on from a solverstate, ours or Caffe's, and the caffemodel that belongs to it.

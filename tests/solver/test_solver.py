@@ -4,6 +4,7 @@ import torch
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats.caffemodel import read_caffemodel
 from deeplab_caffe.formats.solverstate import read_solverstate, write_solverstate
+from deeplab_caffe.solver.snapshot import newest
 
 TYPES = ["SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"]
 
@@ -158,3 +159,15 @@ def test_nets_that_cannot_be_trained(make_solver, folder):
     )
     with pytest.raises(DeepLabError, match="input x: a net to train feeds itself"):
         make_solver()
+
+
+def test_hdf5_snapshots(make_solver):
+    whole = make_solver(snapshot_format="HDF5")
+    steps(whole, 2)
+    state = whole.save()
+    assert state == "out/tiny_iter_2.solverstate.h5" and newest("out/tiny") == state
+    steps(whole, 2)
+    again = make_solver(snapshot_format="HDF5")
+    again.restore(state)
+    steps(again, 2)
+    assert parameters(again) == parameters(whole)
