@@ -148,6 +148,6 @@ def _refine_on_gpu(
         raise DeepLabError(f"scores of {', '.join(map(str, sorted(labels)))} labels do not go together")
     energies = [energies_of(values, kind, device=device).permute(1, 2, 0) for values in maps]
     crf = build(images, *labels)
-    crf.unary(energies if len(energies) > 1 else energies[0].reshape(crf.points, -1))
+    crf.unary(energies)
     results = [one.permute(2, 0, 1).contiguous() for one in crf.split(crf.infer(iterations))]
     return results if is_tensor(maps[0]) else [result.cpu().numpy() for result in results]

@@ -13,12 +13,21 @@ Device = Any
 
 
 def find_device(device: Device) -> Device:
-    """The torch.device of a GPU, or None for the CPU; DeepLabError for a name that is neither."""
+    """The torch.device of a GPU, or None for the CPU; DeepLabError for a name that is neither.
+
+    In ops.emulated_cuda every GPU is the CPU's torch.device.
+    """
     if device is None or str(device) == "cpu":
         return None
-    from .ops.common import cuda_device
+    import torch
 
-    return cuda_device(device)
+    from .gpu import usable_device
+    from .ops import is_gpu
+
+    cpu = torch.device("cpu")
+    if is_gpu(cpu) and str(device).startswith("cuda"):
+        return cpu
+    return usable_device(device)
 
 
 def device_of(x: Array) -> Device:

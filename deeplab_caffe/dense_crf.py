@@ -92,7 +92,7 @@ class DenseCRF:
         if not sizes or min(min(size) for size in sizes) < 1:
             raise DeepLabError(f"CRF over images of {list(sizes)}: 1 x 1 or more wanted")
         crf = cls.of_points(sum(h * w for h, w in sizes), labels, true_exp=true_exp, device=device)
-        crf.sizes = [(height, width) for height, width in sizes]
+        crf.sizes, crf._several = [(height, width) for height, width in sizes], True
         return crf
 
     def _setup(
@@ -110,14 +110,14 @@ class DenseCRF:
         self.kernels: list[crf_ops.Pairwise] = []
         self._unary: Array | None = None
         self._q: Array | None = None
-        self._numpy = False
+        self._numpy = self._several = False
 
     def unary(self, energy: Array | Sequence[Array]) -> "DenseCRF":
         """Sets the energies, (height, width, labels) or (points, labels); plus infinity rules a label out.
 
         Raises DeepLabError for another shape.
         """
-        if isinstance(energy, list | tuple) and len(energy) == len(self.sizes) > 1:
+        if self._several and isinstance(energy, list | tuple):
             self._numpy = not is_tensor(energy[0])
             energies = [self._array("unary", one).reshape(-1, self.labels) for one in energy]
             if sum(map(len, energies)) != self.points:
@@ -252,6 +252,16 @@ class DenseCRF:
                 self.kernels, self._unary, self._q, iterations, self.true_exp, threads=self.threads
             )
         return self
+
+    def advance(self, marginals: Array, iterations: int = 1) -> Array:
+        """These marginals (points, labels) after iterations; the CRF's own stay. Like them, on its device."""
+        if self._unary is None:
+            raise DeepLabError("the CRF has no unary energies yet")
+        q = self._array("marginals", marginals).reshape(self.points, self.labels)
+        q = q.copy() if self.device is None else q.clone()
+        return self._ops.mean_field_iterate(
+            self.kernels, self._unary, q, iterations, self.true_exp, threads=self.threads
+        )
 
     def infer(self, iterations: int = 10) -> Array:
         """Marginals (height, width, labels) or (points, labels) after that many iterations from the start."""

@@ -174,7 +174,7 @@ def make_schedule(
     for value, time in last.items():
         if value not in wanted | kept | inputs:
             dead[time].append(value)
-    on_device = all(step.layer.on_device or step.layer.fed for step in steps)
+    on_device = all(step.layer.fed or (step.layer.on_device and not step.layer.waits) for step in steps)
     return Schedule(
         steps=steps,
         shapes=shapes,

@@ -45,6 +45,7 @@ def crf(
     bi_w: BiW = 5.0,
     iterations: Iterations = 10,
     palette: Annotated[str, typer.Option(help="Of --map: voc, camvid or a text file.")] = "voc",
+    device: base.Device = "cpu",
     threads: base.Threads = None,
 ) -> None:
     """Refine an image's class scores with a dense CRF.
@@ -81,6 +82,7 @@ def crf(
         bi_rgb_std=bi_rgb_std,
         bi_w=bi_w,
         threads=threads,
+        device=device,
     )
     result = model.unary(energy).infer(iterations)
     if marginals is not None:

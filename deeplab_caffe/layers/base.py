@@ -64,6 +64,8 @@ class Layer:
     # Whether `forward` takes tensors on a GPU and gives the CPU's bits there. If not, the net hands it copies
     # in main memory. Layers with parameters must.
     on_device: bool = False
+    # Whether `forward` waits for the GPU; a net with such a layer is not captured as a CUDA graph.
+    waits: ClassVar[bool] = False
     # Whether the tops are given by the caller of Net.forward (Input, MemoryData).
     fed: ClassVar[bool] = False
     # Whether gradients change the parameters (not those of BatchNorm, which are statistics).

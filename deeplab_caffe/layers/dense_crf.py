@@ -5,7 +5,6 @@ import torch
 from .. import ops
 from ..crf import DenseCRF as Model
 from ..errors import DeepLabError
-from ..lattices import bilateral_lattice, position_lattice
 from .base import Layer, Shape, register
 
 FLT_MIN = torch.finfo(torch.float32).tiny
@@ -21,6 +20,8 @@ class DenseCRF(Layer):
     """
 
     bottom_count = (2, 3)
+    on_device = True
+    waits = True
 
     def setup(self) -> None:
         """Reads and checks the fields."""
@@ -57,35 +58,50 @@ class DenseCRF(Layer):
         return [scores]
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """One CRF an image."""
+        """One CRF an image; on a GPU one for all of them."""
         scores, dims = bottoms[:2]
+        threads = self.context.threads
         result = torch.zeros_like(scores)
         if self.v1:
-            threads = self.context.threads
             scores = ops.log(ops.softmax(scores, 1, threads=threads), threads=threads)
-        for number in range(scores.shape[0]):
-            height, width = (int(size) for size in dims[number].flatten().tolist())
+        sizes = [tuple(int(size) for size in dim) for dim in dims.flatten(1).tolist()]
+        for height, width in sizes:
             if not (1 <= height <= scores.shape[2] and 1 <= width <= scores.shape[3]):
                 raise self.error(
                     "bottom", f"data_dim {height} x {width} for scores {scores.shape[2]} x {scores.shape[3]}"
                 )
-            image = bottoms[2][number, :, :height, :width] if self.bilaterals else None
-            try:
-                marginals = self._infer(scores[number, :, :height, :width], image)
-            except DeepLabError as error:
-                raise self.error("bottom", str(error)) from None
-            result[number, :, :height, :width] = marginals.permute(2, 0, 1)
+        energies = [-one for one in _crops(scores, sizes)]
+        images = _crops(bottoms[2], sizes) if self.bilaterals else [None] * len(sizes)
+        try:
+            if ops.is_gpu(self.context.device):
+                gpu = self.context.device if self.context.device.type == "cuda" else "cuda"
+                model = Model.of_images(sizes, scores.shape[1], device=gpu)
+                marginals = model.split(self._infer(model, energies, images))
+            else:
+                marginals = [
+                    self._infer(Model(*one.shape, threads=threads), one, image)
+                    for one, image in zip(energies, images, strict=True)
+                ]
+        except DeepLabError as error:
+            raise self.error("bottom", str(error)) from None
+        for target, one, (height, width) in zip(result, marginals, sizes, strict=True):
+            if not self.probability:
+                one = ops.log(one.clamp(min=FLT_MIN), threads=threads)
+            target[:, :height, :width] = one.permute(2, 0, 1)
         tops[0].copy_(result)
 
-    def _infer(self, scores: torch.Tensor, image: torch.Tensor | None) -> torch.Tensor:
-        """Marginals (height, width, labels), or their logarithms; scores: minus energies (labels, h, w)."""
-        threads = self.context.threads
-        scores = scores.permute(1, 2, 0).contiguous().cpu()
-        model = Model(*scores.shape, threads=threads).unary(-scores)
+    def _infer(
+        self, model: Model, energies: torch.Tensor | list[torch.Tensor], image: torch.Tensor | list
+    ) -> torch.Tensor:
+        """Marginals of energies (height, width, labels)."""
+        model.unary(energies)
         for weight, std in self.gaussians:
-            model.add(position_lattice(*model.shape, std, threads), weight)
+            model.gaussian(std, weight)
         for weight, xy_std, rgb_std in self.bilaterals:
-            lattice = bilateral_lattice(image.permute(1, 2, 0).cpu(), xy_std, rgb_std, threads)
-            model.add(lattice, weight)
-        marginals = model.infer(self.iterations)
-        return marginals if self.probability else ops.log(marginals.clamp(min=FLT_MIN), threads=threads)
+            model.bilateral(image, xy_std, rgb_std, weight)
+        return model.infer(self.iterations)
+
+
+def _crops(maps: torch.Tensor, sizes: list[tuple[int, int]]) -> list[torch.Tensor]:
+    """The top left part of each map (channels, H, W), as (height, width, channels)."""
+    return [one[:, :h, :w].permute(1, 2, 0) for one, (h, w) in zip(maps, sizes, strict=True)]

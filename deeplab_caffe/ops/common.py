@@ -71,22 +71,6 @@ def is_gpu(device: torch.device) -> bool:
     return device.type == "cuda" or _emulated is not None
 
 
-def cuda_device(device: str | torch.device) -> torch.device:
-    """`device` if it is a GPU that is there and has kernels; in `emulated_cuda` its stand-in, the CPU."""
-    try:
-        found = torch.device(device)
-    except RuntimeError:
-        found = None
-    if found is None or found.type != "cuda":
-        raise DeepLabError(f"device {device}: cpu or cuda wanted")
-    if _emulated:
-        return torch.device("cpu")
-    if not torch.cuda.is_available():
-        raise DeepLabError(f"device {device}: torch finds no GPU")
-    cuda_kernels()
-    return found
-
-
 @contextmanager
 def emulated_cuda() -> Iterator[None]:
     """For tests: within, CPU tensors go to the CUDA kernels, run on the host by csrc/cuda/emulator."""

@@ -254,6 +254,8 @@ def padded(x: Tensor) -> Tensor:
 
 def joined(rows: Sequence[Tensor]) -> Tensor:
     """Rows (n, labels) of several tensors one after the other, padded to four in memory."""
+    if len(rows) == 1:
+        return padded(rows[0])[:, : rows[0].shape[1]]
     labels = rows[0].shape[1]
     result = torch.zeros(sum(map(len, rows)), -(-labels // 4) * 4, device=rows[0].device)
     first = 0

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from .. import crf, crf_ops
+from .. import crf
+from ..crf_devices import Device
 from ..errors import DeepLabError
 from ..lattices import to_numpy
 
@@ -51,10 +52,10 @@ ConstUnary = Unary
 
 
 class DenseCRF:
-    """A CRF over `nvar` points with `nlabels` labels each."""
+    """A CRF over `nvar` points with `nlabels` labels each. device: where it computes, "cpu" or "cuda"."""
 
-    def __init__(self, nvar: int, nlabels: int, *, threads: int | None = None) -> None:
-        self._crf = crf.DenseCRF.of_points(nvar, nlabels, true_exp=True, threads=threads)
+    def __init__(self, nvar: int, nlabels: int, *, threads: int | None = None, device: Device = None) -> None:
+        self._crf = crf.DenseCRF.of_points(nvar, nlabels, true_exp=True, threads=threads, device=device)
 
     def setUnaryEnergy(self, energy: ArrayLike) -> None:  # noqa: N802
         """Sets the energies (labels, points), negative log-probabilities; DeepLabError for another shape."""
@@ -97,12 +98,7 @@ class DenseCRF:
 
     def stepInference(self, Q: Floats, tmp1: Any = None, tmp2: Any = None) -> None:  # noqa: N802, N803
         """One iteration on Q (labels, points), in place."""
-        model = self._crf
-        q = self._values(Q)
-        result = crf_ops.mean_field_iterate(
-            model.kernels, model._energies(), q, 1, True, threads=model.threads
-        )
-        Q[...] = result.T
+        Q[...] = to_numpy("Q", self._crf.advance(self._values(Q))).T
 
     def klDivergence(self, Q: ArrayLike) -> float:  # noqa: N802, N803
         """KL divergence of the model from Q (labels, points), but for a constant."""
@@ -131,8 +127,10 @@ class DenseCRF:
 class DenseCRF2D(DenseCRF):
     """A CRF over the pixels of an image, numbered row by row. Note the order: width, height, labels."""
 
-    def __init__(self, w: int, h: int, nlabels: int, *, threads: int | None = None) -> None:
-        self._crf = crf.DenseCRF(h, w, nlabels, true_exp=True, threads=threads)
+    def __init__(
+        self, w: int, h: int, nlabels: int, *, threads: int | None = None, device: Device = None
+    ) -> None:
+        self._crf = crf.DenseCRF(h, w, nlabels, true_exp=True, threads=threads, device=device)
 
     def addPairwiseGaussian(  # noqa: N802
         self,

@@ -81,3 +81,17 @@ def test_nan_scores(run_in_net):
     scores[0, 1, 2, 3] = float("nan")
     with pytest.raises(DeepLabError, match="point 25 "):
         run_in_net("DenseCRF", scores, dims, data, rest=f"dense_crf_param {{ {ONE} }}")
+
+
+@pytest.mark.parametrize("rest", ["", "output_probability: false", "bi_w: 2 bi_xy_std: 20 bi_rgb_std: 30"])
+@pytest.mark.parametrize("v1", [False, True])
+def test_on_a_gpu(run_in_net, device, v1, rest):
+    if v1 and "output" in rest:
+        pytest.skip("v2 only")
+    kind, text = "DENSE_CRF" if v1 else "DenseCRF", f"dense_crf_param {{ {ONE} max_iter: 3 {rest} }}"
+    bottoms = blobs()
+    (wanted,) = run_in_net(kind, *bottoms, rest=text, v1=v1)
+    with device.kernels():
+        options = {} if device.emulated else {"device": "cuda"}
+        (top,) = run_in_net(kind, *bottoms, rest=text, v1=v1, **options)
+    assert torch.equal(top.cpu(), wanted)

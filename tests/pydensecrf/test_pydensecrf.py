@@ -72,3 +72,20 @@ def test_errors(call, message):
     image, energy = image_and_energy()
     with pytest.raises(DeepLabError, match=message):
         call(densecrf.DenseCRF2D(W, H, M), energy, image)
+
+
+def test_on_a_gpu(device):
+    image, energy = image_and_energy()
+
+    def infer(where):
+        model = densecrf.DenseCRF2D(W, H, M, device=where)
+        model.setUnaryEnergy(energy)
+        model.addPairwiseGaussian(3, 3)
+        model.addPairwiseBilateral(30, 20, image, np.eye(M, dtype=np.float32) * -2)
+        q, first, second = model.startInference()
+        model.stepInference(q, first, second)
+        return model.inference(4), q, np.array(model.klDivergence(q))
+
+    expected = infer(None)
+    with device.kernels():
+        assert all(map(np.array_equal, infer("cuda"), expected))
