@@ -29,8 +29,6 @@ inline bool same_key(const std::uint64_t* a, const std::uint64_t* b, int words) 
 struct Strip {
   std::size_t first, last;  // points
   KeyTable table;
-  std::vector<unsigned> counts;   // pixels a local vertex has, then where its next pixel goes
-  std::vector<unsigned> numbers;  // local vertex -> vertex
   bool fits = true;
 };
 
@@ -46,7 +44,7 @@ inline bool same_shorts(const short* a, const short* b, int count) {
   return difference == 0;
 }
 
-// Embeds the strip's points; slice links get local vertex numbers and plain weights.
+// Embeds the strip's points; links get local vertex numbers.
 void embed_strip(const float* features, std::size_t points, std::size_t with_fillers, int dims,
                  const float* scales, Strip& strip, Link* links) {
   EmbeddedBlock block;
@@ -84,7 +82,6 @@ void embed_strip(const float* features, std::size_t points, std::size_t with_fil
       if (last_links != nullptr && p < points && same_shorts(remainder_0, last_remainder_0, dims) &&
           same_shorts(rank, last_rank, dims)) {
         for (unsigned r = 0; r < degree; ++r) {
-          ++strip.counts[last_links[r].index];
           own[r] = {last_links[r].index, block.weight[r][lane]};
         }
       } else {
@@ -93,9 +90,7 @@ void embed_strip(const float* features, std::size_t points, std::size_t with_fil
             key[i] = static_cast<short>(vertex_coordinate(remainder_0[i], rank[i], r, dims));
           }
           const unsigned vertex = strip.table.insert(key_words);
-          if (vertex >= strip.counts.size()) strip.counts.push_back(0);
           if (p >= points) continue;
-          ++strip.counts[vertex];
           own[r] = {vertex, block.weight[r][lane]};
         }
       }
@@ -174,64 +169,74 @@ Lattice::Lattice(const float* features, std::size_t points, int dims, int thread
   float scales[kMaxDims];
   for (int i = 0; i < dims; ++i) scales[i] = elevation_scale(i, dims);
 
-  slice_ = Buffer<Link>(points * degree);
+  links_ = Buffer<Link>(points * degree);
   const std::size_t with_fillers = (points + kGroup - 1) / kGroup * kGroup;
   const std::size_t blocks = (with_fillers + kLanes - 1) / kLanes;
   std::vector<Strip> strips;
   for (int t = 0; t < threads; ++t) {
     strips.push_back({blocks * t / threads * kLanes,
-                      std::min(blocks * (t + 1) / threads * kLanes, with_fillers),
-                      KeyTable(dims),
-                      {0},
-                      {},
-                      true});
+                      std::min(blocks * (t + 1) / threads * kLanes, with_fillers), KeyTable(dims)});
+    strips_.push_back({std::min(strips[t].first, points), std::min(strips[t].last, points), 0, 0});
   }
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
   for (int t = 0; t < threads; ++t) {
-    embed_strip(features, points, with_fillers, dims, scales, strips[t], slice_.data());
+    embed_strip(features, points, with_fillers, dims, scales, strips[t], links_.data());
   }
 
   // First touch in pixel order numbers the vertices, however many strips there are.
   KeyTable& table = strips[0].table;
+  std::vector<std::vector<unsigned>> numbers(threads);  // of a strip's vertices in the whole lattice
   for (int t = 0; t < threads; ++t) {
-    Strip& strip = strips[t];
-    if (!strip.fits) throw std::overflow_error("features too large for 16-bit lattice coordinates");
-    strip.numbers.resize(strip.counts.size());
-    for (unsigned v = 1; v < strip.counts.size(); ++v) {
-      strip.numbers[v] = t == 0 ? v : table.insert(strip.table.key(v));
-    }
+    if (!strips[t].fits) throw std::overflow_error("features too large for 16-bit lattice coordinates");
+    strips_[t].first_vertex = t == 0 ? 1 : table.count() + 1;
+    numbers[t].resize(t == 0 ? 0 : strips[t].table.count() + 1);
+    for (unsigned v = 1; v < numbers[t].size(); ++v) numbers[t][v] = table.insert(strips[t].table.key(v));
+    strips_[t].last_vertex = table.count() + 1;
   }
   vertices_ = table.count();
+  list_late_links(numbers, threads);
+  connect(table, threads);
+}
 
-  // Counting sort of all links by vertex: each strip gets its place within each list.
-  starts_ = Buffer<unsigned>(std::size_t{vertices_} + 2);
-  std::memset(starts_.data(), 0, starts_.size() * sizeof(unsigned));
-  for (const Strip& strip : strips) {
-    for (unsigned v = 1; v < strip.counts.size(); ++v) starts_[strip.numbers[v] + 1] += strip.counts[v];
-  }
-  for (unsigned v = 0; v <= vertices_; ++v) starts_[v + 1] += starts_[v];
-  std::vector<unsigned> next(starts_.data(), starts_.data() + vertices_ + 1);
-  for (Strip& strip : strips) {
-    for (unsigned v = 1; v < strip.counts.size(); ++v) {
-      const unsigned count = strip.counts[v];
-      strip.counts[v] = next[strip.numbers[v]];
-      next[strip.numbers[v]] += count;
+void Lattice::list_late_links(const std::vector<std::vector<unsigned>>& numbers, int threads) {
+  const std::size_t degree = static_cast<std::size_t>(dims_) + 1;
+  const unsigned end = strips_.back().first_vertex;
+  // A counting sort by vertex: each strip gets its place within each list.
+  std::vector<std::vector<unsigned>> next(threads);
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+  for (int t = 1; t < threads; ++t) {
+    const PixelStrip& strip = strips_[t];
+    next[t].resize(strip.first_vertex);
+    for (std::size_t i = strip.first * degree; i < strip.last * degree; ++i) {
+      links_[i].index = numbers[t][links_[i].index];
+      if (links_[i].index < strip.first_vertex) ++next[t][links_[i].index];
     }
   }
-  splat_ = Buffer<Link>(points * degree);
-  const float gain = slice_gain(dims);
+  late_starts_ = Buffer<unsigned>(std::size_t{end} + 1);
+  unsigned count = 0;
+  late_starts_[0] = 0;
+  for (unsigned v = 1; v < end; ++v) {
+    late_starts_[v] = count;
+    for (int t = 1; t < threads; ++t) {
+      if (v >= next[t].size()) continue;
+      const unsigned own = next[t][v];
+      next[t][v] = count;
+      count += own;
+    }
+  }
+  late_starts_[end] = count;
+  late_ = Buffer<Link>(count);
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
-  for (int t = 0; t < threads; ++t) {
-    Strip& strip = strips[t];
-    for (std::size_t p = strip.first; p < std::min(strip.last, points); ++p) {
-      for (std::size_t r = 0; r < degree; ++r) {
-        Link& link = slice_[p * degree + r];
-        splat_[strip.counts[link.index]++] = {static_cast<unsigned>(p), link.weight};
-        link = {strip.numbers[link.index], link.weight * gain};
+  for (int t = 1; t < threads; ++t) {
+    const PixelStrip& strip = strips_[t];
+    for (std::size_t p = strip.first; p < strip.last; ++p) {
+      for (std::size_t i = p * degree; i < (p + 1) * degree; ++i) {
+        const unsigned vertex = links_[i].index;
+        if (vertex < strip.first_vertex)
+          late_[next[t][vertex]++] = {static_cast<unsigned>(p), links_[i].weight};
       }
     }
   }
-  connect(table, threads);
 }
 
 void Lattice::connect(const KeyTable& table, int threads) {
@@ -256,18 +261,28 @@ void Lattice::connect(const KeyTable& table, int threads) {
   }
 }
 
-void Lattice::splat(const float* q, std::size_t q_stride, std::size_t row, const float* pre, float* values,
-                    std::size_t piece, std::size_t pieces) const {
+void Lattice::clear(std::size_t strip, std::size_t row, float* values) const {
+  const std::size_t first = strip == 0 ? 0 : strips_[strip].first_vertex;
+  std::fill(values + first * row, values + strips_[strip].last_vertex * row, 0.0f);
+}
+
+void Lattice::splat(std::size_t strip, std::size_t first, std::size_t last, const float* q,
+                    std::size_t q_stride, std::size_t row, const float* pre, float* values) const {
+  SELECT_ISA(splat_pixels)
+  (links_.data(), dims_ + 1, strips_[strip].first_vertex, first, last, q, q_stride, row, pre, values);
+}
+
+void Lattice::splat_late(std::size_t piece, std::size_t pieces, const float* q, std::size_t q_stride,
+                         std::size_t row, const float* pre, float* values) const {
   // Pieces with about the same number of list entries each.
-  const std::size_t rows = std::size_t{vertices_} + 1;
+  const std::size_t end = strips_.back().first_vertex;
   const auto border = [&](std::size_t i) -> std::size_t {
-    if (i == 0 || i == pieces) return i == 0 ? 1 : rows;
-    const auto wanted = static_cast<unsigned>(std::size_t{starts_[rows]} * i / pieces);
-    return std::lower_bound(starts_.data() + 1, starts_.data() + rows, wanted) - starts_.data();
+    if (i == 0 || i == pieces) return i == 0 ? 1 : end;
+    const auto wanted = static_cast<unsigned>(std::size_t{late_starts_[end]} * i / pieces);
+    return std::lower_bound(late_starts_.data() + 1, late_starts_.data() + end, wanted) - late_starts_.data();
   };
-  if (piece == 0) std::fill(values, values + row, 0.0f);
-  SELECT_ISA(splat_vertices)
-  (starts_.data(), splat_.data(), border(piece), border(piece + 1), q, q_stride, row, pre, values);
+  SELECT_ISA(splat_lists)
+  (late_starts_.data(), late_.data(), border(piece), border(piece + 1), q, q_stride, row, pre, values);
 }
 
 void Lattice::blur(std::size_t row, std::size_t first_label, std::size_t last_label, float* values,
@@ -283,6 +298,6 @@ void Lattice::blur(std::size_t row, std::size_t first_label, std::size_t last_la
 }
 
 std::size_t Lattice::bytes() const {
-  return (slice_.size() + splat_.size()) * sizeof(Link) + starts_.size() * sizeof(unsigned) +
+  return (links_.size() + late_.size()) * sizeof(Link) + late_starts_.size() * sizeof(unsigned) +
          neighbours_.size() * sizeof(unsigned[2]);
 }

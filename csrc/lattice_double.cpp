@@ -10,9 +10,7 @@
 void lattice_filter_double(const Lattice& lattice, const double* q, std::size_t labels, const double* pre,
                            bool adjoint, double* out, int threads) {
   const std::size_t rows = std::size_t{lattice.vertices()} + 1, degree = lattice.dims() + 1;
-  // Splat and slice both use the slice's weights, which hold the gain: so the two are each other's transpose
-  // but for a factor, and the reversed blur is all that the adjoint takes.
-  const double factor = 1 + std::pow(2.0, -lattice.dims());
+  const double gain = 1 / (1 + std::pow(2.0, -lattice.dims()));
   Buffer<double> tables(2 * rows * threads);
 #pragma omp parallel num_threads(threads)
   {
@@ -21,7 +19,7 @@ void lattice_filter_double(const Lattice& lattice, const double* q, std::size_t 
 #pragma omp for schedule(dynamic, 1)
     for (std::size_t label = 0; label < labels; ++label) {
       std::fill(values, values + rows, 0.0);
-      const Link* link = lattice.slice_links();
+      const Link* link = lattice.links();
       for (std::size_t p = 0; p < lattice.points(); ++p) {
         const double value = pre ? pre[p] * q[p * labels + label] : q[p * labels + label];
         for (std::size_t r = 0; r < degree; ++r, ++link) values[link->index] += link->weight * value;
@@ -34,11 +32,11 @@ void lattice_filter_double(const Lattice& lattice, const double* q, std::size_t 
         }
         std::swap(values, other);
       }
-      link = lattice.slice_links();
+      link = lattice.links();
       for (std::size_t p = 0; p < lattice.points(); ++p) {
         double sum = 0;
         for (std::size_t r = 0; r < degree; ++r, ++link) sum += link->weight * values[link->index];
-        out[p * labels + label] = factor * sum;
+        out[p * labels + label] = gain * sum;
       }
     }
   }

@@ -25,10 +25,15 @@ HOST_DEVICE float bits_float(std::int32_t bits) {
 #endif
 }
 
-// A selection that compilers do not turn back into a branch, which would keep them from vectorising.
+// A selection that compilers do not turn into a branch, which would keep them from vectorising. (With AVX-512
+// they mask, given the plain form.)
 HOST_DEVICE float if_else(bool condition, float yes, float no) {
+#ifdef __AVX512F__
+  return condition ? yes : no;
+#else
   const std::int32_t mask = -static_cast<std::int32_t>(condition);
   return bits_float((float_bits(yes) & mask) | (float_bits(no) & ~mask));
+#endif
 }
 
 // The original's approximate exponential for x <= 0 (NaN stays NaN): halve n times until -x <= 0.69, a
@@ -37,23 +42,22 @@ HOST_DEVICE float if_else(bool condition, float yes, float no) {
 HOST_DEVICE float fast_exp(float x) {
   // Thresholds are 0.69 * 2^k as doubles; for a float a, a > threshold is a > the next float below it.
   const float threshold = 0.689999997615814208984375f;
-  float a = -x;
-  const int n = (a > threshold) + (a > 2 * threshold) + (a > 4 * threshold) + (a > 8 * threshold) +
-                (a > 16 * threshold);
-  const bool gone = a > 20.0f;
-  a = bits_float(float_bits(a) - (n << 23));
+  const float size = -x;
+  const int n = (size > threshold) + (size > 2 * threshold) + (size > 4 * threshold) +
+                (size > 8 * threshold) + (size > 16 * threshold);
+  const float a = bits_float(float_bits(size) - (n << 23));
   float p =
       1.0f -
       a * (0.9999999995f -
            a * (0.4999999206f -
                 a * (0.1666653019f -
                      a * (0.0416573475f - a * (0.0083013598f - a * (0.0013298820f - a * 0.0001413161f))))));
-  p = p * if_else(n > 0, p, 1.0f);
-  p = p * if_else(n > 1, p, 1.0f);
-  p = p * if_else(n > 2, p, 1.0f);
-  p = p * if_else(n > 3, p, 1.0f);
-  p = p * if_else(n > 4, p, 1.0f);
-  return if_else(gone, 0.0f, p);
+  p = p * if_else(size > threshold, p, 1.0f);
+  p = p * if_else(size > 2 * threshold, p, 1.0f);
+  p = p * if_else(size > 4 * threshold, p, 1.0f);
+  p = p * if_else(size > 8 * threshold, p, 1.0f);
+  p = p * if_else(size > 16 * threshold, p, 1.0f);
+  return if_else(size > 20.0f, 0.0f, p);
 }
 
 // exp(x) for x <= 0 to about 1 ulp (0 below -87, NaN stays NaN): x = n ln 2 + r, Taylor in r, times 2^n.

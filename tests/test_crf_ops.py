@@ -109,6 +109,29 @@ def test_mean_field(labels, threads):
         assert same_bits(q, expected)
 
 
+@pytest.mark.parametrize("built_with", [(1, 1), (3, 3), (1, 3), (5, 2)])
+def test_strips_of_pixels_do_not_change_bits(built_with):
+    points, labels = 83, 35
+    features, unary = [random(d, points, seed=d) for d in (2, 1)], random(points, labels, seed=2, scale=3)
+    lattices = [ops.lattice(one, threads=count) for one, count in zip(features, built_with, strict=True)]
+    scale, before = 0.2 + random(points, seed=3).abs(), 0.5 + random(points, seed=5).abs()
+    expected = reference.mean_field_iterate(
+        [reference.Pairwise(reference.lattice(one), scale) for one in features],
+        unary,
+        reference.mean_field_start(unary),
+        3,
+    )
+    serial = [ops.Pairwise(ops.lattice(one, threads=1), scale, before) for one in features]
+    weighted = ops.mean_field_iterate(serial, unary, ops.mean_field_start(unary), 3, threads=1)
+    for threads in (1, 2, 4):
+        kernels = [ops.Pairwise(lattice, scale) for lattice in lattices]
+        q = ops.mean_field_start(unary, threads=threads)
+        assert same_bits(ops.mean_field_iterate(kernels, unary, q, 3, threads=threads), expected)
+        kernels = [ops.Pairwise(lattice, scale, before) for lattice in lattices]
+        q = ops.mean_field_start(unary, threads=threads)
+        assert same_bits(ops.mean_field_iterate(kernels, unary, q, 3, threads=threads), weighted)
+
+
 @pytest.mark.parametrize("true_exp", [False, True])
 def test_matrix_and_factors_before(true_exp):
     points, labels = 37, 11

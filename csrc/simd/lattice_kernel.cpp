@@ -1,5 +1,5 @@
 // Embedding, splat, blur and slice: plain loops over lanes or labels, which the compiler vectorises.
-#include "row_vector.h"
+#include "links.h"
 
 namespace ISA {
 namespace {
@@ -78,55 +78,6 @@ bool embed(const float* features, std::size_t plane, int dims, const float* scal
   return true;
 }
 
-// Calls `body` for chunks of G vectors of labels, so that a chunk's sums stay in registers.
-#define FOR_LABEL_CHUNKS(row, function, ...)              \
-  for (std::size_t label = 0; label < (row);) {           \
-    const std::size_t vectors = ((row) - label) / kRow;   \
-    if (vectors >= 4) {                                   \
-      function<4>(label, __VA_ARGS__), label += 4 * kRow; \
-    } else if (vectors == 3) {                            \
-      function<3>(label, __VA_ARGS__), label += 3 * kRow; \
-    } else if (vectors == 2) {                            \
-      function<2>(label, __VA_ARGS__), label += 2 * kRow; \
-    } else {                                              \
-      function<1>(label, __VA_ARGS__), label += kRow;     \
-    }                                                     \
-  }
-
-template <int G>
-void splat_chunk(std::size_t label, const unsigned* starts, const Link* list, std::size_t first,
-                 std::size_t last, const float* q, std::size_t q_stride, std::size_t row, const float* pre,
-                 float* values) {
-  constexpr std::size_t kAhead = 24;
-  const Link* const end = list + starts[last];
-  for (std::size_t v = first; v < last; ++v) {
-    Vec sum[G] = {};
-    for (const Link* link = list + starts[v]; link < list + starts[v + 1]; ++link) {
-      const Link* ahead = link + kAhead < end ? link + kAhead : link;
-      const float* soon = q + ahead->index * q_stride + label;
-      __builtin_prefetch(soon);
-      if (G > 1) __builtin_prefetch(soon + G * kRow - 1);
-      const float* values_of_pixel = q + link->index * q_stride + label;
-      const float weight = pre ? link->weight * pre[link->index] : link->weight;
-      for (int g = 0; g < G; ++g) sum[g] += weight * load(values_of_pixel + g * kRow);
-    }
-    for (int g = 0; g < G; ++g) store(values + v * row + label + g * kRow, sum[g]);
-  }
-}
-
-template <int G>
-void slice_chunk(std::size_t label, const Link* links, int degree, std::size_t first, std::size_t last,
-                 std::size_t row, const float* values, float* out) {
-  for (std::size_t p = first; p < last; ++p) {
-    Vec sum[G] = {};
-    for (const Link* link = links + p * degree; link < links + (p + 1) * degree; ++link) {
-      for (int g = 0; g < G; ++g)
-        sum[g] += link->weight * load(values + link->index * row + label + g * kRow);
-    }
-    for (int g = 0; g < G; ++g) store(out + p * row + label + g * kRow, sum[g]);
-  }
-}
-
 }  // namespace
 
 bool embed_block(const float* features, std::size_t plane, int d, const float* scales, EmbeddedBlock& out) {
@@ -135,9 +86,41 @@ bool embed_block(const float* features, std::size_t plane, int d, const float* s
                   : embed<0>(features, plane, d, scales, out);
 }
 
-void splat_vertices(const unsigned* starts, const Link* list, std::size_t first, std::size_t last,
-                    const float* q, std::size_t q_stride, std::size_t row, const float* pre, float* values) {
-  FOR_LABEL_CHUNKS(row, splat_chunk, starts, list, first, last, q, q_stride, row, pre, values)
+void splat_pixels(const Link* links, int degree, unsigned first_vertex, std::size_t first, std::size_t last,
+                  const float* q, std::size_t q_stride, std::size_t row, const float* pre, float* values) {
+  with_links(links, degree, first, [&](const auto& own) {
+    for_labels<0>(row, [&](std::size_t label, auto vectors) {
+      for (std::size_t p = first; p < last; ++p) {
+        Vec value[decltype(vectors)::value];
+        load(q + p * q_stride + label, value);
+        splat(own, p - first, first_vertex, broadcast(pre ? pre[p] : 1.0f), row, value, values + label);
+      }
+    });
+  });
+}
+
+void splat_lists(const unsigned* starts, const Link* list, std::size_t first, std::size_t last,
+                 const float* q, std::size_t q_stride, std::size_t row, const float* pre, float* values) {
+  constexpr std::size_t kAhead = 24;
+  const Link* const end = list + starts[last];
+  for_labels<0>(row, [&](std::size_t label, auto vectors) {
+    constexpr int kVectors = decltype(vectors)::value;
+    for (std::size_t v = first; v < last; ++v) {
+      if (starts[v] == starts[v + 1]) continue;
+      Vec sum[kVectors];
+      load(values + v * row + label, sum);
+      for (const Link* link = list + starts[v]; link < list + starts[v + 1]; ++link) {
+        const Link* ahead = link + kAhead < end ? link + kAhead : link;
+        const float* soon = q + ahead->index * q_stride + label;
+        __builtin_prefetch(soon);
+        if (kVectors > 1) __builtin_prefetch(soon + kVectors * kRow - 1);
+        const float* of_pixel = q + link->index * q_stride + label;
+        const float weight = pre ? link->weight * pre[link->index] : link->weight;
+        for (int g = 0; g < kVectors; ++g) sum[g] += weight * load(of_pixel + g * kRow);
+      }
+      store(values + v * row + label, sum);
+    }
+  });
 }
 
 void blur_vertices(const unsigned (*neighbours)[2], std::size_t first, std::size_t last, std::size_t row,
@@ -151,9 +134,18 @@ void blur_vertices(const unsigned (*neighbours)[2], std::size_t first, std::size
   }
 }
 
-void slice_pixels(const Link* links, int degree, std::size_t first, std::size_t last, std::size_t row,
-                  const float* values, float* out) {
-  FOR_LABEL_CHUNKS(row, slice_chunk, links, degree, first, last, row, values, out)
+void slice_pixels(const Link* links, int degree, float gain, std::size_t first, std::size_t last,
+                  std::size_t row, const float* values, float* out) {
+  const Vec gains = broadcast(gain);
+  with_links(links, degree, first, [&](const auto& own) {
+    for_labels<0>(row, [&](std::size_t label, auto vectors) {
+      for (std::size_t p = first; p < last; ++p) {
+        Vec sum[decltype(vectors)::value];
+        slice(own, p - first, gains, row, values + label, sum);
+        store(out + p * row + label, sum);
+      }
+    });
+  });
 }
 
 }  // namespace ISA
