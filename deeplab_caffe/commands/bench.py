@@ -71,6 +71,58 @@ def bench_net(
     console().print(f"written: {output / stem}.json, {output / stem}.png")
 
 
+@verb("conv", into=bench)
+def bench_conv(
+    sizes: Annotated[str, typer.Option("--sizes", help="Sides of the (square) images.")] = "321,513",
+    batches: Annotated[str, typer.Option("--batches", help="Images at a time.")] = "1,8",
+    device: Annotated[
+        str, typer.Option("--device", help="cpu, cuda or cuda:NUMBER; default: the GPU if there is one.")
+    ] = "",
+    precisions: Annotated[
+        str, typer.Option("--precisions", help="exact, fp32, tf32, bf16, fp16; default: all of the device.")
+    ] = "",
+    layers: Annotated[str, typer.Option("--layers", help="Only layers whose name contains this.")] = "",
+    rounds: Rounds = 5,
+    limit: Annotated[
+        float | None, typer.Option("--limit", metavar="SECONDS", help="Begin no case after so long.")
+    ] = None,
+    output: Output = Path("benchmarks/results"),
+) -> None:
+    """Times the convolutions of DeepLab's nets one by one against torch's (cuDNN, oneDNN) at its best."""
+    import torch
+
+    from ..bench import conv
+    from ..bench.conv_layers import LAYERS
+    from ..bench.conv_report import conv_chart, conv_table
+    from ..errors import DeepLabError
+
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    known = ("exact",) if device == "cpu" else tuple(conv.CLASSES)
+    wanted = precisions.split(",") if precisions else known
+    if unknown := [name for name in wanted if name not in known]:
+        raise DeepLabError(f"--precisions {unknown[0]}: {', '.join(known)} are to be had on {device}")
+    if not (chosen := [layer for layer in LAYERS if layers in layer.name]):
+        raise DeepLabError(f"--layers {layers}: of {', '.join(layer.name for layer in LAYERS)}")
+    with console().status("measuring") as status:
+        result = conv.run(
+            chosen,
+            parse_counts(sizes),
+            parse_counts(batches),
+            wanted,
+            rounds,
+            device,
+            limit,
+            lambda name: status.update(f"measuring {name}"),
+        )
+    print_table(conv_table(result))
+    if result["left_out"]:
+        console().print(f"left out for lack of time: {len(result['left_out'])} cases")
+    stem = "conv" if device == "cpu" else "conv_gpu"
+    write_json(output / f"{stem}.json", result)
+    conv_chart(result, output / f"{stem}.png")
+    console().print(f"written: {output / stem}.json, {output / stem}.png")
+
+
 @verb("crf", into=bench)
 def bench_crf(
     sizes: Annotated[str, typer.Option("--sizes", help="Heights and widths.")] = "513x513,360x480",

@@ -1,0 +1,293 @@
+"""Single convolutions: ours in each precision against torch (cuDNN, oneDNN) at its best in the same class."""
+
+import statistics
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import product
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from .. import ops
+from ..gpu import usable_device
+from .conv_layers import ConvLayer
+from .measure import machine
+
+Tensor = torch.Tensor
+
+# Of each of our precisions: the class of its peers, and what their operands are.
+CLASSES = {"exact": "fp32", "fp32": "fp32", "tf32": "tf32", "bf16": "bf16", "fp16": "fp16"}
+DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+# Multiply-adds that a multiprocessor does in a cycle, without sparsity, where the datasheets tell.
+RATES = {
+    (8, 0): {"fp32": 64, "tf32": 512, "bf16": 1024, "fp16": 1024},
+    (8, 6): {"fp32": 128},
+    (8, 9): {"fp32": 128},
+    (9, 0): {"fp32": 128, "tf32": 1024, "bf16": 2048, "fp16": 2048},
+    (10, 0): {"fp32": 128},
+    (12, 0): {"fp32": 128},
+}
+CHECKED_OUTPUTS = 16  # output channels, of the first image, whose error is measured
+SAMPLE_SECONDS = 2e-3  # a GPU's measurement replays its graph for at least so long
+INPUT_BYTES = 1 << 27  # inputs take turns until they are larger than the caches
+MOST_INPUTS = 8
+
+
+class Case:
+    """One layer, image size and batch on a device: its tensors, and our and torch's way to convolve them."""
+
+    def __init__(self, layer: ConvLayer, image: int, batch: int, device: torch.device) -> None:
+        self.layer, self.image, self.batch, self.device = layer, image, batch, device
+        generator = torch.Generator().manual_seed(0)
+        size, depth = layer.size(image), layer.inputs * layer.kernel**2
+
+        def draw(*shape: int) -> Tensor:
+            return torch.randn(shape, generator=generator).to(device)
+
+        bytes_each = 4 * batch * layer.inputs * size**2
+        copies = min(MOST_INPUTS, 1 + INPUT_BYTES // bytes_each) if device.type == "cuda" else 1
+        first = draw(batch, layer.inputs, size, size)
+        self.inputs = [first, *(first.flip(3) + 0.01 * i for i in range(1, copies))]
+        self.weights = [
+            draw(layer.outputs, layer.inputs, layer.kernel, layer.kernel) * (2 / depth) ** 0.5
+            for _ in layer.rates
+        ]
+        self.bias = [draw(layer.outputs) for _ in layer.rates]
+
+    def _geometry(self, rate: int) -> dict[str, tuple[int, int]]:
+        pairs = {"stride": self.layer.stride, "pad": self.layer.pad(rate), "dilation": rate}
+        return {name: (value, value) for name, value in pairs.items()}
+
+    def ours(self, precision: str) -> Callable[[int], list[Tensor]]:
+        """Takes the number of an input; the results are those of each rate."""
+        if precision == "exact":
+            packed = [ops.pack_weights(w) for w in self.weights]
+            shape = tuple(self.weights[0].shape)
+
+            def exact(number: int) -> list[Tensor]:
+                x = self.inputs[number]
+                return [
+                    ops.atrous_conv(x, w, **self._geometry(rate), epilogue=[("bias", b)], packed_shape=shape)
+                    for w, b, rate in zip(packed, self.bias, self.layer.rates, strict=True)
+                ]
+
+            return exact
+        branches = [
+            ops.TensorCoreBranch(ops.pack_tensor_core(w, b, 1, precision), **self._geometry(rate))
+            for w, b, rate in zip(self.weights, self.bias, self.layer.rates, strict=True)
+        ]
+        inputs = self._channels_last(ops.TENSOR_CORE_DTYPES[precision])
+        return lambda number: ops.tensor_core_convs(inputs[number], branches)
+
+    def torchs(self, kind: str, channels_last: bool) -> Callable[[int], list[Tensor]]:
+        """The same with torch's convolution."""
+        dtype = DTYPES[kind]
+        inputs, weights = [x.to(dtype) for x in self.inputs], [w.to(dtype) for w in self.weights]
+        if channels_last:
+            inputs = self._channels_last(dtype)
+            weights = [w.contiguous(memory_format=torch.channels_last) for w in weights]
+        bias = [b.to(dtype) for b in self.bias]
+        given = [
+            (self.layer.stride, self.layer.pad(rate), rate) for rate in self.layer.rates
+        ]  # stride, padding, dilation
+        return lambda number: [
+            functional.conv2d(inputs[number], w, b, *numbers)
+            for w, b, numbers in zip(weights, bias, given, strict=True)
+        ]
+
+    def _channels_last(self, dtype: torch.dtype) -> list[Tensor]:
+        return [x.to(dtype).contiguous(memory_format=torch.channels_last) for x in self.inputs]
+
+    def error(self, results: list[Tensor]) -> float:
+        """The norm of the difference to float64 over the norm, of a part of the outputs."""
+        difference = norm = 0.0
+        for y, w, b, rate in zip(results, self.weights, self.bias, self.layer.rates, strict=True):
+            part = slice(0, CHECKED_OUTPUTS)
+            numbers = self.layer.stride, self.layer.pad(rate), rate
+            wanted = functional.conv2d(
+                self.inputs[0][:1].double(), w[part].double(), b[part].double(), *numbers
+            )
+            difference += (y[:1, part].double() - wanted).square().sum().item()
+            norm += wanted.square().sum().item()
+        return (difference / norm) ** 0.5
+
+
+def seconds(run: Callable[[int], Any], inputs: int, rounds: int, device: torch.device) -> list[float]:
+    """Of one call, `rounds` times; run takes the number of an input."""
+    if device.type == "cuda":
+        return _device_seconds(run, inputs, rounds, device)
+    run(0)
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        run(0)
+        times.append(time.perf_counter() - start)
+    return times
+
+
+def _device_seconds(run: Callable[[int], Any], inputs: int, rounds: int, device: torch.device) -> list[float]:
+    """By the device's own clock, over replays of a graph: what launching costs the host is left out."""
+    with torch.cuda.device(device):
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            for i in range(inputs + 2):
+                run(i % inputs)
+            stream.synchronize()
+            graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(graph, stream=stream):
+                for i in range(inputs):
+                    run(i)
+
+            def measure(replays: int) -> float:
+                start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+                start.record(stream)
+                for _ in range(replays):
+                    graph.replay()
+                end.record(stream)
+                end.synchronize()
+                return start.elapsed_time(end) / 1e3 / replays
+
+            measure(1)
+            replays = int(SAMPLE_SECONDS / measure(1)) + 1
+            return [measure(replays) / inputs for _ in range(rounds)]
+
+
+@contextmanager
+def torch_flags(kind: str, benchmark: bool, deterministic: bool) -> Iterator[None]:
+    """How torch chooses its convolution."""
+    with torch.backends.cudnn.flags(
+        enabled=True, benchmark=benchmark, deterministic=deterministic, allow_tf32=kind == "tf32"
+    ):
+        yield
+
+
+def _peers(device: torch.device, kind: str) -> Iterator[tuple[str, bool, bool, bool]]:
+    """Name, channels last, benchmark, deterministic of each way to call torch."""
+    choices = product((False, True), repeat=3) if device.type == "cuda" else [(0, 0, 0), (1, 0, 0)]
+    for last, benchmark, deterministic in choices:
+        words = ["NHWC" if last else "NCHW", "benchmark" * benchmark, "deterministic" * deterministic]
+        yield (
+            " ".join(["torch", kind, *filter(None, words)]),
+            bool(last),
+            bool(benchmark),
+            bool(deterministic),
+        )
+
+
+def measure_case(case: Case, precisions: Sequence[str], rounds: int, peaks: dict[str, float]) -> list[dict]:
+    """All candidates of one case; see `run`."""
+    layer = case.layer
+    flop = {
+        name: 2.0 * case.batch * layer.multiply_adds(case.image, name == "needed")
+        for name in ("needed", "nominal")
+    }
+    entries: list[dict] = []
+
+    def add(candidate: str, kind: str, run: Callable[[int], list[Tensor]]) -> None:
+        times = seconds(run, len(case.inputs), rounds, case.device)
+        median = statistics.median(times)
+        entry = {
+            "layer": layer.name,
+            "size": case.image,
+            "batch": case.batch,
+            "class": kind,
+            "candidate": candidate,
+            "dilated": layer.dilated,
+            "seconds": times,
+            "median": median,
+            "error": case.error(run(0)),
+        }
+        for name, count in flop.items():
+            entry[f"{name}_tflops"] = 1e-12 * count / median
+            entry[f"{name}_share"] = count / median / peaks[kind] if peaks.get(kind) else None
+        entries.append(entry)
+
+    for kind in dict.fromkeys(CLASSES[precision] for precision in precisions):
+        for name, last, benchmark, deterministic in _peers(case.device, kind):
+            with torch_flags(kind, benchmark, deterministic):
+                add(name, kind, case.torchs(kind, last))
+    for precision in precisions:
+        add(f"ours {precision}", CLASSES[precision], case.ours(precision))
+    for entry in entries:
+        best = min(
+            e["median"]
+            for e in entries
+            if e["class"] == entry["class"] and e["candidate"].startswith("torch")
+        )
+        entry["ratio"] = best / entry["median"]
+    return entries
+
+
+def device_peaks(device: torch.device) -> dict[str, float]:
+    """FLOP/s of each class: a GPU's by its multiprocessors and highest clock, the CPU's as measured."""
+    if device.type != "cuda":
+        return {"fp32": ops.fma_peak(torch.get_num_threads())}
+    card = torch.cuda.get_device_properties(device)
+    command = ["nvidia-smi", "--query-gpu=clocks.max.sm", "--format=csv,noheader,nounits"]
+    try:
+        clock = 1e6 * float(subprocess.run(command, capture_output=True, text=True).stdout.splitlines()[0])
+    except (OSError, ValueError, IndexError):
+        return {}
+    rates = RATES.get((card.major, card.minor), {})
+    return {kind: 2.0 * rate * clock * card.multi_processor_count for kind, rate in rates.items()}
+
+
+def matrix_product_rates(device: torch.device, kinds: Sequence[str]) -> dict[str, float]:
+    """FLOP/s of torch's product of large random matrices, what a library reaches of the peak."""
+    side = 8192 if device.type == "cuda" else 1024
+    found = {}
+    for kind in kinds:
+        a, b = (torch.randn(side, side, device=device, dtype=DTYPES[kind]) for _ in range(2))
+        before = torch.backends.cuda.matmul.allow_tf32
+        torch.backends.cuda.matmul.allow_tf32 = kind == "tf32"
+        try:
+            times = seconds(lambda _, a=a, b=b: a @ b, 1, 5, device)
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = before
+        found[kind] = 2 * side**3 / statistics.median(times)
+    return found
+
+
+def run(
+    layers: Sequence[ConvLayer],
+    sizes: Sequence[int],
+    batches: Sequence[int],
+    precisions: Sequence[str],
+    rounds: int,
+    device: str,
+    limit: float | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Measures each layer for each image size and batch; the result as plain data.
+
+    Each entry: seconds of every round and their median, `ratio`: the median of the class's fastest torch over
+    this one, error against float64 (relative, in the norm), TFLOP/s and share of the device's peak, counting
+    all taps (nominal) and those inside the image (needed). limit: seconds after which no case is begun;
+    those left out are listed under "left_out".
+    """
+    place = usable_device(device)
+    kinds = list(dict.fromkeys(CLASSES[precision] for precision in precisions))
+    peaks, end = device_peaks(place), time.monotonic() + (limit or float("inf"))
+    rates = matrix_product_rates(place, kinds)
+    results, left_out = [], []
+    for layer, size, batch in product(layers, sizes, batches):
+        name = f"{layer.name}, size {size}, batch {batch}"
+        if time.monotonic() > end:
+            left_out.append(name)
+            continue
+        progress(name)
+        results += measure_case(Case(layer, size, batch, place), precisions, rounds, peaks)
+        if place.type == "cuda":
+            torch.cuda.empty_cache()
+    about = {**machine(), "peak_flops": peaks, "matrix_product_flops": rates}
+    if place.type == "cuda":
+        about |= {
+            "device": torch.cuda.get_device_name(place),
+            "cuda": torch.version.cuda,
+            "cudnn": torch.backends.cudnn.version(),
+        }
+    return {"machine": about, "results": results, "left_out": left_out}

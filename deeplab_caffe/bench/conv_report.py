@@ -1,0 +1,88 @@
+"""Results of bench.conv for people: a table and bar charts."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from ..formats.files import replacing
+
+
+def _pairs(result: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Each of our entries with the fastest of torch's for the same case and class."""
+    key = "layer", "size", "batch", "class"
+    fastest: dict[tuple, dict[str, Any]] = {}
+    for row in result["results"]:
+        if row["candidate"].startswith("torch"):
+            case = tuple(row[name] for name in key)
+            if case not in fastest or row["median"] < fastest[case]["median"]:
+                fastest[case] = row
+    for row in result["results"]:
+        if row["candidate"].startswith("ours"):
+            yield row, fastest[tuple(row[name] for name in key)]
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.0%}"
+
+
+def conv_table(result: dict[str, Any]) -> Table:
+    """One row per layer, size, batch and precision of ours."""
+    about = result["machine"]
+    table = Table(title=f"convolutions on {about.get('device', about['cpu'])}")
+    for heading in ("layer", "size", "batch", "precision"):
+        table.add_column(heading)
+    for heading in ("ms", "TFLOP/s", "needed", "nominal", "error", "torch ms", "torch error", "ratio"):
+        table.add_column(heading, justify="right")
+    table.add_column("torch's fastest")
+    for ours, peer in _pairs(result):
+        table.add_row(
+            ours["layer"],
+            str(ours["size"]),
+            str(ours["batch"]),
+            ours["candidate"].removeprefix("ours "),
+            f"{1e3 * ours['median']:.3f}",
+            f"{ours['needed_tflops']:.2f}",
+            _share(ours["needed_share"]),
+            _share(ours["nominal_share"]),
+            f"{ours['error']:.1e}",
+            f"{1e3 * peer['median']:.3f}",
+            f"{peer['error']:.1e}",
+            f"{ours['ratio']:.2f}x",
+            peer["candidate"].removeprefix("torch "),
+        )
+    return table
+
+
+def conv_chart(result: dict[str, Any], path: Path) -> None:
+    """How many times faster than torch's fastest each layer is, a panel per size and batch; a PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    ours = [row for row, _ in _pairs(result)]
+    panels = list(dict.fromkeys((row["size"], row["batch"]) for row in ours))
+    names = list(dict.fromkeys(row["candidate"].removeprefix("ours ") for row in ours))
+    figure, axes = pyplot.subplots(
+        max(1, len(panels)), 1, figsize=(14, 3.6 * max(1, len(panels))), layout="constrained", squeeze=False
+    )
+    width = 0.85 / max(1, len(names))
+    for (size, batch), plot in zip(panels, axes[:, 0], strict=False):
+        rows = [row for row in ours if (row["size"], row["batch"]) == (size, batch)]
+        layers = list(dict.fromkeys(row["layer"] for row in rows))
+        for i, name in enumerate(names):
+            ratio = {row["layer"]: row["ratio"] for row in rows if row["candidate"] == f"ours {name}"}
+            at = [n + (i - (len(names) - 1) / 2) * width for n in range(len(layers))]
+            plot.bar(at, [ratio.get(layer, 0.0) for layer in layers], width, label=name)
+        plot.axhline(1.0, color="black", linewidth=0.8)
+        plot.set_xticks(range(len(layers)), layers, rotation=25, ha="right", fontsize=8)
+        plot.set_ylabel("times torch's fastest")
+        plot.set_title(f"{size}x{size}, batch {batch}", fontsize=10)
+        plot.legend(fontsize=8, ncols=max(1, len(names)))
+    about = result["machine"]
+    figure.suptitle(f"convolutions, {about.get('device', about['cpu'])}")
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=110)
+    pyplot.close(figure)
