@@ -89,9 +89,10 @@ class TaskRunner {
     const int64_t packed = tiles_ * deepest_ * kConvLanes;
     // With a single block a tile is stored as soon as it is summed, so one is enough.
     const int64_t kept_tiles = blocks() > 1 ? (task.last_tile - task.first_tile) * tiles_ : 1;
-    packed_input_ = memory->get(packed + kept_tiles * kTile);
+    packed_input_ = memory->get(packed + 2 * kept_tiles * kTile);
     sums_ = packed_input_ + packed;
-    x_ = o.x + task.group * (g.in_channels / g.groups) * g.in_plane;
+    tap_sums_ = sums_ + kept_tiles * kTile;
+    x_ = o.x + task.group * g.channels() * g.in_plane;
     for (const EpilogueStep& step : o.steps) {
       if (step.kind == EpilogueStep::kSum) other_ = step.a;
     }
@@ -113,7 +114,15 @@ class TaskRunner {
           const Tile& tile = tile_[t];
           float* sum = sums_ + (blocks() > 1 ? (r * tiles_ + t) * kTile : 0);
           if (b + 1 == blocks()) prefetch_outputs(tile, channel, stored_rows);
-          kernels_.accumulate(depth, weight_offset_.data(), weights, tile.input, tile.lanes, b == 0, sum);
+          if (g_.taps_first && depth > 0 && depth < g_.channels()) {
+            float* tap_sum = tap_sums_ + (r * tiles_ + t) * kTile;
+            const int64_t first = begin % g_.channels();
+            kernels_.accumulate(depth, weight_offset_.data(), weights, tile.input, tile.lanes, first == 0,
+                                tap_sum);
+            if (first + depth == g_.channels()) add(tap_sum, begin < g_.channels(), sum);
+          } else {
+            kernels_.accumulate(depth, weight_offset_.data(), weights, tile.input, tile.lanes, b == 0, sum);
+          }
           if (b + 1 < blocks()) continue;
           kernels_.store(sum, static_cast<int>(stored_rows), o_.steps.data(),
                          static_cast<int64_t>(o_.steps.size()), stores_.data() + tile.first_store,
@@ -127,6 +136,11 @@ class TaskRunner {
   static constexpr int64_t kTile = kConvRows * kConvLanes;
 
   int64_t blocks() const { return static_cast<int64_t>(region_.block_end.size()); }
+
+  // sum = (first ? 0 : sum) + part
+  static void add(const float* part, bool first, float* sum) {
+    for (int64_t i = 0; i < kTile; ++i) sum[i] = first ? part[i] : sum[i] + part[i];
+  }
 
   void make_tiles() {
     for (const Run& run : runs_) {
@@ -169,13 +183,15 @@ class TaskRunner {
 
   // Packs the block's inputs, [tile][i][lane], and lists where its weights are.
   void prepare_block(int64_t begin, int64_t depth) {
-    const int64_t taps = static_cast<int64_t>(copies_end_.size());
+    const int64_t taps = static_cast<int64_t>(copies_end_.size()), channels = g_.channels();
     for (int64_t i = 0; i < depth; ++i) {
-      const int64_t k = region_.k[begin + i], tap = (begin + i) % taps,
-                    from = tap == 0 ? 0 : copies_end_[tap - 1];
+      const int64_t k = region_.k[begin + i];
+      const int64_t tap = g_.taps_first ? taps - 1 - (begin + i) / channels : (begin + i) % taps;
+      const int64_t channel = g_.taps_first ? k % channels : k / g_.taps();
+      const int64_t from = tap == 0 ? 0 : copies_end_[tap - 1];
       weight_offset_[i] = k * kConvRows;
-      kernels_.pack(copies_.data() + from, copies_end_[tap] - from, x_ + k / g_.taps() * g_.in_plane,
-                    g_.stride_width, packed_input_ + i * kConvLanes);
+      kernels_.pack(copies_.data() + from, copies_end_[tap] - from, x_ + channel * g_.in_plane, g_.stride_width,
+                    packed_input_ + i * kConvLanes);
     }
   }
 
@@ -188,6 +204,7 @@ class TaskRunner {
   int64_t tiles_ = 0, deepest_ = 0;
   const float *x_ = nullptr, *other_ = nullptr;
   float *packed_input_ = nullptr, *sums_ = nullptr;
+  float* tap_sums_ = nullptr;  // taps_first: sums over a tap whose channels are several blocks
   std::vector<Tile> tile_;
   std::vector<StoreRun> stores_;
   std::vector<CopyRun> copies_;      // of one channel, tap by tap; the targets are those of i = 0 of a block

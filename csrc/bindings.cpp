@@ -4,6 +4,8 @@
 
 #include "atrous_conv.h"
 #include "bind.h"
+#include "channel_sums.h"
+#include "conv_gradient.h"
 #include "elementwise.h"
 #include "eltwise.h"
 #include "fma_peak.h"
@@ -129,6 +131,23 @@ PYBIND11_MODULE(_C, m) {
   });
   m.attr("MAX_TENSOR_CORE_BRANCHES") = kMaxBranches;
   m.attr("MAX_TENSOR_CORE_STEPS") = kMaxTensorCoreSteps;
+  m.def("gradient_weights_size", gradient_weights_size);
+  m.def(
+      "pack_gradient_weights",
+      [](const ConvGeometry& g, Address w, Address p) { pack_gradient_weights(g, at(w), at(p)); }, no_gil);
+  m.def(
+      "conv_data_gradient",
+      [](const ConvGeometry& g, Address dy, Address packed, Address dx, int threads) {
+        conv_data_gradient(g, at(dy), at(packed), at(dx), threads);
+      },
+      no_gil);
+  m.def(
+      "conv_weight_gradient",
+      [](const ConvGeometry& g, Address x, Address dy, Address dw, int threads) {
+        conv_weight_gradient(g, at(x), at(dy), at(dw), threads);
+      },
+      no_gil);
+  BIND_PER_ISA(m, channel_sums);
   m.def(
       "eltwise",
       [](int operation, const std::vector<Address>& bottoms, const std::vector<float>& coefficients,

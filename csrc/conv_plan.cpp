@@ -35,6 +35,40 @@ double joining_cost(const TapInterval& a, const TapInterval& b, int64_t extent) 
   return (waste_a + waste_b) * extent;
 }
 
+void list_channels_first(const ConvGeometry& g, Region* region) {
+  for (int64_t channel = 0; channel < g.channels(); ++channel) {
+    for (int ky : region->rows.taps) {
+      for (int kx : region->columns.taps) {
+        region->k.push_back(static_cast<int32_t>(channel * g.taps() + ky * g.kernel_width + kx));
+      }
+    }
+  }
+  for (int64_t begin = 0; begin < g.depth();) {
+    const int64_t end = begin + reduction_block(g.depth() - begin);
+    const auto& k = region->k;
+    region->block_end.push_back(std::lower_bound(k.begin(), k.end(), end) - k.begin());
+    begin = end;
+  }
+}
+
+void list_taps_first(const ConvGeometry& g, Region* region) {
+  const std::vector<int>&rows = region->rows.taps, &columns = region->columns.taps;
+  for (auto ky = rows.rbegin(); ky != rows.rend(); ++ky) {
+    for (auto kx = columns.rbegin(); kx != columns.rend(); ++kx) {
+      const int64_t begin = static_cast<int64_t>(region->k.size());
+      const int64_t place = g.taps() - 1 - (*ky * g.kernel_width + *kx);
+      for (int64_t channel = 0; channel < g.channels(); ++channel) {
+        region->k.push_back(static_cast<int32_t>(place * g.channels() + channel));
+      }
+      for (int64_t end = 0; end < g.channels();) {
+        end += reduction_block(g.channels() - end);
+        region->block_end.push_back(begin + end);
+      }
+    }
+  }
+  if (region->block_end.empty()) region->block_end.push_back(0);  // no tap at all: the outputs are 0
+}
+
 }  // namespace
 
 std::vector<TapInterval> tap_intervals(int64_t in, int64_t out, int64_t kernel, int64_t stride, int64_t pad,
@@ -77,18 +111,10 @@ std::vector<Region> make_regions(const ConvGeometry& g) {
   for (const TapInterval& r : rows) {
     for (const TapInterval& c : columns) {
       Region region{r, c, {}, {}};
-      for (int64_t channel = 0; channel < g.in_channels / g.groups; ++channel) {
-        for (int ky : r.taps) {
-          for (int kx : c.taps) {
-            region.k.push_back(static_cast<int32_t>(channel * g.taps() + ky * g.kernel_width + kx));
-          }
-        }
-      }
-      for (int64_t begin = 0; begin < g.depth();) {
-        const int64_t end = begin + reduction_block(g.depth() - begin);
-        region.block_end.push_back(std::lower_bound(region.k.begin(), region.k.end(), end) -
-                                   region.k.begin());
-        begin = end;
+      if (g.taps_first) {
+        list_taps_first(g, &region);
+      } else {
+        list_channels_first(g, &region);
       }
       regions.push_back(std::move(region));
     }

@@ -19,10 +19,13 @@ struct ConvGeometry {
   int64_t pad_height, pad_width, dilation_height, dilation_width;
   // From one channel to the next, in floats: more or less than the area where x or y hold other rows.
   int64_t in_plane, out_plane;
+  // The sum runs over the taps from last to first, and of each over the channels: see conv_gradient.h.
+  bool taps_first = false;
 
   int64_t taps() const { return kernel_height * kernel_width; }
   int64_t depth() const { return in_channels / groups * taps(); }  // K
-  int64_t rows() const { return out_channels / groups; }           // M
+  int64_t channels() const { return in_channels / groups; }
+  int64_t rows() const { return out_channels / groups; }  // M
   // One input channel a group, and a sum short enough for one block: a kernel of its own.
   bool depthwise() const { return in_channels == groups && taps() <= kDepthwiseTaps; }
   int64_t row_tiles() const { return (rows() + kConvRows - 1) / kConvRows; }
@@ -56,7 +59,7 @@ int64_t planned_multiply_adds(const ConvGeometry& g);
 // image.
 struct Region {
   TapInterval rows, columns;
-  std::vector<int32_t> k;          // the k that take part, ascending, of one channel group
+  std::vector<int32_t> k;          // the k that take part, in order, of one channel group
   std::vector<int64_t> block_end;  // for each block of the reduction, how many of `k` lie before its end
 
   int64_t height() const { return rows.end - rows.begin; }

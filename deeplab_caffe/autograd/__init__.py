@@ -1,5 +1,7 @@
 """The gradients: layers and ops as torch.autograd.Functions."""
 
+from .convolution import ConvolutionFunction
 from .layer import layer_function
+from .softmax_loss import SoftmaxLossFunction
 
-__all__ = ["layer_function"]
+__all__ = ["ConvolutionFunction", "SoftmaxLossFunction", "layer_function"]

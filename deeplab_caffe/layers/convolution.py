@@ -9,6 +9,7 @@ from torch.nn import functional
 from .. import ops
 from . import fold
 from .base import Layer, Rows, Shape, register
+from .relu import ReLU
 from .same_padding import same_padding
 
 Folded = TypeVar("Folded")
@@ -127,6 +128,26 @@ class Convolution(Layer):
     def overwritable(self, bottoms: int) -> list[int]:
         """See Layer: what absorbed sums add is read where the result is written."""
         return list(range(1, bottoms)) if self.absorbed else []
+
+    def absorbs_in_training(self, following: Layer, bottom: int) -> bool:
+        """See Layer: a ReLU (whose outputs tell the signs of its inputs)."""
+        alone = len(self.definition.tops) == 1 and not self.absorbed
+        fits = isinstance(following, ReLU) and following.slope >= 0
+        return alone and fits and not any(self.loss_weights + following.loss_weights)
+
+    def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
+        """See Layer."""
+        from ..autograd import ConvolutionFunction
+
+        relu = next(iter(self.absorbed), None)
+        blobs = [blob.tensor for blob in self.blobs]
+        exact = self.context.precision == "exact" and self.context.device.type == "cpu"
+        if exact and all(x.dtype == torch.float32 for x in (*bottoms, *blobs)):
+            slope = relu.slope if relu else None
+            weights, bias = (*blobs, None)[:2]
+            return [ConvolutionFunction.apply(self, slope, x, weights, bias) for x in bottoms]
+        tops = super().forward_train(bottoms)
+        return [relu.rectify_(top) for top in tops] if relu else tops
 
     def _epilogue(self, others: list[torch.Tensor]) -> list[tuple[Any, ...]]:
         """The bias and the absorbed layers as steps; others: those layers' further bottoms, in order."""

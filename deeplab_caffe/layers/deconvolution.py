@@ -55,6 +55,14 @@ class Deconvolution(Convolution):
         """See Layer."""
         return False
 
+    def absorbs_in_training(self, following: Layer, bottom: int) -> bool:
+        """See Layer."""
+        return False
+
+    def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
+        """See Layer."""
+        return Layer.forward_train(self, bottoms)
+
     def _columns_weights(self, plain: torch.Tensor) -> torch.Tensor:
         """As a 1x1 convolution's weights: (num_output * kernel places, inputs / group, 1, 1)."""
         grouped = plain.reshape(self.groups, plain.shape[0] // self.groups, -1)

@@ -42,6 +42,14 @@ class Im2col(Convolution):
         """See Layer."""
         return False
 
+    def absorbs_in_training(self, following: Layer, bottom: int) -> bool:
+        """See Layer."""
+        return False
+
+    def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
+        """See Layer."""
+        return Layer.forward_train(self, bottoms)
+
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
         columns = functional.unfold(bottoms[0], self.kernel, self.dilation, self.pad, self.stride)

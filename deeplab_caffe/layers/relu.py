@@ -35,3 +35,7 @@ class ReLU(Layer):
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         return [functional.leaky_relu(bottoms[0], self.slope) if self.slope else torch.relu(bottoms[0])]
+
+    def rectify_(self, x: torch.Tensor) -> torch.Tensor:
+        """`formula` in place, for a layer that has absorbed this one and needs `x` no more."""
+        return functional.leaky_relu_(x, self.slope) if self.slope else x.relu_()

@@ -68,8 +68,8 @@ class SoftmaxWithLoss(Layer):
         loss = (1, 1, 1, 1) if self.definition.dialect == "v1" else ()
         return [loss, scores][: len(self.definition.tops)]
 
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> float:
+        """See Layer; returns what the sum is divided by."""
         scores, labels = bottoms
         out = tops[1] if len(tops) > 1 else None
         probability = ops.softmax(scores, self.along, out=out, threads=self.context.threads)
@@ -79,6 +79,26 @@ class SoftmaxWithLoss(Layer):
             raise self.error("bottom", str(error)) from None
         divisor = self._divisor(weight, count, scores.shape)
         tops[0].copy_(torch.tensor(loss) / torch.tensor(float(divisor)))
+        return divisor
+
+    def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
+        """See Layer."""
+        from ..autograd import SoftmaxLossFunction
+
+        if self.context.precision != "exact" or bottoms[0].dtype != torch.float32:
+            return super().forward_train(bottoms)
+        labels = bottoms[1].detach()
+        return list(SoftmaxLossFunction.apply(self, bottoms[0], labels))[: len(self.definition.tops)]
+
+    def targets(self, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Of each position, flat: the label (0 where ignored), whether it counts, its weight if it does."""
+        target = labels.detach().reshape(-1).long()
+        counted = ~torch.isin(target, torch.tensor(self.ignore, dtype=torch.long, device=target.device))
+        target = torch.where(counted, target, 0)
+        if self.weights is None:
+            return target, counted, counted.float()
+        weights = self.weights.to(target.device)
+        return target, counted, counted * weights[target.clamp(0, len(weights) - 1)]
 
     def _divisor(self, weight: float, count: int, shape: Shape) -> float:
         """What the sum is divided by: `weight` the counted positions' weights, `count` their number."""
@@ -97,16 +117,11 @@ class SoftmaxWithLoss(Layer):
         scores, labels = bottoms[0].to(torch.promote_types(bottoms[0].dtype, torch.float32)), bottoms[1]
         logs = functional.log_softmax(scores, self.along)
         rows = logs.movedim(self.along, -1).reshape(-1, scores.shape[self.along])
-        target = labels.detach().reshape(-1).long()
-        counted = ~torch.isin(target, torch.tensor(self.ignore, dtype=torch.long, device=target.device))
-        wrong = counted & ((target < 0) | (target >= rows.shape[1]))
+        target, counted, weight = self.targets(labels)
+        wrong = (target < 0) | (target >= rows.shape[1])
         if wrong.any():
             found = f"label {target[wrong][0].item()} found, 0 to {rows.shape[1] - 1} wanted"
             raise self.error("bottom", found)
-        target = torch.where(counted, target, 0)
-        weight = counted.to(scores.dtype)
-        if self.weights is not None:
-            weight = weight * self.weights.to(scores)[target]
         own = rows.gather(1, target.unsqueeze(1)).squeeze(1)
         # The loss counts a probability as at least FLT_MIN, its gradient (p - onehot) does not.
         own = own + (own.clamp(min=LOG_FLT_MIN) - own).detach()

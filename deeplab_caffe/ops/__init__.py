@@ -6,6 +6,7 @@ plain twin with the same arguments is in `reference`.
 """
 
 from .common import cuda_targets, emulated_cuda, is_gpu, isa, on_host
+from .conv_gradient import channel_sums, conv_data_gradient, conv_weight_gradient
 from .convolution import (
     atrous_conv,
     atrous_conv_rows,
@@ -60,6 +61,9 @@ __all__ = [
     "atrous_conv_rows",
     "average_pool",
     "batch_norm",
+    "channel_sums",
+    "conv_data_gradient",
+    "conv_weight_gradient",
     "convolved_size",
     "cuda_targets",
     "eltwise",

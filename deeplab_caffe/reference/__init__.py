@@ -1,5 +1,6 @@
 """Plain, slow, readable twins of the ops, same arguments; they follow their input's dtype (float64 too)."""
 
+from .conv_gradient import channel_sums, conv_data_gradient, conv_weight_gradient
 from .convolution import atrous_conv, atrous_conv_rows, reduction_blocks
 from .crf import (
     Pairwise,
@@ -35,6 +36,9 @@ __all__ = [
     "atrous_conv_rows",
     "average_pool",
     "batch_norm",
+    "channel_sums",
+    "conv_data_gradient",
+    "conv_weight_gradient",
     "eltwise",
     "exp",
     "fma",

@@ -1,0 +1,58 @@
+"""Convolution with an optional ReLU behind it, forwards and backwards with this project's kernels."""
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.autograd.function import once_differentiable
+
+from .. import ops
+
+if TYPE_CHECKING:
+    from ..layers.convolution import Convolution
+
+Tensor = torch.Tensor
+
+
+class ConvolutionFunction(torch.autograd.Function):
+    """One bottom of a Convolution layer, with the bits of its forward; gradients in the original's order."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, layer: "Convolution", slope: float | None, x: Tensor, weights: Tensor, bias: Tensor | None
+    ) -> Tensor:
+        """slope: of the ReLU that the layer has absorbed, or None."""
+        x = x.contiguous()
+        (shape,) = layer.shape([tuple(x.shape)])
+        y = torch.empty(shape, device=x.device)
+        layer.forward([x], [y])
+        rows, columns = layer.padding(tuple(x.shape[2:]))
+        ctx.geometry = (
+            layer.stride,
+            (rows[0], columns[0]),
+            layer.dilation,
+            layer.groups,
+            layer.context.threads,
+        )
+        ctx.slope, ctx.bias_shape = slope, None if bias is None else bias.shape
+        ctx.save_for_backward(x, weights, y if slope is not None else None)
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
+        """See torch.autograd.Function."""
+        x, weights, y = ctx.saved_tensors
+        _, _, needs_x, needs_weights, needs_bias = ctx.needs_input_grad
+        dy = dy.contiguous()
+        if ctx.slope == 0:
+            dy = torch.ops.aten.threshold_backward(dy, y, 0)
+        elif ctx.slope is not None:
+            dy = torch.where(y > 0, dy, ctx.slope * dy)
+        dx = dw = db = None
+        if needs_x:
+            dx = ops.conv_data_gradient(dy, weights, tuple(x.shape[2:]), *ctx.geometry)
+        if needs_weights:
+            dw = ops.conv_weight_gradient(x, dy, tuple(weights.shape[2:]), *ctx.geometry)
+        if needs_bias:
+            db = ops.channel_sums(dy, ctx.geometry[-1]).view(ctx.bias_shape)
+        return None, None, dx, dw, db
