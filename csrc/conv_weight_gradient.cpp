@@ -77,13 +77,14 @@ class WeightGradient {
         blocks_(block_ends(positions())),
         octets_(divide_up(g.channels(), kGradientRows)) {
     for (int64_t tap = 0; tap < g.taps(); ++tap) taps_.push_back(make_tap_runs(g, tap, blocks_));
-    // As many blocks at a time as leave their gradients in the second-level cache.
-    const int64_t kept = 300'000;
-    at_a_time_ = std::clamp<int64_t>(kept / (448 * lanes_.count * lanes_.pitch), 1, blocks_.size());
     int64_t longest = 0;
     for (size_t b = 0; b < blocks_.size(); ++b) longest = std::max(longest, blocks_[b] - block_begin(b));
     block_size_ = longest * lanes_.pitch;
-    gradients_ = Buffer<float>(at_a_time_ * lanes_.count * block_size_);
+    // As many tiles of lanes, and blocks, at a time as leave their gradients in the second-level cache.
+    const int64_t kept = std::max<int64_t>(1, 300'000 / block_size_);
+    lanes_at_a_time_ = std::min(kept, lanes_.count);
+    at_a_time_ = std::clamp<int64_t>(kept / lanes_at_a_time_, 1, blocks_.size());
+    gradients_ = Buffer<float>(at_a_time_ * lanes_at_a_time_ * block_size_);
     tiles_ = Buffer<float>(tile_count() * tile_size());
   }
 
@@ -96,7 +97,11 @@ class WeightGradient {
       for (int64_t image = 0; image < g_.batch; ++image) {
         for (int64_t group = 0; group < g_.groups; ++group) {
           for (int64_t first = 0; first < blocks; first += at_a_time_) {
-            add_blocks(image, group, first, std::min(blocks, first + at_a_time_));
+            for (int64_t lanes = 0; lanes < lanes_.count; lanes += lanes_at_a_time_) {
+              add_blocks(image, group,
+                         {first, std::min(blocks, first + at_a_time_), lanes,
+                          std::min(lanes_.count, lanes + lanes_at_a_time_)});
+            }
           }
         }
       }
@@ -118,28 +123,34 @@ class WeightGradient {
     return tiles_.data() +
            (((group * octets_ + octet) * g_.taps() + tap) * lanes_.count + lane_tile) * tile_size();
   }
-  float* gradient(int64_t place, int64_t lane_tile) {
-    return gradients_.data() + (place * lanes_.count + lane_tile) * block_size_;
+  // Blocks and tiles of lanes that are at work together.
+  struct Part {
+    int64_t first_block, last_block, first_tile, last_tile;
+  };
+  float* gradient(const Part& part, int64_t block, int64_t lane_tile) {
+    const int64_t tiles = part.last_tile - part.first_tile;
+    return gradients_.data() +
+           ((block - part.first_block) * tiles + lane_tile - part.first_tile) * block_size_;
   }
 
   // Every thread of the team takes part.
-  void add_blocks(int64_t image, int64_t group, int64_t first, int64_t last) {
+  void add_blocks(int64_t image, int64_t group, const Part& part) {
 #pragma omp for collapse(2)
-    for (int64_t b = first; b < last; ++b) {
-      for (int64_t t = 0; t < lanes_.count; ++t) {
+    for (int64_t b = part.first_block; b < part.last_block; ++b) {
+      for (int64_t t = part.first_tile; t < part.last_tile; ++t) {
         const int64_t channel = group * g_.rows() + t * lanes_.pitch;
         const float* dy = dy_ + (image * g_.out_channels + channel) * positions() + block_begin(b);
         kernels_.transpose(dy, positions(), lanes_in(t), lanes_.pitch, blocks_[b] - block_begin(b),
-                           gradient(b - first, t));
+                           gradient(part, b, t));
       }
     }
 #pragma omp for schedule(dynamic, 1)
     for (int64_t i = 0; i < octets_ * g_.taps(); ++i) {
-      add_to_tiles(image, group, i / g_.taps(), i % g_.taps(), first, last);
+      add_to_tiles(image, group, i / g_.taps(), i % g_.taps(), part);
     }
   }
 
-  void add_to_tiles(int64_t image, int64_t group, int64_t octet, int64_t tap, int64_t first, int64_t last) {
+  void add_to_tiles(int64_t image, int64_t group, int64_t octet, int64_t tap, const Part& part) {
     const int64_t area = g_.in_height * g_.in_width, channel = octet * kGradientRows;
     const int rows = static_cast<int>(std::min<int64_t>(kGradientRows, g_.channels() - channel));
     const float* inputs[kGradientRows];
@@ -147,12 +158,12 @@ class WeightGradient {
       inputs[r] = x_ + (image * g_.in_channels + group * g_.channels() + channel + r) * area;
     }
     const TapRuns& runs = taps_[tap];
-    for (int64_t b = first; b < last; ++b) {
+    for (int64_t b = part.first_block; b < part.last_block; ++b) {
       const int64_t begin = b == 0 ? 0 : runs.end[b - 1], count = runs.end[b] - begin;
       if (count == 0) continue;
-      for (int64_t t = 0; t < lanes_.count; ++t) {
+      for (int64_t t = part.first_tile; t < part.last_tile; ++t) {
         kernels_.accumulate(runs.runs.data() + begin, count, inputs, rows, g_.stride_width,
-                            gradient(b - first, t), lanes_in(t), lanes_.pitch, tile(group, octet, tap, t));
+                            gradient(part, b, t), lanes_in(t), lanes_.pitch, tile(group, octet, tap, t));
       }
     }
   }
@@ -176,7 +187,7 @@ class WeightGradient {
   const std::vector<int64_t> blocks_;
   const int64_t octets_;
   std::vector<TapRuns> taps_;
-  int64_t at_a_time_ = 1, block_size_ = 0;
+  int64_t at_a_time_ = 1, lanes_at_a_time_ = 1, block_size_ = 0;
   Buffer<float> gradients_, tiles_;
 };
 

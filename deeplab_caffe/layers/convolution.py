@@ -131,9 +131,13 @@ class Convolution(Layer):
 
     def absorbs_in_training(self, following: Layer, bottom: int) -> bool:
         """See Layer: a ReLU (whose outputs tell the signs of its inputs)."""
+        able = self.context.precision != "exact" or self._own_gradients()
         alone = len(self.definition.tops) == 1 and not self.absorbed
         fits = isinstance(following, ReLU) and following.slope >= 0
-        return alone and fits and not any(self.loss_weights + following.loss_weights)
+        return able and alone and fits and not any(self.loss_weights + following.loss_weights)
+
+    def _own_gradients(self) -> bool:
+        return self.context.precision == "exact" and self.context.device.type == "cpu"
 
     def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
         """See Layer."""
@@ -141,8 +145,7 @@ class Convolution(Layer):
 
         relu = next(iter(self.absorbed), None)
         blobs = [blob.tensor for blob in self.blobs]
-        exact = self.context.precision == "exact" and self.context.device.type == "cpu"
-        if exact and all(x.dtype == torch.float32 for x in (*bottoms, *blobs)):
+        if self._own_gradients() and all(x.dtype == torch.float32 for x in (*bottoms, *blobs)):
             slope = relu.slope if relu else None
             weights, bias = (*blobs, None)[:2]
             return [ConvolutionFunction.apply(self, slope, x, weights, bias) for x in bottoms]
