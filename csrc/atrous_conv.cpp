@@ -190,8 +190,8 @@ class TaskRunner {
       const int64_t channel = g_.taps_first ? k % channels : k / g_.taps();
       const int64_t from = tap == 0 ? 0 : copies_end_[tap - 1];
       weight_offset_[i] = k * kConvRows;
-      kernels_.pack(copies_.data() + from, copies_end_[tap] - from, x_ + channel * g_.in_plane, g_.stride_width,
-                    packed_input_ + i * kConvLanes);
+      kernels_.pack(copies_.data() + from, copies_end_[tap] - from, x_ + channel * g_.in_plane,
+                    g_.stride_width, packed_input_ + i * kConvLanes);
     }
   }
 
