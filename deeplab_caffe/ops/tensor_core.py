@@ -1,7 +1,7 @@
 """Convolution on a GPU's tensor cores, channels last: fast, deterministic, not the original's bits."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from math import gcd
 from typing import Any
@@ -32,7 +32,8 @@ class TensorCoreWeights:
     """A convolution's weights as the tensor-core kernels read them, and its bias; see `pack_tensor_core`.
 
     values: [part, group, chunk, padded channel, 128 bytes]; bias: float32 [group, padded channel] or None;
-    shape: that of the plain weights.
+    shape: that of the plain weights; plans: those of the latest launches, on their device, which must stay
+    there as long as a CUDA graph with these weights does.
     """
 
     values: Tensor
@@ -40,6 +41,7 @@ class TensorCoreWeights:
     shape: tuple[int, ...]
     groups: int
     precision: str
+    plans: dict[Any, "_Plan"] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def pack_tensor_core(
 
 @dataclass(frozen=True)
 class _Plan:
-    """The tiles of a launch, on its device, and the number of the tile shape they were cut for."""
+    """The tiles of a launch, and the number of the tile shape they were cut for."""
 
     shape: int
     table: Tensor
@@ -122,14 +124,16 @@ class _Plan:
 Geometry = tuple[tuple[int, ...], tuple[int, ...], Pair, Pair, Pair, int, Pair | None]
 
 
-@lru_cache(maxsize=512)
+_KEPT_PLANS = 16  # of each convolution's weights
+
+
+@lru_cache(maxsize=256)
 def _plan(
     geometries: tuple[Geometry, ...],
     precision: str,
     tile: tuple[int, int] | None,
     wgmma: bool,
     processors: int,
-    device: torch.device,
 ) -> _Plan:
     """Cuts the outputs of all branches into tiles: of `tile` rows and columns, or what should be fastest."""
     kind = _type(precision)
@@ -151,7 +155,17 @@ def _plan(
     shape, tiles = min(plans, key=lambda plan: plan[1].estimated_cycles(kind, plan[0], processors))
     table = torch.empty(tiles.size, dtype=torch.int32)
     tiles.copy_to(table.data_ptr())
-    return _Plan(shape, table.to(device), tiles.items, tiles.regions_at, tiles.taps_at)
+    return _Plan(shape, table, tiles.items, tiles.regions_at, tiles.taps_at)
+
+
+def _plan_on(device: torch.device, plans: dict[Any, _Plan], *key: Any) -> _Plan:
+    """_plan(*key) with its table on `device`, kept in `plans`."""
+    if (device, key) not in plans:
+        plan = _plan(*key)
+        while len(plans) >= _KEPT_PLANS:
+            plans.pop(next(iter(plans)))
+        plans[device, key] = replace(plan, table=plan.table.to(device))
+    return plans[device, key]
 
 
 @lru_cache(maxsize=64)
@@ -175,7 +189,7 @@ def tensor_core_tiles(
     geometries: Sequence[Geometry], precision: str, tile: tuple[int, int]
 ) -> tuple[list[list[int]], list[list[int]], list[int]]:
     """How a launch cuts its work: items of 8 numbers, regions of 5, taps; see csrc/tensor_core.h."""
-    plan = _plan(tuple(geometries), precision, tile, False, 1, torch.device("cpu"))
+    plan = _plan(tuple(geometries), precision, tile, False, 1)
     items = plan.table[: 8 * plan.items].view(-1, 8)
     regions = plan.table[plan.regions_at : plan.taps_at].view(-1, 5)
     return items.tolist(), regions.tolist(), plan.table[plan.taps_at :].tolist()
@@ -244,8 +258,8 @@ def tensor_core_convs(
     All weights must have the same precision and groups; the input is read from memory once, whatever the
     number of branches. See `tensor_core_conv` for the rest.
     """
-    if not 1 <= len(branches) <= _C.MAX_TENSOR_CORE_BRANCHES:
-        most = _C.MAX_TENSOR_CORE_BRANCHES
+    if not 1 <= len(branches) <= TENSOR_CORE_BRANCHES:
+        most = TENSOR_CORE_BRANCHES
         raise DeepLabError(f"tensor_core_convs: {len(branches)} branches given, 1 to {most} wanted")
     precision, groups = branches[0].weights.precision, branches[0].weights.groups
     kind, dtype = _type(precision), TENSOR_CORE_DTYPES[precision]
@@ -261,7 +275,8 @@ def tensor_core_convs(
     if module is _C:
         raise DeepLabError("tensor_core_conv: only a GPU has tensor cores, the input is on the CPU")
     has_wgmma, processors = _card(device, module.TARGETS)
-    plan = _plan(geometries, precision, tile, has_wgmma if wgmma is None else wgmma, processors, device)
+    wgmma = has_wgmma if wgmma is None else wgmma
+    plan = _plan_on(device, branches[0].weights.plans, geometries, precision, tile, wgmma, processors)
 
     input_ = _padded(_channels_last(x, dtype), groups, 16 // dtype.itemsize)
     kept: list[Any] = [input_]
@@ -270,9 +285,9 @@ def tensor_core_convs(
         values, bias = b.weights.values, b.weights.bias
         if values.device != device:
             raise DeepLabError(f"tensor_core_conv: weights on {values.device}, {device} wanted")
-        if len(b.epilogue) > _C.MAX_TENSOR_CORE_STEPS:
-            most = _C.MAX_TENSOR_CORE_STEPS
-            raise DeepLabError(f"tensor_core_conv: {len(b.epilogue)} steps given, at most {most} wanted")
+        if len(b.epilogue) > TENSOR_CORE_STEPS:
+            given = f"{len(b.epilogue)} steps given"
+            raise DeepLabError(f"tensor_core_conv: {given}, at most {TENSOR_CORE_STEPS} wanted")
         y = torch.empty(
             (shape[0], *shape[2:], shape[1]), dtype=torch.float32 if float_output else dtype, device=device
         )
