@@ -43,7 +43,8 @@ struct TensorCoreBranch {
   void* y;              // [batch, out_height, out_width, out_channels], of x's type or float
   int32_t batch, in_height, in_width, pitch, group_units;
   int32_t out_height, out_width, out_channels, group_channels, padded_channels;
-  int32_t stride_height, stride_width, pad_height, pad_width, dilation_height, dilation_width, kernel_width;
+  int32_t stride_height, stride_width, pad_height, pad_width, dilation_height, dilation_width;
+  int32_t kernel_height, kernel_width;
   int32_t period;         // units from one tap to the next in the weights
   int32_t period_chunks;  // chunks from one listed tap to the next
   int32_t chunks;         // of the whole kernel

@@ -170,6 +170,7 @@ TensorCoreBranch make_branch(const ConvGeometry& g, TensorCoreType type) {
   b.pad_width = number(g.pad_width);
   b.dilation_height = number(g.dilation_height);
   b.dilation_width = number(g.dilation_width);
+  b.kernel_height = number(g.kernel_height);
   b.kernel_width = number(g.kernel_width);
   b.period = layout.period;
   b.period_chunks = layout.period_chunks;

@@ -34,17 +34,13 @@ from .solver_update import (
 from .spatial import average_pool, interp, interp_argmax, max_pool
 from .tensor_core import (
     TENSOR_CORE_BRANCHES,
-    TENSOR_CORE_DTYPES,
     TENSOR_CORE_STEPS,
     TensorCoreBranch,
-    TensorCoreWeights,
-    pack_tensor_core,
-    round_tf32,
     tensor_core_conv,
     tensor_core_convs,
-    tensor_core_shapes,
-    tensor_core_tiles,
 )
+from .tensor_core_plan import tensor_core_shapes, tensor_core_tiles
+from .tensor_core_weights import TENSOR_CORE_DTYPES, TensorCoreWeights, pack_tensor_core, round_tf32
 
 __all__ = [
     "ELTWISE_OPERATIONS",

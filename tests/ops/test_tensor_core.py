@@ -182,6 +182,39 @@ def test_branches_of_one_launch(device, wgmma):
         assert torch.equal(y, F.conv2d(x, w, padding=p, dilation=d).relu())
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize(("stride", "size"), [((1, 1), None), ((2, 1), None), ((1, 1), (7, 8))])
+def test_few_outputs_are_summed_by_tap(device, precision, stride, size):
+    x, w, b = integers(2, 128, 9, 8), integers(21, 128, 3, 3, seed=1), integers(21, seed=2)
+    other = integers(*F.conv2d(x, w, stride=stride, padding=3, dilation=3).shape, seed=3)
+    if size:
+        other = other[:, :, : size[0], : size[1]]
+
+    def both(x, w, b, other):
+        packed = [ops.pack_tensor_core(w, b, 1, precision, by_tap) for by_tap in (None, False)]
+        assert [p.by_tap for p in packed] == [True, False]
+        steps = [("sum", other, 1.0, 2.0, False), ("relu", 0.0)]
+        branches = [ops.TensorCoreBranch(p, stride, (3, 3), (3, 3), steps, size) for p in packed]
+        branches.append(ops.TensorCoreBranch(packed[0], pad=(6, 6), dilation=(6, 6)))
+        return ops.tensor_core_convs(x, branches, float_output=True)
+
+    y = F.conv2d(x, w, b, stride, 3, 3)[:, :, : other.shape[2], : other.shape[3]]
+    first, second, third = device(both, x, w, b, other)
+    assert torch.equal(first, (y + 2 * other).relu())
+    assert torch.equal(second, first)
+    assert torch.equal(third, F.conv2d(x, w, b, 1, 6, 6))
+
+
+def test_unaligned_memory(device):
+    x, w = integers(1 + 16 * 5 * 6).bfloat16(), integers(24, 16, 1, 1)
+
+    def shifted(x, w):
+        return conv(x[1:].view(1, 5, 6, 16).permute(0, 3, 1, 2), w, float_output=True)
+
+    expected = F.conv2d(x[1:].view(1, 5, 6, 16).permute(0, 3, 1, 2).float(), w)
+    assert torch.equal(device(shifted, x, w), expected)
+
+
 def test_channels_last_memory_is_kept(device):
     x = integers(2, 16, 5, 6).bfloat16().contiguous(memory_format=torch.channels_last)
     y = device(conv, x, integers(24, 16, 1, 1))

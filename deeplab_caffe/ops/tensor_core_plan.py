@@ -1,0 +1,100 @@
+"""How a tensor-core launch cuts its work into tiles: made on the host, kept on the device."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from math import gcd
+from typing import Any
+
+import torch
+
+from .. import _C
+from ..errors import DeepLabError
+from .common import Tensor
+from .convolution import Pair, _geometry
+from .tensor_core_weights import tensor_core_type
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The tiles of a launch, and the number of the tile shape they were cut for."""
+
+    shape: int
+    table: Tensor
+    items: int
+    regions_at: int
+    taps_at: int
+
+
+Geometry = tuple[tuple[int, ...], tuple[int, ...], Pair, Pair, Pair, int, Pair | None]
+
+
+_KEPT_PLANS = 16  # of each convolution's weights
+
+
+@lru_cache(maxsize=256)
+def _plan(
+    geometries: tuple[Geometry, ...],
+    precision: str,
+    tile: tuple[int, int] | None,
+    wgmma: bool,
+    processors: int,
+) -> Plan:
+    """Cuts the outputs of all branches into tiles: of `tile` rows and columns, or what should be fastest."""
+    kind = tensor_core_type(precision)
+    channels = gcd(*(weights[0] // groups for _, weights, _, _, _, groups, _ in geometries))
+    shapes = [
+        number
+        for number, rows, columns, for_wgmma in _C.tensor_core_shapes(kind, channels)
+        if for_wgmma == wgmma and tile in (None, (rows, columns))
+    ]
+    if not shapes:
+        raise DeepLabError(
+            f"tensor_core_conv: no kernel has tiles of {tile} in {precision} for {channels} channels"
+        )
+    convolutions = [_C.ConvGeometry(_geometry(*geometry)[0]) for geometry in geometries]
+    try:
+        plans = [(shape, _C.TensorCoreTiles(convolutions, kind, shape)) for shape in shapes]
+    except ValueError as error:
+        raise DeepLabError(str(error)) from None
+    shape, tiles = min(plans, key=lambda plan: plan[1].estimated_cycles(kind, plan[0], processors))
+    table = torch.empty(tiles.size, dtype=torch.int32)
+    tiles.copy_to(table.data_ptr())
+    return Plan(shape, table, tiles.items, tiles.regions_at, tiles.taps_at)
+
+
+def plan_on(device: torch.device, plans: dict[Any, Plan], *key: Any) -> Plan:
+    """_plan(*key) with its table on `device`, kept in `plans`."""
+    if (device, key) not in plans:
+        plan = _plan(*key)
+        while len(plans) >= _KEPT_PLANS:
+            plans.pop(next(iter(plans)))
+        plans[device, key] = replace(plan, table=plan.table.to(device))
+    return plans[device, key]
+
+
+@lru_cache(maxsize=64)
+def card(device: torch.device, targets: str) -> tuple[bool, int]:
+    """Whether the kernels for sm_90a can run on a device, and its number of multiprocessors."""
+    if device.type == "cpu":  # emulated
+        return True, 132
+    found = torch.cuda.get_device_properties(device)
+    return (found.major, found.minor) == (9, 0) and "90a" in targets.split(","), found.multi_processor_count
+
+
+def tensor_core_shapes(precision: str, channels: int = 8) -> list[tuple[int, int, bool]]:
+    """The tiles there are kernels for: rows, columns, and whether the kernel is that for sm_90a.
+
+    channels: of a group of the output; wide tiles want a multiple of 8.
+    """
+    return [tuple(shape[1:]) for shape in _C.tensor_core_shapes(tensor_core_type(precision), channels)]
+
+
+def tensor_core_tiles(
+    geometries: Sequence[Geometry], precision: str, tile: tuple[int, int]
+) -> tuple[list[list[int]], list[list[int]], list[int]]:
+    """How a launch cuts its work: items of 8 numbers, regions of 5, taps; see csrc/tensor_core.h."""
+    plan = _plan(tuple(geometries), precision, tile, False, 1)
+    items = plan.table[: 8 * plan.items].view(-1, 8)
+    regions = plan.table[plan.regions_at : plan.taps_at].view(-1, 5)
+    return items.tolist(), regions.tolist(), plan.table[plan.taps_at :].tolist()
