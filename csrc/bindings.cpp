@@ -107,18 +107,20 @@ PYBIND11_MODULE(_C, m) {
         b.step[b.steps++] = {kind, first, second, at<void>(a), at<void>(c)};
       });
   py::class_<TensorCoreTiles>(m, "TensorCoreTiles")
-      .def(py::init([](const std::vector<ConvGeometry>& convolutions, TensorCoreType type, int shape) {
-             return make_tensor_core_tiles(convolutions, type, kTensorCoreShapes[shape]);
+      .def(py::init([](const std::vector<ConvGeometry>& convolutions, TensorCoreType type, int shape,
+                       int multiprocessors) {
+             return make_tensor_core_tiles(convolutions, type, kTensorCoreShapes[shape], multiprocessors);
            }),
            no_gil)
       .def_readonly("items", &TensorCoreTiles::items)
       .def_readonly("regions_at", &TensorCoreTiles::regions_at)
       .def_readonly("taps_at", &TensorCoreTiles::taps_at)
+      .def_readonly("queues_at", &TensorCoreTiles::queues_at)
+      .def_readonly("queues", &TensorCoreTiles::queues)
+      .def_readonly("longest", &TensorCoreTiles::longest)
       .def_property_readonly("size", [](const TensorCoreTiles& t) { return t.table.size(); })
-      .def("copy_to", [](const TensorCoreTiles& t,
-                         Address to) { std::copy(t.table.begin(), t.table.end(), at<int>(to)); })
-      .def("estimated_cycles", [](const TensorCoreTiles& t, TensorCoreType type, int shape, int processors) {
-        return estimated_cycles(t, type, kTensorCoreShapes[shape], processors);
+      .def("copy_to", [](const TensorCoreTiles& t, Address to) {
+        std::copy(t.table.begin(), t.table.end(), at<int>(to));
       });
   m.def("tensor_core_shapes", [](TensorCoreType type, int64_t group_channels) {
     std::vector<std::tuple<int, int, int, bool>> shapes;  // number, rows, columns, whether for wgmma

@@ -55,7 +55,7 @@ struct TensorCoreBranch {
 struct TensorCoreLaunch {
   TensorCoreBranch branch[kMaxBranches];
   const int32_t* table;  // of TensorCoreTiles
-  int32_t items, regions_at, taps_at;
+  int32_t items, regions_at, taps_at, queues_at, queues;
 };
 
 // How a kernel's taps are laid out in chunks. Either every tap starts a chunk, so that a tile may leave taps
@@ -78,9 +78,13 @@ inline ChunkLayout chunk_layout(const ConvGeometry& g, int channels_per_unit) {
 
 // The tiles of a launch as the kernels read them: 32-bit numbers.
 struct TensorCoreTiles {
-  // Items first, the longest first; then regions, then taps.
+  // Items first, then regions, taps, queues.
   std::vector<int32_t> table;
   int32_t items, regions_at, taps_at;
+  // For wgmma block b works on the items from queue[b] to queue[b + 1], which give all blocks about the same
+  // work. For mma.sync there are no queues: each item is a block's, the longest first.
+  int32_t queues_at, queues;
+  double longest;  // estimated cycles of the multiprocessor that has most to do
 };
 
 // One block's work at a time; 8 numbers.
@@ -98,14 +102,16 @@ struct TensorCoreRegion {
   int32_t begin, y, x, height, width;
 };
 
-// A block's outputs. wgmma: for sm_90a, else mma.sync.
+// A block's outputs. wgmma: for sm_90a, else mma.sync; blocks: that an SM holds (see
+// blocks_per_multiprocessor).
 struct TensorCoreShape {
   int rows, columns;
   bool wgmma;
+  int blocks;
 };
 constexpr TensorCoreShape kTensorCoreShapes[] = {
-    {128, 128, false}, {64, 64, false}, {128, 32, false}, {128, 256, true},
-    {128, 128, true},  {64, 128, true}, {64, 64, true},   {64, 32, true},
+    {128, 128, false, 1}, {64, 64, false, 2}, {128, 32, false, 1}, {128, 256, true, 1},
+    {128, 128, true, 1},  {64, 128, true, 2}, {64, 64, true, 2},   {64, 32, true, 2},
 };
 constexpr int kTensorCoreShapeCount = sizeof(kTensorCoreShapes) / sizeof(kTensorCoreShapes[0]);
 
@@ -122,12 +128,12 @@ constexpr int unit_channels(TensorCoreType type) {
   return type == TensorCoreType::kBf16 || type == TensorCoreType::kFp16 ? 8 : 4;
 }
 
-TensorCoreTiles make_tensor_core_tiles(const std::vector<ConvGeometry>& convolutions, TensorCoreType type,
-                                       TensorCoreShape shape);
+constexpr int blocks_per_multiprocessor(TensorCoreType type, TensorCoreShape shape) {
+  return type == TensorCoreType::kFp32 && shape.columns == 128 ? 1 : shape.blocks;
+}
 
-// Estimated cycles of a launch, for choosing a shape.
-double estimated_cycles(const TensorCoreTiles& tiles, TensorCoreType type, TensorCoreShape shape,
-                        int multiprocessors);
+TensorCoreTiles make_tensor_core_tiles(const std::vector<ConvGeometry>& convolutions, TensorCoreType type,
+                                       TensorCoreShape shape, int multiprocessors);
 
 // A branch without its operands: x, weights, bias, y and steps are to be filled in.
 TensorCoreBranch make_branch(const ConvGeometry& g, TensorCoreType type);

@@ -1,6 +1,8 @@
 #include <algorithm>
+#include <functional>
 #include <limits>
 #include <map>
+#include <queue>
 #include <stdexcept>
 
 #include "tensor_core.h"
@@ -58,6 +60,15 @@ void check_sizes(const ConvGeometry& g, const ChunkLayout& layout) {
   }
 }
 
+// Estimated cycles of an H200's SM, by its datasheet: 128 x 64 bytes of products a cycle; 48 bytes a cycle
+// from the L2 cache is a guess, and that mma.sync reaches 0.6 of wgmma's rate.
+double item_cycles(TensorCoreType type, TensorCoreShape shape, int32_t chunks) {
+  const bool split = type == TensorCoreType::kFp32;
+  const double products = shape.rows * shape.columns / 32.0 * (split ? 3 : 1) / (shape.wgmma ? 1.0 : 0.6);
+  const double bytes = (shape.rows + shape.columns * (split ? 2 : 1)) * static_cast<double>(kChunkBytes);
+  return std::max(products, bytes / 48) * chunks + 600 + shape.rows * shape.columns / 16.0;
+}
+
 // All regions, tap lists and items of a launch, as they grow.
 class TableBuilder {
  public:
@@ -93,10 +104,11 @@ class TableBuilder {
     }
   }
 
-  TensorCoreTiles finish() {
+  TensorCoreTiles finish(TensorCoreType type, TensorCoreShape shape, int multiprocessors) {
     std::stable_sort(items_.begin(), items_.end(),
                      [](const TensorCoreItem& a, const TensorCoreItem& b) { return a.chunks > b.chunks; });
     TensorCoreTiles tiles;
+    const auto queues = share_out(type, shape, multiprocessors, &tiles.longest);
     const auto append = [&](const auto& numbers) {
       const auto* begin = reinterpret_cast<const int32_t*>(numbers.data());
       const size_t at = tiles.table.size(), size = sizeof(numbers[0]) / sizeof(int32_t) * numbers.size();
@@ -107,10 +119,42 @@ class TableBuilder {
     tiles.items = static_cast<int32_t>(items_.size());
     tiles.regions_at = append(regions_);
     tiles.taps_at = append(taps_);
+    tiles.queues_at = append(queues);
+    tiles.queues = static_cast<int32_t>(queues.size()) - 1;
     return tiles;
   }
 
  private:
+  // Gives each item, the longest first, to the block that has least to do (Graham, "Bounds on multiprocessing
+  // timing anomalies", 1969), and orders the items by block. Returns where each block's items begin.
+  std::vector<int32_t> share_out(TensorCoreType type, TensorCoreShape shape, int multiprocessors,
+                                 double* longest) {
+    using Queue = std::pair<double, int>;  // cycles, number
+    const int most = multiprocessors * blocks_per_multiprocessor(type, shape);
+    const int blocks = std::min(most, static_cast<int>(items_.size()));
+    std::priority_queue<Queue, std::vector<Queue>, std::greater<Queue>> idle;
+    for (int i = 0; i < blocks; ++i) idle.push({0.0, i});
+    std::vector<std::vector<TensorCoreItem>> queues(blocks);
+    std::vector<double> busy(multiprocessors, 0.0);
+    for (const TensorCoreItem& item : items_) {
+      auto [cycles, number] = idle.top();
+      idle.pop();
+      const double more = item_cycles(type, shape, item.chunks);
+      queues[number].push_back(item);
+      busy[number % multiprocessors] += more;
+      idle.push({cycles + more, number});
+    }
+    *longest = *std::max_element(busy.begin(), busy.end());
+    if (!shape.wgmma) return {0};
+    std::vector<int32_t> begin{0};
+    items_.clear();
+    for (const auto& queue : queues) {
+      items_.insert(items_.end(), queue.begin(), queue.end());
+      begin.push_back(static_cast<int32_t>(items_.size()));
+    }
+    return begin;
+  }
+
   int32_t place(const TapList& taps) {
     const auto [found, is_new] = placed_.emplace(taps, static_cast<int32_t>(taps_.size()));
     if (is_new) taps_.insert(taps_.end(), taps.begin(), taps.end());
@@ -127,26 +171,12 @@ class TableBuilder {
 }  // namespace
 
 TensorCoreTiles make_tensor_core_tiles(const std::vector<ConvGeometry>& convolutions, TensorCoreType type,
-                                       TensorCoreShape shape) {
+                                       TensorCoreShape shape, int multiprocessors) {
   TableBuilder builder(shape.rows, shape.columns);
   for (size_t i = 0; i < convolutions.size(); ++i) {
     builder.add(static_cast<int32_t>(i), convolutions[i], unit_channels(type));
   }
-  return builder.finish();
-}
-
-double estimated_cycles(const TensorCoreTiles& tiles, TensorCoreType type, TensorCoreShape shape,
-                        int multiprocessors) {
-  // An H200's SM, by its datasheet: 128 x 64 bytes of products a cycle; 48 bytes a cycle from the L2 cache is
-  // a guess. mma.sync reaches about 0.6 of wgmma's rate.
-  const bool split = type == TensorCoreType::kFp32;
-  const double products = shape.rows * shape.columns / 32.0 * (split ? 3 : 1) / (shape.wgmma ? 1.0 : 0.6);
-  const double bytes = (shape.rows + shape.columns * (split ? 2 : 1)) * static_cast<double>(kChunkBytes);
-  const double chunk = std::max(products, bytes / 48), item = 600 + shape.rows * shape.columns / 16.0;
-  std::vector<double> busy(multiprocessors, 0.0);
-  for (int32_t i = 0; i < tiles.items; ++i)
-    busy[i % multiprocessors] += chunk * tiles.table[8 * i + 7] + item;
-  return *std::max_element(busy.begin(), busy.end());
+  return builder.finish(type, shape, multiprocessors);
 }
 
 TensorCoreBranch make_branch(const ConvGeometry& g, TensorCoreType type) {

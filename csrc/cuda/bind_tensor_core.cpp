@@ -16,12 +16,14 @@ BINDINGS {
   m.def(
       "tensor_core_conv",
       [](const std::vector<TensorCoreBranch>& branches, std::uintptr_t table, int items, int regions_at,
-         int taps_at, TensorCoreType type, int shape, const Stream& stream) {
+         int taps_at, int queues_at, int queues, TensorCoreType type, int shape, const Stream& stream) {
         TensorCoreLaunch launch = launch_of(branches);
         launch.table = reinterpret_cast<const int32_t*>(table);
         launch.items = items;
         launch.regions_at = regions_at;
         launch.taps_at = taps_at;
+        launch.queues_at = queues_at;
+        launch.queues = queues;
         device::tensor_core_conv(launch, type, shape, stream);
       },
       pybind11::call_guard<pybind11::gil_scoped_release>());

@@ -1,8 +1,6 @@
 // The kernels of one type for all tile shapes.
 #pragma once
 
-#include <algorithm>
-
 #include "tensor_core.h"
 #include "tensor_core_mma.cuh"
 #include "tensor_core_wgmma.cuh"
@@ -21,8 +19,8 @@ void launch_wgmma(const TensorCoreLaunch& launch_of, Stream stream) {
   static_assert(Tile::kRows == kTensorCoreShapes[shape].rows &&
                 Tile::kColumns == kTensorCoreShapes[shape].columns);
   static_assert(Tile::kBlocks * (Tile::kSharedBytes + 1024) <= 228 * 1024, "shared memory of an SM");
-  const int blocks = std::min(launch_of.items, Tile::kBlocks * multiprocessor_count(stream));
-  launch(tensor_core_wgmma<Tile>, blocks, Tile::kThreads, Tile::kSharedBytes, stream, launch_of);
+  static_assert(Tile::kBlocks == blocks_per_multiprocessor(Tile::kType, kTensorCoreShapes[shape]));
+  launch(tensor_core_wgmma<Tile>, launch_of.queues, Tile::kThreads, Tile::kSharedBytes, stream, launch_of);
 }
 
 template <TensorCoreType type>

@@ -1,6 +1,6 @@
 // The convolution with wgmma (sm_90a): one warpgroup fills a ring of stages in shared memory, the others
-// multiply. Blocks stay and take item after item, so that a tile's first copies run under the stores of the
-// one before.
+// multiply. A block takes item after item of its queue, so that a tile's first copies run under the stores
+// of the one before.
 #pragma once
 
 #include "ptx_wgmma.cuh"
@@ -68,6 +68,13 @@ struct RingPlace {
   }
 };
 
+__device__ __forceinline__ int queue_begin(const TensorCoreLaunch& launch) {
+  return __ldg(launch.table + launch.queues_at + blockIdx.x);
+}
+__device__ __forceinline__ int queue_end(const TensorCoreLaunch& launch) {
+  return __ldg(launch.table + launch.queues_at + blockIdx.x + 1);
+}
+
 // The copying warpgroup. A thread's own copies are seen by wgmma once it has waited for them and passed the
 // fence; it does so kLag chunks later, so that that many are under way. The multipliers give a stage back
 // when the next one is full: two stages must not wait for the copier to go on.
@@ -78,7 +85,7 @@ class Copier {
       : launch_(launch), ring_(ring), rows_(rows), thread_(threadIdx.x % 128) {}
 
   __device__ __forceinline__ void run() {
-    for (int number = blockIdx.x, turn = 0; number < launch_.items; number += gridDim.x, turn ^= 1) {
+    for (int number = queue_begin(launch_), turn = 0; number < queue_end(launch_); ++number, turn ^= 1) {
       const TensorCoreItem item = tile_item(launch_, number);
       const TensorCoreBranch& conv = launch_.branch[item.branch];
       InputRow* const rows = rows_ + turn * Tile::kRows;
@@ -147,7 +154,7 @@ class Multiplier {
       : launch_(launch), ring_(ring), first_row_((threadIdx.x / 128 - 1) * 64) {}
 
   __device__ __forceinline__ void run() {
-    for (int number = blockIdx.x; number < launch_.items; number += gridDim.x) {
+    for (int number = queue_begin(launch_); number < queue_end(launch_); ++number) {
       const TensorCoreItem item = tile_item(launch_, number);
 #pragma unroll
       for (int i = 0; i < kSums; ++i) sum_[i] = 0.0f;

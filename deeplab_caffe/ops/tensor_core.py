@@ -173,6 +173,8 @@ def _multiply(
         plan.items,
         plan.regions_at,
         plan.taps_at,
+        plan.queues_at,
+        plan.queues,
         tensor_core_type(first.precision),
         plan.shape,
         place(memory, None),

@@ -24,6 +24,8 @@ class Plan:
     items: int
     regions_at: int
     taps_at: int
+    queues_at: int
+    queues: int
 
 
 Geometry = tuple[tuple[int, ...], tuple[int, ...], Pair, Pair, Pair, int, Pair | None]
@@ -54,13 +56,14 @@ def _plan(
         )
     convolutions = [_C.ConvGeometry(_geometry(*geometry)[0]) for geometry in geometries]
     try:
-        plans = [(shape, _C.TensorCoreTiles(convolutions, kind, shape)) for shape in shapes]
+        plans = [(shape, _C.TensorCoreTiles(convolutions, kind, shape, processors)) for shape in shapes]
     except ValueError as error:
         raise DeepLabError(str(error)) from None
-    shape, tiles = min(plans, key=lambda plan: plan[1].estimated_cycles(kind, plan[0], processors))
+    shape, tiles = min(plans, key=lambda plan: plan[1].longest)
     table = torch.empty(tiles.size, dtype=torch.int32)
     tiles.copy_to(table.data_ptr())
-    return Plan(shape, table, tiles.items, tiles.regions_at, tiles.taps_at)
+    places = tiles.items, tiles.regions_at, tiles.taps_at, tiles.queues_at, tiles.queues
+    return Plan(shape, table, *places)
 
 
 def plan_on(device: torch.device, plans: dict[Any, Plan], *key: Any) -> Plan:
@@ -97,4 +100,4 @@ def tensor_core_tiles(
     plan = _plan(tuple(geometries), precision, tile, False, 1)
     items = plan.table[: 8 * plan.items].view(-1, 8)
     regions = plan.table[plan.regions_at : plan.taps_at].view(-1, 5)
-    return items.tolist(), regions.tolist(), plan.table[plan.taps_at :].tolist()
+    return items.tolist(), regions.tolist(), plan.table[plan.taps_at : plan.queues_at].tolist()
