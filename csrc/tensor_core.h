@@ -110,8 +110,8 @@ struct TensorCoreShape {
   int blocks;
 };
 constexpr TensorCoreShape kTensorCoreShapes[] = {
-    {128, 128, false, 1}, {64, 64, false, 2}, {128, 32, false, 1}, {128, 256, true, 1},
-    {128, 128, true, 1},  {64, 128, true, 2}, {64, 64, true, 2},   {64, 32, true, 2},
+    {128, 128, false, 1}, {64, 64, false, 2}, {128, 32, false, 1}, {128, 256, true, 1}, {128, 128, true, 1},
+    {64, 128, true, 2},   {64, 64, true, 2},  {64, 32, true, 2},   {128, 64, true, 2},
 };
 constexpr int kTensorCoreShapeCount = sizeof(kTensorCoreShapes) / sizeof(kTensorCoreShapes[0]);
 
@@ -129,7 +129,8 @@ constexpr int unit_channels(TensorCoreType type) {
 }
 
 constexpr int blocks_per_multiprocessor(TensorCoreType type, TensorCoreShape shape) {
-  return type == TensorCoreType::kFp32 && shape.columns == 128 ? 1 : shape.blocks;
+  const bool large = shape.columns == 128 || shape.rows == 128;
+  return type == TensorCoreType::kFp32 && large ? 1 : shape.blocks;
 }
 
 TensorCoreTiles make_tensor_core_tiles(const std::vector<ConvGeometry>& convolutions, TensorCoreType type,

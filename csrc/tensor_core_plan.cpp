@@ -62,10 +62,10 @@ void check_sizes(const ConvGeometry& g, const ChunkLayout& layout) {
 
 // Estimated cycles of an H200's SM, by its datasheet: 128 x 64 bytes of products a cycle; 48 bytes a cycle
 // from the L2 cache is a guess, and that mma.sync reaches 0.6 of wgmma's rate.
-double item_cycles(TensorCoreType type, TensorCoreShape shape, int32_t chunks) {
+double item_cycles(TensorCoreType type, TensorCoreShape shape, int32_t columns, int32_t chunks) {
   const bool split = type == TensorCoreType::kFp32;
   const double products = shape.rows * shape.columns / 32.0 * (split ? 3 : 1) / (shape.wgmma ? 1.0 : 0.6);
-  const double bytes = (shape.rows + shape.columns * (split ? 2 : 1)) * static_cast<double>(kChunkBytes);
+  const double bytes = (shape.rows + columns * (split ? 2 : 1)) * static_cast<double>(kChunkBytes);
   return std::max(products, bytes / 48) * chunks + 600 + shape.rows * shape.columns / 16.0;
 }
 
@@ -77,6 +77,7 @@ class TableBuilder {
   void add(int32_t branch, const ConvGeometry& g, int channels_per_unit) {
     const ChunkLayout layout = chunk_layout(g, channels_per_unit);
     check_sizes(g, layout);
+    channels_.push_back(static_cast<int32_t>(g.rows()));
     const auto regions = ordered_regions(g, layout.aligned, tile_rows_);
     const auto positions = static_cast<int32_t>(g.batch * g.out_height * g.out_width);
     const auto first_region = static_cast<int32_t>(regions_.size());
@@ -136,10 +137,13 @@ class TableBuilder {
     for (int i = 0; i < blocks; ++i) idle.push({0.0, i});
     std::vector<std::vector<TensorCoreItem>> queues(blocks);
     std::vector<double> busy(multiprocessors, 0.0);
+    const auto columns_of = [&](const TensorCoreItem& item) {
+      return std::min<int32_t>(tile_columns_, channels_[item.branch] - item.first_channel);
+    };
     for (const TensorCoreItem& item : items_) {
       auto [cycles, number] = idle.top();
       idle.pop();
-      const double more = item_cycles(type, shape, item.chunks);
+      const double more = item_cycles(type, shape, columns_of(item), item.chunks);
       queues[number].push_back(item);
       busy[number % multiprocessors] += more;
       idle.push({cycles + more, number});
@@ -162,6 +166,7 @@ class TableBuilder {
   }
 
   const int tile_rows_, tile_columns_;
+  std::vector<int32_t> channels_;  // of a group of each branch
   std::vector<TensorCoreItem> items_;
   std::vector<TensorCoreRegion> regions_;
   TapList taps_;

@@ -44,6 +44,8 @@ void tensor_core_conv_of(const TensorCoreLaunch& launch_of, int shape, Stream st
       return launch_wgmma<6, WgmmaTile<type, 1, 64, split ? 4 : 6, 2>>(launch_of, stream);
     case 7:
       return launch_wgmma<7, WgmmaTile<type, 1, 32, split ? 6 : 8, 2>>(launch_of, stream);
+    case 8:
+      return launch_wgmma<8, WgmmaTile<type, 2, 64, 4, split ? 1 : 2>>(launch_of, stream);
   }
   throw std::invalid_argument("tensor_core_conv: no such tile shape");
 }

@@ -21,8 +21,8 @@ struct WgmmaTile {
   // Rows twice: those of an item are written while the last thread may still read the one before.
   static constexpr int kSharedBytes = kRowsAt + 2 * kRows * static_cast<int>(sizeof(InputRow));
   // 64 K registers an SM, the fewer of them for the warpgroup that only copies.
-  static constexpr int kCopyRegisters = groups == 2 ? 88 : 72;
-  static constexpr int kMultiplyRegisters = groups == 2 ? 208 : 184;
+  static constexpr int kCopyRegisters = blocks_per_sm == 1 ? 88 : groups == 1 ? 72 : 56;
+  static constexpr int kMultiplyRegisters = groups == 1 ? 184 : blocks_per_sm == 1 ? 208 : 96;
   static_assert(blocks_per_sm * 128 * (kCopyRegisters + groups * kMultiplyRegisters) <= 65536);
 };
 
