@@ -18,6 +18,7 @@ from setuptools.command.build_py import build_py
 ROOT = Path(__file__).parent
 sys.path.insert(0, str(ROOT))
 import build_cuda  # noqa: E402
+import build_proto  # noqa: E402
 
 PROTO = Path("deeplab_caffe/formats/caffe.proto")
 # What an installed package carries along, under deeplab_caffe/share; assets.py finds it.
@@ -49,10 +50,13 @@ if X86:
 
 def generate_protobuf(folder: Path) -> None:
     """Writes caffe_pb2.py beside caffe.proto (in `folder`); it is never committed."""
-    from grpc_tools import protoc
-
     source = ROOT / PROTO
     folder.mkdir(parents=True, exist_ok=True)
+    try:
+        from grpc_tools import protoc
+    except ImportError:
+        build_proto.write_module(source, folder / "caffe_pb2.py")
+        return
     if protoc.main(["protoc", f"-I{source.parent}", f"--python_out={folder}", str(source)]):
         raise RuntimeError(f"protoc failed on {source}")
 
