@@ -236,9 +236,7 @@ class DenseCRF:
 
     def start(self) -> "DenseCRF":
         """Begins inference: marginals become softmax(-unary). DeepLabError for energies such as NaN."""
-        if self._unary is None:
-            raise DeepLabError("the CRF has no unary energies yet")
-        self._q = self._ops.mean_field_start(self._unary, self.true_exp, threads=self.threads)
+        self._q = self._ops.mean_field_start(self._given(), self.true_exp, threads=self.threads)
         return self
 
     def step(self, iterations: int = 1) -> "DenseCRF":
@@ -255,17 +253,18 @@ class DenseCRF:
 
     def advance(self, marginals: Array, iterations: int = 1) -> Array:
         """These marginals (points, labels) after iterations; the CRF's own stay. Like them, on its device."""
-        if self._unary is None:
-            raise DeepLabError("the CRF has no unary energies yet")
         q = self._array("marginals", marginals).reshape(self.points, self.labels)
         q = q.copy() if self.device is None else q.clone()
         return self._ops.mean_field_iterate(
-            self.kernels, self._unary, q, iterations, self.true_exp, threads=self.threads
+            self.kernels, self._given(), q, iterations, self.true_exp, threads=self.threads
         )
 
     def infer(self, iterations: int = 10) -> Array:
         """Marginals (height, width, labels) or (points, labels) after that many iterations from the start."""
-        self.start().step(iterations)
+        if self.device is None or iterations < 1:
+            self.start().step(iterations)
+        else:
+            self._q = self._ops.mean_field(self.kernels, self._given(), iterations, self.true_exp)
         return self.marginals
 
     def steps(self, iterations: int = 10) -> Iterator[Step]:
@@ -356,9 +355,12 @@ class DenseCRF:
         return self._q
 
     def _energies(self) -> Floats:
+        return to_numpy("unary", self._given())
+
+    def _given(self) -> Array:
         if self._unary is None:
             raise DeepLabError("the CRF has no unary energies yet")
-        return to_numpy("unary", self._unary)
+        return self._unary
 
     def _values(self, name: str, values: Array) -> Floats:
         values = to_numpy(name, values)

@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from deeplab_caffe import crf
+from deeplab_caffe.crf_graph import CapturedCRF
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.lattices import Lattice, bilateral_lattice, position_lattice
 
@@ -191,3 +192,52 @@ def test_errors(device):
 def test_without_a_gpu():
     with pytest.raises(DeepLabError, match="finds no GPU"):
         crf.DenseCRF(2, 3, 4, device="cuda")
+
+
+def test_captured(device):
+    image, unary = problem(9, 11, 5)
+    expected = [crf.image_crf(image, 5).unary(energy).infer(3) for energy in (unary, unary * 0.5)]
+    with device.kernels():
+        captured = CapturedCRF(crf.image_crf(image, 5, device="cuda"), 3)
+        for energy, wanted in zip((unary, unary * 0.5), expected, strict=True):
+            result = captured(device.to(torch.from_numpy(energy)))
+            assert torch.equal(result.cpu(), torch.from_numpy(wanted))
+        with pytest.raises(DeepLabError, match="point 0 has the energies nan"):
+            captured(device.to(torch.full((9, 11, 5), float("nan"))))
+        with pytest.raises(DeepLabError, match=r"\(9, 11, 4\) energies"):
+            captured(device.to(torch.zeros(9, 11, 4)))
+    with pytest.raises(DeepLabError, match="needs a CRF on a GPU"):
+        CapturedCRF(crf.image_crf(image, 5))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_streams():
+    image, unary = problem(120, 160, 21)
+    expected = torch.from_numpy(crf.image_crf(image, 21).unary(unary).infer(5))
+    energies = torch.from_numpy(unary).cuda()
+    torch.cuda.synchronize()
+    streams = [torch.cuda.Stream() for _ in range(4)]
+    results = []
+    for stream in streams * 3:
+        with torch.cuda.stream(stream):
+            results.append(crf.image_crf(image, 21, device="cuda").unary(energies).infer(5))
+    torch.cuda.synchronize()
+    assert all(torch.equal(result.cpu(), expected) for result in results)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_out_of_memory():
+    """One line says so, and the device works on."""
+    image, unary = problem(64, 64, 4)
+    expected = crf.image_crf(image, 4).unary(unary).infer(2)
+    fraction = 64 * 2**20 / torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(fraction)
+    try:
+        with pytest.raises(DeepLabError, match="does not fit in the GPU's memory"):
+            crf.image_crf(np.zeros((1500, 1500, 3), np.uint8), 4, device="cuda")
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+    assert np.array_equal(crf.image_crf(image, 4, device="cuda").unary(unary).infer(2), expected)

@@ -99,6 +99,7 @@ unsigned chunks_of(int pieces, int chunk) { return static_cast<unsigned>((pieces
 
 void filter_values(const Filter* filters, int count, const float* q, std::size_t q_stride, std::size_t labels,
                    bool adjoint, Stream stream) {
+  if (count == 0) return;
   const std::size_t row = padded_labels(labels);
   const RowLanes lanes(row);
   if (lanes.pieces > kThreads) throw std::invalid_argument("a CRF on a GPU has at most 1024 labels");

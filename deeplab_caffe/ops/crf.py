@@ -17,7 +17,20 @@ from .common import check, kernels, place
 from .elementwise import log as exact_log
 
 Tensor = torch.Tensor
-_NONE_BAD = -1
+# What says that no point is bad so far.
+NONE_BAD = -1
+
+
+@contextmanager
+def _one_line_errors() -> Iterator[None]:
+    """A device's limits (labels, kernels, memory) as the user's errors."""
+    try:
+        yield
+    except ValueError as error:
+        raise DeepLabError(f"mean field: {error}") from None
+    except torch.cuda.OutOfMemoryError as error:
+        reason = str(error).split(". ")[0]
+        raise DeepLabError(f"the CRF does not fit in the GPU's memory: {reason}") from None
 
 
 class Lattice:
@@ -37,10 +50,10 @@ class Lattice:
     def tables(self, labels: int) -> Tensor:
         """Memory to filter `labels` labels in."""
         words = kernels(self.storage).filter_words(self.vertices, labels)
-        with _memory("the CRF's filter", 4 * words):
-            return torch.empty(words, dtype=torch.float32, device=self.storage.device)
+        return torch.empty(words, dtype=torch.float32, device=self.storage.device)
 
 
+@_one_line_errors()
 def lattice(features: Tensor, image_sizes: Sequence[int] | None = None) -> Lattice:
     """The lattice of points given as planes of features, (d, points), d from 1 to 16.
 
@@ -63,9 +76,8 @@ def lattice(features: Tensor, image_sizes: Sequence[int] | None = None) -> Latti
         size = module.embedding_bytes(points, len(sizes), d)
     except (OverflowError, TypeError):
         raise DeepLabError(f"lattice: {points} points of {d} features are too many") from None
-    with _memory("a lattice's construction", size):
-        scratch = torch.empty(size, dtype=torch.uint8, device=features.device)
-        counts = torch.empty(2, dtype=torch.int32, device=features.device)
+    scratch = torch.empty(size, dtype=torch.uint8, device=features.device)
+    counts = torch.empty(2, dtype=torch.int32, device=features.device)
     starts = _starts(sizes, features.device)
     addresses = features.data_ptr(), starts.data_ptr(), points, len(sizes), d, scratch.data_ptr()
     module.lattice_embed(*addresses, counts.data_ptr(), stream)
@@ -76,13 +88,13 @@ def lattice(features: Tensor, image_sizes: Sequence[int] | None = None) -> Latti
             f"standard deviations, is {float(features.abs().max()):g}; larger standard deviations are needed"
         )
     size = module.Lattice.bytes_of(points, vertices, d)
-    with _memory("a lattice", size):
-        storage = torch.empty(size, dtype=torch.uint8, device=features.device)
+    storage = torch.empty(size, dtype=torch.uint8, device=features.device)
     native = module.Lattice(points, vertices, d, storage.data_ptr())
     module.lattice_connect(native, len(sizes), scratch.data_ptr(), stream)
     return Lattice(native, storage)
 
 
+@_one_line_errors()
 def image_features(
     sizes: Sequence[tuple[int, int]],
     stds: Sequence[float],
@@ -112,6 +124,7 @@ def image_features(
     return planes
 
 
+@_one_line_errors()
 def lattice_filter(
     lattice: Lattice,
     values: Tensor,
@@ -131,6 +144,7 @@ def lattice_filter(
     return _filter(lattice, rows, rows.stride(0), channels, before, adjoint)
 
 
+@_one_line_errors()
 def lattice_ones(lattice: Lattice, *, threads: int | None = None) -> Tensor:
     """See crf_ops.lattice_ones."""
     ones = torch.ones(1, 4, device=lattice.storage.device)
@@ -145,6 +159,7 @@ def norms(ones: Tensor, root: bool) -> Tensor:
     return out
 
 
+@_one_line_errors()
 def mean_field_start(
     unary: Tensor, true_exp: bool = False, *, bad: Tensor | None = None, threads: int | None = None
 ) -> Tensor:
@@ -156,13 +171,13 @@ def mean_field_start(
     own = bad_point(unary) if bad is None else bad
     q = torch.empty_like(rows)
     addresses = rows.data_ptr(), q.data_ptr(), points, labels, true_exp, own.data_ptr()
-    with _limits():
-        kernels(unary).mean_field_start(*addresses, place(unary, None))
+    kernels(unary).mean_field_start(*addresses, place(unary, None))
     if bad is None:
         check_points(own, unary)
     return q[:, :labels]
 
 
+@_one_line_errors()
 def mean_field_iterate(
     pairwise: Sequence[Pairwise],
     unary: Tensor,
@@ -199,11 +214,27 @@ def mean_field_iterate(
         )
     own = bad_point(unary) if bad is None else bad
     addresses = rows.data_ptr(), result.data_ptr(), points, labels, iterations, true_exp, own.data_ptr()
-    with _limits():
-        module.mean_field_iterate(native, *addresses, place(unary, None))
+    module.mean_field_iterate(native, *addresses, place(unary, None))
     if bad is None:
         check_points(own, unary)
     return result[:, :labels]
+
+
+def mean_field(
+    pairwise: Sequence[Pairwise],
+    unary: Tensor,
+    iterations: int,
+    true_exp: bool = False,
+    *,
+    bad: Tensor | None = None,
+) -> Tensor:
+    """mean_field_start, then mean_field_iterate, with one wait for the device, or none with `bad`."""
+    own = bad_point(unary) if bad is None else bad
+    q = mean_field_start(unary, true_exp, bad=own)
+    q = mean_field_iterate(pairwise, unary, q, iterations, true_exp, bad=own)
+    if bad is None:
+        check_points(own, unary)
+    return q
 
 
 def best_labels(q: Tensor, *, threads: int | None = None) -> Tensor:
@@ -220,13 +251,13 @@ def best_labels(q: Tensor, *, threads: int | None = None) -> Tensor:
 
 def bad_point(like: Tensor) -> Tensor:
     """What the mean field notes the first point without a distribution in: none so far."""
-    return torch.full((1,), _NONE_BAD, dtype=torch.int64, device=like.device)
+    return torch.full((1,), NONE_BAD, dtype=torch.int64, device=like.device)
 
 
 def check_points(bad: Tensor, unary: Tensor) -> None:
     """Waits for the device and raises DeepLabError if the mean field met a point without a distribution."""
     number = int(bad)
-    if number == _NONE_BAD:
+    if number == NONE_BAD:
         return
     iteration, point = number >> 32, number & 0xFFFFFFFF
     if iteration:
@@ -284,31 +315,13 @@ def _filter(
         tables.data_ptr(),
         out.data_ptr(),
     )
-    with _limits():
-        kernels(rows).lattice_filter(lattice.native, *addresses, place(rows, None))
+    kernels(rows).lattice_filter(lattice.native, *addresses, place(rows, None))
     return out[:, :channels]
 
 
 @lru_cache(maxsize=64)
 def _starts(sizes: tuple[int, ...], device: torch.device) -> Tensor:
     return torch.tensor([0, *sizes]).cumsum(0).to(device, torch.int32)
-
-
-@contextmanager
-def _memory(what: str, size: int) -> Iterator[None]:
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        raise DeepLabError(f"{what} takes {size / 2**20:.0f} MB, which the GPU has not left") from None
-
-
-@contextmanager
-def _limits() -> Iterator[None]:
-    """A device's limits (labels, kernels) as the user's errors."""
-    try:
-        yield
-    except ValueError as error:
-        raise DeepLabError(f"mean field: {error}") from None
 
 
 def _address(x: Tensor | None) -> int:
