@@ -94,10 +94,10 @@ class Segmenter:
         Scores smaller than the image are enlarged as Interp does it: bilinear, corners on corners. With
         several scales or `flip` these are probabilities.
         """
-        return self._map(image)[0].cpu().numpy()
+        return self.score_map(image)[0].cpu().numpy()
 
-    def _map(self, image: Bytes) -> torch.Tensor:
-        """The scores (1, labels, H, W) on the net's device."""
+    def score_map(self, image: Bytes) -> torch.Tensor:
+        """`scores` as a tensor (1, labels, H, W) on the net's device."""
         if image.ndim != 3 or image.shape[2] != self._shape[1] or image.dtype != np.uint8 or not image.size:
             raise DeepLabError(
                 f"image: {image.shape} {image.dtype} given, (H, W, {self._shape[1]}) bytes wanted"
@@ -126,7 +126,7 @@ class Segmenter:
 
     def labels(self, image: Bytes) -> Bytes:
         """Label map (H, W): the label of the highest score; of equal scores the highest label (ArgMax)."""
-        scores = self._map(image)
+        scores = self.score_map(image)
         if ops.is_gpu(scores.device) and 1 < scores.shape[1] <= 256:
             scores = ops.argmax(scores)[0]  # there, for the scores are many
         return labels_of(scores[0].cpu().numpy())

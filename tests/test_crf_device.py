@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 
 from deeplab_caffe import crf
+from deeplab_caffe.commands import predict
 from deeplab_caffe.crf_graph import CapturedCRF
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.lattices import Lattice, bilateral_lattice, position_lattice
@@ -241,3 +242,14 @@ def test_out_of_memory():
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert np.array_equal(crf.image_crf(image, 4, device="cuda").unary(unary).infer(2), expected)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("kind", ["scores", "probabilities"])
+def test_predict_refines_on_the_gpu(kind):
+    image, unary = problem(64, 80, 5)
+    scores = torch.softmax(torch.from_numpy(unary), 2).permute(2, 0, 1).contiguous()
+    marginals, labels = predict.refine(image, scores, predict.Crf(), None, kind)
+    on_gpu, same = predict.refine(image, scores.cuda(), predict.Crf(), None, kind)
+    assert on_gpu.is_cuda and np.array_equal(on_gpu.cpu(), marginals) and np.array_equal(same, labels)

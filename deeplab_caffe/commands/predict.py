@@ -12,9 +12,10 @@ from .base import verb
 
 if TYPE_CHECKING:
     from ..crf import Kind
+    from ..crf_devices import Array
     from ..palettes import Palette
     from ..segment import Segmenter
-    from ..transforms import Bytes, Floats
+    from ..transforms import Bytes
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
 LISTS = {".txt", ".lst", ".list"}
@@ -166,15 +167,19 @@ def segment_file(
 
     from .. import transforms
     from ..formats.mat import write_mat
+    from ..lattices import to_numpy
     from ..segment import labels_of, overlay
 
     start = time.perf_counter()
     image = transforms.read_image(path, color=segmenter.color)
-    scores = segmenter.scores(image)
-    labels = labels_of(scores)
-    if crf is not None:
+    if crf is None:
+        scores = segmenter.scores(image)
+        labels = labels_of(scores)
+    else:
         kind = "probabilities" if segmenter.averages else "scores"
-        scores, labels = refine(image, scores, crf, segmenter.net.context.threads, kind)
+        scores, labels = refine(
+            image, segmenter.score_map(image)[0], crf, segmenter.net.context.threads, kind
+        )
     files = {}
     for kind in kinds:
         file = output / kind / f"{name}{ {'scores': '.npy', 'mat': '_blob_0.mat'}.get(kind, '.png') }"
@@ -185,9 +190,9 @@ def segment_file(
         elif kind == "overlay":
             transforms.write_image(file, overlay(image, labels, table.colours))
         elif kind == "scores":
-            base.write_npy(file, scores)
+            base.write_npy(file, to_numpy("scores", scores))
         else:
-            write_mat(file, scores[None])
+            write_mat(file, to_numpy("scores", scores)[None])
     values, counts = np.unique(labels, return_counts=True)
     return {
         "image": str(path),
@@ -200,22 +205,32 @@ def segment_file(
 
 
 def refine(
-    image: "Bytes", scores: "Floats", crf: Crf, threads: int | None, kind: "Kind" = "scores"
-) -> tuple["Floats", "Bytes"]:
+    image: "Bytes", scores: "Array", crf: Crf, threads: int | None, kind: "Kind" = "scores"
+) -> tuple["Array", "Bytes"]:
     """The CRF's marginals (labels, H, W) for scores (labels, H, W) on the BGR image, and their label map.
 
-    kind: of the scores, see crf.refine. Of equal marginals the first label wins, as in the original CRF
-    program.
+    kind: of the scores, see crf.refine. Scores on a GPU are refined there; then the marginals stay there and
+    only the label map is copied. Of equal marginals the first label wins, as in the original CRF program.
     """
     import numpy as np
 
-    from ..crf import refine as infer
+    from ..crf import energies_of, image_crf
+    from ..crf_devices import device_of
 
     if scores.shape[0] < 2:
         raise DeepLabError("a CRF needs the scores of at least two labels, the net gives one plane")
+    parameters = vars(crf).copy()
+    iterations, device = parameters.pop("iterations"), device_of(scores)
     rgb = np.ascontiguousarray(image[:, :, ::-1])
-    marginals = infer(rgb, scores, kind=kind, **vars(crf), threads=threads)
-    return marginals, marginals.argmax(axis=0).astype(np.uint8)
+    model = image_crf(rgb, scores.shape[0], **parameters, threads=threads, device=device)
+    energies = energies_of(scores, kind, threads, device)
+    energies = energies.transpose(1, 2, 0) if device is None else energies.permute(1, 2, 0)
+    marginals = model.unary(energies).infer(iterations)
+    marginals = marginals.transpose(2, 0, 1) if device is None else marginals.permute(2, 0, 1)
+    labels = model.map() if device is None else model.map().cpu().numpy()
+    if device is None:
+        marginals = np.ascontiguousarray(marginals)
+    return marginals, labels.astype(np.uint8)
 
 
 def collect(inputs: list[str], root: str = "") -> dict[str, Path]:
