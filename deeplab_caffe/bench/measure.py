@@ -42,6 +42,11 @@ def peak_memory(module: str, arguments: dict[str, Any]) -> int:
     return int(run.stdout.split()[-1])
 
 
+def forget_peak_memory() -> None:
+    """Makes `own_peak_memory` count from now on."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
 def own_peak_memory() -> int:
     """Bytes that this process has had in memory at most."""
     for line in Path("/proc/self/status").read_text().splitlines():

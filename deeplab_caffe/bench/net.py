@@ -13,7 +13,7 @@ from .. import ops
 from ..analysis import analyse
 from ..formats.prototxt import read_net
 from ..net import Net
-from .measure import interleave, machine, median_ratio, own_peak_memory, peak_memory
+from .measure import forget_peak_memory, interleave, machine, median_ratio, own_peak_memory, peak_memory
 from .torch_net import TorchNet
 
 OURS = ("exact", "fp32", "bf16")
@@ -51,6 +51,8 @@ def candidate(name: str, model: str, weights: str, size: tuple[int, int], variab
     if name in OURS:
         return lambda: net(image)
     peer = TorchNet(net, **PEERS[name])
+    for layer in net.layers:
+        layer.blobs.clear()  # the peer has its own
     return lambda: peer(image)
 
 
@@ -123,9 +125,10 @@ def _measure(
 
 
 def _alone(arguments: dict[str, Any]) -> None:
-    """One candidate by itself: prints the most memory this process had."""
+    """One candidate by itself: prints the most memory this process had once it was made."""
     torch.set_num_threads(arguments.pop("threads"))
     forward = candidate(**{**arguments, "size": tuple(arguments["size"])})
+    forget_peak_memory()
     forward()
     forward()
     print(own_peak_memory())

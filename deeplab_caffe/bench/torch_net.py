@@ -1,6 +1,7 @@
 """The peer: a Caffe net as plain torch operators, the way it would be ported by hand."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -26,6 +27,7 @@ class TorchNet:
     ) -> None:
         self._format = torch.channels_last if channels_last else torch.contiguous_format
         self._dtype, self._fold = dtype, fold
+        self._weights: dict[tuple[Any, ...], tuple[Tensor, Tensor | None]] = {}
         self._steps: list[tuple[Callable[..., Tensor], tuple[str, ...], str]] = []
         self._input = next(iter(net.inputs))
         self._output = next(iter(net.outputs))
@@ -104,6 +106,10 @@ class TorchNet:
         raise DeepLabError(f"the torch peer has no {kind} (layer '{layer.name}')")
 
     def _convolution(self, layer: Layer, normalization: list[Layer]) -> Callable[[Tensor], Tensor]:
+        key = layer.blobs[0], *(blob for other in normalization for blob in other.blobs)
+        if key in self._weights:  # scales that share parameters hold them once
+            weights, bias = self._weights[key]
+            return self._convolve(layer, weights, bias)
         weights = layer.blobs[0].values()
         bias = layer.blobs[1].values().reshape(-1) if len(layer.blobs) > 1 else None
         if normalization:
@@ -113,6 +119,11 @@ class TorchNet:
             bias = beta + ((0 if bias is None else bias) - mean) * factor
         weights = weights.to(self._dtype).contiguous(memory_format=self._format)
         bias = None if bias is None else bias.to(self._dtype)
+        self._weights[key] = weights, bias
+        return self._convolve(layer, weights, bias)
+
+    @staticmethod
+    def _convolve(layer: Layer, weights: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
         settings = (layer.dilation, layer.groups)
 
         def run(x: Tensor) -> Tensor:
