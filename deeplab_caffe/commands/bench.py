@@ -127,7 +127,9 @@ def bench_conv(
 def bench_crf(
     sizes: Annotated[str, typer.Option("--sizes", help="Heights and widths.")] = "513x513,360x480",
     labels: Annotated[str, typer.Option("--labels", help="Number of labels for each of --sizes.")] = "21,11",
-    threads: Annotated[str, typer.Option("--threads", help="Thread counts.")] = "1,2",
+    threads: Annotated[str, typer.Option("--threads", help="Thread counts; on the CPU.")] = "1,2",
+    batches: Annotated[str, typer.Option("--batches", help="Images at a time; on a GPU.")] = "1,8",
+    device: Device = "cpu",
     rounds: Rounds = 5,
     scaling: Annotated[bool, typer.Option(help="Measure scaling with pixels and labels, too.")] = True,
     peer_python: Annotated[
@@ -135,7 +137,10 @@ def bench_crf(
     ] = None,
     output: Output = Path("benchmarks/results"),
 ) -> None:
-    """Times the dense CRF's construction and inference against pydensecrf2, where that is installed."""
+    """Times the dense CRF's construction and inference against pydensecrf2, where that is installed.
+
+    On a GPU: by pixels, labels, batch and flatness of the image, and whether the bits are the CPU's.
+    """
     from ..bench import crf
     from ..bench.crf_report import crf_chart, crf_table
     from ..errors import DeepLabError
@@ -143,6 +148,9 @@ def bench_crf(
     places, counts = parse_sizes(sizes), parse_counts(labels)
     if len(places) != len(counts):
         raise DeepLabError(f"--labels {labels}: one number for each of --sizes {sizes} wanted")
+    if device != "cpu":
+        bench_crf_on_gpu(places, counts, parse_counts(batches), device, rounds, scaling, output)
+        return
     cases = [crf.Case(*place, count) for place, count in zip(places, counts, strict=True)]
     pixels = [crf.Case(side, side, 21) for side in (129, 257, 385, 513, 641)] if scaling else cases
     by_labels = [crf.Case(321, 321, count) for count in (2, 5, 11, 21, 42, 84)] if scaling else cases
@@ -156,3 +164,36 @@ def bench_crf(
     write_json(output / "crf.json", result)
     crf_chart(result, output / "crf.png")
     console().print(f"written: {output / 'crf'}.json, {output / 'crf'}.png")
+
+
+def bench_crf_on_gpu(
+    sizes: list[tuple[int, int]],
+    labels: list[int],
+    batches: list[int],
+    device: str,
+    rounds: int,
+    scaling: bool,
+    output: Path,
+) -> None:
+    """The verb's GPU part: crf_gpu.json, crf_gpu.png and a table."""
+    from ..bench.crf_gpu import CONTRASTS, Case, run
+    from ..bench.crf_gpu_report import crf_gpu_chart, crf_gpu_table
+
+    cases = [
+        Case(*place, count, batch) for place, count in zip(sizes, labels, strict=True) for batch in batches
+    ]
+    first = cases[0]
+    sides = (129, 257, 385, 513, 769, 1025) if scaling else ()
+    counts = (2, 5, 11, 21, 42, 84, 150) if scaling else ()
+    groups = {
+        "results": cases,
+        "pixels": [Case(side, side, first.labels) for side in sides] or [first],
+        "labels": [Case(first.height, first.width, count) for count in counts] or [first],
+        "flatness": [first._replace(batch=1, kind=kind) for kind in CONTRASTS],
+    }
+    with console().status("measuring"):
+        result = run(groups, rounds, device)
+    print_table(crf_gpu_table(result))
+    write_json(output / "crf_gpu.json", result)
+    crf_gpu_chart(result, output / "crf_gpu.png")
+    console().print(f"written: {output / 'crf_gpu'}.json, {output / 'crf_gpu'}.png")

@@ -31,3 +31,15 @@ def test_errors(tmp_path, capsys):
     assert "one number for each" in capsys.readouterr().err
     with pytest.raises(RuntimeError, match="no pydensecrf2"):
         crf.find_peer("/bin/false")
+
+
+def test_bench_crf_on_a_gpu(device, tmp_path, capsys):
+    arguments = ["bench", "crf", "--sizes", "6x9", "--labels", "4", "--device", "cuda", "--rounds", "1"]
+    with device.kernels():
+        assert main([*arguments, "--batches", "1,2", "--no-scaling", "-o", str(tmp_path)]) == 0
+    result = json.loads((tmp_path / "crf_gpu.json").read_text())
+    assert [row["size"] for row in result["results"]] == [[6, 9, 4, 1, "photo"], [6, 9, 4, 2, "photo"]]
+    assert [row["size"][4] for row in result["flatness"]] == ["photo", "half", "tenth", "flat", "noise"]
+    assert all(row["same_bits"] for row in result["flatness"])
+    assert all(row["construction"] > 0 and row["captured"] > 0 for row in result["results"])
+    assert (tmp_path / "crf_gpu.png").stat().st_size > 1000 and "photo" in capsys.readouterr().out

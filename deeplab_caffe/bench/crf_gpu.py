@@ -1,0 +1,125 @@
+"""The dense CRF on a GPU: construction and inference by pixels, labels, batch and flatness of the image."""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from ..crf import DenseCRF, image_crf
+from ..crf_devices import find_device
+from ..crf_graph import CapturedCRF
+from .crf import ITERATIONS, problem
+from .crf import Case as Size
+from .measure import machine
+
+# Fractions of a photo's contrast; "noise" is the other extreme, every pixel a colour of its own.
+CONTRASTS = {"photo": 1.0, "half": 0.5, "tenth": 0.1, "flat": 0.0, "noise": None}
+
+
+class Case(NamedTuple):
+    """Size of a problem; `batch` images at once, of a kind of CONTRASTS."""
+
+    height: int
+    width: int
+    labels: int
+    batch: int = 1
+    kind: str = "photo"
+
+
+def images_of(case: Case) -> tuple[list[np.ndarray], np.ndarray]:
+    """`batch` different images (H, W, 3) and energies (H, W, labels)."""
+    image, unary = problem(Size(case.height, case.width, case.labels))
+    contrast = CONTRASTS[case.kind]
+    if contrast is None:
+        image = np.random.default_rng(1).integers(0, 256, image.shape, np.uint8)
+    else:
+        mean = image.mean((0, 1), keepdims=True)
+        image = (mean + contrast * (image - mean)).round().astype(np.uint8)
+    return [np.roll(image, 16 * number, axis=1) for number in range(case.batch)], unary
+
+
+def run(cases: dict[str, list[Case]], rounds: int, device: str, check: bool = True) -> dict[str, Any]:
+    """The measurements of each group of cases, as plain data; see `measure`."""
+    place = find_device(device)
+    about = machine()
+    if place.type == "cuda":
+        about["device"] = torch.cuda.get_device_name(place)
+    done: dict[Case, dict[str, Any]] = {}
+    for case in (case for group in cases.values() for case in group):
+        if case not in done:
+            done[case] = measure(case, rounds, device, check and case.batch == 1)
+    groups = {name: [done[case] for case in group] for name, group in cases.items()}
+    return {"machine": about, "iterations": ITERATIONS} | groups
+
+
+def measure(case: Case, rounds: int, device: str, check: bool) -> dict[str, Any]:
+    """Seconds of a case on the device; images and energies are there already, labels stay there.
+
+    `construction`: lattices and their normalisation; `inference`: marginals and labels after ITERATIONS;
+    `median`: of both in one go; `captured`: inference as a CUDA graph; each for the whole batch. `vertices`:
+    of the bilateral lattice; `memory`: bytes of the device at most. check: `same_bits` as the CPU's.
+    """
+    place = find_device(device)
+    arrays, unary = images_of(case)
+    images = [torch.from_numpy(image).to(place) for image in arrays]
+    energies = torch.from_numpy(unary).to(place).flatten(0, 1).repeat(case.batch, 1)
+    _peak(place)
+
+    def build() -> DenseCRF:
+        return image_crf(images, case.labels, device=device)
+
+    def infer(model: DenseCRF) -> torch.Tensor:
+        model.unary(energies).infer(ITERATIONS)
+        return model.map()
+
+    model = build()
+    entry: dict[str, Any] = {
+        "size": list(case),
+        "construction": _median(build, rounds, place),
+        "inference": _median(lambda: infer(model), rounds, place),
+        "seconds": _seconds(lambda: infer(build()), rounds, place),
+        "vertices": model.kernels[-1].lattice.vertices,
+    }
+    entry["median"] = statistics.median(entry["seconds"])
+    captured = CapturedCRF(model, ITERATIONS)
+    entry["captured"] = _median(lambda: captured(energies, check=False), rounds, place)
+    entry["memory"] = _peak(place)
+    if check:
+        expected = image_crf(arrays[0], case.labels).unary(unary).infer(ITERATIONS)
+        result = model.unary(energies).infer(ITERATIONS).cpu().numpy()
+        entry["same_bits"] = bool(np.array_equal(result.reshape(expected.shape), expected))
+    return entry
+
+
+def _median(run: Callable[[], Any], rounds: int, device: torch.device) -> float:
+    return statistics.median(_seconds(run, rounds, device))
+
+
+def _seconds(run: Callable[[], Any], rounds: int, device: torch.device) -> list[float]:
+    """Of each call, the device idle before and after; on a GPU three calls come first."""
+    times = []
+    for number in range(-3 if device.type == "cuda" else 0, rounds):
+        _wait(device)
+        start = time.perf_counter()
+        run()
+        _wait(device)
+        if number >= 0:
+            times.append(time.perf_counter() - start)
+    return times
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _peak(device: torch.device) -> int:
+    """Bytes that torch has given out at most since the last call."""
+    if device.type != "cuda":
+        return 0
+    peak = torch.cuda.max_memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    return peak
