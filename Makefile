@@ -1,4 +1,5 @@
 PYTHON ?= python3
+OUT ?= benchmarks/results
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -11,7 +12,7 @@ INSTALL = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) && \
 	PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/constraints.txt \
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
 
-.PHONY: demo test bench lint format clean
+.PHONY: demo test bench gpu lint format clean
 
 demo: $(STAMP)
 	$(BIN)/deeplab-caffe demo -o demo-output
@@ -22,6 +23,12 @@ test: lint
 bench: $(STAMP)
 	$(BIN)/deeplab-caffe bench net
 	$(BIN)/deeplab-caffe bench crf
+
+# What needs a GPU, in nine minutes: builds in place for the present card, tests, checks memory accesses and
+# measures; results, pictures and logs under OUT. Installs nothing: PYTHON has the packages. REFERENCE: the
+# large reference cases, where they are.
+gpu:
+	$(if $(REFERENCE),DEEPLAB_CAFFE_REFERENCE=$(REFERENCE)) $(PYTHON) benchmarks/gpu.py -o $(OUT)
 
 lint: $(TEST_STAMP)
 	$(BIN)/ruff check .

@@ -17,7 +17,9 @@ from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.lattices import Lattice, bilateral_lattice, position_lattice
 
 GOLDEN = Path(__file__).parent / "golden/crf"
-REFERENCE = Path(__file__).parents[2] / "shared/reference/crf"
+REFERENCE = (
+    Path(os.environ.get("DEEPLAB_CAFFE_REFERENCE") or Path(__file__).parents[2] / "shared/reference") / "crf"
+)
 LARGE = ["camvid_513x385", "camvid_full", "cat_full_v1", "cat_full_v2"]
 PARAMETERS = {"pos_std": "pos_xy_std", "pos_w": "pos_w"} | {n: n for n in ("bi_xy_std", "bi_rgb_std", "bi_w")}
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,9 @@ from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.lattices import Lattice, bilateral_lattice, position_lattice
 
 GOLDEN = Path(__file__).parent / "golden/crf"
-REFERENCE = Path(__file__).parents[2] / "shared/reference/crf"
+REFERENCE = (
+    Path(os.environ.get("DEEPLAB_CAFFE_REFERENCE") or Path(__file__).parents[2] / "shared/reference") / "crf"
+)
 PARAMETERS = {"pos_std": "pos_xy_std", "pos_w": "pos_w"} | {n: n for n in ("bi_xy_std", "bi_rgb_std", "bi_w")}
 
 

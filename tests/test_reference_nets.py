@@ -1,6 +1,7 @@
 """Whole nets against the original programs: every top of every layer, to the last bit.
 
-tests/golden/nets holds the small cases; the large ones are read from ../shared/reference, where it is there.
+tests/golden/nets holds the small cases; the large ones are read from ../shared/reference, or the folder that
+DEEPLAB_CAFFE_REFERENCE names, where it is there.
 """
 
 import hashlib
@@ -15,14 +16,17 @@ import numpy as np
 import pytest
 import torch
 
+from deeplab_caffe.bench.net import random_weights
 from deeplab_caffe.net import Net
 
 GOLDEN = Path(__file__).parent / "golden/nets"
-REFERENCE = Path(__file__).parents[2] / "shared/reference"
+REFERENCE = Path(
+    os.environ.get("DEEPLAB_CAFFE_REFERENCE") or Path(__file__).parents[2] / "shared/reference"
+).resolve()
 
 
 def sha256(tensor):
-    return hashlib.sha256(np.ascontiguousarray(tensor.numpy(), "<f4").tobytes()).hexdigest()
+    return hashlib.sha256(np.ascontiguousarray(tensor.cpu().numpy(), "<f4").tobytes()).hexdigest()
 
 
 class Expected:
@@ -38,10 +42,10 @@ class Expected:
             assert sha256(tensor) == entry["sha256"], (layer.name, blob)
 
 
-def check(case, weights, threads=None):
-    """Runs a case layer by layer, then as users do (with fusion), and compares."""
+def check(case, weights, **options):
+    """Runs a case layer by layer, then as users do (with fusion), and compares. options: of Net."""
     expected = json.loads((case / "expected.json").read_text())
-    net = Net(case / "net.prototxt", weights, threads=threads)
+    net = Net(case / "net.prototxt", weights, **options)
     x = np.load(case / "input.npy")
     watch = Expected(expected["layers"])
     outputs = net.forward(on_layer=watch, data=x)
@@ -58,7 +62,7 @@ def check(case, weights, threads=None):
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("case", ["v1_layers", "v2_layers", "v1_conv_sweep_rgb"])
 def test_golden(case, threads):
-    check(GOLDEN / case, GOLDEN / case / "weights.caffemodel", threads)
+    check(GOLDEN / case, GOLDEN / case / "weights.caffemodel", threads=threads)
 
 
 @pytest.mark.parametrize("isa", ["portable", "avx2", "avx512"])
@@ -142,7 +146,38 @@ def weights_of(tmp_path_factory):
     ],
 )
 def test_reference(case, threads, weights_of):
-    check(REFERENCE / "nets" / case, weights_of(case), threads)
+    check(REFERENCE / "nets" / case, weights_of(case), threads=threads)
+
+
+LARGE = "v1_conv_sweep v2_conv_sweep v2_conv_sweep_65 v1_largefov_321 v1_largefov_513 v1_deeplab_306"
+LARGE += " v1_msc_largefov_321 v2_vgg16_aspp_161 v2_resnet101_msc_161"
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("case", ["v1_layers", "v2_layers", "v1_conv_sweep_rgb", *LARGE.split()])
+def test_on_a_gpu(case, weights_of):
+    if (GOLDEN / case).exists():
+        check(GOLDEN / case, GOLDEN / case / "weights.caffemodel", device="cuda")
+    elif REFERENCE.exists():
+        check(REFERENCE / "nets" / case, weights_of(case), device="cuda")
+    else:
+        pytest.skip(f"no {REFERENCE}")
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_batch_of_largefov_on_a_gpu(tmp_path):
+    """513x513, 8 images: no bit differs from the CPU."""
+    model = Path(__file__).parents[1] / "prototxt/deeplab_v1/largefov/deploy.prototxt"
+    net = Net(model)
+    random_weights(net)
+    net.save(tmp_path / "weights.caffemodel")
+    x = 60 * torch.randn(8, 3, 513, 513, generator=torch.Generator().manual_seed(7))
+    wanted, found = (
+        Net(model, tmp_path / "weights.caffemodel", device=device)(x).cpu() for device in ("cpu", "cuda")
+    )
+    assert torch.equal(wanted.view(torch.int32), found.view(torch.int32))
 
 
 @needs_reference

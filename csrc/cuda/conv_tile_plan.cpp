@@ -13,6 +13,8 @@ constexpr int64_t kInt32 = 0x7fffffff;
 // A tile's partial sums are kept between the blocks of its reduction: for every tile while they take no more
 // than this, else for each thread block, which then works through several tiles.
 constexpr int64_t kTileScratchBytes = int64_t{64} << 20;
+// A reduction is split of its own accord only while its blocks' sums take no more than this.
+constexpr int64_t kSplitScratchBytes = int64_t{128} << 20;
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -240,8 +242,12 @@ ConvTilePlan plan_conv_tiles(const ConvGeometry& g, int processors, int shape, i
       regions[s.positions] = tap_regions(g, s.positions);
       tiles[s.positions] = position_tiles(g, regions[s.positions], s.positions);
     }
+    const int64_t whole =
+        static_cast<int64_t>(tiles[s.positions].size()) * g.groups * divide_up(g.rows(), s.rows);
+    const bool can_split =
+        plan.blocks > 1 && whole * plan.blocks * s.rows * s.positions * 4 <= kSplitScratchBytes;
     for (const bool by_block : {false, true}) {
-      if ((split >= 0 && by_block != (split == 1)) || (split < 0 && by_block && plan.blocks == 1)) continue;
+      if (split < 0 ? by_block && !can_split : by_block != (split == 1)) continue;
       const double cycles = estimated_cycles(g, s, tiles[s.positions], plan.blocks, by_block, processors);
       if (least < 0 || cycles < least) {
         least = cycles;

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import random
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from deeplab_caffe.layers import Context, create
 from deeplab_caffe.ops.device_convolution import TILE_VARIABLE
 
 GOLDEN = Path(__file__).parents[1] / "golden/nets"
-REFERENCE = Path(__file__).parents[3] / "shared/reference/nets"
+SHARED = Path(__file__).parents[3] / "shared/reference"
+REFERENCE = Path(os.environ.get("DEEPLAB_CAFFE_REFERENCE") or SHARED) / "nets"
 TILES = tuple("128x128x256 128x64x128 64x128x128 64x64x64 32x128x128 32x64x64 128x128x128".split())
 EPILOGUES = (
     (),
