@@ -84,8 +84,9 @@ def pack_tensor_core(
     if bias is not None:
         bias = pad(bias.float().reshape(groups, rows), (0, padded - rows)).contiguous()
     if by_tap is None:
+        # A tap's float32 products are written and read once, 8 bytes an output; the input is not read again.
         taps = shape[2] * shape[3]
-        by_tap = groups == 1 and taps > 1 and rows <= 32 and shape[1] >= 128 and taps * padded <= 1024
+        by_tap = groups == 1 and taps > 1 and rows <= 32 and shape[1] >= 8 * padded and taps * padded <= 1024
     if by_tap:
         flat = pad(weights, (0, 0, 0, 0, 0, 0, 0, padded - rows)).permute(2, 3, 0, 1)
         flat = flat.reshape(-1, shape[1], 1, 1)

@@ -191,8 +191,7 @@ def test_few_outputs_are_summed_by_tap(device, precision, stride, size):
         other = other[:, :, : size[0], : size[1]]
 
     def both(x, w, b, other):
-        packed = [ops.pack_tensor_core(w, b, 1, precision, by_tap) for by_tap in (None, False)]
-        assert [p.by_tap for p in packed] == [True, False]
+        packed = [ops.pack_tensor_core(w, b, 1, precision, by_tap) for by_tap in (True, False)]
         steps = [("sum", other, 1.0, 2.0, False), ("relu", 0.0)]
         branches = [ops.TensorCoreBranch(p, stride, (3, 3), (3, 3), steps, size) for p in packed]
         branches.append(ops.TensorCoreBranch(packed[0], pad=(6, 6), dilation=(6, 6)))
@@ -203,6 +202,12 @@ def test_few_outputs_are_summed_by_tap(device, precision, stride, size):
     assert torch.equal(first, (y + 2 * other).relu())
     assert torch.equal(second, first)
     assert torch.equal(third, F.conv2d(x, w, b, 1, 6, 6))
+
+
+def test_by_tap_is_for_few_outputs_of_many_channels():
+    shapes = {(21, 2048, 3, 3): True, (21, 128, 3, 3): False, (64, 512, 3, 3): False, (21, 1024, 1, 1): False}
+    for shape, by_tap in shapes.items():
+        assert ops.pack_tensor_core(torch.zeros(shape)).by_tap == by_tap
 
 
 def test_unaligned_memory(device):
