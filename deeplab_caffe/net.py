@@ -202,7 +202,7 @@ class Net:
 
         Arguments as those of `forward`. The loss is Caffe's: the sum of all tops by their loss_weight.
         """
-        given = {name: self._tensor(name, value) for name, value in inputs.items()}
+        given = {name: self._tensor(name, value, differentiable=True) for name, value in inputs.items()}
         self._follow({name: tuple(tensor.shape) for name, tensor in given.items()})
         fused = "training" if on_layer is None else "no"
         schedule = self._schedule(None if outputs is None else tuple(outputs), fused)
@@ -217,7 +217,7 @@ class Net:
             if on_layer is not None:
                 on_layer(index, layer, tops)
 
-        with torch_threads(self.context.threads):
+        with torch_threads(self.context.threads), torch_precision(self.context.precision):
             schedule.run_train(values, watch)
         self._last = {}
         loss = sum(losses[1:], losses[0]) if losses else torch.zeros((), device=self.context.device)
@@ -269,8 +269,11 @@ class Net:
             known = ", ".join(self._graph.inputs) or "none, its data layers feed the net"
             raise DeepLabError(f"{self.definition.source}: no input is named '{name}'; inputs: {known}")
 
-    def _tensor(self, name: str, value: Any) -> Tensor:
-        """A caller's array as a contiguous float32 tensor, without a copy where it is one."""
+    def _tensor(self, name: str, value: Any, differentiable: bool = False) -> Tensor:
+        """A caller's array as a contiguous float32 tensor, without a copy where it is one.
+
+        differentiable: one that has a gradient, or is float64, stays as it is.
+        """
         self._check_input(name)
         try:
             tensor = value if isinstance(value, Tensor) else torch.from_numpy(np.ascontiguousarray(value))
@@ -283,8 +286,8 @@ class Net:
         if len(shape) != wanted:
             raise DeepLabError(f"input '{name}': {graph.text(shape)} given, {wanted} dimensions wanted")
         tensor = tensor.to(self.context.device)
-        if torch.is_grad_enabled() and (tensor.requires_grad or tensor.dtype == torch.float64):
-            return tensor  # for forward_train
+        if differentiable and (tensor.requires_grad or tensor.dtype == torch.float64):
+            return tensor
         return plain(tensor.detach())
 
     def _follow(self, given: dict[str, Shape]) -> None:

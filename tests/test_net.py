@@ -381,3 +381,15 @@ def test_too_many_parameters_are_refused(tmp_path):
 def test_wrong_options(make, option):
     with pytest.raises(DeepLabError, match=next(iter(option))):
         make(layer("TestDouble", "a", "x", "a"), **option)
+
+
+def test_inputs_of_any_number_type(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text(
+        'input: "x" input_shape { dim: 1 dim: 1 dim: 2 dim: 2 }'
+        'layer { name: "r" type: "ReLU" bottom: "x" top: "y" }'
+    )
+    for dtype in (np.float64, np.uint8, np.int64):
+        top = Net(path)(np.arange(4, dtype=dtype).reshape(1, 1, 2, 2))
+        assert top.dtype == torch.float32
+        assert top.flatten().tolist() == [0, 1, 2, 3]

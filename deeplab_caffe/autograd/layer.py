@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from ..gpu import torch_precision
+
 if TYPE_CHECKING:
     from ..layers import Layer
 
@@ -50,7 +52,7 @@ class _LayerFunction(torch.autograd.Function):
         layer, wanted = ctx.layer, ctx.needs_input_grad[2:]
         if all(gradient is None for gradient in gradients):
             return (None,) * (2 + len(wanted))
-        with torch.enable_grad():
+        with torch.enable_grad(), torch_precision(layer.context.precision):
             tensors = [
                 x.detach().requires_grad_(needed) for x, needed in zip(ctx.saved_tensors, wanted, strict=True)
             ]

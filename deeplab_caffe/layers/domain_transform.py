@@ -61,13 +61,17 @@ class DomainTransform(Layer):
 
     def _weights(self, edges: torch.Tensor, iteration: int) -> torch.Tensor:
         """How much of its neighbour each position (height, width) takes."""
+        rate, ratio = self._rates(iteration)
+        weight = ops.exp(rate * (1 + edges * ratio), threads=self.context.threads)
+        return weight.clamp(min=self.param.min_weight).clamp(max=1)
+
+    def _rates(self, iteration: int) -> tuple[float, float]:
+        """How fast the weights fall per step, and how much of a step an edge is."""
         param = self.param
         left = param.num_iter - (iteration + 1.0)
         sigma = param.spatial_sigma * sqrt(3) * 2.0**left / sqrt(4.0**param.num_iter - 1)
         rate = torch.tensor(-sqrt(2) / torch.tensor(sigma).item())
-        ratio = torch.tensor(param.spatial_sigma) / param.range_sigma
-        weight = ops.exp(rate * (1 + edges * ratio), threads=self.context.threads)
-        return weight.clamp(min=param.min_weight).clamp(max=1)
+        return rate.item(), (torch.tensor(param.spatial_sigma) / param.range_sigma).item()
 
     @staticmethod
     def _smooth(y: torch.Tensor, weight: torch.Tensor) -> None:
@@ -76,3 +80,29 @@ class DomainTransform(Layer):
             y[i] += weight[i] * (y[i - 1] - y[i])
         for i in range(len(y) - 2, -1, -1):
             y[i] += weight[i + 1] * (y[i + 1] - y[i])
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer; also differentiable in the edges."""
+        tops = []
+        for scores, edges, size in zip(*bottoms[:2], bottoms[2].flatten(1), strict=True):
+            height, width = int(size[0].item()), int(size[1].item())
+            part, edges = scores[:, :height, :width], edges[0, :height, :width]
+            for iteration in range(self.param.num_iter):
+                rate, ratio = self._rates(iteration)
+                weight = (rate * (1 + edges * ratio)).exp().clamp(self.param.min_weight, 1)
+                across = _smoothed(part.permute(2, 0, 1), weight.t().unsqueeze(1))
+                part = _smoothed(across.permute(2, 1, 0), weight.unsqueeze(1)).permute(1, 0, 2)
+            top = scores.clone()
+            top[:, :height, :width] = part
+            tops.append(top)
+        return [torch.stack(tops)]
+
+
+def _smoothed(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """DomainTransform._smooth with a result of its own."""
+    rows = list(x)
+    for i in range(1, len(rows)):
+        rows[i] = rows[i] + weight[i] * (rows[i - 1] - rows[i])
+    for i in range(len(rows) - 2, -1, -1):
+        rows[i] = rows[i] + weight[i + 1] * (rows[i + 1] - rows[i])
+    return torch.stack(rows)

@@ -88,6 +88,12 @@ CASES = {
     "absolute sum": ("Reduction", "reduction_param { operation: ASUM }", [IMAGE]),
     "squares": ("Reduction", "reduction_param { operation: SUMSQ axis: 1 }", [IMAGE]),
     "spatial product": ("SpatialProduct", "", [IMAGE, (2, 1, 5, 6)]),
+    "domain transform": (
+        "DomainTransform",
+        "domain_transform_param { num_iter: 2 spatial_sigma: 3 range_sigma: 2 }",
+        [IMAGE, (2, 1, 5, 6)],
+        torch.tensor([[5.0, 6], [4, 3]]).view(2, 1, 1, 2),
+    ),
     "softmax loss": (
         "SoftmaxWithLoss",
         "loss_param { ignore_label: 9 }",
@@ -105,6 +111,14 @@ CASES = {
     "hinge 2": ("HingeLoss", "hinge_loss_param { norm: L2 }", [(3, 4)], torch.tensor([1.0, 0, 3])),
     "cross entropy": ("SigmoidCrossEntropyLoss", "", [(3, 4)], torch.tensor([[0.0, 1, 1, 0]] * 3)),
     "contrastive": ("ContrastiveLoss", "", [(3, 4), (3, 4)], torch.tensor([1.0, 0, 0])),
+    "multinomial": ("MultinomialLogisticLoss", "", [(3, 4)], torch.tensor([1.0, 0, 3])),
+    "infogain": ("InfogainLoss", "", [(2, 3)], torch.tensor([1.0, 0]), torch.rand(1, 1, 3, 3)),
+    "pixel bias": (
+        "BiasChannel",
+        "bias_channel_param { label_type: PIXEL ignore_label: 9 }",
+        [(2, 3, 2, 2)],
+        torch.tensor(LABELS).view(2, 1, 2, 2),
+    ),
     "image bias": ("BiasChannel", "", [IMAGE], torch.tensor([[0.0, 2], [1, -1]]).view(2, 2, 1, 1)),
     "adaptive bias": (
         "AdaptiveBiasChannel",
@@ -133,7 +147,8 @@ def make_layer(kind, fields, bottoms, **context):
 def test_gradients(case):
     kind, fields, shapes, *others = CASES[case]
     generator = torch.Generator().manual_seed(2)
-    inputs = [torch.randn(shape, generator=generator) for shape in shapes]
+    draw = torch.rand if kind in ("MultinomialLogisticLoss", "InfogainLoss") else torch.randn
+    inputs = [draw(shape, generator=generator) for shape in shapes]
     layer = make_layer(kind, fields, inputs + others)
     blobs = [blob.tensor for blob in layer.blobs]
     tensors = [x.detach().double().requires_grad_() for x in (*inputs, *blobs)]
