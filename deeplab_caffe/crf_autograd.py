@@ -5,7 +5,7 @@ image's colours and the standard deviations are constants. float32 runs the CRF'
 passes have the bits of `DenseCRF`; its approximate exponential is differentiated as the exponential that it
 approximates. float64 is plain and slow, with the true exponential, for checks such as
 torch.autograd.gradcheck.
-Tensors on another device are filtered on the CPU.
+Lattices on a GPU filter there, float32 only; those on the CPU filter tensors of any device on the CPU.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +16,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from . import crf_ops
+from .crf_devices import Device, ops_of
 from .errors import DeepLabError
 from .lattices import Lattice, Normalization
 
@@ -61,9 +62,11 @@ def mean_field(
     fields as recurrent neural networks"). Raises DeepLabError for shapes that do not fit.
     """
     _check(unary, kernels, iterations)
-    q = _Start.apply(unary, true_exp, threads)
+    run = _Run(true_exp, threads, _device(kernels), unary)
+    q = _Start.apply(unary, run)
     for _ in range(iterations):
-        q = _Step.apply(unary, q, kernels, true_exp, threads, *_weights(kernels, unary))
+        q = _Step.apply(unary, q, kernels, run, *_weights(kernels, unary))
+    run.check(unary)
     return q
 
 
@@ -126,22 +129,44 @@ class _Filter(torch.autograd.Function):
         return _filter(gradient, ctx.lattice, ctx.after, ctx.before, adjoint=True), None, None, None
 
 
+class _Run:
+    """How one mean field computes: on the CPU through arrays, or with the tensors of a GPU."""
+
+    def __init__(self, true_exp: bool, threads: int | None, device: Device, unary: Tensor) -> None:
+        self.true_exp, self.threads, self.device, self._ops = true_exp, threads, device, ops_of(device)
+        # A GPU notes a bad point, which one look at the end tells.
+        self._bad = {} if device is None else {"bad": self._ops.bad_point(unary)}
+
+    def start(self, unary: Tensor) -> Tensor:
+        x = _on(self.device, unary)
+        return _like(self._ops.mean_field_start(x, self.true_exp, threads=self.threads, **self._bad), unary)
+
+    def step(self, kernels: list[crf_ops.Pairwise], unary: Tensor, q: Tensor) -> Tensor:
+        start, x = _on(self.device, q), _on(self.device, unary)
+        start = start.copy() if self.device is None else start.clone()
+        result = self._ops.mean_field_iterate(
+            kernels, x, start, 1, self.true_exp, threads=self.threads, **self._bad
+        )
+        return _like(result, unary)
+
+    def check(self, unary: Tensor) -> None:
+        if self._bad:
+            self._ops.check_points(self._bad["bad"], unary)
+
+
 class _Start(torch.autograd.Function):
     """q = softmax(-unary)."""
 
     @staticmethod
-    def forward(ctx: Any, unary: Tensor, true_exp: bool, threads: int | None) -> Tensor:
-        if unary.dtype == torch.float64:
-            q = torch.softmax(-unary, 1)
-        else:
-            q = _like(crf_ops.mean_field_start(_array(unary), true_exp, threads=threads), unary)
+    def forward(ctx: Any, unary: Tensor, run: _Run) -> Tensor:
+        q = torch.softmax(-unary, 1) if unary.dtype == torch.float64 else run.start(unary)
         ctx.save_for_backward(q)
         return q
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        return -_through_softmax(ctx.saved_tensors[0], gradient), None, None
+        return -_through_softmax(ctx.saved_tensors[0], gradient), None
 
 
 class _Step(torch.autograd.Function):
@@ -157,18 +182,14 @@ class _Step(torch.autograd.Function):
         unary: Tensor,
         q: Tensor,
         kernels: Sequence[Kernel],
-        true_exp: bool,
-        threads: int | None,
+        run: _Run,
         *weights: Tensor,
     ) -> Tensor:
         if unary.dtype == torch.float64:
             result = torch.softmax(_logits(unary, kernels, q, weights, _normalized), 1)
         else:
             native = [_native(kernel, weight) for kernel, weight in zip(kernels, weights, strict=True)]
-            start = _array(q).copy()
-            result = _like(
-                crf_ops.mean_field_iterate(native, _array(unary), start, 1, true_exp, threads=threads), unary
-            )
+            result = run.step(native, unary, q)
         ctx.kernels = kernels
         ctx.save_for_backward(q, result, *weights)
         return result
@@ -178,7 +199,7 @@ class _Step(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         q, result, *weights = ctx.saved_tensors
         needs_unary, needs_q, *_ = ctx.needs_input_grad
-        needs_weights = ctx.needs_input_grad[5:]
+        needs_weights = ctx.needs_input_grad[4:]
         logits = _through_softmax(result, gradient)
         dq = torch.zeros_like(q) if needs_q else None
         dweights: list[Tensor | None] = []
@@ -194,7 +215,7 @@ class _Step(torch.autograd.Function):
                     dweight = -q.T @ filtered if matrix else (q * filtered).sum(0)
                     dweight = dweight if weight.dim() else dweight.sum()
             dweights.append(dweight)
-        return -logits if needs_unary else None, dq, None, None, None, *dweights
+        return -logits if needs_unary else None, dq, None, None, *dweights
 
 
 def _logits(
@@ -219,8 +240,10 @@ def _through_softmax(q: Tensor, gradient: Tensor) -> Tensor:
 def _native(kernel: Kernel, weight: Tensor) -> crf_ops.Pairwise:
     """The kernel as `DenseCRF.add` makes it, so that the bits are the same."""
     before, after = kernel.lattice.norms(kernel.normalization)
-    scale = np.ones(kernel.lattice.points, np.float32) if after is None else after
-    value = _array(weight)
+    device = kernel.lattice.device
+    ones = torch.ones(kernel.lattice.points, device=device)
+    scale = _on(device, ones) if after is None else after
+    value = _on(device, weight)
     if weight.dim() == 0:
         return crf_ops.Pairwise(kernel.lattice.native, scale * value, before)
     if weight.dim() == 1:
@@ -239,8 +262,10 @@ def _filter(
     after: np.ndarray | None,
     adjoint: bool = False,
 ) -> Tensor:
-    x = _array(values)
-    filtered = lattice.filter(x, None if before is None else before.astype(x.dtype, copy=False), adjoint)
+    x = _on(lattice.device, values)
+    if before is not None and lattice.device is None:
+        before = before.astype(x.dtype, copy=False)
+    filtered = lattice.filter(x, before, adjoint)
     if after is not None:
         filtered = filtered * after[:, None]
     return _like(filtered, values)
@@ -271,9 +296,20 @@ def _check(unary: Tensor, kernels: Sequence[Kernel], iterations: int) -> None:
             )
 
 
-def _array(x: Tensor) -> np.ndarray:
-    return x.detach().cpu().numpy()
+def _device(kernels: Sequence[Kernel]) -> Device:
+    """Where the kernels' lattices are, all of them."""
+    devices = {kernel.lattice.device for kernel in kernels}
+    if len(devices) > 1:
+        raise DeepLabError(f"mean_field: lattices on {' and '.join(str(d or 'cpu') for d in devices)}")
+    return next(iter(devices), None)
 
 
-def _like(x: np.ndarray, tensor: Tensor) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(x)).to(tensor.device)
+def _on(device: Device, x: Tensor) -> Any:
+    """`x` as the ops of the device take it: an array in main memory, or a tensor there."""
+    return x.detach().cpu().numpy() if device is None else x.detach().to(device)
+
+
+def _like(x: Any, tensor: Tensor) -> Tensor:
+    if not isinstance(x, Tensor):
+        x = torch.from_numpy(np.ascontiguousarray(x))
+    return x.to(tensor.device)

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 
 from .crf_autograd import Kernel, dense_crf_loss, mean_field_logits
+from .crf_devices import device_of
 from .errors import DeepLabError
 from .lattices import Normalization, bilateral_lattice, position_lattice
 
@@ -61,8 +62,9 @@ class MeanField(torch.nn.Module):
 
     def _one(self, image: Tensor, scores: Tensor) -> Tensor:
         labels, height, width = scores.shape
-        position = position_lattice(height, width, self.pos_std, self.threads)
-        bilateral = bilateral_lattice(image, self.bi_xy_std, self.bi_rgb_std, self.threads)
+        device = device_of(scores)
+        position = position_lattice(height, width, self.pos_std, self.threads, device)
+        bilateral = bilateral_lattice(image, self.bi_xy_std, self.bi_rgb_std, self.threads, device)
         weights = self.pos_w, self.bi_w
         if self.compatibility is not None:
             weights = tuple(weight[:, None] * self.compatibility for weight in weights)
@@ -105,7 +107,7 @@ class DenseCRFLoss(torch.nn.Module):
             )
         losses = []
         for number, (image, one) in enumerate(zip(images, probabilities, strict=True)):
-            lattice = bilateral_lattice(image, self.xy_std, self.rgb_std, self.threads)
+            lattice = bilateral_lattice(image, self.xy_std, self.rgb_std, self.threads, device_of(one))
             mask = None if masks is None else masks[number]
             losses.append(dense_crf_loss(one.flatten(1).T, lattice, mask, self.normalization))
         return self.weight * torch.stack(losses).mean()

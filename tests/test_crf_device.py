@@ -12,6 +12,7 @@ from PIL import Image
 
 from deeplab_caffe import crf
 from deeplab_caffe.commands import predict
+from deeplab_caffe.crf_autograd import Kernel, dense_crf_loss, mean_field
 from deeplab_caffe.crf_graph import CapturedCRF
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.lattices import Lattice, bilateral_lattice, position_lattice
@@ -256,3 +257,35 @@ def test_predict_refines_on_the_gpu(kind):
     marginals, labels = predict.refine(image, scores, predict.Crf(), None, kind)
     on_gpu, same = predict.refine(image, scores.cuda(), predict.Crf(), None, kind)
     assert on_gpu.is_cuda and np.array_equal(on_gpu.cpu(), marginals) and np.array_equal(same, labels)
+
+
+@pytest.mark.parametrize("form", [(), (4,), (4, 4)])
+@pytest.mark.parametrize("normalization", ["after", "symmetric"])
+def test_gradients_like_the_cpu(device, form, normalization):
+    """Forward and backward: the filters have the same bits, the rest is torch's on the same tensors."""
+    image, energy = problem(6, 7, 4)
+    generator = torch.Generator().manual_seed(0)
+    weight, target = torch.randn(form, generator=generator), torch.rand(42, 4, generator=generator)
+
+    def run(where, move):
+        unary = move(torch.from_numpy(energy.reshape(42, 4))).requires_grad_()
+        learned = move(weight.clone()).requires_grad_()
+        lattices = position_lattice(6, 7, 2, device=where), bilateral_lattice(image, 3, 40, device=where)
+        kernels = [Kernel(lattices[0], 0.5, normalization), Kernel(lattices[1], learned, normalization)]
+        marginals = mean_field(unary, kernels, 3)
+        loss = (marginals * move(target)).sum() + dense_crf_loss(marginals, lattices[1])
+        loss.backward()
+        return marginals, unary.grad, learned.grad
+
+    expected = run(None, lambda x: x)
+    with device.kernels():
+        results = run("cuda", device.to)
+        with pytest.raises(DeepLabError, match="has the energies nan"):
+            kernels = [Kernel(position_lattice(6, 7, 2, device="cuda"), 1.0)]
+            mean_field(device.to(torch.full((42, 4), float("nan"))), kernels, 2)
+    assert torch.equal(results[0].cpu(), expected[0])
+    for ours, theirs in zip(results[1:], expected[1:], strict=True):
+        if device.emulated:
+            assert torch.equal(ours, theirs)
+        else:
+            assert torch.allclose(ours.cpu(), theirs, rtol=1e-4, atol=1e-5)
