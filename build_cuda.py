@@ -42,6 +42,10 @@ def choose_targets(nvcc: Path) -> list[str]:
     known = set(re.findall(r"compute_(\d+)", listing))
     if not wanted:
         targets = [target for target in TARGETS if target.rstrip("af") in known]
+        if not targets:
+            raise SystemExit(
+                f"{nvcc} is too old for any of the targets; DEEPLAB_CAFFE_CUDA=0 does without it"
+            )
         return [*targets, targets[-1] + "+PTX"]
     targets = [target for target in re.split(r"[,; ]+", wanted) if target]
     for target in targets:
@@ -81,8 +85,11 @@ def emulated_objects(compiler: list[str], folder: Path, flags: list[str]) -> lis
 
 def host_objects(compiler: list[str], folder: Path, flags: list[str]) -> list[str]:
     """Compiles the bindings and other host code of a device module."""
-    sources = sorted(FOLDER.glob("*.cpp")) + [Path(source) for source in SHARED_SOURCES]
-    return _compile([*compiler, *flags, "-fPIC"], sources, folder)
+    command = [*compiler, *flags, "-fPIC"]
+    shared = [Path(source) for source in SHARED_SOURCES]
+    return _compile(command, sorted(FOLDER.glob("*.cpp")), folder) + _compile(
+        command, shared, folder / "shared"
+    )
 
 
 def link_flags(nvcc: Path) -> list[str]:
