@@ -77,26 +77,69 @@ __device__ __forceinline__ void copy_band(const DepthwiseArguments& a, const flo
   commit_copies();
 }
 
-// The sum of one output; side: of the kernel, or 0 for any.
+// The taps of a square kernel: weights, and where their inputs lie from that of the first.
 template <int side>
-__device__ __forceinline__ float sum_taps(const DepthwiseArguments& a, const float* weights, const float* row,
-                                          int first_row, int row_step, int tap_step) {
-  const int height = side > 0 ? side : a.kernel_height, width = side > 0 ? side : a.kernel_width;
+struct Kernel {
+  float weight[side * side];
+  int place[side * side];
+
+  __device__ __forceinline__ Kernel(const DepthwiseArguments& a, const float* weights, int row_step) {
+#pragma unroll
+    for (int i = 0; i < side * side; ++i) {
+      weight[i] = __ldg(weights + i);
+      place[i] = i / side * row_step + i % side * a.dilation_width;
+      keep(place[i]);
+    }
+  }
+};
+
+// Of any kernel.
+template <>
+struct Kernel<0> {
+  const float* weights;
+  int row_step;
+
+  __device__ __forceinline__ Kernel(const DepthwiseArguments&, const float* weights, int row_step)
+      : weights(weights), row_step(row_step) {}
+};
+
+// The sum of one output. row: where its first tap's row lies in shared memory, which is row first_row of the
+// image. Rows outside the image are read, but not used: nothing waits for a branch.
+template <int side>
+__device__ __forceinline__ float sum_taps(const DepthwiseArguments& a, const Kernel<side>& kernel,
+                                          const float* row, int first_row) {
+  float sum = 0.0f, value[side * side];
+#pragma unroll
+  for (int i = 0; i < side * side; ++i) value[i] = row[kernel.place[i]];
+#pragma unroll
+  for (int ky = 0; ky < side; ++ky) {
+    if (static_cast<unsigned>(first_row + ky * a.dilation_height) < static_cast<unsigned>(a.in_height)) {
+#pragma unroll
+      for (int i = ky * side; i < (ky + 1) * side; ++i) {
+        sum = fused_multiply_add(kernel.weight[i], value[i], sum);
+      }
+    }
+  }
+  return sum;
+}
+
+// The same for a kernel of any size.
+template <>
+__device__ __forceinline__ float sum_taps<0>(const DepthwiseArguments& a, const Kernel<0>& kernel,
+                                             const float* row, int first_row) {
   float sum = 0.0f;
-#pragma unroll
-  for (int ky = 0; ky < height; ++ky) {
-    const int y = first_row + ky * row_step;
+  for (int ky = 0; ky < a.kernel_height; ++ky, row += kernel.row_step) {
+    const int y = first_row + ky * a.dilation_height;
     if (y < 0 || y >= a.in_height) continue;
-#pragma unroll
-    for (int kx = 0; kx < width; ++kx) {
-      sum = fused_multiply_add(weights[ky * width + kx], row[ky * tap_step + kx * a.dilation_width], sum);
+    for (int kx = 0; kx < a.kernel_width; ++kx) {
+      sum = fused_multiply_add(kernel.weights[ky * a.kernel_width + kx], row[kx * a.dilation_width], sum);
     }
   }
   return sum;
 }
 
 template <int side>
-KERNEL(kThreads, 8)
+KERNEL(kThreads, side == 5 ? 4 : 6)
 void depthwise_bands(DepthwiseArguments a) {
   DYNAMIC_SHARED(float, shared);
   const Bands& b = a.bands;
@@ -112,25 +155,36 @@ void depthwise_bands(DepthwiseArguments a) {
   const int place = (b.pitch - a.in_width + 3) / 4 * 4 +
                     static_cast<int>((address + int64_t{first_input} * a.in_width) & 3);
   copy_band(a, plane.input, first_input, shared, place);
-  float weights[side > 0 ? side * side : 1];
-#pragma unroll
-  for (int i = 0; i < side * side; ++i) weights[i] = __ldg(plane.weights + i);
+  const Kernel<side> taps(a, plane.weights, b.rows_per_tap * b.pitch);
   wait_for_copies<0>();
   __syncthreads();
 
   const int outputs = rows * a.out_width;
   const float* input = shared + place - a.pad_width;
+  // The thread's outputs lie kThreads apart in the band: so many rows and columns on, and a row more where
+  // that leads beyond the last column.
+  const int rows_on = kThreads / a.out_width, columns_on = kThreads - rows_on * a.out_width;
+  const int input_row = b.rows_per_output * b.pitch, output_row = b.step * a.out_width;
+  const int image_row = b.step * a.stride_height;
+  const int row = static_cast<int>(threadIdx.x) / a.out_width;
+  int x = static_cast<int>(threadIdx.x) - row * a.out_width;
+  int from = row * input_row + x * a.stride_width, to = first * a.out_width + row * output_row + x;
+  int y = first_input + row * image_row;
   for (int i = threadIdx.x; i < outputs; i += kThreads * kTogether) {
     float sum[kTogether];
     int64_t at[kTogether];
 #pragma unroll
     for (int n = 0; n < kTogether; ++n) {
-      const int output = min(i + n * kThreads, outputs - 1), t = output / a.out_width,
-                x = output - t * a.out_width;
-      sum[n] = sum_taps<side>(
-          a, side > 0 ? weights : plane.weights, input + t * b.rows_per_output * b.pitch + x * a.stride_width,
-          first_input + t * b.step * a.stride_height, a.dilation_height, b.rows_per_tap * b.pitch);
-      at[n] = plane.output + int64_t{first + t * b.step} * a.out_width + x;
+      const bool there = i + n * kThreads < outputs;
+      sum[n] = sum_taps<side>(a, taps, input + (there ? from : 0), y);
+      at[n] = plane.output + (there ? to : 0);
+      x += columns_on;
+      const bool next_row = x >= a.out_width;
+      x -= next_row ? a.out_width : 0;
+      from += rows_on * input_row + columns_on * a.stride_width +
+              (next_row ? input_row - a.out_width * a.stride_width : 0);
+      to += rows_on * output_row + columns_on + (next_row ? output_row - a.out_width : 0);
+      y += rows_on * image_row + (next_row ? image_row : 0);
     }
     finish(a.epilogue, plane.channel, at, sum);
 #pragma unroll
