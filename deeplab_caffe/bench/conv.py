@@ -42,7 +42,7 @@ class Case:
     def __init__(self, layer: ConvLayer, image: int, batch: int, device: torch.device) -> None:
         self.layer, self.image, self.batch, self.device = layer, image, batch, device
         generator = torch.Generator().manual_seed(0)
-        size, depth = layer.size(image), layer.inputs * layer.kernel**2
+        size, per_group = layer.size(image), layer.inputs // layer.groups
 
         def draw(*shape: int) -> Tensor:
             return torch.randn(shape, generator=generator).to(device)
@@ -52,7 +52,8 @@ class Case:
         first = draw(batch, layer.inputs, size, size)
         self.inputs = [first, *(first.flip(3) + 0.01 * i for i in range(1, copies))]
         self.weights = [
-            draw(layer.outputs, layer.inputs, layer.kernel, layer.kernel) * (2 / depth) ** 0.5
+            draw(layer.outputs, per_group, layer.kernel, layer.kernel)
+            * (2 / (per_group * layer.kernel**2)) ** 0.5
             for _ in layer.rates
         ]
         self.bias = [draw(layer.outputs) for _ in layer.rates]
@@ -64,13 +65,20 @@ class Case:
     def ours(self, precision: str) -> Callable[[int], list[Tensor]]:
         """Takes the number of an input; the results are those of each rate."""
         if precision == "exact":
-            packed = [ops.pack_weights(w) for w in self.weights]
-            shape = tuple(self.weights[0].shape)
+            groups, shape = self.layer.groups, tuple(self.weights[0].shape)
+            packed = [ops.pack_weights(w, groups) for w in self.weights]
 
             def exact(number: int) -> list[Tensor]:
                 x = self.inputs[number]
                 return [
-                    ops.atrous_conv(x, w, **self._geometry(rate), epilogue=[("bias", b)], packed_shape=shape)
+                    ops.atrous_conv(
+                        x,
+                        w,
+                        **self._geometry(rate),
+                        groups=groups,
+                        epilogue=[("bias", b)],
+                        packed_shape=shape,
+                    )
                     for w, b, rate in zip(packed, self.bias, self.layer.rates, strict=True)
                 ]
 
@@ -91,8 +99,8 @@ class Case:
             weights = [w.contiguous(memory_format=torch.channels_last) for w in weights]
         bias = [b.to(dtype) for b in self.bias]
         given = [
-            (self.layer.stride, self.layer.pad(rate), rate) for rate in self.layer.rates
-        ]  # stride, padding, dilation
+            (self.layer.stride, self.layer.pad(rate), rate, self.layer.groups) for rate in self.layer.rates
+        ]  # stride, padding, dilation, groups
         return lambda number: [
             functional.conv2d(inputs[number], w, b, *numbers)
             for w, b, numbers in zip(weights, bias, given, strict=True)
@@ -106,10 +114,11 @@ class Case:
         difference = norm = 0.0
         for y, w, b, rate in zip(results, self.weights, self.bias, self.layer.rates, strict=True):
             part = slice(0, CHECKED_OUTPUTS)
-            numbers = self.layer.stride, self.layer.pad(rate), rate
-            wanted = functional.conv2d(
-                self.inputs[0][:1].double(), w[part].double(), b[part].double(), *numbers
-            )
+            x, groups = self.inputs[0][:1], self.layer.groups
+            if groups == self.layer.outputs:
+                x, groups = x[:, part], len(w[part])
+            numbers = self.layer.stride, self.layer.pad(rate), rate, groups
+            wanted = functional.conv2d(x.double(), w[part].double(), b[part].double(), *numbers)
             difference += (y[:1, part].double() - wanted).square().sum().item()
             norm += wanted.square().sum().item()
         return (difference / norm) ** 0.5
@@ -185,6 +194,11 @@ def measure_case(case: Case, precisions: Sequence[str], rounds: int, peaks: dict
         name: 2.0 * case.batch * layer.multiply_adds(case.image, name == "needed")
         for name in ("needed", "nominal")
     }
+    # On tensor cores, too, a convolution of few channels a group is left to the exact kernel.
+    precisions = [name for name in precisions if name == "exact" or layer.groups == 1]
+    size = layer.size(case.image)
+    out_size = ops.convolved_size(size, layer.kernel, layer.stride, layer.pad(layer.rates[0]), layer.rates[0])
+    moved = case.batch * (layer.bytes[0] * size**2 + layer.bytes[1] * out_size**2)
     entries: list[dict] = []
 
     def add(candidate: str, kind: str, run: Callable[[int], list[Tensor]]) -> None:
@@ -200,6 +214,7 @@ def measure_case(case: Case, precisions: Sequence[str], rounds: int, peaks: dict
             "seconds": times,
             "median": median,
             "error": case.error(run(0)),
+            "bytes_per_second": moved / median,
         }
         for name, count in flop.items():
             entry[f"{name}_tflops"] = 1e-12 * count / median
@@ -236,6 +251,14 @@ def device_peaks(device: torch.device) -> dict[str, float]:
     return {kind: 2.0 * rate * clock * card.multi_processor_count for kind, rate in rates.items()}
 
 
+def copy_bandwidth(device: torch.device) -> float:
+    """Bytes read and written per second by torch's copy of a large tensor."""
+    x = torch.randn(1 << (28 if device.type == "cuda" else 24), device=device)
+    y = torch.empty_like(x)
+    times = seconds(lambda _: y.copy_(x), 1, 5, device)
+    return 2 * x.numel() * x.element_size() / statistics.median(times)
+
+
 def matrix_product_rates(device: torch.device, kinds: Sequence[str]) -> dict[str, float]:
     """FLOP/s of torch's product of large random matrices, what a library reaches of the peak."""
     side = 8192 if device.type == "cuda" else 1024
@@ -266,8 +289,9 @@ def run(
 
     Each entry: seconds of every round and their median, `ratio`: the median of the class's fastest torch over
     this one, error against float64 (relative, in the norm), TFLOP/s and share of the device's peak, counting
-    all taps (nominal) and those inside the image (needed). limit: seconds after which no case is begun;
-    those left out are listed under "left_out".
+    all taps (nominal) and those inside the image (needed); and bytes per second, each input read and each
+    output written once, to compare with the copy bandwidth under "machine". limit: seconds after which no
+    case is begun; those left out are listed under "left_out".
     """
     place = usable_device(device)
     kinds = list(dict.fromkeys(CLASSES[precision] for precision in precisions))
@@ -283,7 +307,12 @@ def run(
         results += measure_case(Case(layer, size, batch, place), precisions, rounds, peaks)
         if place.type == "cuda":
             torch.cuda.empty_cache()
-    about = {**machine(), "peak_flops": peaks, "matrix_product_flops": rates}
+    about = {
+        **machine(),
+        "peak_flops": peaks,
+        "matrix_product_flops": rates,
+        "copy_bytes_per_second": copy_bandwidth(place),
+    }
     if place.type == "cuda":
         about |= {
             "device": torch.cuda.get_device_name(place),

@@ -1,4 +1,4 @@
-"""The convolutions that the benchmark measures: those of DeepLab v1 and v2, with the map sizes they meet."""
+"""The convolutions that the benchmark measures: those of DeepLab's nets, with the map sizes they meet."""
 
 from dataclasses import dataclass
 
@@ -19,6 +19,12 @@ class ConvLayer:
     rates: tuple[int, ...]
     scale: int = 8
     stride: int = 1
+    groups: int = 1
+
+    @property
+    def bytes(self) -> tuple[int, int]:
+        """Of float32 that an input and an output position take, all channels together."""
+        return 4 * self.inputs, 4 * self.outputs * len(self.rates)
 
     @property
     def dilated(self) -> bool:
@@ -44,8 +50,14 @@ class ConvLayer:
                 taps = sum((end - begin) * len(seen) for begin, end, seen in intervals)
             else:
                 taps = self.kernel * ops.convolved_size(*axis)
-            total += taps**2 * self.inputs * self.outputs
+            total += taps**2 * self.inputs // self.groups * self.outputs
         return total
+
+
+def depthwise(channels: int, scale: int, stride: int = 1, rate: int = 1) -> ConvLayer:
+    """One of Xception's or of the ASPP's: each channel by itself."""
+    words = f"{channels} at 1/{scale}" + f" stride {stride}" * (stride > 1) + f" rate {rate}" * (rate > 1)
+    return ConvLayer(f"depthwise {words}", channels, channels, 3, (rate,), scale, stride, channels)
 
 
 LAYERS = (
@@ -67,4 +79,14 @@ LAYERS = (
     ConvLayer("fc8", 1024, 21, 1, (1,)),
     ConvLayer("res1 7x7 stride 2", 3, 64, 7, (1,), 1, 2),
     ConvLayer("res4 1x1", 1024, 256, 1, (1,)),
+    depthwise(64, 2),
+    depthwise(128, 2),
+    depthwise(128, 2, stride=2),
+    depthwise(256, 4),
+    depthwise(304, 4),
+    depthwise(728, 8, stride=2),
+    depthwise(728, 16),
+    depthwise(1536, 16, rate=2),
+    depthwise(2048, 16, rate=6),
+    depthwise(2048, 16, rate=18),
 )

@@ -33,7 +33,17 @@ def conv_table(result: dict[str, Any]) -> Table:
     table = Table(title=f"convolutions on {about.get('device', about['cpu'])}")
     for heading in ("layer", "size", "batch", "precision"):
         table.add_column(heading)
-    for heading in ("ms", "TFLOP/s", "needed", "nominal", "error", "torch ms", "torch error", "ratio"):
+    for heading in (
+        "ms",
+        "TFLOP/s",
+        "needed",
+        "nominal",
+        "GB/s",
+        "error",
+        "torch ms",
+        "torch error",
+        "ratio",
+    ):
         table.add_column(heading, justify="right")
     table.add_column("torch's fastest")
     for ours, peer in _pairs(result):
@@ -46,6 +56,7 @@ def conv_table(result: dict[str, Any]) -> Table:
             f"{ours['needed_tflops']:.2f}",
             _share(ours["needed_share"]),
             _share(ours["nominal_share"]),
+            f"{1e-9 * ours['bytes_per_second']:.0f}",
             f"{ours['error']:.1e}",
             f"{1e3 * peer['median']:.3f}",
             f"{peer['error']:.1e}",

@@ -117,7 +117,7 @@ def bench_conv(
     print_table(conv_table(result))
     if result["left_out"]:
         console().print(f"left out for lack of time: {len(result['left_out'])} cases")
-    stem = "conv" if device == "cpu" else "conv_gpu"
+    stem = "_".join(["conv", *layers.split(), *(["gpu"] if device != "cpu" else [])])
     write_json(output / f"{stem}.json", result)
     conv_chart(result, output / f"{stem}.png")
     console().print(f"written: {output / stem}.json, {output / stem}.png")

@@ -38,12 +38,21 @@ def test_work_counts_taps():
 def test_command(tmp_path):
     arguments = ["--sizes", "33", "--batches", "1", "--layers", "fc8", "--rounds", "2", "--device", "cpu"]
     assert main(["bench", "conv", *arguments, "-o", str(tmp_path)]) == 0
-    result = json.loads((tmp_path / "conv.json").read_text())
+    result = json.loads((tmp_path / "conv_fc8.json").read_text())
     rows = {row["candidate"]: row for row in result["results"]}
     assert set(rows) == {"torch fp32 NCHW", "torch fp32 NHWC", "ours exact"}
     assert rows["ours exact"]["error"] < 1e-6 and len(rows["ours exact"]["seconds"]) == 2
     assert rows["ours exact"]["nominal_share"] > 0 and not result["left_out"]
-    assert (tmp_path / "conv.png").stat().st_size > 1000
+    assert (tmp_path / "conv_fc8.png").stat().st_size > 1000
+
+
+def test_depthwise_layers():
+    layer = next(layer for layer in LAYERS if layer.name == "depthwise 304 at 1/4")
+    result = conv.run([layer], [65], [1], ["exact"], 1, "cpu")
+    ours = next(row for row in result["results"] if row["candidate"] == "ours exact")
+    assert ours["error"] < 1e-6
+    assert ours["bytes_per_second"] == pytest.approx(2 * 4 * 304 * 17 * 17 / ours["median"])
+    assert layer.multiply_adds(65, inside=False) == 304 * 9 * 17 * 17
 
 
 def test_nothing_is_begun_after_the_limit():
@@ -64,7 +73,7 @@ def test_on_a_gpu(tmp_path):
         pytest.skip("needs a GPU")
     arguments = ["--sizes", "65", "--batches", "2", "--layers", "fc6 rate 12", "--device", "cuda"]
     assert main(["bench", "conv", *arguments, "--rounds", "2", "-o", str(tmp_path)]) == 0
-    result = json.loads((tmp_path / "conv_gpu.json").read_text())
+    result = json.loads((tmp_path / "conv_fc6_rate_12_gpu.json").read_text())
     ours = {row["candidate"]: row for row in result["results"] if row["candidate"].startswith("ours")}
     assert set(ours) == {f"ours {precision}" for precision in conv.CLASSES}
     assert ours["ours exact"]["error"] < 1e-6 and ours["ours bf16"]["error"] < 2e-2
