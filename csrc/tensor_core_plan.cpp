@@ -60,13 +60,13 @@ void check_sizes(const ConvGeometry& g, const ChunkLayout& layout) {
   }
 }
 
-// Estimated cycles of an H200's SM, by its datasheet: 128 x 64 bytes of products a cycle; 48 bytes a cycle
-// from the L2 cache is a guess, and that mma.sync reaches 0.6 of wgmma's rate.
+// Estimated cycles of an H200's SM, by its datasheet: 128 x 64 bytes of products a cycle. Guesses: 32 bytes a
+// cycle from the L2 cache, and that mma.sync reaches 0.6 of wgmma's rate.
 double item_cycles(TensorCoreType type, TensorCoreShape shape, int32_t columns, int32_t chunks) {
   const bool split = type == TensorCoreType::kFp32;
   const double products = shape.rows * shape.columns / 32.0 * (split ? 3 : 1) / (shape.wgmma ? 1.0 : 0.6);
   const double bytes = (shape.rows + columns * (split ? 2 : 1)) * static_cast<double>(kChunkBytes);
-  return std::max(products, bytes / 48) * chunks + 600 + shape.rows * shape.columns / 16.0;
+  return std::max(products, bytes / 32) * chunks + 600 + shape.rows * shape.columns / 16.0;
 }
 
 // All regions, tap lists and items of a launch, as they grow.

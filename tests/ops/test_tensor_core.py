@@ -220,6 +220,18 @@ def test_unaligned_memory(device):
     assert torch.equal(device(shifted, x, w), expected)
 
 
+@pytest.mark.parametrize("wgmma", [False, True])
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_an_image_has_the_same_bits_in_any_batch(device, precision, wgmma):
+    """Taps left out add nothing, so it does not matter which positions share a tile."""
+    needs(device, wgmma)
+    x, w = normal(3, 128, 7, 6), normal(24, 128, 3, 3, seed=1)
+    named = {"precision": precision, "pad": (3, 3), "dilation": (3, 3), "wgmma": wgmma, "tile": (64, 64)}
+    together = device(conv, x, w, **named)
+    alone = [device(conv, x[i : i + 1], w, **named) for i in range(3)]
+    assert torch.equal(together, torch.cat(alone))
+
+
 def test_channels_last_memory_is_kept(device):
     x = integers(2, 16, 5, 6).bfloat16().contiguous(memory_format=torch.channels_last)
     y = device(conv, x, integers(24, 16, 1, 1))
