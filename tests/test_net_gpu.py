@@ -24,13 +24,17 @@ NETS = (
 )
 
 
+VARIABLES = {"EXP": "voc12", "NUM_LABELS": "21"}
+
+
 def pair(name, tmp_path, **options):
     """The same net on the CPU and on the GPU."""
     model = asset(f"prototxt/{name}/deploy.prototxt")
-    cpu = Net(model, inputs={"data": (1, 3, 65, 65)})
+    options |= {"inputs": {"data": (1, 3, 65, 65)}, "variables": VARIABLES}
+    cpu = Net(model, **{**options, "precision": "exact"})
     random_weights(cpu)
     cpu.save(tmp_path / "weights.caffemodel")
-    return cpu, Net(model, tmp_path / "weights.caffemodel", inputs=cpu.inputs, device="cuda", **options)
+    return cpu, Net(model, tmp_path / "weights.caffemodel", device="cuda", **options)
 
 
 def photo(batch, size):
