@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from deeplab_caffe import DeepLabError, Net, gpu, ops
+from deeplab_caffe.assets import asset
+from deeplab_caffe.bench.net import random_weights
 
 # Every layer that has kernels and a few that have none; no convolution.
 PLAIN = """
@@ -144,6 +146,18 @@ def test_convolutions_have_the_cpus_bits(device, convolutions):
         for _ in range(3):
             assert_same_bits(net.forward(data=x), wanted)
         assert torch.equal(net.params["conv1"][0].data.cpu(), weights)
+
+
+@pytest.mark.parametrize("name", ["deeplab_v3plus/mobilenet_v2", "deeplab_v3/torchvision_mobilenet_v3_large"])
+def test_real_nets_have_the_cpus_bits(device, name, tmp_path):
+    model, x = asset(f"prototxt/{name}/deploy.prototxt"), image(1, 3, 33, 33) * 20
+    cpu = Net(model, inputs={"data": x.shape})
+    random_weights(cpu)
+    cpu.save(tmp_path / "w.caffemodel")
+    wanted = cpu.forward(data=x)
+    with device.kernels():
+        net = Net(model, tmp_path / "w.caffemodel", inputs={"data": x.shape}, **on_device(device))
+        assert_same_bits(net.forward(data=x), wanted)
 
 
 @pytest.mark.parametrize(
