@@ -136,7 +136,10 @@ PYBIND11_MODULE(_C, m) {
   m.def("gradient_weights_size", gradient_weights_size);
   m.def(
       "pack_gradient_weights",
-      [](const ConvGeometry& g, Address w, Address p) { pack_gradient_weights(g, at(w), at(p)); }, no_gil);
+      [](const ConvGeometry& g, Address w, Address p, int threads) {
+        pack_gradient_weights(g, at(w), at(p), threads);
+      },
+      no_gil);
   m.def(
       "conv_data_gradient",
       [](const ConvGeometry& g, Address dy, Address packed, Address dx, int threads) {

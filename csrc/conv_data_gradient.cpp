@@ -24,26 +24,25 @@ ConvGeometry mirrored(const ConvGeometry& g) {
 
 int64_t gradient_weights_size(const ConvGeometry& g) { return packed_weights_size(mirrored(g)); }
 
-void pack_gradient_weights(const ConvGeometry& g, const float* weights, float* packed) {
+void pack_gradient_weights(const ConvGeometry& g, const float* weights, float* packed, int threads) {
   const ConvGeometry m = mirrored(g);
-  const int64_t taps = g.taps();
+  const int64_t taps = g.taps(), tile_size = m.depth() * kConvRows;
   if (m.depthwise()) {
     for (int64_t c = 0; c < g.in_channels; ++c) {
       std::reverse_copy(weights + c * taps, weights + (c + 1) * taps, packed + c * taps);
     }
     return;
   }
-  std::fill(packed, packed + packed_weights_size(m), 0.0f);
-  for (int64_t group = 0; group < m.groups; ++group) {
-    for (int64_t first = 0; first < m.rows(); first += kConvRows, packed += m.depth() * kConvRows) {
-      const int64_t rows = std::min<int64_t>(kConvRows, m.rows() - first);
-      for (int64_t c = 0; c < m.channels(); ++c) {
-        const float* w = weights + ((group * m.channels() + c) * m.rows() + first) * taps;
-        for (int64_t row = 0; row < rows; ++row) {
-          for (int64_t tap = 0; tap < taps; ++tap) {
-            packed[(tap * m.channels() + c) * kConvRows + row] = *w++;
-          }
-        }
+#pragma omp parallel for num_threads(threads)
+  for (int64_t i = 0; i < m.groups * m.row_tiles(); ++i) {
+    const int64_t group = i / m.row_tiles(), first = i % m.row_tiles() * kConvRows;
+    const int64_t rows = std::min<int64_t>(kConvRows, m.rows() - first);
+    float* tile = packed + i * tile_size;
+    if (rows < kConvRows) std::fill(tile, tile + tile_size, 0.0f);
+    for (int64_t c = 0; c < m.channels(); ++c) {
+      const float* w = weights + ((group * m.channels() + c) * m.rows() + first) * taps;
+      for (int64_t row = 0; row < rows; ++row) {
+        for (int64_t tap = 0; tap < taps; ++tap) tile[(tap * m.channels() + c) * kConvRows + row] = *w++;
       }
     }
   }

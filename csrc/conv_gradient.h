@@ -14,7 +14,7 @@
 
 // g is always the geometry of the forward convolution. The data gradient wants stride 1; pad may be negative.
 int64_t gradient_weights_size(const ConvGeometry& g);
-void pack_gradient_weights(const ConvGeometry& g, const float* weights, float* packed);
+void pack_gradient_weights(const ConvGeometry& g, const float* weights, float* packed, int threads);
 
 // dx [batch, in_channels, in_height, in_width] from dy [batch, out_channels, out_height, out_width].
 void conv_data_gradient(const ConvGeometry& g, const float* dy, const float* packed, float* dx, int threads);

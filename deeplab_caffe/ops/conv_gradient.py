@@ -101,7 +101,7 @@ def _unstrided(
     kernel = (weights.shape[2], weights.shape[3])
     geometry = _geometry(shape, tuple(dy.shape), kernel, (1, 1), pad, dilation, groups)
     packed = torch.empty(_C.gradient_weights_size(geometry))
-    _C.pack_gradient_weights(geometry, weights.data_ptr(), packed.data_ptr())
+    _C.pack_gradient_weights(geometry, weights.data_ptr(), packed.data_ptr(), thread_count(threads))
     dx = dy.new_empty(shape)
     _C.conv_data_gradient(geometry, dy.data_ptr(), packed.data_ptr(), dx.data_ptr(), thread_count(threads))
     return dx
