@@ -76,7 +76,7 @@ class WarpSums {
   }
 
   // kFp32: adds what has been summed since the last time; tensor cores round sums towards 0, so long ones are
-  // made in pieces.
+  // made in pieces. A piece ends with its tap: which taps a tile leaves out changes no other sum.
   __device__ __forceinline__ void close_block() {
     if constexpr (kParts > 1) {
 #pragma unroll
@@ -223,14 +223,15 @@ void tensor_core_mma(const __grid_constant__ TensorCoreLaunch launch) {
   WarpSums<Tile> sums;
 #pragma unroll
   for (int i = 0; i + 1 < Tile::kStages; ++i) copies.next(conv);
-  int stage = 0;
+  int stage = 0, in_tap = 0;
   for (int chunk = 0; chunk < item.chunks; ++chunk) {
     wait_for_copies<Tile::kStages - 2>();
     __syncthreads();
     copies.next(conv);
     const ptx::SharedAddress at = memory + stage * Tile::kStageBytes;
     sums.multiply(at, at + Tile::kInputBytes);
-    if (chunk % kBlockChunks == kBlockChunks - 1) sums.close_block();
+    if (++in_tap == conv.period_chunks) in_tap = 0;
+    if (in_tap % kBlockChunks == 0) sums.close_block();
     stage = stage + 1 == Tile::kStages ? 0 : stage + 1;
   }
   sums.close_block();

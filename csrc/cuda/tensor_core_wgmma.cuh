@@ -159,7 +159,7 @@ class Multiplier {
 #pragma unroll
       for (int i = 0; i < kSums; ++i) sum_[i] = 0.0f;
       if constexpr (type == TensorCoreType::kFp32) {
-        sum_in_blocks(item.chunks);
+        sum_in_blocks(item.chunks, launch_.branch[item.branch].period_chunks);
       } else if constexpr (type == TensorCoreType::kTf32) {
         for (int chunk = 0; chunk < item.chunks; ++chunk) add_float_chunk(sum_, 1);
       } else {
@@ -232,13 +232,14 @@ class Multiplier {
     place_.advance();
   }
 
-  // kFp32: tensor cores round sums towards 0, so long ones are made in pieces.
-  __device__ __forceinline__ void sum_in_blocks(int chunks) {
+  // kFp32: tensor cores round sums towards 0, so long ones are made in pieces. A piece ends with its tap:
+  // which taps a tile leaves out changes no other sum.
+  __device__ __forceinline__ void sum_in_blocks(int chunks, int period) {
     float block[kSums];
 #pragma unroll
     for (int i = 0; i < kSums; ++i) block[i] = 0.0f;
     for (int chunk = 0; chunk < chunks;) {
-      const int end = min(chunk + kBlockChunks, chunks);
+      const int end = min(chunk + min(kBlockChunks, period - chunk % period), chunks);
       for (int first = chunk; chunk < end; ++chunk) add_float_chunk(block, chunk > first);
 #pragma unroll
       for (int i = 0; i < kSums; ++i) sum_[i] += block[i];

@@ -225,7 +225,7 @@ def test_unaligned_memory(device):
 def test_an_image_has_the_same_bits_in_any_batch(device, precision, wgmma):
     """Taps left out add nothing, so it does not matter which positions share a tile."""
     needs(device, wgmma)
-    x, w = normal(3, 128, 7, 6), normal(24, 128, 3, 3, seed=1)
+    x, w = normal(3, 96, 7, 6), normal(24, 96, 3, 3, seed=1)
     named = {"precision": precision, "pad": (3, 3), "dilation": (3, 3), "wgmma": wgmma, "tile": (64, 64)}
     together = device(conv, x, w, **named)
     alone = [device(conv, x[i : i + 1], w, **named) for i in range(3)]
@@ -260,6 +260,16 @@ def test_runs_give_the_same_bits(precision):
             results.append(ops.tensor_core_conv(x, packed, pad=(12, 12), dilation=(12, 12)))
     torch.cuda.synchronize()
     assert all(torch.equal(results[0], result) for result in results)
+
+
+@pytest.mark.gpu
+def test_second_device():
+    if not torch.cuda.is_available() or torch.cuda.device_count() < 2:
+        pytest.skip("needs two GPUs")
+    x, w = integers(1, 64, 9, 9), integers(24, 64, 3, 3)
+    y = conv(x.to("cuda:1"), w.to("cuda:1"), pad=(2, 2), dilation=(2, 2), float_output=True)
+    assert y.device == torch.device("cuda:1")
+    assert torch.equal(y.cpu(), F.conv2d(x, w, padding=2, dilation=2))
 
 
 def test_packed_weights():
