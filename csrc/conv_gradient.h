@@ -21,3 +21,7 @@ void conv_data_gradient(const ConvGeometry& g, const float* dy, const float* pac
 
 // dw [out_channels, in_channels / groups, kernel_height, kernel_width]
 void conv_weight_gradient(const ConvGeometry& g, const float* x, const float* dy, float* dw, int threads);
+
+// The original's BLAS sums small products in an order of their own: lane_dot over an image's positions.
+bool small_weight_gradient_applies(const ConvGeometry& g);
+void small_weight_gradient(const ConvGeometry& g, const float* x, const float* dy, float* dw, int threads);

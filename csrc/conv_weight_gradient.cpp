@@ -194,5 +194,9 @@ class WeightGradient {
 }  // namespace
 
 void conv_weight_gradient(const ConvGeometry& g, const float* x, const float* dy, float* dw, int threads) {
-  WeightGradient(g, x, dy, threads).run(dw);
+  if (small_weight_gradient_applies(g)) {
+    small_weight_gradient(g, x, dy, dw, threads);
+  } else {
+    WeightGradient(g, x, dy, threads).run(dw);
+  }
 }

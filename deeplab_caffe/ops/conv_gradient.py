@@ -120,7 +120,8 @@ def conv_weight_gradient(
     """The gradient [out, channels / groups, *kernel] in the weights of ops.atrous_conv.
 
     x: its input, dy: the gradient in its output. Summed over each image's output positions in the canonical
-    blocks, which are added up image by image.
+    blocks, which are added up image by image. Small ones (at most 1200 weights a group, 1,000,000 products an
+    image, 32 positions or more) are dot products in sixteen lanes, as the original's BLAS has them.
     """
     x, dy = check("conv_weight_gradient", x, 4), check("conv_weight_gradient: dy", dy, 4)
     _check_cpu("conv_weight_gradient", x)
@@ -134,7 +135,7 @@ def conv_weight_gradient(
 
 
 def channel_sums(dy: Tensor, threads: int | None = None) -> Tensor:
-    """Sums [channels] of dy [batch, channels, ...]: each image's in float64, rounded, then image by image."""
+    """Sums [channels] of dy [batch, channels, ...], image by image, in the order of the original's BLAS."""
     dy = check("channel_sums", dy)
     _check_cpu("channel_sums", dy)
     batch, channels = dy.shape[:2]

@@ -72,7 +72,13 @@ def conv_weight_gradient(
                 taps.append(images[:, :, place[0], place[1]])
         columns = torch.stack(taps, 2).flatten(3)  # (batch, channels, taps, positions)
         total = None
+        size, positions = gradients.shape[1] * columns.shape[1] * columns.shape[2], columns.shape[3]
+        small = size <= 1200 and size * positions <= 1_000_000 and positions >= 32
         for column, d in zip(columns, gradients.flatten(2), strict=True):
+            if small:
+                part = _small(d, column)
+                total = part if total is None else total + part
+                continue
             terms = [(d[:, p].view(-1, 1, 1), column[None, :, :, p]) for p in range(d.shape[1])]
             total = _sum(terms, total)
         parts.append(total.view(dy.shape[1] // groups, -1, *kernel))
@@ -80,8 +86,60 @@ def conv_weight_gradient(
 
 
 def channel_sums(dy: Tensor) -> Tensor:
-    """See ops.channel_sums; the order within an image does not matter in float64, but for rare last bits."""
-    total = dy.new_zeros(dy.shape[1])
+    """See ops.channel_sums."""
+    channels, positions = dy.shape[1], dy.shape[2:].numel()
+    whole, fours = positions // 4 * 4, channels // 4 * 4
+    total = dy.new_zeros(channels)
     for image in dy.flatten(2):
-        total = total + image.double().sum(1).to(dy.dtype)
+        for begin in range(0, whole, 4096):
+            run = image[:, begin : min(begin + 4096, whole)]
+            sums = _lanes(run, 8)
+            if channels % 4 >= 2:
+                sums[fours : fours + 2] = _lanes(run[fours : fours + 2], 4)
+            total = total + sums
+        if whole < positions:
+            total = total + _in_order(image[:, whole:])
     return total
+
+
+def _in_order(x: Tensor) -> Tensor:
+    """The sum over the second axis, first to last."""
+    total = x[:, 0]
+    for i in range(1, x.shape[1]):
+        total = total + x[:, i]
+    return total
+
+
+def _lanes(run: Tensor, lanes: int) -> Tensor:
+    """The sum [channels] of [channels, positions] in interleaved chains: see csrc/channel_sums.h."""
+    first = run.shape[1] % lanes
+    chains = F.pad(run[:, :first], (0, lanes - first))
+    for begin in range(first, run.shape[1], lanes):
+        chains = chains + run[:, begin : begin + lanes]
+    while chains.shape[1] > 4:
+        half = chains.shape[1] // 2
+        chains = chains[:, :half] + chains[:, half:]
+    pairs = chains[:, 0::2] + chains[:, 1::2]
+    return pairs[:, 0] + pairs[:, 1]
+
+
+def lane_dot(a: Tensor, b: Tensor, halves: bool) -> Tensor:
+    """The sum over the last axis of a * b in sixteen chains of fused multiply-adds: see csrc/simd/lane_dot.h."""
+    a, b = torch.broadcast_tensors(a, b)
+    lanes = a.new_zeros(*a.shape[:-1], 16)
+    for x, y in zip(a.split(16, -1), b.split(16, -1), strict=True):
+        count = x.shape[-1]
+        lanes[..., :count] = fma(x, y, lanes[..., :count].clone())
+    while lanes.shape[-1] > 1:
+        half = lanes.shape[-1] // 2
+        low, high = (lanes[..., :half], lanes[..., half:]) if halves else (lanes[..., 0::2], lanes[..., 1::2])
+        lanes = low + high
+    return lanes[..., 0]
+
+
+def _small(d: Tensor, column: Tensor) -> Tensor:
+    """One image's part [out, channels, taps] where the original's BLAS has its kernel for small products."""
+    dots = [lane_dot(d[:, None], column.flatten(0, 1)[None], halves) for halves in (False, True)]
+    rows, depth = dots[0].shape
+    corner = (torch.arange(rows)[:, None] >= rows // 4 * 4) & (torch.arange(depth) >= depth // 4 * 4)
+    return torch.where(corner, dots[1], dots[0]).view(rows, *column.shape[:2])

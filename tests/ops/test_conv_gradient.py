@@ -18,6 +18,9 @@ CASES = {
     "strided holes": (1, 4, (11, 12), 6, (3, 2), (2, 3), (2, 1), (2, 3), 2),
     "much padding": (1, 3, (6, 6), 5, (3, 3), (1, 1), (4, 3), (1, 1), 1),
     "groups": (2, 6, (9, 9), 9, (3, 3), (1, 1), (1, 1), (1, 1), 3),
+    "small": (3, 7, (9, 8), 11, (1, 1), (1, 1), (0, 0), (1, 1), 1),
+    "small holes": (2, 3, (9, 8), 6, (3, 3), (1, 1), (2, 2), (2, 2), 1),
+    "small groups": (2, 12, (9, 8), 12, (3, 3), (1, 2), (1, 1), (1, 1), 4),
     "positions": (1, 2, (33, 30), 4, (3, 3), (1, 1), (1, 1), (1, 1), 1),
 }
 
@@ -67,11 +70,14 @@ def test_one_channel_a_group(multiplier):
     torch.testing.assert_close(dw, w.grad.float(), atol=1e-5, rtol=1e-5)
 
 
-def test_channel_sums():
-    dy = torch.randn(3, 5, 23, 21) * 100 + 1
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 7, 21])
+@pytest.mark.parametrize("size", [(4, 3), (23, 21), (65, 65), (95, 95), (8, 4), (3, 1)])
+def test_channel_sums(channels, size):
+    dy = torch.randn(2, channels, *size, generator=torch.Generator().manual_seed(channels)) * 100 + 1
     sums = ops.channel_sums(dy, threads=1)
     assert torch.equal(sums, ops.channel_sums(dy, threads=2))
-    torch.testing.assert_close(sums, reference.channel_sums(dy), rtol=1e-6, atol=0)
+    assert torch.equal(sums, reference.channel_sums(dy))
+    torch.testing.assert_close(sums, dy.double().sum((0, 2, 3)).float(), rtol=1e-5, atol=0.05)
 
 
 def test_errors():
