@@ -19,7 +19,7 @@ void pack_gradient_weights(const ConvGeometry& g, const float* weights, float* p
 // dx [batch, in_channels, in_height, in_width] from dy [batch, out_channels, out_height, out_width].
 void conv_data_gradient(const ConvGeometry& g, const float* dy, const float* packed, float* dx, int threads);
 
-// dw [out_channels, in_channels / groups, kernel_height, kernel_width]
+// dw [out_channels, in_channels / groups, kernel_height, kernel_width] += the gradient, block after block.
 void conv_weight_gradient(const ConvGeometry& g, const float* x, const float* dy, float* dw, int threads);
 
 // The original's BLAS sums small products in an order of their own: lane_dot over an image's positions.

@@ -94,6 +94,11 @@ class WeightGradient {
     {
 #pragma omp for
       for (int64_t i = 0; i < static_cast<int64_t>(tiles_.size()); ++i) tiles_[i] = 0.0f;
+#pragma omp for
+      for (int64_t i = 0; i < g_.groups * lanes_.count; ++i) {
+        each_weight(i / lanes_.count, i % lanes_.count, dw,
+                    [](float& tile, float& weight) { tile = weight; });
+      }
       for (int64_t image = 0; image < g_.batch; ++image) {
         for (int64_t group = 0; group < g_.groups; ++group) {
           for (int64_t first = 0; first < blocks; first += at_a_time_) {
@@ -106,7 +111,10 @@ class WeightGradient {
         }
       }
 #pragma omp for
-      for (int64_t i = 0; i < g_.groups * lanes_.count; ++i) unpack(i / lanes_.count, i % lanes_.count, dw);
+      for (int64_t i = 0; i < g_.groups * lanes_.count; ++i) {
+        each_weight(i / lanes_.count, i % lanes_.count, dw,
+                    [](float& tile, float& weight) { weight = tile; });
+      }
     }
   }
 
@@ -168,12 +176,15 @@ class WeightGradient {
     }
   }
 
-  void unpack(int64_t group, int64_t lane_tile, float* dw) {
+  // function(value in a tile, weight) for each weight of a tile of lanes.
+  template <typename Function>
+  void each_weight(int64_t group, int64_t lane_tile, float* dw, Function function) {
     for (int lane = 0; lane < lanes_in(lane_tile); ++lane) {
-      float* target = dw + (group * g_.rows() + lane_tile * lanes_.pitch + lane) * g_.depth();
+      float* weight = dw + (group * g_.rows() + lane_tile * lanes_.pitch + lane) * g_.depth();
       for (int64_t c = 0; c < g_.channels(); ++c) {
+        const int64_t place = c % kGradientRows * lanes_.pitch + lane;
         for (int64_t tap = 0; tap < g_.taps(); ++tap) {
-          *target++ = tile(group, c / kGradientRows, tap, lane_tile)[c % kGradientRows * lanes_.pitch + lane];
+          function(tile(group, c / kGradientRows, tap, lane_tile)[place], *weight++);
         }
       }
     }

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <vector>
 
 #include "conv_gradient.h"
@@ -30,7 +29,6 @@ void column(const ConvGeometry& g, const float* plane, int64_t tap, float* value
 void small_weight_gradient(const ConvGeometry& g, const float* x, const float* dy, float* dw, int threads) {
   const auto dot = SELECT_ISA(lane_dot);
   const int64_t positions = g.out_height * g.out_width, area = g.in_height * g.in_width;
-  std::fill(dw, dw + g.out_channels * g.depth(), 0.0f);
 #pragma omp parallel for num_threads(threads)
   for (int64_t i = 0; i < g.groups * g.depth(); ++i) {
     const int64_t group = i / g.depth(), k = i % g.depth();

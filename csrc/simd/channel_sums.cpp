@@ -33,7 +33,7 @@ void channel_sums(const float* dy, float* sums, int64_t batch, int64_t channels,
 #pragma omp parallel for num_threads(threads)
   for (int64_t c = 0; c < channels; ++c) {
     const bool by_fours = channels % 4 >= 2 && c >= fours && c < fours + 2;
-    float total = 0;
+    float total = sums[c];
     for (int64_t n = 0; n < batch; ++n) {
       const float* x = dy + (n * channels + c) * positions;
       for (int64_t begin = 0; begin < whole; begin += kRun) {

@@ -1,7 +1,8 @@
 """The gradients: layers and ops as torch.autograd.Functions."""
 
+from .accumulation import accumulating
 from .convolution import ConvolutionFunction
 from .layer import layer_function
 from .softmax_loss import SoftmaxLossFunction
 
-__all__ = ["ConvolutionFunction", "SoftmaxLossFunction", "layer_function"]
+__all__ = ["ConvolutionFunction", "SoftmaxLossFunction", "accumulating", "layer_function"]

@@ -6,6 +6,7 @@ import torch
 from torch.autograd.function import once_differentiable
 
 from .. import ops
+from .accumulation import place_to_add
 
 if TYPE_CHECKING:
     from ..layers.convolution import Convolution
@@ -34,6 +35,7 @@ class ConvolutionFunction(torch.autograd.Function):
             layer.context.threads,
         )
         ctx.slope, ctx.bias_shape = slope, None if bias is None else bias.shape
+        ctx.parameters = weights, bias
         ctx.save_for_backward(x, weights, y if slope is not None else None)
         return y
 
@@ -52,7 +54,11 @@ class ConvolutionFunction(torch.autograd.Function):
         if needs_x:
             dx = ops.conv_data_gradient(dy, weights, tuple(x.shape[2:]), *ctx.geometry)
         if needs_weights:
-            dw = ops.conv_weight_gradient(x, dy, tuple(weights.shape[2:]), *ctx.geometry)
+            total = place_to_add(ctx.parameters[0])
+            dw = ops.conv_weight_gradient(x, dy, tuple(weights.shape[2:]), *ctx.geometry, out=total)
+            dw = dw if total is None else torch.zeros_like(dw)
         if needs_bias:
-            db = ops.channel_sums(dy, ctx.geometry[-1]).view(ctx.bias_shape)
+            total = place_to_add(ctx.parameters[1])
+            db = ops.channel_sums(dy, ctx.geometry[-1], None if total is None else total.view(-1))
+            db = (db if total is None else torch.zeros_like(db)).view(ctx.bias_shape)
         return None, None, dx, dw, db

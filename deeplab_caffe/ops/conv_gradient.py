@@ -6,7 +6,7 @@ import torch
 
 from .. import _C
 from ..errors import DeepLabError
-from .common import Tensor, check, thread_count
+from .common import Tensor, check, output, thread_count
 
 Pair = tuple[int, int]
 
@@ -116,30 +116,36 @@ def conv_weight_gradient(
     dilation: Pair = (1, 1),
     groups: int = 1,
     threads: int | None = None,
+    out: Tensor | None = None,
 ) -> Tensor:
     """The gradient [out, channels / groups, *kernel] in the weights of ops.atrous_conv.
 
     x: its input, dy: the gradient in its output. Summed over each image's output positions in the canonical
     blocks, which are added up image by image. Small ones (at most 1200 weights a group, 1,000,000 products an
-    image, 32 positions or more) are dot products in sixteen lanes, as the original's BLAS has them.
+    image, 32 positions or more) are dot products in sixteen lanes, as the original's BLAS has them. out: what
+    the images' sums are added to, in place; zeros without.
     """
     x, dy = check("conv_weight_gradient", x, 4), check("conv_weight_gradient: dy", dy, 4)
     _check_cpu("conv_weight_gradient", x)
     if x.shape[1] % groups:
         raise DeepLabError(f"conv_weight_gradient: {groups} groups do not divide {x.shape[1]} channels")
-    dw = x.new_empty((dy.shape[1], x.shape[1] // groups, *kernel))
+    shape = (dy.shape[1], x.shape[1] // groups, *kernel)
+    dw = x.new_zeros(shape) if out is None else output("conv_weight_gradient", out, shape, x)
     _check_fit("conv_weight_gradient", tuple(x.shape), tuple(dw.shape), tuple(dy.shape), groups)
     geometry = _geometry(tuple(x.shape), tuple(dy.shape), kernel, stride, pad, dilation, groups)
     _C.conv_weight_gradient(geometry, x.data_ptr(), dy.data_ptr(), dw.data_ptr(), thread_count(threads))
     return dw
 
 
-def channel_sums(dy: Tensor, threads: int | None = None) -> Tensor:
-    """Sums [channels] of dy [batch, channels, ...], image by image, in the order of the original's BLAS."""
+def channel_sums(dy: Tensor, threads: int | None = None, out: Tensor | None = None) -> Tensor:
+    """Sums [channels] of dy [batch, channels, ...], image by image, in the order of the original's BLAS.
+
+    out: what they are added to, in place; zeros without.
+    """
     dy = check("channel_sums", dy)
     _check_cpu("channel_sums", dy)
     batch, channels = dy.shape[:2]
-    sums = dy.new_empty(channels)
+    sums = dy.new_zeros(channels) if out is None else output("channel_sums", out, (channels,), dy)
     _C.channel_sums(
         dy.data_ptr(), sums.data_ptr(), batch, channels, dy.shape[2:].numel(), thread_count(threads)
     )

@@ -124,7 +124,7 @@ def _lanes(run: Tensor, lanes: int) -> Tensor:
 
 
 def lane_dot(a: Tensor, b: Tensor, halves: bool) -> Tensor:
-    """The sum over the last axis of a * b in sixteen chains of fused multiply-adds: see csrc/simd/lane_dot.h."""
+    """The sum over the last axis of a * b in sixteen chains: see csrc/simd/lane_dot.h."""
     a, b = torch.broadcast_tensors(a, b)
     lanes = a.new_zeros(*a.shape[:-1], 16)
     for x, y in zip(a.split(16, -1), b.split(16, -1), strict=True):

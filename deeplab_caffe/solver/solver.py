@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from ..autograd import accumulating
 from ..errors import DeepLabError
 from ..formats.hdf5_snapshot import write_hdf5_state
 from ..formats.solverstate import SolverState, read_solverstate, write_solverstate
@@ -99,8 +100,8 @@ class Solver:
         if self._parallel is None:
             self._parallel = parallel(self.module, self.peers)
             self.net.seek(self.iteration * self.param.iter_size)
-        self.module.zero_grad(set_to_none=True)
-        with torch_threads(self.threads):
+        self._clear_gradients()
+        with torch_threads(self.threads), accumulating():
             loss, outputs = self._passes(self._parallel)
         if not math.isfinite(loss):
             kept = snapshot.newest(self.settings.prefix)
@@ -110,6 +111,15 @@ class Solver:
         self.updater.update(list(self.trained.values()), rate, self.iteration)
         self.iteration += 1
         return Step(self.iteration - 1, loss, rate, outputs)
+
+    def _clear_gradients(self) -> None:
+        """Zeros for the exact precision to add to, as Caffe has them; nothing, for autograd to replace."""
+        if self.net.context.precision != "exact":
+            self.module.zero_grad(set_to_none=True)
+            return
+        for parameter in self.trained.values():
+            values = parameter.values
+            values.grad = torch.zeros_like(values) if values.grad is None else values.grad.zero_()
 
     def _passes(self, module: torch.nn.Module) -> tuple[float, dict[str, torch.Tensor]]:
         """iter_size passes forward and backward: the mean loss and the last outputs; gradients are summed."""

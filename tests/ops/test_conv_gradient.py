@@ -80,6 +80,18 @@ def test_channel_sums(channels, size):
     torch.testing.assert_close(sums, dy.double().sum((0, 2, 3)).float(), rtol=1e-5, atol=0.05)
 
 
+@pytest.mark.parametrize("case", ["plain", "positions", "deep", "small", "groups"])
+def test_passes_add_up_as_images_of_one_batch_do(case):
+    x, w, dy, geometry = operands(case)
+    kernel = tuple(w.shape[2:])
+    whole = ops.conv_weight_gradient(torch.cat([x, x + 1]), torch.cat([dy, dy]), kernel, *geometry)
+    parts = ops.conv_weight_gradient(x, dy, kernel, *geometry)
+    assert ops.conv_weight_gradient(x + 1, dy, kernel, *geometry, out=parts) is parts
+    assert torch.equal(parts, whole)
+    sums = ops.channel_sums(dy)
+    assert torch.equal(ops.channel_sums(dy, out=sums), ops.channel_sums(torch.cat([dy, dy])))
+
+
 def test_errors():
     x, w, dy = torch.zeros(1, 4, 5, 5), torch.zeros(3, 4, 3, 3), torch.zeros(1, 3, 3, 3)
     with pytest.raises(DeepLabError, match="conv_data_gradient: input .1, 8, 5, 5., .* do not fit"):

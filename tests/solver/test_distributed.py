@@ -4,7 +4,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import torch
+
 import deeplab_caffe
+from deeplab_caffe.autograd import accumulating
 from deeplab_caffe.formats.caffemodel import read_caffemodel
 from deeplab_caffe.net import Net, torch_threads
 from deeplab_caffe.solver import Solver, read_settings
@@ -48,10 +51,12 @@ def by_hand(settings, iterations):
         sums, results = [], []
         for net in nets:
             net.share(solver.net)
-            solver.module.zero_grad(set_to_none=True)
+            for found in solver.learnables:
+                found.tensor.grad = torch.zeros_like(found.tensor)
             for _ in range(2):
                 results.append(net.forward_train().loss)
-                results[-1].backward()
+                with accumulating():
+                    results[-1].backward()
             sums.append([found.tensor.grad for found in solver.learnables])
         for found, one, two in zip(solver.learnables, *sums, strict=True):
             found.tensor.grad = one / 2 + two / 2

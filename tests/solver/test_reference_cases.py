@@ -49,7 +49,8 @@ def check(case, solver, until):
         assert six_digits(step.rate) == expected["lr"][step.iteration]
     stored = blobs(f"expected_{case}_iter_{until}.caffemodel")
     ours = [found.tensor.detach() for found in solver.learnables]
-    assert distance(ours, stored) <= 10 * expected["parameter_sensitivity"]
+    # Closer than the original comes to itself with other kernels of its BLAS.
+    assert distance(ours, stored) <= expected["parameter_sensitivity"]
 
 
 def test_from_the_start(case):
@@ -60,8 +61,7 @@ def test_from_the_start(case):
     assert (state.iteration, state.current_step) == (4, theirs.current_step)
     assert state.learned_net == theirs.learned_net
     assert [blob.shape for blob in state.history] == [blob.shape for blob in theirs.history]
-    # The last gradient is nearly the whole history: no average over its rounding, as in the parameters.
-    assert distance(state.history, theirs.history) <= 1e-4
+    assert distance(state.history, theirs.history) <= 1e-6
     check(case, solver, 12)
     assert six_digits(solver.look().loss) == CASES[case]["losses"][12]
 
