@@ -166,25 +166,19 @@ def _device_seconds(run: Callable[[int], Any], inputs: int, rounds: int, device:
 
 
 @contextmanager
-def torch_flags(kind: str, benchmark: bool, deterministic: bool) -> Iterator[None]:
-    """How torch chooses its convolution."""
+def torch_flags(kind: str, deterministic: bool) -> Iterator[None]:
+    """torch chooses its convolution by measuring all there are."""
     with torch.backends.cudnn.flags(
-        enabled=True, benchmark=benchmark, deterministic=deterministic, allow_tf32=kind == "tf32"
+        enabled=True, benchmark=True, deterministic=deterministic, allow_tf32=kind == "tf32"
     ):
         yield
 
 
-def _peers(device: torch.device, kind: str) -> Iterator[tuple[str, bool, bool, bool]]:
-    """Name, channels last, benchmark, deterministic of each way to call torch."""
-    choices = product((False, True), repeat=3) if device.type == "cuda" else [(0, 0, 0), (1, 0, 0)]
-    for last, benchmark, deterministic in choices:
-        words = ["NHWC" if last else "NCHW", "benchmark" * benchmark, "deterministic" * deterministic]
-        yield (
-            " ".join(["torch", kind, *filter(None, words)]),
-            bool(last),
-            bool(benchmark),
-            bool(deterministic),
-        )
+def _peers(device: torch.device, kind: str) -> Iterator[tuple[str, bool, bool]]:
+    """Name, channels last, deterministic of each way to call torch."""
+    for last, deterministic in product((False, True), (False, True) if device.type == "cuda" else (False,)):
+        words = ["torch", kind, "NHWC" if last else "NCHW", *["deterministic"] * deterministic]
+        yield " ".join(words), last, deterministic
 
 
 def measure_case(case: Case, precisions: Sequence[str], rounds: int, peaks: dict[str, float]) -> list[dict]:
@@ -222,8 +216,8 @@ def measure_case(case: Case, precisions: Sequence[str], rounds: int, peaks: dict
         entries.append(entry)
 
     for kind in dict.fromkeys(CLASSES[precision] for precision in precisions):
-        for name, last, benchmark, deterministic in _peers(case.device, kind):
-            with torch_flags(kind, benchmark, deterministic):
+        for name, last, deterministic in _peers(case.device, kind):
+            with torch_flags(kind, deterministic):
                 add(name, kind, case.torchs(kind, last))
     for precision in precisions:
         add(f"ours {precision}", CLASSES[precision], case.ours(precision))
@@ -285,7 +279,7 @@ def run(
     limit: float | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Measures each layer for each image size and batch; the result as plain data.
+    """Measures each layer for each image size and batch, dilated and large ones first; returns plain data.
 
     Each entry: seconds of every round and their median, `ratio`: the median of the class's fastest torch over
     this one, error against float64 (relative, in the norm), TFLOP/s and share of the device's peak, counting
@@ -298,7 +292,8 @@ def run(
     peaks, end = device_peaks(place), time.monotonic() + (limit or float("inf"))
     rates = matrix_product_rates(place, kinds)
     results, left_out = [], []
-    for layer, size, batch in product(layers, sizes, batches):
+    cases = sorted(product(layers, sizes, batches), key=lambda c: (not c[0].dilated, -c[1], -c[2]))
+    for layer, size, batch in cases:
         name = f"{layer.name}, size {size}, batch {batch}"
         if time.monotonic() > end:
             left_out.append(name)

@@ -58,7 +58,7 @@ def test_depthwise_layers():
 def test_nothing_is_begun_after_the_limit():
     layer = ConvLayer("small", 8, 20, 1, (1,))
     result = conv.run([layer], [33], [1, 2], ["exact"], 1, "cpu", limit=1e-9)
-    assert result["left_out"] == ["small, size 33, batch 1", "small, size 33, batch 2"]
+    assert result["left_out"] == ["small, size 33, batch 2", "small, size 33, batch 1"]
 
 
 @pytest.mark.parametrize("wrong", [["--precisions", "bf16"], ["--layers", "conv9"], ["--device", "cuda:77"]])
