@@ -20,10 +20,13 @@ struct WgmmaTile {
   static constexpr int kRowsAt = kBarriersAt + 2 * stages * 8;
   // Rows twice: those of an item are written while the last thread may still read the one before.
   static constexpr int kSharedBytes = kRowsAt + 2 * kRows * static_cast<int>(sizeof(InputRow));
-  // 64 K registers an SM, the fewer of them for the warpgroup that only copies.
-  static constexpr int kCopyRegisters = blocks_per_sm == 1 ? 88 : groups == 1 ? 72 : 56;
-  static constexpr int kMultiplyRegisters = groups == 1 ? 184 : blocks_per_sm == 1 ? 208 : 96;
-  static_assert(blocks_per_sm * 128 * (kCopyRegisters + groups * kMultiplyRegisters) <= 65536);
+  // A block starts with kRegisters for each thread; the copying warpgroup returns some, which the others
+  // take. More than were returned would never come.
+  static constexpr int kRegisters = 65536 / (blocks_per_sm * kThreads) / 8 * 8;
+  static constexpr int kCopyRegisters = blocks_per_sm == 1 ? 88 : groups == 1 ? 72 : 64;
+  static constexpr int kMultiplyRegisters =
+      groups == 1 ? (blocks_per_sm == 1 ? 232 : 184) : (blocks_per_sm == 1 ? 208 : 88);
+  static_assert(128 * (kCopyRegisters + groups * kMultiplyRegisters) <= kThreads * kRegisters);
 };
 
 // The ring of stages: `full` when a stage's input and weights are there, `empty` when all have multiplied it.
