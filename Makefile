@@ -22,6 +22,7 @@ test: lint
 
 bench: $(STAMP)
 	$(BIN)/deeplab-caffe bench net
+	$(BIN)/deeplab-caffe bench train
 	$(BIN)/deeplab-caffe bench crf
 
 # What needs a GPU, in nine minutes: builds in place for the present card, tests, checks memory accesses and

@@ -43,23 +43,53 @@ def _image(size: tuple[int, int]) -> torch.Tensor:
     return 60 * torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(1))
 
 
-def candidate(name: str, model: str, weights: str, size: tuple[int, int], variables: dict[str, str]) -> Any:
-    """The candidate `name` (one of OURS or PEERS) as a function without arguments."""
+def candidate(
+    name: str,
+    model: str,
+    weights: str,
+    size: tuple[int, int],
+    variables: dict[str, str],
+    training: bool = False,
+) -> Any:
+    """The candidate `name` (one of OURS or PEERS) as a function without arguments.
+
+    training: it goes forwards and backwards, else only forwards.
+    """
     net = Net(model, weights, precision=name if name in OURS else "exact", variables=variables)
     image = _image(size)
     net.reshape(**{next(iter(net.inputs)): tuple(image.shape)})
     if name in OURS:
+        if training:
+            module = net.module()
+            return lambda: _back(next(iter(module(image).outputs.values())), list(module.parameters()))
         return lambda: net(image)
     peer = TorchNet(net, **PEERS[name])
     for layer in net.layers:
         layer.blobs.clear()  # the peer has its own
+    if training:
+        parameters = [parameter.requires_grad_() for parameter in peer.parameters()]
+        return lambda: _back(peer.forward(image), parameters)
     return lambda: peer(image)
 
 
+def _back(top: torch.Tensor, parameters: list[torch.Tensor]) -> None:
+    """Differentiates the sum of `top`, then drops the gradients, as optimizers' zero_grad does."""
+    top.sum().backward()
+    for parameter in parameters:
+        parameter.grad = None
+
+
 def run(
-    model: str, sizes: list[tuple[int, int]], threads: list[int], rounds: int, variables: dict[str, str]
+    model: str,
+    sizes: list[tuple[int, int]],
+    threads: list[int],
+    rounds: int,
+    variables: dict[str, str],
+    training: bool = False,
 ) -> dict[str, Any]:
     """Measures all candidates for each size and thread count; the result as plain data.
+
+    training: steps forwards and backwards, without dropout and with stored statistics.
 
     Each entry: seconds of every round, their median, `ratio` to torch's fastest float32 (NHWC), the share of
     the machine's fused-multiply-add peak counting all taps (nominal) and those inside the image (done), and
@@ -70,7 +100,7 @@ def run(
         net = Net(model, variables=variables)
         random_weights(net)
         net.save(weights)
-        results = _measure(model, weights, sizes, threads, rounds, variables)
+        results = _measure(model, weights, sizes, threads, rounds, variables, training)
     return {"model": Path(model).parent.name, "machine": machine(), "results": results}
 
 
@@ -81,16 +111,18 @@ def _measure(
     threads: list[int],
     rounds: int,
     variables: dict[str, str],
+    training: bool,
 ) -> list[dict[str, Any]]:
     before = torch.get_num_threads()
     results = []
     definition = read_net(model, variables)
     folded = any(layer.type == "BatchNorm" for layer in definition.layers)
-    names = [*OURS, *(name for name in PEERS if folded or "folded" not in name)]
+    names = [*OURS, *(name for name in PEERS if "folded" not in name or (folded and not training))]
+    passes = 3 if training else 1  # backwards: a product for the data and one for the weights
     try:
         for size in sizes:
             cost = analyse(definition, size)
-            candidates = {name: candidate(name, model, weights, size, variables) for name in names}
+            candidates = {name: candidate(name, model, weights, size, variables, training) for name in names}
             for count in threads:
                 torch.set_num_threads(count)
                 peak = ops.fma_peak(count)
@@ -104,6 +136,7 @@ def _measure(
                         "size": size,
                         "variables": variables,
                         "threads": count,
+                        "training": training,
                     }
                     results.append(
                         {
@@ -114,8 +147,8 @@ def _measure(
                             "median": median,
                             "ratio": median_ratio(seconds[name], seconds["torch NHWC"]),
                             "peak_flops": peak,
-                            "nominal_share": 2 * cost.multiply_adds / median / peak,
-                            "done_share": 2 * cost.effective_multiply_adds / median / peak,
+                            "nominal_share": 2 * passes * cost.multiply_adds / median / peak,
+                            "done_share": 2 * passes * cost.effective_multiply_adds / median / peak,
                             "memory": peak_memory(__name__, alone),
                         }
                     )

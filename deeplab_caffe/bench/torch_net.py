@@ -47,6 +47,14 @@ class TorchNet:
     @torch.inference_mode()
     def __call__(self, x: Tensor) -> Tensor:
         """The net's first output for the input x [batch, channels, height, width]."""
+        return self.forward(x)
+
+    def parameters(self) -> list[Tensor]:
+        """Weights and biases of the convolutions."""
+        return [t for pair in self._weights.values() for t in pair if t is not None]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same for autograd."""
         values = {self._input: x.to(self._dtype).contiguous(memory_format=self._format)}
         for (run, bottoms, top), dead in zip(self._steps, self._dead, strict=True):
             values[top] = run(*(values[name] for name in bottoms))

@@ -71,6 +71,35 @@ def bench_net(
     console().print(f"written: {output / stem}.json, {output / stem}.png")
 
 
+@verb("train", into=bench)
+def bench_train(
+    model: Annotated[
+        str,
+        typer.Option("--model", "-m", metavar="PROTOTXT", help="A net with one input; default: LargeFOV."),
+    ] = "",
+    sizes: Annotated[str, typer.Option("--sizes", help="Input sizes, N or HxW.")] = "321",
+    threads: Annotated[str, typer.Option("--threads", help="Thread counts.")] = "1,2",
+    rounds: Rounds = 5,
+    variables: Variables = None,
+    output: Output = Path("benchmarks/results"),
+) -> None:
+    """Times forward and backward of a net in every precision against the same net in torch, on the CPU."""
+    from ..assets import asset
+    from ..bench import net
+    from ..bench.report import net_chart, net_table
+
+    path = model or str(asset("prototxt/deeplab_v1/largefov/deploy.prototxt"))
+    values = parse_variables(variables)
+    with console().status("measuring"):
+        result = net.run(path, parse_sizes(sizes), parse_counts(threads), rounds, values, training=True)
+    stem = output / f"train_{result['model']}"
+    result["model"] += ", training"
+    print_table(net_table(result))
+    write_json(stem.with_suffix(".json"), result)
+    net_chart(result, stem.with_suffix(".png"))
+    console().print(f"written: {stem}.json, {stem}.png")
+
+
 @verb("conv", into=bench)
 def bench_conv(
     sizes: Annotated[str, typer.Option("--sizes", help="Sides of the (square) images.")] = "321,513",

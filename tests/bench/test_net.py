@@ -111,3 +111,25 @@ def test_asking_for_a_gpu_without_one_is_one_line(model, capsys):
 def test_a_wrong_size_is_one_line(capsys):
     assert main(["bench", "net", "--sizes", "big"]) == 2
     assert "HxW" in capsys.readouterr().err
+
+
+def test_the_torch_peer_trains_the_same_net(model):
+    net = Net(model)
+    random_weights(net)
+    peer, module, x = TorchNet(net), net.module(), torch.randn(1, 3, 33, 41)
+    weights = [parameter.requires_grad_() for parameter in peer.parameters()]
+    peer.forward(x).sum().backward()
+    module(x).outputs["i"].sum().backward()
+    learned = dict(module.named_parameters())
+    for name, ours in (("c1.0", weights[0]), ("c2.0", weights[1]), ("c2.1", weights[2])):
+        torch.testing.assert_close(learned[name].grad.view_as(ours), ours.grad, rtol=1e-4, atol=1e-3)
+
+
+def test_bench_train(model, tmp_path, monkeypatch):
+    monkeypatch.setattr("deeplab_caffe.bench.net.peak_memory", lambda *_: 2_000_000)  # a process each
+    arguments = ["--sizes", "17", "--threads", "1", "--rounds", "1", "-o", str(tmp_path)]
+    assert main(["bench", "train", "--model", str(model), *arguments]) == 0
+    result = json.loads((tmp_path / "train_tiny.json").read_text())
+    names = ["exact", "fp32", "bf16", "torch NCHW", "torch NHWC", "torch NHWC bf16"]
+    assert [row["candidate"] for row in result["results"]] == names
+    assert (tmp_path / "train_tiny.png").read_bytes().startswith(b"\x89PNG")
