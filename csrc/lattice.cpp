@@ -44,6 +44,25 @@ inline bool same_shorts(const short* a, const short* b, int count) {
   return difference == 0;
 }
 
+// Eight coordinates at a time: a key is read as words right after it was made, which is slow if it was
+// written in smaller pieces.
+typedef short Shorts __attribute__((vector_size(16)));
+
+// The key of vertex r: vertex_coordinate of all coordinates. `used` is -1 for each of them, 0 for the
+// padding.
+void make_key(const short* remainder_0, const short* rank, int r, int dims, const short* used, short* key) {
+  const short step = static_cast<short>(r), period = static_cast<short>(dims + 1);
+  for (int i = 0; i < dims; i += 8) {
+    Shorts remainder, ranks, mask;
+    std::memcpy(&remainder, remainder_0 + i, sizeof remainder);
+    std::memcpy(&ranks, rank + i, sizeof ranks);
+    std::memcpy(&mask, used + i, sizeof mask);
+    const Shorts wraps = ranks + step >= period;
+    const Shorts coordinates = (remainder + step - (wraps & period)) & mask;
+    std::memcpy(key + i, &coordinates, sizeof coordinates);
+  }
+}
+
 // Embeds the strip's points; links get local vertex numbers.
 void embed_strip(const float* features, std::size_t points, std::size_t with_fillers, int dims,
                  const float* scales, Strip& strip, Link* links) {
@@ -51,7 +70,9 @@ void embed_strip(const float* features, std::size_t points, std::size_t with_fil
   std::memset(&block, 0, sizeof block);
   std::vector<float> padded;
   const unsigned degree = dims + 1;
-  alignas(8) short key[kMaxDims] = {};
+  alignas(16) short key[kMaxDims] = {};
+  short used[kMaxDims] = {};
+  std::fill(used, used + dims, short{-1});
   const std::uint64_t* const key_words = reinterpret_cast<const std::uint64_t*>(key);
   // The simplex of the pixel before: often this pixel's too.
   const short* last_remainder_0 = nullptr;
@@ -86,9 +107,7 @@ void embed_strip(const float* features, std::size_t points, std::size_t with_fil
         }
       } else {
         for (unsigned r = 0; r < degree; ++r) {
-          for (int i = 0; i < dims; ++i) {
-            key[i] = static_cast<short>(vertex_coordinate(remainder_0[i], rank[i], r, dims));
-          }
+          make_key(remainder_0, rank, static_cast<int>(r), dims, used, key);
           const unsigned vertex = strip.table.insert(key_words);
           if (p >= points) continue;
           own[r] = {vertex, block.weight[r][lane]};

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "isa.h"
 #include "lattice.h"
@@ -49,13 +50,16 @@ DECLARE_PER_ISA(
     // One axis of the blur, of the labels first_label..last_label-1; neighbours: [vertices + 1, 2].
     void blur_vertices(const unsigned (*neighbours)[2], std::size_t first, std::size_t last, std::size_t row,
                        std::size_t first_label, std::size_t last_label, const float* from, float* to);
-    // out[p] = slice of values at pixel p; rows `row` floats wide.
+    // out[p] = slice of values at pixel p; rows of out are `labels` floats.
     void slice_pixels(const Link* links, int degree, float gain, std::size_t first, std::size_t last,
-                      std::size_t row, const float* values, float* out);
+                      std::size_t labels, const float* values, float* out);
     // q[p] = softmax(-unary[p] + terms), p = first..last-1, splatted to the terms' `next`; rows of q and
     // unary are `labels` floats. Where all terms have a `next`, q is written only for pixels with links left
     // for later. scratch: 2 * kUpdateTile + 2 padded rows. Returns the first pixel whose softmax is not a
     // number, or `last`.
     std::size_t update_pixels(const KernelTerm* terms, int count, const float* unary, float* q,
                               std::size_t first, std::size_t last, std::size_t labels, bool exact_exponential,
-                              float* scratch))
+                              float* scratch);
+    // best[p] = the first of the largest of the labels in row p of q, p = first..last-1.
+    void best_of_pixels(const float* q, std::int16_t* best, std::size_t first, std::size_t last,
+                        std::size_t labels))

@@ -190,22 +190,20 @@ void lattice_filter(const Lattice& lattice, const float* q, std::size_t q_stride
   filters.emplace_back(lattice, pre, labels);
   splat(filters, q, q_stride, labels, threads);
   blur(filters, q, q_stride, labels, adjoint, threads);
-  const std::size_t row = padded_labels(labels);
 #pragma omp parallel num_threads(threads)
   {
     const std::size_t t = omp_get_thread_num(), team = omp_get_num_threads();
     SELECT_ISA(slice_pixels)
     (lattice.links(), lattice.dims() + 1, slice_gain(lattice.dims()), lattice.points() * t / team,
-     lattice.points() * (t + 1) / team, row, filters[0].blurred.data(), out);
+     lattice.points() * (t + 1) / team, labels, filters[0].blurred.data(), out);
   }
 }
 
 void best_labels(const float* q, std::int16_t* best, std::size_t points, std::size_t labels, int threads) {
-#pragma omp parallel for num_threads(threads)
-  for (std::size_t p = 0; p < points; ++p) {
-    const float* row = q + p * labels;
-    std::size_t first = 0;
-    for (std::size_t l = 1; l < labels; ++l) first = row[l] > row[first] ? l : first;
-    best[p] = static_cast<std::int16_t>(first);
+  constexpr std::size_t kPiece = 4096;
+#pragma omp parallel for num_threads(threads) schedule(dynamic, 1)
+  for (std::size_t piece = 0; piece < (points + kPiece - 1) / kPiece; ++piece) {
+    const std::size_t first = piece * kPiece, last = std::min(points, first + kPiece);
+    SELECT_ISA(best_of_pixels)(q, best, first, last, labels);
   }
 }

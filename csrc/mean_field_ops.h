@@ -25,8 +25,8 @@ std::size_t mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const
                                std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
                                int threads);
 
-// out = slice(blur(splat(pre * q))), rows of padded_labels(labels) floats in out. The adjoint, which
-// gradients need, blurs the axes in reverse: each step is symmetric, the steps do not commute.
+// out = slice(blur(splat(pre * q))), [points, labels]. The adjoint, which gradients need, blurs the axes in
+// reverse: each step is symmetric, the steps do not commute.
 void lattice_filter(const Lattice& lattice, const float* q, std::size_t q_stride, std::size_t labels,
                     const float* pre, bool adjoint, float* out, int threads);
 

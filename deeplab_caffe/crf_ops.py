@@ -84,18 +84,18 @@ def lattice_filter(
         _C.lattice_filter_double(lattice, *addresses, thread_count(threads))
         return out
     values = _with_slack(values)
-    out = np.empty((points, _padded(channels)), np.float32)
+    out = np.empty((points, channels), np.float32)
     addresses = _address(values), channels, channels, _address(before), adjoint, _address(out)
     _C.lattice_filter(lattice, *addresses, thread_count(threads))
-    return out[:, :channels]
+    return out
 
 
 def lattice_ones(lattice: _C.Lattice, *, threads: int | None = None) -> Floats:
     """lattice_filter of 1 at every point, (points), without an array of ones."""
     ones = np.ones(_SLACK, np.float32)
-    out = np.empty((lattice.points, _padded(1)), np.float32)
+    out = np.empty(lattice.points, np.float32)
     _C.lattice_filter(lattice, _address(ones), 0, 1, 0, False, _address(out), thread_count(threads))
-    return out[:, 0].copy()
+    return out
 
 
 def norms(ones: Floats, root: bool) -> Floats:

@@ -125,26 +125,44 @@ void splat_lists(const unsigned* starts, const Link* list, std::size_t first, st
 
 void blur_vertices(const unsigned (*neighbours)[2], std::size_t first, std::size_t last, std::size_t row,
                    std::size_t first_label, std::size_t last_label, const float* from, float* to) {
-  for (std::size_t v = first; v < last; ++v) {
-    const float* previous = from + neighbours[v][0] * row;
-    const float* next = from + neighbours[v][1] * row;
-    for (std::size_t l = first_label; l < last_label; l += kRow) {
-      store(to + v * row + l, load(from + v * row + l) + 0.5f * (load(previous + l) + load(next + l)));
+  for_labels<0>(last_label - first_label, [&](std::size_t label, auto vectors) {
+    constexpr int kVectors = decltype(vectors)::value;
+    const float* const column = from + first_label + label;
+    for (std::size_t v = first; v < last; ++v) {
+      const float* previous = row_of(column, neighbours[v][0], row);
+      const float* next = row_of(column, neighbours[v][1], row);
+      Vec value[kVectors];
+      load(column + v * row, value);
+      for (int g = 0; g < kVectors; ++g) {
+        value[g] = value[g] + 0.5f * (load(previous + g * kRow) + load(next + g * kRow));
+      }
+      store(to + v * row + first_label + label, value);
     }
-  }
+  });
 }
 
 void slice_pixels(const Link* links, int degree, float gain, std::size_t first, std::size_t last,
-                  std::size_t row, const float* values, float* out) {
+                  std::size_t labels, const float* values, float* out) {
+  const std::size_t row = padded_labels(labels);
   const Vec gains = broadcast(gain);
   with_links(links, degree, first, [&](const auto& own) {
-    for_labels<0>(row, [&](std::size_t label, auto vectors) {
-      for (std::size_t p = first; p < last; ++p) {
+    for (std::size_t p = first; p < last; ++p) {
+      const bool whole =
+          p * labels + row <= last * labels;  // what runs over is the next pixel's, which follows
+      for_labels<0>(row, [&](std::size_t label, auto vectors) {
         Vec sum[decltype(vectors)::value];
         slice(own, p - first, gains, row, values + label, sum);
-        store(out + p * row + label, sum);
-      }
-    });
+        float* to = out + p * labels + label;
+        if (whole) {
+          store(to, sum);
+        } else {
+          float padded[sizeof sum / sizeof(float)];
+          store(padded, sum);
+          for (std::size_t l = 0; l < sizeof sum / sizeof(float) && label + l < labels; ++l)
+            to[l] = padded[l];
+        }
+      });
+    }
   });
 }
 

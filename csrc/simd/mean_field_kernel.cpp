@@ -29,6 +29,10 @@ struct Tile {
   std::size_t row() const { return G ? G * kRow : update.row; }
 };
 
+// The energies stream from memory: they are asked for this many pixels early.
+constexpr int kAhead = 2 * kUpdateTile;
+constexpr int kCacheLine = 64 / sizeof(float);
+
 // rows = -unary.
 template <int G>
 void begin(const Tile<G>& tile, std::size_t last) {
@@ -37,6 +41,7 @@ void begin(const Tile<G>& tile, std::size_t last) {
     const std::size_t p = tile.first + i;
     const float* unary = tile.update.unary + p * labels;
     float* t = tile.rows + i * row;
+    for (std::size_t l = 0; l < labels; l += kCacheLine) __builtin_prefetch(unary + kAhead * labels + l);
     if (p * labels + row <= last * labels) {
       for (std::size_t l = 0; l < row; l += kRow) store(t + l, -load(unary + l));
     } else {  // whole vectors would read beyond the end
@@ -229,6 +234,34 @@ std::size_t update_pixels(const KernelTerm* terms, int count, const float* unary
       return update_range<4>(update, first, last, exact_exponential, scratch);
     default:
       return update_range<0>(update, first, last, exact_exponential, scratch);
+  }
+}
+
+void best_of_pixels(const float* q, std::int16_t* best, std::size_t first, std::size_t last,
+                    std::size_t labels) {
+  typedef std::int32_t Indices __attribute__((vector_size(sizeof(Vec))));
+  // Side by side for kRow pixels; the last ones, whose whole vectors would read beyond the end, one by one.
+  std::size_t p = first;
+  for (; (p + kRow - 1) * labels + padded_labels(labels) <= last * labels; p += kRow) {
+    Vec largest = {};
+    Indices index = {};
+    for (std::size_t label = 0; label < labels; label += kRow) {
+      Vec columns[kRow];
+      for (int i = 0; i < kRow; ++i) columns[i] = load(q + (p + i) * labels + label);
+      transpose(columns);
+      for (int i = 0; i < kRow && label + i < labels; ++i) {
+        const auto better = label + i == 0 ? Indices{} == 0 : columns[i] > largest;
+        largest = better ? columns[i] : largest;
+        index = better ? Indices{} + static_cast<std::int32_t>(label + i) : index;
+      }
+    }
+    for (int i = 0; i < kRow; ++i) best[p + i] = static_cast<std::int16_t>(index[i]);
+  }
+  for (; p < last; ++p) {
+    const float* row = q + p * labels;
+    std::size_t found = 0;
+    for (std::size_t l = 1; l < labels; ++l) found = row[l] > row[found] ? l : found;
+    best[p] = static_cast<std::int16_t>(found);
   }
 }
 
