@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from . import image_list
 from .errors import DeepLabError
@@ -18,16 +18,24 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
+if TYPE_CHECKING:
+    from .solver import Settings
+
 Section = TypeVar("Section")
 
 
 @dataclass(frozen=True)
 class Train:
-    """[train], [train2]: solver.prototxt, the list (variable TRAIN_SET), the caffemodel to start from."""
+    """[train], [train2]: solver.prototxt, the list (variable TRAIN_SET), the caffemodel to start from.
+
+    weights: default for train2 what train ended with. unfold: the training net, if batch normalisation is to
+    be put behind the convolutions of those weights first.
+    """
 
     solver: str
     set: str
     weights: str = ""
+    unfold: str = ""
     precision: str = "exact"
 
 
@@ -198,9 +206,17 @@ class _Planner:
         weights = section.weights
         if stage == "train2" and not weights and "train" in self.stages:
             weights = self._learnt("train")
+        commands = []
+        if section.unfold:
+            if not weights:
+                raise DeepLabError(f"{self.config.source}: {stage}.weights: missing, as unfold needs it")
+            plain, weights = weights, f"{self.config.output}/{stage}/unfolded.caffemodel"
+            unfold = ["unfold", "--model", section.unfold, "--weights", plain, "-o", weights]
+            seed = str(self._settings(stage).seed)
+            commands.append([*unfold, "--seed", seed, *self._set(TRAIN_SET=section.set)])
         arguments = ["train", "--solver", section.solver, "--snapshot", "auto"]
         arguments += ["--weights", weights] if weights else []
-        return [arguments + self._options(section.precision, TRAIN_SET=section.set)]
+        return [*commands, arguments + self._options(section.precision, TRAIN_SET=section.set)]
 
     def test(self, stage: str) -> list[list[str]]:
         """Runs the net over each list, which writes features and prints accuracies."""
@@ -276,13 +292,17 @@ class _Planner:
 
     def _learnt(self, stage: str) -> str:
         """The caffemodel that a training stage ends with."""
-        from .solver import read_settings
         from .solver.snapshot import paths
+
+        settings = self._settings(stage)
+        return paths(settings.prefix, settings.param.max_iter)[0]
+
+    def _settings(self, stage: str) -> "Settings":
+        from .solver import read_settings
 
         section = self.stages[stage]
         variables = self.config.variables | {"NET_ID": self.config.name, "TRAIN_SET": section.set}
-        settings = read_settings(section.solver, variables)
-        return paths(settings.prefix, settings.param.max_iter)[0]
+        return read_settings(section.solver, variables)
 
     def _options(self, precision: str, **variables: str) -> list[str]:
         options = self._set(**variables) + ["--device", self.config.device, "--precision", precision]

@@ -25,7 +25,7 @@ def make_net(folder, test_set, crop, output, **options):
         "FEATURE_DIR": str(output),
     }
     model = asset("prototxt/camvid_largefov/test.prototxt")
-    return Net(model, asset("weights/camvid_largefov.caffemodel"), variables=variables, **options)
+    return Net(model, asset("weights/camvid_largefov_initial.caffemodel"), variables=variables, **options)
 
 
 def assert_tops(net, image):

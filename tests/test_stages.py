@@ -69,13 +69,14 @@ def test_the_commands_of_each_stage(config, tmp_path):
 
 def test_training_feeds_what_follows(config, tmp_path):
     for name in ("solver", "solver2"):
-        text = 'train_net: "net" base_lr: 1 lr_policy: "fixed" max_iter: 7 '
+        text = 'train_net: "net" base_lr: 1 lr_policy: "fixed" max_iter: 7 random_seed: 5 '
         text += f'snapshot_prefix: "{name}_${{TRAIN_SET}}"'
         (tmp_path / f"{name}.prototxt").write_text(text)
     (tmp_path / "net").write_text('name: "${NET_ID}" input: "x" input_shape { dim: 1 }')
     stages = f"""[train]
 solver = "{tmp_path}/solver.prototxt"
 set = "half"
+unfold = "train.prototxt"
 weights = "start.caffemodel"
 precision = "bf16"
 [train2]
@@ -89,15 +90,11 @@ fold = "train2.prototxt"
     path = config("[test]", stages.replace('weights = "given.caffemodel"\n', ""))
     path.write_text(path.read_text().replace('weights = "given.caffemodel"\n', ""))
     commands = plan(read_config(path))
-    train, test, _, train2, fold, test2 = (command.arguments for command in commands[:6])
-    assert train[:7] == [
-        "train",
-        "--solver",
-        f"{tmp_path}/solver.prototxt",
-        "--snapshot",
-        "auto",
-        "--weights",
-    ] + ["start.caffemodel"]
+    unfold, train, test, _, train2, fold, test2 = (command.arguments for command in commands[:7])
+    assert unfold[:5] == "unfold --model train.prototxt --weights start.caffemodel".split()
+    assert unfold[5:9] == ["-o", f"{tmp_path}/train/unfolded.caffemodel", "--seed", "5"]
+    given = f"train --solver {tmp_path}/solver.prototxt --snapshot auto --weights {unfold[6]}"
+    assert train[:7] == given.split()
     assert "bf16" in train and "TRAIN_SET=half" in train
     assert test[4] == "solver_half_iter_7.caffemodel"
     assert train2[5:7] == ["--weights", "solver_half_iter_7.caffemodel"] and "TRAIN_SET=whole" in train2
@@ -122,6 +119,11 @@ fold = "train2.prototxt"
         ('EXP = "OUT"', "", "run.toml: variables.EXP: missing"),
         ('"val"', '"none"', "none.txt: No such file"),
         ('weights = "given.caffemodel"', "", r"run.toml: test.weights: missing, as is \[train\]"),
+        (
+            "[test]",
+            '[train]\nsolver = "a"\nset = "b"\nunfold = "c"\n[test]',
+            "train.weights: missing, as unfold",
+        ),
         ("[test]", "crf = 3\n[evaluation2]", "evaluation2: unknown"),
     ],
 )

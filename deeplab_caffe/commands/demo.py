@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..palettes import Palette
 
 # How the bundled model was evaluated with a CRF; weights/README.md has the numbers.
-CRF = predict.Crf(iterations=5, pos_std=3, pos_w=3, bi_xy_std=30, bi_rgb_std=5, bi_w=4)
+CRF = predict.Crf(iterations=5, pos_std=3, pos_w=3, bi_xy_std=20, bi_rgb_std=3, bi_w=5)
 CREDIT = (
     "Photos: CamVid (Brostow, Fauqueur, Cipolla, PRL 2009; Brostow, Shotton, Fauqueur, Cipolla, ECCV 2008)"
 )

@@ -9,7 +9,7 @@ import typer
 from ..errors import DeepLabError
 from . import base
 from .base import verb
-from .predict import BiRgbStd, BiW, BiXyStd, Crf, Iterations, PosStd, PosW, UseCrf
+from .predict import BiRgbStd, BiW, BiXyStd, Crf, Flip, Iterations, PosStd, PosW, Scales, UseCrf, numbers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,6 +53,8 @@ def evaluate(
     scores_blob: Annotated[
         str | None, typer.Option("--scores-blob", help="The net's scores, if it has several outputs.")
     ] = None,
+    scales: Scales = "1",
+    flip: Flip = False,
     crf: UseCrf = False,
     iterations: Iterations = Crf.iterations,
     pos_std: PosStd = Crf.pos_std,
@@ -88,6 +90,8 @@ def evaluate(
             model=model,
             weights=weights,
             output=scores_blob,
+            scales=numbers(scales, "--scales"),
+            flip=flip,
             variables=base.parse_variables(variables),
             device=device,
             precision=precision,
@@ -134,7 +138,8 @@ def _from_net(crf: Crf | None, **options: Any) -> Labels:
         scores = segmenter.scores(image)
         if crf is None:
             return labels_of(scores)
-        return refine(image, scores, crf, segmenter.net.context.threads)[1]
+        kind = "probabilities" if segmenter.averages else "scores"
+        return refine(image, scores, crf, segmenter.net.context.threads, kind)[1]
 
     return predict
 

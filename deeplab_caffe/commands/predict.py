@@ -34,6 +34,10 @@ class Crf:
     bi_w: float = 5.0
 
 
+Scales = Annotated[
+    str, typer.Option(help="Sizes to look at, of the image's; the mean of their probabilities counts.")
+]
+Flip = Annotated[bool, typer.Option("--flip", help="Look at mirror images, too.")]
 UseCrf = Annotated[bool, typer.Option("--crf", help="Refine the scores with a dense CRF.")]
 Iterations = Annotated[int, typer.Option(min=0, help="CRF: mean-field iterations.")]
 PosStd = Annotated[float, typer.Option(help="CRF: std of the position kernel, pixels.")]
@@ -67,10 +71,8 @@ def predict(
             "104.008,116.669,122.675 if it has none.",
         ),
     ] = None,
-    scales: Annotated[
-        str, typer.Option(help="Sizes to look at, of the image's; the mean of their probabilities counts.")
-    ] = "1",
-    flip: Annotated[bool, typer.Option("--flip", help="Look at mirror images, too.")] = False,
+    scales: Scales = "1",
+    flip: Flip = False,
     scores_blob: Annotated[
         str | None, typer.Option("--scores-blob", help="The scores, if the net has several outputs.")
     ] = None,
@@ -106,10 +108,10 @@ def predict(
     segmenter = Segmenter(
         model,
         weights,
-        mean=None if mean is None else _numbers(mean, "--mean"),
+        mean=None if mean is None else numbers(mean, "--mean"),
         output=scores_blob,
         variables=base.parse_variables(variables),
-        scales=_numbers(scales, "--scales"),
+        scales=numbers(scales, "--scales"),
         flip=flip,
         pad_to=parse_size(pad_to, "--pad-to") or (0, 0),
         device=device,
@@ -269,7 +271,8 @@ def _kinds(text: str) -> list[str]:
     return kinds
 
 
-def _numbers(text: str, option: str) -> tuple[float, ...]:
+def numbers(text: str, option: str) -> tuple[float, ...]:
+    """ "1,2.5" of an option as numbers; DeepLabError for anything else."""
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError:

@@ -101,11 +101,13 @@ def test_predictions_in_every_format(case, succeeds):
 
 def test_a_net(case, net, succeeds):
     folder, _ = case
-    succeeds("predict", "--model", net, folder / "list.txt", "--root", folder, "-o", folder, "--crf")
-    stored, run = folder / "stored", folder / "run"
-    succeeds(*arguments(folder), "--predictions", folder / "labels", "-o", stored)
-    succeeds(*arguments(folder), "--model", net, "--crf", "-o", run)
-    assert (run / "eval.json").read_text() == (stored / "eval.json").read_text()
+    for options in (["--crf"], ["--flip", "--scales", "1,2"]):
+        predict = "predict", "--model", net, folder / "list.txt", "--root", folder, "-o", folder
+        succeeds(*predict, *options)
+        stored, run = folder / "stored", folder / "run"
+        succeeds(*arguments(folder), "--predictions", folder / "labels", "-o", stored)
+        succeeds(*arguments(folder), "--model", net, *options, "-o", run)
+        assert (run / "eval.json").read_text() == (stored / "eval.json").read_text()
 
 
 def test_errors(case, fails, net):
