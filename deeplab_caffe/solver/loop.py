@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from ..errors import DeepLabError
 from .log import TrainingLog, plain_outputs
-from .solver import Solver, Step
+from .solver import LossError, Solver, Step
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,17 @@ class Loop:
         while solver.iteration < param.max_iter:
             if self._due(param.test_interval) and (solver.iteration or param.test_initialization):
                 self._test()
-            step = solver.step()
+            try:
+                step = solver.step()
+            except (DeepLabError, OSError) as error:
+                # The parameters are whole: only what the next iteration wanted is not there.
+                if (
+                    not isinstance(error, LossError)
+                    and saved != solver.iteration
+                    and not solver.peers.several
+                ):
+                    self._snapshot()
+                raise
             self.losses.append(step.loss)
             self.images += self.batch
             self.progress(self._progress(step))

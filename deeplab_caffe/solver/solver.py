@@ -34,6 +34,10 @@ class Step:
     outputs: dict[str, torch.Tensor]
 
 
+class LossError(DeepLabError):
+    """The loss is not a number."""
+
+
 class Solver:
     """Trains a net by a solver.prototxt.
 
@@ -95,7 +99,7 @@ class Solver:
     def step(self) -> Step:
         """One iteration: iter_size passes forward and backward, then the update.
 
-        Raises DeepLabError if the loss is not a number; the parameters are then those from before.
+        Raises LossError if the loss is not a number; the parameters are then those from before.
         """
         if self._parallel is None:
             self._parallel = parallel(self.module, self.peers)
@@ -106,7 +110,7 @@ class Solver:
         if not math.isfinite(loss):
             kept = snapshot.newest(self.settings.prefix)
             where = f"the newest snapshot is {kept}" if kept else "there is no snapshot yet"
-            raise DeepLabError(f"iteration {self.iteration}: the loss is {loss}; {where}")
+            raise LossError(f"iteration {self.iteration}: the loss is {loss}; {where}")
         rate = self.rate.at(self.iteration)
         self.updater.update(list(self.trained.values()), rate, self.iteration)
         self.iteration += 1

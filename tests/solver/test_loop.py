@@ -3,9 +3,11 @@ import signal
 
 import pytest
 
+from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats.solverstate import read_solverstate
 from deeplab_caffe.solver.log import TrainingLog, read_log
 from deeplab_caffe.solver.loop import Loop, Stop
+from deeplab_caffe.solver.solver import LossError
 
 
 class Record:
@@ -90,6 +92,26 @@ def test_a_second_interrupt_does_not_wait(make_solver):
 
     with Stop().on_signals() as stop, pytest.raises(KeyboardInterrupt):
         Record(make_solver(), twice, stop)
+
+
+def test_an_error_in_the_data_ends_with_a_snapshot(make_solver, folder):
+    solver = make_solver(max_iter="100", snapshot="50", random_seed="1")
+
+    def lose(now):
+        if now.iteration == 4:
+            (folder / "train.h5").unlink()
+
+    with pytest.raises(DeepLabError, match="train.h5: cannot be read"):
+        Record(solver, lose)
+    assert 4 <= solver.iteration < 50
+    assert read_solverstate(f"out/tiny_iter_{solver.iteration}.solverstate").iteration == solver.iteration
+
+
+def test_a_lost_loss_leaves_no_snapshot(make_solver, folder):
+    solver = make_solver(base_lr="1e30", snapshot="50")
+    with pytest.raises(LossError):
+        Record(solver)
+    assert not list(folder.glob("out/*"))
 
 
 def test_no_second_snapshot_where_nothing_was_learned(make_solver, folder):
