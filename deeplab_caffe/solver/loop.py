@@ -138,8 +138,8 @@ class Loop:
         now = self._progress(step)
         outputs = plain_outputs(step.outputs)
         self.tell(
-            f"iteration {step.iteration}: loss {now.smoothed:.6g}, lr {step.rate:.6g}, "
-            f"{now.images_per_second:.3g} images/s"
+            f"iteration {step.iteration}: loss {now.smoothed:.6g}, lr {step.rate:.6g}"
+            + (f", {now.images_per_second:.3g} images/s" if now.images_per_second else "")
         )
         record: dict[str, Any] = {"iteration": step.iteration, "loss": step.loss, "smoothed": now.smoothed}
         record |= {"lr": step.rate, "images_per_second": round(now.images_per_second, 3)}

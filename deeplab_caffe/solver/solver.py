@@ -2,8 +2,8 @@
 
 import math
 import os
-from collections.abc import Callable, Iterable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from os import PathLike, fspath
 from typing import Any
@@ -18,7 +18,7 @@ from ..module import NetModule, TrainResult
 from ..net import Net, torch_threads
 from ..weights import save_weights
 from . import snapshot
-from .distributed import Peers, parallel
+from .distributed import Peers, layers_before_losses, parallel
 from .learning_rate import LearningRate
 from .settings import Settings
 from .updates import HISTORIES, Trained, Updater
@@ -76,8 +76,11 @@ class Solver:
             for index, found in enumerate(self.learnables)
             if found.lr_mult
         }
-        if not self.trained:
-            raise DeepLabError(f"{self.net.definition.source}: no layer learns")
+        before_losses = layers_before_losses(self.net)
+        if not before_losses:
+            raise DeepLabError(f"{self.net.definition.source}: no layer gives a loss")
+        if not any(self.learnables[index].layer in before_losses for index in self.trained):
+            raise DeepLabError(f"{self.net.definition.source}: no layer before the loss learns")
         self.rate = LearningRate(self.param)
         self.updater = Updater(self.param, threads)
         self.threads, self.iteration = threads, 0
@@ -105,7 +108,7 @@ class Solver:
             self._parallel = parallel(self.module, self.peers)
             self.net.seek(self.iteration * self.param.iter_size)
         self._clear_gradients()
-        with torch_threads(self.threads), accumulating():
+        with torch_threads(self.threads), accumulating(), _memory_errors():
             loss, outputs = self._passes(self._parallel)
         if not math.isfinite(loss):
             kept = snapshot.newest(self.settings.prefix)
@@ -207,6 +210,20 @@ class Solver:
             history = self.trained[index].history if index in self.trained else []
             blobs.append(history[number] if history else torch.zeros(found.tensor.shape))
         return blobs
+
+
+@contextmanager
+def _memory_errors() -> Iterator[None]:
+    """What torch says when memory runs out, as an error of one line."""
+    try:
+        yield
+    except RuntimeError as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else ""
+        if isinstance(error, torch.cuda.OutOfMemoryError) or "allocate memory" in first:
+            raise DeepLabError(
+                f"out of memory; a smaller batch with a larger iter_size may fit ({first})"
+            ) from None
+        raise
 
 
 def average_outputs(

@@ -152,13 +152,27 @@ def test_nets_that_cannot_be_trained(make_solver, folder):
     bare = text.replace("lr_mult: 1 ", "lr_mult: 0 ").replace("lr_mult: 2 ", "lr_mult: 0 ")
     bare = bare.replace('top: "score"\n', 'top: "score" param { lr_mult: 0 } param { lr_mult: 0 }\n')
     (folder / "net.prototxt").write_text(bare)
-    with pytest.raises(DeepLabError, match="no layer learns"):
+    with pytest.raises(DeepLabError, match="no layer before the loss learns"):
+        make_solver()
+    (folder / "net.prototxt").write_text(text[: text.index('layer { name: "loss"')])
+    with pytest.raises(DeepLabError, match="no layer gives a loss"):
         make_solver()
     (folder / "net.prototxt").write_text(
         'input: "x" input_dim: 1 input_dim: 1 input_dim: 2 input_dim: 2\n' + text
     )
     with pytest.raises(DeepLabError, match="input x: a net to train feeds itself"):
         make_solver()
+
+
+def test_out_of_memory_is_one_line(make_solver, monkeypatch):
+    def fail():
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried ...\nmore")
+
+    solver = make_solver()
+    monkeypatch.setattr(solver.net, "forward_train", fail)
+    with pytest.raises(DeepLabError, match="out of memory; .*DefaultCPUAllocator") as caught:
+        solver.step()
+    assert "\n" not in str(caught.value)
 
 
 def test_hdf5_snapshots(make_solver):
