@@ -4,6 +4,7 @@ import torch
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats.caffemodel import read_caffemodel
 from deeplab_caffe.formats.solverstate import read_solverstate, write_solverstate
+from deeplab_caffe.solver import Solver, read_settings
 from deeplab_caffe.solver.snapshot import newest
 
 TYPES = ["SGD", "Nesterov", "AdaGrad", "RMSProp", "AdaDelta", "Adam"]
@@ -184,4 +185,16 @@ def test_hdf5_snapshots(make_solver):
     again = make_solver(snapshot_format="HDF5")
     again.restore(state)
     steps(again, 2)
+    assert parameters(again) == parameters(whole)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_the_fast_precisions_go_on_too(write_solver, precision):
+    settings = read_settings(write_solver())
+    whole = Solver(settings, precision=precision, threads=1)
+    steps(whole, 2)
+    state = whole.save()
+    again = Solver(settings, precision=precision, threads=1)
+    again.restore(state)
+    assert steps(again, 3) == steps(whole, 3)
     assert parameters(again) == parameters(whole)
