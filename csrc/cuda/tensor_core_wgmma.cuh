@@ -169,6 +169,7 @@ class Multiplier {
         add_chunks(item.chunks);
       }
       store(launch_.branch[item.branch], item);
+      __syncwarp();  // lanes may have stored different numbers of channels; wgmma wants them together
     }
   }
 
