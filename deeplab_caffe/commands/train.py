@@ -56,7 +56,7 @@ def train(
 
 
 def _start(solver: "Solver", settings: "Settings", weights: str | None, snapshot: str | None) -> str:
-    """Loads what training starts from; tells what that is."""
+    """Loads what training starts from; tells what that is, and which layers did not fit."""
     from ..solver.snapshot import newest
 
     if snapshot == "auto":
@@ -65,8 +65,8 @@ def _start(solver: "Solver", settings: "Settings", weights: str | None, snapshot
         solver.restore(snapshot)
         return f"going on from {snapshot}"
     files = [file for file in (weights or "").split(",") if file] or list(settings.param.weights)
-    solver.load(files)
-    return f"starting from {', '.join(files) or 'the fillers'}"
+    reports = [str(report) for report in solver.load(files)]
+    return "\n".join(["starting from the weights" if files else "starting from the fillers", *reports])
 
 
 def _run(solver: "Solver", settings: "Settings", start: str, stop: "Stop") -> int:

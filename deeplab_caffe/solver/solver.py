@@ -16,7 +16,7 @@ from ..formats.hdf5_snapshot import write_hdf5_state
 from ..formats.solverstate import SolverState, read_solverstate, write_solverstate
 from ..module import NetModule, TrainResult
 from ..net import Net, torch_threads
-from ..weights import save_weights
+from ..weights import WeightReport, save_weights
 from . import snapshot
 from .distributed import Peers, layers_before_losses, parallel
 from .learning_rate import LearningRate
@@ -94,10 +94,9 @@ class Solver:
                 return shapes[0][0] * self.param.iter_size * self.peers.count
         return self.param.iter_size * self.peers.count
 
-    def load(self, weights: Iterable[str | PathLike[str]]) -> None:
-        """Starts from these caffemodels, a later one over an earlier one."""
-        for file in weights:
-            self.net.load(file)
+    def load(self, weights: Iterable[str | PathLike[str]]) -> list[WeightReport]:
+        """Starts from these caffemodels, a later one over an earlier one; the reports tell what fitted."""
+        return [self.net.load(file) for file in weights]
 
     def step(self) -> Step:
         """One iteration: iter_size passes forward and backward, then the update.

@@ -93,7 +93,10 @@ def test_snapshot_and_auto(folder, capsys):
     assert run("--snapshot", "auto") == 0
     assert "going on from out/tiny_iter_6.solverstate" in capsys.readouterr().err
     assert values("out/tiny_iter_8.caffemodel") == whole
+    (folder / "net.prototxt").write_text(NET.replace('name: "score"', 'name: "other"'))
     assert run("--weights", "out/tiny_iter_3.caffemodel,out/tiny_iter_8.caffemodel") == 0
+    error = capsys.readouterr().err
+    assert "layer 'score' is not in the net" in error and "layer 'other' is not in out/tiny" in error
     assert values("out/tiny_iter_8.caffemodel") != whole
 
 
