@@ -36,9 +36,10 @@ def measure(layer: ConvLayer, image: int, batch: int, names: list[str], rounds: 
     single = ConvLayer(**{**layer.__dict__, "rates": layer.rates[:1]})
     case = Case(single, image, batch, CUDA)
     plan = plan_of(single, image, batch, case.inputs[0])
-    chosen = f"{names[plan.shape]},{'split' if plan.split else 'whole'}"
+    chosen = f"{names[plan.shape]} with {plan.whole} of {plan.tiles} tiles whole"
     run, found = case.ours("exact"), {}
-    ways = ("whole", "split") if plan.blocks > 1 else ("whole",)
+    ways = ("whole", "split", "mixed") if plan.blocks > 1 else ("whole",)
+    found[chosen] = 1e3 * statistics.median(seconds(run, len(case.inputs), rounds, CUDA))
     for tile in (f"{name},{way}" for name, way in product(names, ways)):
         os.environ[TILE_VARIABLE] = tile
         found[tile] = 1e3 * statistics.median(seconds(run, len(case.inputs), rounds, CUDA))
@@ -69,8 +70,9 @@ def main() -> None:
             with ops.emulated_cuda():
                 like = torch.empty(0)
                 names, plan = tile_names(kernels(like)), plan_of(layer, image, batch, like)
-            way = "split" if plan.split else "whole"
-            print(f"{layer.name:24} {image} x{batch}: {names[plan.shape]},{way} {plan.items} items")
+            print(
+                f"{layer.name:24} {image} x{batch}: {names[plan.shape]}, whole {plan.whole} of {plan.tiles}"
+            )
             continue
         names = tile_names(kernels(torch.empty(0, device=CUDA)))
         results.append(measure(layer, image, batch, names, given.rounds))

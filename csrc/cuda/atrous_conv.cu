@@ -1,9 +1,7 @@
 // Atrous convolution in the canonical reduction order on the device: implicit matrix product straight from
-// NCHW, the CPU's bits. Blocks of the reduction are summed one after the other; where there are too few tiles
-// to fill the device each block is a work item of its own, and a second kernel adds them in order: the same
-// additions.
-#include <type_traits>
-
+// NCHW, the CPU's bits. Blocks of the reduction are summed one after the other; of tiles that would leave
+// some multiprocessors idle each block is a work item of its own, and a second kernel adds them in order: the
+// same additions.
 #include "atrous_conv.h"
 #include "conv_tile.cuh"
 
@@ -11,17 +9,17 @@ namespace device {
 
 namespace {
 
-// Sums all blocks of the reduction of a tile, or one if it is split.
+// Sums the reduction of a tile, or one block of it.
 template <class S>
-__device__ __forceinline__ void run_item(const ConvArguments& a, int number, float* shared) {
+__device__ __forceinline__ void run_item(const ConvArguments& a, int item, float* shared) {
   constexpr int kAhead = S::kStages - 1;  // stages under way while one is multiplied
-  const TileItem item = find_item(a, number, S::kTileRows);
-  int ends = item.tile.ends;
+  const OutputTile tile = find_tile(a, tile_of_item(a, item), S::kTileRows);
+  int ends = tile.positions.ends;
   keep(ends);
-  const bool checked = item.tile.checked;
-  const int last_block = a.split ? item.block : a.blocks - 1;
-  const int first = item.block == 0 ? 0 : a.ends[ends + item.block - 1], last = a.ends[ends + last_block];
-  Sources sources = find_sources<S>(a, item, first, shared);
+  const bool checked = tile.positions.checked, split = item >= a.whole;
+  const int first_block = block_of_item(a, item), last_block = split ? first_block : a.blocks - 1;
+  const int first = first_block == 0 ? 0 : a.ends[ends + first_block - 1], last = a.ends[ends + last_block];
+  Sources sources = find_sources<S>(a, tile, first, shared);
 
   // A stage's table is there one round before its copies start.
   for (int i = 0; i < kAhead && first + i < last; ++i) copy_table<S>(a, sources, shared, i);
@@ -40,7 +38,7 @@ __device__ __forceinline__ void run_item(const ConvArguments& a, int number, flo
   float sum[S::kRows][S::kColumns] = {};
   int slot_now = 0, slot_next = kAhead;  // of shared memory: the stage at work, the one whose copies start
   int stage = first;
-  for (int block = item.block; block <= last_block; ++block) {
+  for (int block = first_block; block <= last_block; ++block) {
     const int end = a.ends[ends + block];
     for (; stage < end; ++stage) {
       wait_for_copies<kAhead - 1>();
@@ -55,12 +53,13 @@ __device__ __forceinline__ void run_item(const ConvArguments& a, int number, flo
       slot_now = slot_now + 1 == S::kStages ? 0 : slot_now + 1;
       slot_next = slot_next + 1 == S::kStages ? 0 : slot_next + 1;
     }
-    if (block > item.block) load_scratch<S, true>(scratch_of<S>(a, blockIdx.x), sum);
-    if (a.split || block < last_block) store_scratch<S>(scratch_of<S>(a, blockIdx.x), sum);
+    float4* scratch = scratch_of<S>(a, slot_of_item(a, item));
+    if (block > first_block) load_scratch<S, true>(scratch, sum);
+    if (split || block < last_block) store_scratch<S>(scratch, sum);
     if (block < last_block) set_zero<S>(sum);
   }
   wait_for_copies<0>();
-  if (!a.split) store_tile<S>(a, number, shared, sum);
+  if (!split) store_tile<S>(a, item, shared, sum);
   __syncthreads();
 }
 
@@ -68,9 +67,7 @@ template <class S>
 KERNEL(S::kThreads, S::kBlocks)
 void convolve_tiles(ConvArguments a) {
   DYNAMIC_SHARED(float, shared);
-  for (int number = blockIdx.x; number < a.items; number += gridDim.x) {
-    run_item<S>(a, number, shared);
-  }
+  for (int item = blockIdx.x; item < a.items; item += gridDim.x) run_item<S>(a, item, shared);
 }
 
 // Adds up the blocks of a tile that convolve_tiles left in the scratch memory, and stores the outputs.
@@ -78,13 +75,13 @@ template <class S>
 KERNEL(S::kThreads, S::kBlocks)
 void add_blocks(ConvArguments a) {
   DYNAMIC_SHARED(float, shared);
-  const int first = static_cast<int>(blockIdx.x) * a.blocks;
+  const int first = a.whole_slots + static_cast<int>(blockIdx.x) * a.blocks;
   float sum[S::kRows][S::kColumns];
   load_scratch<S, false>(scratch_of<S>(a, first), sum);
   for (int block = 1; block < a.blocks; ++block) {
     load_scratch<S, true>(scratch_of<S>(a, first + block), sum);
   }
-  store_tile<S>(a, blockIdx.x, shared, sum);
+  store_tile<S>(a, a.whole + static_cast<int>(blockIdx.x), shared, sum);
 }
 
 constexpr int kPackThreads = 256;
@@ -112,9 +109,10 @@ template <class S>
 void launch_shape(const ConvTilePlan& plan, const ConvArguments& a, Stream stream) {
   const dim3 grid(static_cast<unsigned>(plan.grid)), block(S::kThreads);
   launch(convolve_tiles<S>, grid, block, S::kSharedBytes, stream, a);
-  if (!plan.split) return;
+  const int64_t split_tiles = plan.tiles_in_all - plan.whole;
+  if (split_tiles == 0) return;
   constexpr std::size_t kShared = S::kStoredRows * S::kTilePositions * sizeof(float);
-  launch(add_blocks<S>, dim3(static_cast<unsigned>(plan.items / plan.blocks)), block, kShared, stream, a);
+  launch(add_blocks<S>, dim3(static_cast<unsigned>(split_tiles)), block, kShared, stream, a);
 }
 
 // In the order of kTileShapes: the warps of a block, down and across the tile.
@@ -146,7 +144,8 @@ ConvArguments make_arguments(const ConvTilePlan& plan, const void* tables, const
   a.scratch = scratch;
   a.epilogue = make_epilogue(steps);
   a.items = static_cast<int>(plan.items);
-  a.split = plan.split;
+  a.whole = static_cast<int>(plan.whole);
+  a.whole_slots = static_cast<int>(plan.whole_slots);
   a.groups = static_cast<int>(g.groups);
   a.rows = static_cast<int>(g.rows());
   a.row_tiles = plan.row_tiles;

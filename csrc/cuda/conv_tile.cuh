@@ -22,8 +22,8 @@ struct ConvArguments {
   const float *x, *weights;
   float *y, *scratch;
   Epilogue epilogue;
-  bool split;
-  int items, groups, rows, row_tiles, row_stride, weight_step, depth, blocks, group_channels;
+  int items, whole, whole_slots, groups, rows, row_tiles, row_stride, weight_step, depth, blocks,
+      group_channels;
   int in_height, in_width, out_width, stride_height, stride_width, pad_height, pad_width;
   int64_t in_area, out_area;
 };
@@ -53,28 +53,31 @@ struct Shape {
   static_assert(kStoredRows * kTilePositions <= kStages * kStageFloats);
 };
 
-// What a work item is about.
-struct TileItem {
-  PositionTile tile;
-  int group, row;  // row: the first of the tile
-  int block;       // of the reduction; only if it is split
+// A tile of outputs.
+struct OutputTile {
+  PositionTile positions;
+  int group, row;  // row: the first
 };
 
-__device__ __forceinline__ TileItem find_tile(const ConvArguments& a, int number, int tile_rows) {
-  TileItem item;
-  item.block = 0;
-  item.row = number % a.row_tiles * tile_rows;
+__device__ __forceinline__ OutputTile find_tile(const ConvArguments& a, int number, int tile_rows) {
+  OutputTile tile;
+  tile.row = number % a.row_tiles * tile_rows;
   number /= a.row_tiles;
-  item.group = number % a.groups;
-  item.tile = a.tiles[number / a.groups];
-  return item;
+  tile.group = number % a.groups;
+  tile.positions = a.tiles[number / a.groups];
+  return tile;
 }
 
-__device__ __forceinline__ TileItem find_item(const ConvArguments& a, int number, int tile_rows) {
-  if (!a.split) return find_tile(a, number, tile_rows);
-  TileItem item = find_tile(a, number / a.blocks, tile_rows);
-  item.block = number % a.blocks;
-  return item;
+// A work item is a tile, or a block of the reduction of one.
+__device__ __forceinline__ int tile_of_item(const ConvArguments& a, int item) {
+  return item < a.whole ? item : a.whole + (item - a.whole) / a.blocks;
+}
+__device__ __forceinline__ int block_of_item(const ConvArguments& a, int item) {
+  return item < a.whole ? 0 : (item - a.whole) % a.blocks;
+}
+// Where in the scratch memory the item's sums are kept: its own place, or that of its thread block.
+__device__ __forceinline__ int slot_of_item(const ConvArguments& a, int item) {
+  return item < a.whole ? blockIdx.x : a.whole_slots + (item - a.whole);
 }
 
 // An output position: its image, and where in it the output lies.
@@ -112,20 +115,20 @@ __device__ __forceinline__ int first_weight_k() {
 }
 
 template <class S>
-__device__ __forceinline__ Sources find_sources(const ConvArguments& a, const TileItem& item, int first_stage,
-                                                const float* shared) {
+__device__ __forceinline__ Sources find_sources(const ConvArguments& a, const OutputTile& tile,
+                                                int first_stage, const float* shared) {
   const int column = threadIdx.x % S::kTilePositions, row = threadIdx.x % S::kWeightLanes * 4;
-  const Position p = find_position(a, item.tile, column);
+  const Position p = find_position(a, tile.positions, column);
   Sources s;
   s.y = p.y * a.stride_height - a.pad_height;
   s.x = p.x * a.stride_width - a.pad_width;
-  const int64_t channel = (int64_t{p.image} * a.groups + item.group) * a.group_channels;
+  const int64_t channel = (int64_t{p.image} * a.groups + tile.group) * a.group_channels;
   s.input = a.x + (channel * a.in_area + int64_t{s.y} * a.in_width + s.x);
   // Rows behind the last one get the first one's weights; their outputs are not stored.
-  const int there = item.row + row < a.row_stride ? item.row + row : 0;
+  const int there = tile.row + row < a.row_stride ? tile.row + row : 0;
   s.weights =
-      reinterpret_cast<const char*>(a.weights + (int64_t{item.group} * a.depth * a.row_stride + there));
-  s.table = item.tile.stage + first_stage;
+      reinterpret_cast<const char*>(a.weights + (int64_t{tile.group} * a.depth * a.row_stride + there));
+  s.table = tile.positions.stage + first_stage;
   const float* inputs = shared + kStageDepth * S::kTileRows + first_input_k<S>() * S::kTilePositions;
   s.input_place = ptx::shared_address(inputs + column);
   s.weight_place = ptx::shared_address(shared + first_weight_k<S>() * S::kTileRows + row);
@@ -300,9 +303,9 @@ __device__ __forceinline__ void store_tile(const ConvArguments& a, int number, f
                                            const float (&sum)[S::kRows][S::kColumns]) {
   constexpr int kStep = S::kThreads / S::kTilePositions;
   keep(number);  // found again, so that nothing but the number was kept in registers through the sums
-  const TileItem item = find_tile(a, number, S::kTileRows);
+  const OutputTile tile = find_tile(a, number, S::kTileRows);
   const int column = threadIdx.x % S::kTilePositions;
-  const Position p = find_position(a, item.tile, column);
+  const Position p = find_position(a, tile.positions, column);
   const int64_t image = int64_t{p.image} * a.groups * a.rows * a.out_area;
   const int64_t at = image + int64_t{p.y} * a.out_width + p.x;
   const int warp_row = threadIdx.x / 32 / S::kWarpsAcross * 16;
@@ -320,11 +323,11 @@ __device__ __forceinline__ void store_tile(const ConvArguments& a, int number, f
       }
     }
     __syncthreads();
-    if (column >= item.tile.count) continue;
+    if (column >= tile.positions.count) continue;
     for (int r = threadIdx.x / S::kTilePositions; r < S::kStoredRows; r += kStep) {
-      const int row = item.row + r / 16 * (4 * S::kRows) + part * 16 + r % 16;
+      const int row = tile.row + r / 16 * (4 * S::kRows) + part * 16 + r % 16;
       if (row >= a.rows) continue;
-      const int64_t channel = int64_t{item.group} * a.rows + row, target = at + channel * a.out_area;
+      const int64_t channel = int64_t{tile.group} * a.rows + row, target = at + channel * a.out_area;
       a.y[target] = finish(a.epilogue, channel, target, shared[r * S::kTilePositions + column]);
     }
   }

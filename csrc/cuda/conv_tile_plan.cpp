@@ -173,25 +173,37 @@ int block_count(const ConvGeometry& g) {
   return blocks;
 }
 
+// How the tiles of one shape are shared out.
+struct Shares {
+  int64_t tiles, whole;
+};
+
 // Estimated cycles of a convolution: the multiprocessor with the most work, each giving its work items 128
 // multiply-adds a cycle times the shape's density, less where too few thread blocks share it to hide
-// latencies; the sums that go through memory when the reduction is split.
+// latencies; the blocks' sums that go through memory.
 double estimated_cycles(const ConvGeometry& g, const TileShape& s, const std::vector<TapTile>& tiles,
-                        int blocks, bool split, int processors) {
+                        int blocks, const Shares& shares, int processors) {
   constexpr double kStart = 2500;        // cycles until a tile's first product, and for its outputs
   constexpr double kBytesPerCycle = 24;  // of memory, for each multiprocessor
   double depth = 0;
   for (const TapTile& t : tiles) depth += static_cast<double>(t.taps.size() * (g.in_channels / g.groups));
   const double outputs = static_cast<double>(s.rows) * s.positions;
-  const double tile_count = static_cast<double>(tiles.size() * g.groups * divide_up(g.rows(), s.rows));
-  const double items = tile_count * (split ? blocks : 1);
-  const double products = depth / static_cast<double>(tiles.size()) * outputs / (split ? blocks : 1);
-  const double most = static_cast<double>(divide_up(static_cast<int64_t>(items), processors));
-  // Warps of one multiprocessor; with 16 the arithmetic is kept busy.
-  const double warps = std::min<double>(most, s.blocks) * s.threads / 32;
-  const double busy = s.density * std::min(1.0, (warps + 4) / 20);
-  double cycles = most * products / 128 / busy + divide_up(static_cast<int64_t>(most), s.blocks) * kStart;
-  if (split) cycles += items * outputs * 8 / (kBytesPerCycle * processors) + kStart;
+  const double products = depth / static_cast<double>(tiles.size()) * outputs;
+  const int64_t split_items = (shares.tiles - shares.whole) * blocks;
+  const auto whole_rounds = static_cast<double>(divide_up(shares.whole, processors));
+  const auto split_rounds = static_cast<double>(divide_up(split_items, processors));
+  // While so many of its thread blocks are at work a multiprocessor has that share of its speed: with 16
+  // warps the arithmetic is kept busy.
+  const auto busy = [&](double blocks_at_work) {
+    const double warps = std::min<double>(blocks_at_work, s.blocks) * s.threads / 32;
+    return s.density * std::min(1.0, (warps + 4) / 20);
+  };
+  double cycles = shares.whole > 0 ? whole_rounds * products / 128 / busy(whole_rounds) : 0;
+  if (split_items > 0) cycles += split_rounds / blocks * products / 128 / busy(whole_rounds + split_rounds);
+  cycles += (whole_rounds + split_rounds) / s.blocks * kStart;
+  if (split_items > 0) {
+    cycles += static_cast<double>(split_items) * outputs * 8 / (kBytesPerCycle * processors) + kStart;
+  }
   return cycles;
 }
 
@@ -242,17 +254,21 @@ ConvTilePlan plan_conv_tiles(const ConvGeometry& g, int processors, int shape, i
       regions[s.positions] = tap_regions(g, s.positions);
       tiles[s.positions] = position_tiles(g, regions[s.positions], s.positions);
     }
-    const int64_t whole =
+    const int64_t all =
         static_cast<int64_t>(tiles[s.positions].size()) * g.groups * divide_up(g.rows(), s.rows);
-    const bool can_split =
-        plan.blocks > 1 && whole * plan.blocks * s.rows * s.positions * 4 <= kSplitScratchBytes;
-    for (const bool by_block : {false, true}) {
-      if (split < 0 ? by_block && !can_split : by_block != (split == 1)) continue;
-      const double cycles = estimated_cycles(g, s, tiles[s.positions], plan.blocks, by_block, processors);
+    const int64_t ways[] = {all, 0, all / processors * processors};
+    for (int way = 0; way < 3; ++way) {
+      if (split >= 0 ? way != split : way > 0 && plan.blocks == 1) continue;
+      const int64_t whole = ways[way];
+      // Of its own accord no plan takes too much memory.
+      const int64_t sums = (all - whole) * plan.blocks * s.rows * s.positions * 4;
+      if (split < 0 && sums > kSplitScratchBytes) continue;
+      const double cycles = estimated_cycles(g, s, tiles[s.positions], plan.blocks, {all, whole}, processors);
       if (least < 0 || cycles < least) {
         least = cycles;
         plan.shape = i;
-        plan.split = by_block;
+        plan.tiles_in_all = all;
+        plan.whole = whole;
       }
     }
   }
@@ -273,14 +289,18 @@ ConvTilePlan plan_conv_tiles(const ConvGeometry& g, int processors, int shape, i
     plan.tiles.push_back(t.tile);
   }
   plan.row_tiles = static_cast<int>(divide_up(g.rows(), s.rows));
-  const int64_t whole = static_cast<int64_t>(plan.tiles.size()) * g.groups * plan.row_tiles;
-  plan.items = plan.split ? whole * plan.blocks : whole;
+  const int64_t split_items = (plan.tiles_in_all - plan.whole) * plan.blocks;
+  plan.items = plan.whole + split_items;
   if (plan.items > kInt32) throw std::invalid_argument("atrous_conv: too many tiles for one launch");
+  plan.grid = plan.items;
   const int64_t tile_floats = int64_t{s.rows} * s.positions;
-  const bool sums = plan.blocks > 1, fit = plan.items * tile_floats * 4 <= kTileScratchBytes;
-  plan.grid =
-      !sums || plan.split || fit ? plan.items : std::min<int64_t>(plan.items, int64_t{processors} * s.blocks);
-  plan.scratch = sums || plan.split ? plan.grid * tile_floats : 0;
+  if (plan.blocks > 1) {
+    if (plan.whole * tile_floats * 4 > kTileScratchBytes) {
+      plan.grid = std::min<int64_t>(plan.items, int64_t{processors} * s.blocks);
+    }
+    plan.whole_slots = std::min(plan.whole, plan.grid);
+  }
+  plan.scratch = (plan.whole_slots + split_items) * tile_floats;
   return plan;
 }
 

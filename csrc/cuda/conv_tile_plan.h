@@ -29,8 +29,8 @@ struct TileShape {
 
 // The kernels of atrous_conv.cu, in the same order.
 constexpr TileShape kTileShapes[] = {
-    {128, 128, 256, 2, 0.86}, {128, 64, 128, 4, 0.85}, {64, 128, 128, 4, 0.80},  {64, 64, 64, 8, 0.80},
-    {32, 128, 128, 5, 0.70},  {32, 64, 64, 10, 0.69},  {128, 128, 128, 2, 0.88},
+    {128, 128, 256, 2, 0.86}, {128, 64, 128, 4, 0.86}, {64, 128, 128, 4, 0.84},  {64, 64, 64, 8, 0.83},
+    {32, 128, 128, 5, 0.74},  {32, 64, 64, 10, 0.75},  {128, 128, 128, 2, 0.90},
 };
 constexpr int kTileShapeCount = sizeof(kTileShapes) / sizeof(kTileShapes[0]);
 
@@ -58,14 +58,18 @@ struct PositionTile {
 
 struct ConvTilePlan {
   ConvGeometry geometry;
-  int shape;        // of kTileShapes
-  bool split;       // a work item is one block of the reduction of a tile, not all of them
-  int blocks;       // of the reduction
-  int row_tiles;    // per group
-  int row_stride;   // floats between two k of the packed weights
-  int64_t items;    // work items: [position tile][group][row tile]([block])
-  int64_t grid;     // thread blocks launched for them
-  int64_t scratch;  // floats of working memory
+  int shape;       // of kTileShapes
+  int blocks;      // of the reduction
+  int row_tiles;   // per group
+  int row_stride;  // floats between two k of the packed weights
+  // Tiles: [position tile][group][row tile]. The first `whole` are a work item each; of the others each block
+  // of the reduction is an item of its own, and what is left over after full rounds of the multiprocessors is
+  // shared out evenly. Adding the blocks up, in order, is a second kernel's work.
+  int64_t tiles_in_all, whole;
+  int64_t items;        // work items: whole tiles, then [tile][block]
+  int64_t grid;         // thread blocks launched for them
+  int64_t whole_slots;  // tiles of working memory for the whole ones; each item of the others has one, too
+  int64_t scratch;      // floats of working memory
   std::vector<StageTable> stages;
   std::vector<TileRegion> regions;
   std::vector<PositionTile> tiles;  // those with the longest sums first
@@ -83,7 +87,8 @@ struct ConvTilePlan {
 // Rows of the packed weights: the output channels of a group, in whole 16 bytes.
 inline int64_t packed_row_stride(const ConvGeometry& g) { return (g.rows() + 3) / 4 * 4; }
 
-// shape, split: -1 to choose by the least estimated time on `processors` multiprocessors. Throws
+// shape: -1 to choose by the least estimated time on `processors` multiprocessors. split: 0 for whole tiles
+// only, 1 for none, 2 for as many whole ones as fill all multiprocessors equally, -1 to choose. Throws
 // std::invalid_argument for a shape that there is not, or sizes beyond 32 bits.
 ConvTilePlan plan_conv_tiles(const ConvGeometry& g, int processors, int shape, int split);
 

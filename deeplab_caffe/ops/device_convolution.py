@@ -12,7 +12,8 @@ from ..errors import DeepLabError
 from .common import Tensor, place
 
 # Which tiles the kernel uses, for benchmarks: "128x64x128" (output channels x positions x threads), then
-# ",split" or ",whole": whether each block of the reduction is a work item of its own.
+# ",whole", ",split" or ",mixed": whether each block of a tile's reduction is a work item of its own, for no
+# tile, for all, or for those left over after full rounds of the multiprocessors.
 TILE_VARIABLE = "DEEPLAB_CAFFE_CONV_TILE"
 KEPT_PLANS = 1024
 
@@ -38,10 +39,10 @@ def tile_names(native: ModuleType) -> list[str]:
 def _tile_choice(native: ModuleType, wanted: str) -> tuple[int, int]:
     """The numbers of the tile and of the way to sum; -1: the plan chooses."""
     tile, _, way = wanted.partition(",")
-    names, ways = tile_names(native), ["whole", "split"]
+    names, ways = tile_names(native), ["whole", "split", "mixed"]
     if (tile and tile not in names) or (way and way not in ways):
         given = f"{TILE_VARIABLE}={wanted}"
-        raise DeepLabError(f"{given}: one of {', '.join(names)} wanted, then ,whole or ,split or nothing")
+        raise DeepLabError(f"{given}: one of {', '.join(names)} wanted, then ,whole ,split ,mixed or nothing")
     return names.index(tile) if tile else -1, ways.index(way) if way else -1
 
 

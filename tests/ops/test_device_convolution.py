@@ -15,6 +15,7 @@ from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats.caffemodel import read_caffemodel
 from deeplab_caffe.formats.prototxt import read_net
 from deeplab_caffe.layers import Context, create
+from deeplab_caffe.ops import device_convolution
 from deeplab_caffe.ops.device_convolution import TILE_VARIABLE
 
 GOLDEN = Path(__file__).parents[1] / "golden/nets"
@@ -56,7 +57,7 @@ def random_case(seed: int, scale: int) -> dict:
         "dilation": dilation,
         "groups": groups,
         "steps": r.choice(EPILOGUES),
-        "tile": r.choice(["", *(f"{tile},{way}" for tile in TILES for way in ("whole", "split"))]),
+        "tile": r.choice(["", *(f"{tile},{way}" for tile in TILES for way in ("whole", "split", "mixed"))]),
     }
 
 
@@ -127,13 +128,15 @@ def test_random_geometries(device, make, share, monkeypatch):
     for case in cases(make, scale, int(count * share)):
         given = arguments(case)
         monkeypatch.setenv(TILE_VARIABLE, case["tile"])
+        monkeypatch.setattr(device_convolution, "_processors", lambda *_, n=1 + case["seed"] % 4: n)
         assert same_bits(device(ops.atrous_conv, **given), ops.atrous_conv(**given)), case
 
 
-@pytest.mark.parametrize("way", ["whole", "split"])
+@pytest.mark.parametrize("way", ["whole", "split", "mixed"])
 @pytest.mark.parametrize("tile", TILES)
 def test_every_tile(device, tile, way, monkeypatch):
-    """Several tiles in each direction, several blocks of the reduction."""
+    """Several tiles in each direction, several blocks of the reduction; 2 processors, so mixed is a mix."""
+    monkeypatch.setattr(device_convolution, "_processors", lambda *_: 2)
     monkeypatch.setenv(TILE_VARIABLE, f"{tile},{way}")
     case = random_case(0, 1) | {"batch": 2, "channels": 101, "size": (9, 17), "out": 150, "groups": 1}
     case |= {"kernel": (3, 3), "stride": (1, 1), "pad": (6, 6), "dilation": (6, 6), "steps": EPILOGUES[4]}

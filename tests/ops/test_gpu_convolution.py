@@ -37,7 +37,7 @@ def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
     return torch.equal(a.cpu().view(torch.int32), b.cpu().view(torch.int32))
 
 
-@pytest.mark.parametrize("way", ["whole", "split"])
+@pytest.mark.parametrize("way", ["whole", "split", "mixed"])
 def test_twenty_runs_are_the_same(way, monkeypatch):
     monkeypatch.setenv(TILE_VARIABLE, f",{way}")
     given, wanted = layer(0)
