@@ -47,25 +47,31 @@ def steps(out: Path, gpu: bool) -> list[Step]:
         Step("build", build, 200, targets),
         Step("tests", [*tests, *(["-m", "gpu", "tests"] if gpu else [CONVOLUTION, "-k", "tile"])], 150),
     ]
-    if gpu:
-        planned += [
-            Step("bench conv", [*convs, "--limit", "140"], 170),
-            Step("bench net", [*net, "--batches", "1,8"], 70),
-        ]
-    else:
-        small = ["--sizes", "65", "--rounds", "2"]
-        planned += [
-            Step("bench conv", [*convs, *small, "--batches", "1", "--layers", "fc8"], 100),
-            Step("bench net", [*net, *small, "--threads", "1"], 200),
-        ]
-    planned.append(
-        Step("tiles", [sys.executable, "benchmarks/tiles.py", "-o", str(out), "--limit", "30"], 50)
-    )
     sanitizer = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
-    for tool in ("memcheck", "racecheck"):
-        checked = [*PYTEST, "-m", "gpu", CONVOLUTION, "-k", "every_tile and whole"]
-        planned.append(Step(tool, [sanitizer, "--tool", tool, "--error-exitcode", "1", *checked], 60))
-    return planned
+    small = [*PYTEST, "-m", "gpu", CONVOLUTION, "-k", "every_tile and mixed or asymmetric or in_place"]
+    memcheck, racecheck = (
+        Step(tool, [sanitizer, "--tool", tool, "--error-exitcode", "1", *small], 60)
+        for tool in ("memcheck", "racecheck")
+    )
+    tiles = [sys.executable, "benchmarks/tiles.py", "-o", str(out), "--limit", "25"]
+    if gpu:
+        return [
+            *planned,
+            Step("bench conv", [*convs, "--limit", "100"], 140),
+            memcheck,
+            Step("bench net", [*net, "--sizes", "513", "--batches", "1,8"], 80),
+            racecheck,
+            Step("tiles", tiles, 45),
+        ]
+    little = ["--sizes", "65", "--rounds", "2"]
+    return [
+        *planned,
+        Step("bench conv", [*convs, *little, "--batches", "1", "--layers", "fc8"], 100),
+        Step("bench net", [*net, *little, "--threads", "1"], 200),
+        Step("tiles", tiles, 45),
+        memcheck,
+        racecheck,
+    ]
 
 
 def run(step: Step, seconds: float, log: Path) -> dict:
