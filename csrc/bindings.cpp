@@ -228,4 +228,12 @@ PYBIND11_MODULE(_C, m) {
                                   exact_exponential, threads);
       },
       no_gil);
+  m.def(
+      "mean_field",
+      [](const std::vector<PairwiseKernel>& kernels, Address unary, Address q, std::size_t points,
+         std::size_t labels, int iterations, bool exact_exponential, int threads) {
+        return mean_field(kernels, at<const float>(unary), at(q), points, labels, iterations,
+                          exact_exponential, threads);
+      },
+      no_gil);
 }

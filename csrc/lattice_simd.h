@@ -27,7 +27,7 @@ struct KernelTerm {
   const Link* links;           // [points, degree]
   int degree;                  // d + 1
   float gain;                  // of the slice
-  const float* values;         // [vertices + 1, padded labels]
+  const float* values;         // [vertices + 1, padded labels], or null: no slice
   const float* scale;          // [points]
   const float* label_weights;  // [padded labels], or null
   const float* compatibility;  // [labels, padded labels] (from, to), or null

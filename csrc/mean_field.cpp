@@ -143,22 +143,18 @@ std::size_t update_and_splat(std::vector<Filter>& filters, const std::vector<Ker
   return bad;
 }
 
-}  // namespace
-
-std::size_t mean_field_start(const float* unary, float* q, std::size_t points, std::size_t labels,
-                             bool exact_exponential, int threads) {
-  advise_huge_pages(q, points * labels * sizeof(float));
-  return update({}, unary, q, points, labels, exact_exponential, threads);
-}
-
-std::size_t mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const float* unary, float* q,
-                               std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
-                               int threads) {
+std::vector<Filter> filters_of(const std::vector<PairwiseKernel>& kernels, std::size_t labels) {
   std::vector<Filter> filters;
   for (const PairwiseKernel& kernel : kernels) filters.emplace_back(*kernel.lattice, kernel.pre, labels);
+  return filters;
+}
+
+// `splatted`: q is in the filters' values already.
+std::size_t iterate(const std::vector<PairwiseKernel>& kernels, std::vector<Filter>& filters, bool splatted,
+                    const float* unary, float* q, std::size_t points, std::size_t labels, int iterations,
+                    bool exact_exponential, int threads) {
   std::vector<KernelTerm> terms(kernels.size());
   const bool fused = strips_agree(filters);
-  bool splatted = false;
   for (int left = iterations; left > 0; --left) {
     if (!splatted) splat(filters, q, labels, labels, threads);
     blur(filters, q, labels, labels, false, threads);
@@ -182,6 +178,43 @@ std::size_t mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const
     if (bad < points) return bad;
   }
   return points;
+}
+
+}  // namespace
+
+std::size_t mean_field_start(const float* unary, float* q, std::size_t points, std::size_t labels,
+                             bool exact_exponential, int threads) {
+  advise_huge_pages(q, points * labels * sizeof(float));
+  return update({}, unary, q, points, labels, exact_exponential, threads);
+}
+
+std::size_t mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const float* unary, float* q,
+                               std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
+                               int threads) {
+  std::vector<Filter> filters = filters_of(kernels, labels);
+  return iterate(kernels, filters, false, unary, q, points, labels, iterations, exact_exponential, threads);
+}
+
+std::size_t mean_field(const std::vector<PairwiseKernel>& kernels, const float* unary, float* q,
+                       std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
+                       int threads) {
+  std::vector<Filter> filters = filters_of(kernels, labels);
+  std::size_t bad;
+  const bool fused = strips_agree(filters) && iterations > 0;
+  if (fused) {
+    advise_huge_pages(q, points * labels * sizeof(float));
+    std::vector<KernelTerm> terms;  // splat only
+    for (const PairwiseKernel& kernel : kernels) {
+      const Lattice& lattice = *kernel.lattice;
+      terms.push_back({lattice.links(), lattice.dims() + 1, 0, nullptr, nullptr, nullptr, nullptr, kernel.pre,
+                       nullptr, 0});
+    }
+    bad = update_and_splat(filters, terms, unary, q, points, labels, exact_exponential, threads);
+  } else {
+    bad = mean_field_start(unary, q, points, labels, exact_exponential, threads);
+  }
+  if (bad < points) return bad;
+  return iterate(kernels, filters, fused, unary, q, points, labels, iterations, exact_exponential, threads);
 }
 
 void lattice_filter(const Lattice& lattice, const float* q, std::size_t q_stride, std::size_t labels,

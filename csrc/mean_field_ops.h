@@ -25,6 +25,11 @@ std::size_t mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const
                                std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
                                int threads);
 
+// The start and the iterations in one: q, which need not be set, is written at the end.
+std::size_t mean_field(const std::vector<PairwiseKernel>& kernels, const float* unary, float* q,
+                       std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
+                       int threads);
+
 // out = slice(blur(splat(pre * q))), [points, labels]. The adjoint, which gradients need, blurs the axes in
 // reverse: each step is symmetric, the steps do not commute.
 void lattice_filter(const Lattice& lattice, const float* q, std::size_t q_stride, std::size_t labels,

@@ -243,9 +243,13 @@ class DenseCRF:
         """Mean-field iterations, beginning with `start` if there is none yet."""
         if iterations < 0:
             raise DeepLabError(f"{iterations} iterations: 0 or more wanted")
+        if not (iterations and self.kernels):
+            return self if self._q is not None else self.start()
         if self._q is None:
-            self.start()
-        if iterations and self.kernels:
+            self._q = self._ops.mean_field(
+                self.kernels, self._given(), iterations, self.true_exp, threads=self.threads
+            )
+        else:
             self._q = self._ops.mean_field_iterate(
                 self.kernels, self._unary, self._q, iterations, self.true_exp, threads=self.threads
             )
@@ -261,11 +265,8 @@ class DenseCRF:
 
     def infer(self, iterations: int = 10) -> Array:
         """Marginals (height, width, labels) or (points, labels) after that many iterations from the start."""
-        if self.device is None or iterations < 1:
-            self.start().step(iterations)
-        else:
-            self._q = self._ops.mean_field(self.kernels, self._given(), iterations, self.true_exp)
-        return self.marginals
+        self._q = None
+        return self.step(iterations).marginals
 
     def steps(self, iterations: int = 10) -> Iterator[Step]:
         """Inference step by step: the start and every iteration, with copies of the marginals and the KL."""

@@ -30,7 +30,7 @@ def on_tensors(function):
     return call
 
 
-OPS = ("lattice", "lattice_filter", "lattice_ones", "mean_field_start", "mean_field_iterate")
+OPS = ("lattice", "lattice_filter", "lattice_ones", "mean_field_start", "mean_field_iterate", "mean_field")
 ops = SimpleNamespace(Pairwise=crf_ops.Pairwise, **{name: on_tensors(getattr(crf_ops, name)) for name in OPS})
 
 
@@ -130,6 +130,7 @@ def test_strips_of_pixels_do_not_change_bits(built_with):
         kernels = [ops.Pairwise(lattice, scale, before) for lattice in lattices]
         q = ops.mean_field_start(unary, threads=threads)
         assert same_bits(ops.mean_field_iterate(kernels, unary, q, 3, threads=threads), weighted)
+        assert same_bits(ops.mean_field(kernels, unary, 3, threads=threads), weighted)
 
 
 @pytest.mark.parametrize("true_exp", [False, True])
@@ -193,8 +194,14 @@ def test_features_out_of_range(value):
 def test_unary_without_distribution(value):
     unary = torch.zeros(40, 5)
     unary[33, 2] = value
-    with pytest.raises(DeepLabError, match="point 33 has the energies 0, 0, (nan|-inf), 0, 0"):
+    message = "point 33 has the energies 0, 0, (nan|-inf), 0, 0"
+    with pytest.raises(DeepLabError, match=message):
         ops.mean_field_start(unary)
+    kernel = ops.Pairwise(ops.lattice(random(2, 40)), torch.ones(40))
+    with pytest.raises(DeepLabError, match=message):
+        ops.mean_field([kernel], unary, 2)
+    with pytest.raises(DeepLabError, match="overflow"):
+        ops.mean_field([kernel._replace(scale=torch.full((40,), 3e38))] * 2, torch.zeros(40, 2), 2)
 
 
 def test_infinite_energies():

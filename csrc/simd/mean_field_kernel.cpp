@@ -196,7 +196,7 @@ std::size_t update_range(const Update& update, std::size_t first, std::size_t la
                        scratch + (1 + kUpdateTile) * update.row};
     begin(tile, last);
     for (int k = 0; k < update.count; ++k) {
-      if (!update.terms[k].compatibility) add_term(tile, update.terms[k]);
+      if (update.terms[k].values && !update.terms[k].compatibility) add_term(tile, update.terms[k]);
     }
     for (int k = 0; k < update.count; ++k) {
       if (update.terms[k].compatibility) add_matrix_term(tile, update.terms[k], scratch);

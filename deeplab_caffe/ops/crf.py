@@ -226,6 +226,7 @@ def mean_field(
     iterations: int,
     true_exp: bool = False,
     *,
+    threads: int | None = None,
     bad: Tensor | None = None,
 ) -> Tensor:
     """mean_field_start, then mean_field_iterate, with one wait for the device, or none with `bad`."""

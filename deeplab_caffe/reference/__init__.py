@@ -7,6 +7,7 @@ from .crf import (
     lattice,
     lattice_filter,
     lattice_ones,
+    mean_field,
     mean_field_iterate,
     mean_field_start,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "lattice",
     "lattice_filter",
     "lattice_ones",
+    "mean_field",
     "log",
     "max_pool",
     "mean_field_iterate",

@@ -149,6 +149,11 @@ def mean_field_iterate(
     return q
 
 
+def mean_field(kernels: Sequence[Pairwise], unary: Tensor, iterations: int, true_exp: bool = False) -> Tensor:
+    """See crf_ops.mean_field."""
+    return mean_field_iterate(kernels, unary, mean_field_start(unary, true_exp), iterations, true_exp)
+
+
 def _softmax(logits: Tensor, true_exp: bool) -> Tensor:
     logits = logits - logits.amax(1, keepdim=True)
     e = logits.exp() if true_exp else fast_exp(logits)
