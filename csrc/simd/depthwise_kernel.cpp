@@ -41,7 +41,8 @@ class PaddedRows {
       : g_(g),
         held_(input_rows(g)),
         phase_size_(divide_up(g.in_width + 2 * g.pad_width, g.stride_width) + g.kernel_width + 2 * kLanes) {
-    rows_ = static_cast<float*>(std::calloc((held_.last - held_.first) * g.stride_width * phase_size_ + 1, sizeof(float)));
+    rows_ = static_cast<float*>(
+        std::calloc((held_.last - held_.first) * g.stride_width * phase_size_ + 1, sizeof(float)));
     for (int64_t kx = 0; kx < g.kernel_width; ++kx) tap_[kx] = place(kx * g.dilation_width);
   }
   ~PaddedRows() { std::free(rows_); }
