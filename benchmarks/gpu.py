@@ -23,6 +23,7 @@ CLI = [
 ]
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rf", "--durations=10"]
 CONVOLUTION = "tests/ops/test_device_convolution.py"
+CRF = ("tests/ops/test_crf_device.py", "tests/test_crf_device.py")
 
 
 @dataclass
@@ -41,6 +42,7 @@ def steps(out: Path, gpu: bool) -> list[Step]:
     targets = {"DEEPLAB_CAFFE_CUDA_ARCHS": os.environ.get("DEEPLAB_CAFFE_CUDA_ARCHS", "native")}
     convs = [*CLI, "bench", "conv", "--device", device, "-o", str(out)]
     net = [*CLI, "bench", "net", "--device", device, "-o", str(out)]
+    crf = [*CLI, "bench", "crf", "--device", device, "-o", str(out)]
     tests = [*PYTEST, f"--junitxml={out / 'tests.xml'}"]
     planned = [
         Step("card", ["nvidia-smi"], 20),
@@ -48,7 +50,8 @@ def steps(out: Path, gpu: bool) -> list[Step]:
         Step("tests", [*tests, *(["-m", "gpu", "tests"] if gpu else [CONVOLUTION, "-k", "tile"])], 150),
     ]
     sanitizer = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
-    small = [*PYTEST, "-m", "gpu", CONVOLUTION, "-k", "every_tile and mixed or asymmetric or in_place"]
+    few = "every_tile and mixed or asymmetric or in_place or flat_image or images_do_not_meet"
+    small = [*PYTEST, "-m", "gpu", CONVOLUTION, *CRF, "-k", few]
     memcheck, racecheck = (
         Step(tool, [sanitizer, "--tool", tool, "--error-exitcode", "1", *small], 60)
         for tool in ("memcheck", "racecheck")
@@ -58,6 +61,7 @@ def steps(out: Path, gpu: bool) -> list[Step]:
         return [
             *planned,
             Step("bench conv", [*convs, "--limit", "100"], 140),
+            Step("bench crf", crf, 60),
             memcheck,
             Step("bench net", [*net, "--sizes", "513", "--batches", "1,8"], 80),
             racecheck,
@@ -67,6 +71,7 @@ def steps(out: Path, gpu: bool) -> list[Step]:
     return [
         *planned,
         Step("bench conv", [*convs, *little, "--batches", "1", "--layers", "fc8"], 100),
+        Step("bench crf", [*crf, "--no-scaling", "--sizes", "65x65", "--labels", "5", "--rounds", "2"], 60),
         Step("bench net", [*net, *little, "--threads", "1"], 200),
         Step("tiles", tiles, 45),
         memcheck,
