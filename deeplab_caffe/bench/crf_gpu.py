@@ -1,7 +1,6 @@
 """The dense CRF on a GPU: construction and inference by pixels, labels, batch and flatness of the image."""
 
 import statistics
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from ..crf_graph import CapturedCRF
 from .crf import ITERATIONS, problem
 from .crf import Case as Size
 from .measure import machine
+from .measure_device import device_peak, device_seconds
 
 # Fractions of a photo's contrast; "noise" is the other extreme, every pixel a colour of its own.
 CONTRASTS = {"photo": 1.0, "half": 0.5, "tenth": 0.1, "flat": 0.0, "noise": None}
@@ -66,7 +66,7 @@ def measure(case: Case, rounds: int, device: str, check: bool) -> dict[str, Any]
     arrays, unary = images_of(case)
     images = [torch.from_numpy(image).to(place) for image in arrays]
     energies = torch.from_numpy(unary).to(place).flatten(0, 1).repeat(case.batch, 1)
-    _peak(place)
+    device_peak(place)
 
     def build() -> DenseCRF:
         return image_crf(images, case.labels, device=device)
@@ -80,13 +80,13 @@ def measure(case: Case, rounds: int, device: str, check: bool) -> dict[str, Any]
         "size": list(case),
         "construction": _median(build, rounds, place),
         "inference": _median(lambda: infer(model), rounds, place),
-        "seconds": _seconds(lambda: infer(build()), rounds, place),
+        "seconds": device_seconds(lambda: infer(build()), rounds, place),
         "vertices": model.kernels[-1].lattice.vertices,
     }
     entry["median"] = statistics.median(entry["seconds"])
     captured = CapturedCRF(model, ITERATIONS)
     entry["captured"] = _median(lambda: captured(energies, check=False), rounds, place)
-    entry["memory"] = _peak(place)
+    entry["memory"] = device_peak(place)
     if check:
         expected = image_crf(arrays[0], case.labels).unary(unary).infer(ITERATIONS)
         result = model.unary(energies).infer(ITERATIONS).cpu().numpy()
@@ -95,31 +95,4 @@ def measure(case: Case, rounds: int, device: str, check: bool) -> dict[str, Any]
 
 
 def _median(run: Callable[[], Any], rounds: int, device: torch.device) -> float:
-    return statistics.median(_seconds(run, rounds, device))
-
-
-def _seconds(run: Callable[[], Any], rounds: int, device: torch.device) -> list[float]:
-    """Of each call, the device idle before and after; on a GPU three calls come first."""
-    times = []
-    for number in range(-3 if device.type == "cuda" else 0, rounds):
-        _wait(device)
-        start = time.perf_counter()
-        run()
-        _wait(device)
-        if number >= 0:
-            times.append(time.perf_counter() - start)
-    return times
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def _peak(device: torch.device) -> int:
-    """Bytes that torch has given out at most since the last call."""
-    if device.type != "cuda":
-        return 0
-    peak = torch.cuda.max_memory_allocated(device)
-    torch.cuda.reset_peak_memory_stats(device)
-    return peak
+    return statistics.median(device_seconds(run, rounds, device))

@@ -1,7 +1,6 @@
 """Whole nets on a GPU: ours in each precision against torch (cuDNN) in the same class, by size and batch."""
 
 import statistics
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +14,7 @@ from ..formats.prototxt import read_net
 from ..gpu import usable_device
 from ..net import Net, precisions
 from .measure import machine
+from .measure_device import device_peak, device_seconds
 from .net import random_weights
 from .torch_net import TorchNet
 
@@ -34,34 +34,6 @@ def _cudnn(tf32: bool) -> Iterator[None]:
     """cuDNN at its best: it measures its algorithms first."""
     with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=tf32):
         yield
-
-
-def _seconds(run: Callable[[], Any], rounds: int, device: torch.device) -> list[float]:
-    """Of each call, the device idle before and after; three calls come first."""
-    times = []
-    for i in range(-3, rounds):
-        _wait(device)
-        start = time.perf_counter()
-        run()
-        _wait(device)
-        if i >= 0:
-            times.append(time.perf_counter() - start)
-    return times
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-
-
-def _peak(device: torch.device) -> int:
-    """Bytes that torch has given out at most since the last call."""
-    if device.type != "cuda":
-        return 0
-    peak = torch.cuda.max_memory_allocated(device)
-    torch.cuda.empty_cache()
-    torch.cuda.reset_peak_memory_stats(device)
-    return peak
 
 
 def _name(device: torch.device) -> str:
@@ -114,8 +86,8 @@ def _case(
     entries: list[dict[str, Any]] = []
 
     def measure(candidate: str, kind: str, forward: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
-        _peak(device)
-        seconds = _seconds(lambda: forward(image), rounds, device)
+        device_peak(device)
+        seconds = device_seconds(lambda: forward(image), rounds, device)
         median = statistics.median(seconds)
         entries.append(
             {
@@ -128,7 +100,7 @@ def _case(
                 "images_per_second": batch / median,
                 "nominal_tflops": 2e-12 * batch * cost.multiply_adds / median,
                 "done_tflops": 2e-12 * batch * cost.effective_multiply_adds / median,
-                "memory": _peak(device),
+                "memory": device_peak(device),
             }
         )
         return forward(image).float()
