@@ -214,41 +214,6 @@ class TaskRunner {
 
 }  // namespace
 
-int64_t packed_weights_size(const ConvGeometry& g) {
-  if (g.depthwise()) return g.out_channels * g.taps();
-  return g.groups * g.row_tiles() * g.depth() * kConvRows;
-}
-
-void pack_weights(const ConvGeometry& g, const float* weights, float* packed) {
-  if (g.depthwise()) {
-    std::copy(weights, weights + packed_weights_size(g), packed);
-    return;
-  }
-  for (int64_t group = 0; group < g.groups; ++group) {
-    for (int64_t tile = 0; tile < g.row_tiles(); ++tile) {
-      for (int64_t k = 0; k < g.depth(); ++k) {
-        for (int64_t r = 0; r < kConvRows; ++r, ++packed) {
-          const int64_t row = tile * kConvRows + r;
-          *packed = row < g.rows() ? weights[(group * g.rows() + row) * g.depth() + k] : 0.0f;
-        }
-      }
-    }
-  }
-}
-
-void unpack_weights(const ConvGeometry& g, const float* packed, float* weights) {
-  if (g.depthwise()) {
-    std::copy(packed, packed + packed_weights_size(g), weights);
-    return;
-  }
-  for (int64_t group = 0; group < g.groups; ++group) {
-    for (int64_t row = 0; row < g.rows(); ++row) {
-      const float* tile = packed + (group * g.row_tiles() + row / kConvRows) * g.depth() * kConvRows;
-      for (int64_t k = 0; k < g.depth(); ++k) *weights++ = tile[k * kConvRows + row % kConvRows];
-    }
-  }
-}
-
 void atrous_conv(const ConvGeometry& g, const float* x, const float* packed,
                  const std::vector<EpilogueStep>& steps, float* y, int threads) {
   if (g.depthwise()) {

@@ -13,13 +13,8 @@
 #include "conv_plan.h"
 #include "epilogue.h"
 
-// Floats in the packed weights: [group][row tile][k][kConvRows], missing rows of the last tile 0. A depthwise
-// convolution's weights stay as they are.
-int64_t packed_weights_size(const ConvGeometry& g);
-void pack_weights(const ConvGeometry& g, const float* weights, float* packed);
-void unpack_weights(const ConvGeometry& g, const float* packed, float* weights);
-
-// y [batch, out_channels, out_height, out_width] = steps(conv(x [batch, in_channels, in_height, in_width])).
+// y [batch, out_channels, out_height, out_width] = steps(conv(x [batch, in_channels, in_height, in_width])),
+// with weights as conv_weights.h packs them.
 // y may be the tensor of a kSum.
 void atrous_conv(const ConvGeometry& g, const float* x, const float* packed,
                  const std::vector<EpilogueStep>& steps, float* y, int threads);

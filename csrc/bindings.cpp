@@ -6,6 +6,7 @@
 #include "bind.h"
 #include "channel_sums.h"
 #include "conv_gradient.h"
+#include "conv_weights.h"
 #include "elementwise.h"
 #include "eltwise.h"
 #include "fma_peak.h"
@@ -59,10 +60,22 @@ PYBIND11_MODULE(_C, m) {
       },
       no_gil);
   m.def(
-      "pack_weights", [](const ConvGeometry& g, Address w, Address p) { pack_weights(g, at(w), at(p)); },
+      "pack_weights",
+      [](const ConvGeometry& g, Address w, Address p, int threads) {
+        pack_weights(g, at(w), at(p), threads);
+      },
       no_gil);
   m.def(
-      "unpack_weights", [](const ConvGeometry& g, Address p, Address w) { unpack_weights(g, at(p), at(w)); },
+      "unpack_weights",
+      [](const ConvGeometry& g, Address p, Address w, int threads) {
+        unpack_weights(g, at(p), at(w), threads);
+      },
+      no_gil);
+  m.def(
+      "read_packed_weights",
+      [](const ConvGeometry& g, int file, int64_t offset, Address p, int threads) {
+        return read_packed_weights(g, file, offset, at(p), threads);
+      },
       no_gil);
   py::enum_<EpilogueStep::Kind>(m, "EpilogueKind")
       .value("bias", EpilogueStep::kBias)

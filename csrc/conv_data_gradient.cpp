@@ -4,6 +4,7 @@
 
 #include "atrous_conv.h"
 #include "conv_gradient.h"
+#include "conv_weights.h"
 
 namespace {
 

@@ -8,7 +8,7 @@ import torch
 
 from .. import _C
 from ..errors import DeepLabError
-from .common import Tensor, check, kernels, output, place
+from .common import Tensor, check, kernels, output, place, thread_count
 from .device_convolution import convolve_on_device
 
 Pair = tuple[int, int]
@@ -70,7 +70,7 @@ def pack_weights(weights: Tensor, groups: int = 1) -> Tensor:
     geometry = native.ConvGeometry(numbers)
     packed = torch.empty(native.packed_weights_size(geometry), device=weights.device)
     addresses = weights.data_ptr(), packed.data_ptr()
-    native.pack_weights(geometry, *addresses, *_stream(native, weights))
+    native.pack_weights(geometry, *addresses, place(weights, None))
     return packed
 
 
@@ -81,13 +81,26 @@ def unpack_weights(packed: Tensor, shape: tuple[int, ...], groups: int = 1) -> T
     packed = check("unpack_weights", packed, 1, native.packed_weights_size(geometry))
     weights = torch.empty(shape, device=packed.device)
     addresses = packed.data_ptr(), weights.data_ptr()
-    native.unpack_weights(geometry, *addresses, *_stream(native, packed))
+    native.unpack_weights(geometry, *addresses, place(packed, None))
     return weights
 
 
-def _stream(native: ModuleType, x: Tensor) -> tuple[Any, ...]:
-    """What packing takes last: nothing on the CPU, where one thread does it."""
-    return () if native is _C else (place(x, None),)
+def packed_weights_size(shape: tuple[int, ...], groups: int = 1) -> int:
+    """The number of values that `pack_weights` makes on the CPU of weights of `shape`."""
+    return _C.packed_weights_size(_C.ConvGeometry(_weights_geometry(shape, groups)))
+
+
+def read_packed_weights(
+    file: int, offset: int, shape: tuple[int, ...], out: Tensor, groups: int = 1, threads: int | None = None
+) -> bool:
+    """`pack_weights` on the CPU of weights of `shape` that lie in a file, in this machine's byte order.
+
+    file: an open descriptor, whose position stays; offset: of the first value, in bytes; out: contiguous, of
+    `packed_weights_size` values. False if the file cannot be read or ends too early; `out` is then undefined.
+    """
+    geometry = _C.ConvGeometry(_weights_geometry(tuple(shape), groups))
+    out = output("read_packed_weights", out, (_C.packed_weights_size(geometry),), out)
+    return _C.read_packed_weights(geometry, file, offset, out.data_ptr(), thread_count(threads))
 
 
 def _epilogue_step(

@@ -179,6 +179,30 @@ def test_packing_is_invertible(groups):
     assert torch.equal(ops.unpack_weights(ops.pack_weights(w, groups), w.shape, groups), w)
 
 
+def packed_by_hand(w: torch.Tensor, groups: int) -> torch.Tensor:
+    """[group][row tile][k][8], missing rows of the last tile 0."""
+    rows = w.reshape(groups, len(w) // groups, -1)
+    padded = torch.nn.functional.pad(rows, (0, 0, 0, -rows.shape[1] % 8))
+    return padded.view(groups, -1, 8, rows.shape[2]).transpose(2, 3).reshape(-1)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("shape, groups", [((21, 5, 3, 2), 1), ((21, 5, 3, 2), 3), ((6, 1, 3, 3), 6)])
+def test_packed_weights_read_from_a_file(tmp_path, shape, groups, threads):
+    w = torch.randn(shape)
+    path = tmp_path / "weights"
+    path.write_bytes(b"abc" + w.numpy().tobytes())
+    out = torch.full((ops.packed_weights_size(shape, groups),), torch.nan)
+    with path.open("rb") as file:
+        assert ops.read_packed_weights(file.fileno(), 3, shape, out, groups, threads)
+        assert torch.equal(out, ops.pack_weights(w, groups))
+        depthwise = shape[1] == 1
+        assert torch.equal(out, w.view(-1) if depthwise else packed_by_hand(w, groups))
+        assert not ops.read_packed_weights(file.fileno(), 4, shape, out, groups, threads)
+    with pytest.raises(DeepLabError, match="read_packed_weights: out is"):
+        ops.read_packed_weights(0, 0, shape, out[1:], groups)
+
+
 def test_packed_weights_give_the_same():
     x, w = torch.randn(1, 5, 9, 9), torch.randn(7, 5, 3, 3)
     assert same_bits(ops.atrous_conv(x, w), ops.atrous_conv(x, ops.pack_weights(w), packed_shape=w.shape))
