@@ -19,6 +19,7 @@ from .layers import Context, Layer, create
 from .module import NetModule, TrainResult
 from .parameters import Parameter
 from .schedule import Fused, OnLayer, Schedule, Shape, Tensor, make_schedule, plain
+from .weight_memory import WeightMemory
 from .weights import WeightReport, load_weights, save_weights
 
 PRECISIONS = ("exact", "fp32", "bf16")
@@ -38,7 +39,10 @@ class Net:
     device: "cpu", "cuda" or "cuda:1"; on a GPU all blobs and parameters live there, forwards join torch's
     current stream, and "tf32" and "fp16" are precisions, too. A forward with the sizes of the one before is
     then a CUDA graph, unless cuda_graph is False. Layers without kernels for a GPU (`Layer.on_device`) run in
-    main memory.
+    main memory. weight_memory: bytes of memory for the weights, at least as many as the largest layer needs;
+    the others are streamed: read from the caffemodel, which nobody may write to meanwhile, in each forward.
+    For exact on the CPU only; HDF5 weights, and parameters that are written or trained, are in memory all the
+    same. None: so are all.
 
     Raises DeepLabError for anything wrong with the files, or if the net needs more memory than there is.
     """
@@ -60,9 +64,11 @@ class Net:
         rank: int = 0,
         ranks: int = 1,
         cuda_graph: bool = True,
+        weight_memory: int | None = None,
     ) -> None:
         context = _context(phase, device, precision, threads)
         self.context = replace(context, seed=seed, rank=rank, ranks=ranks)
+        self._weight_memory = None if weight_memory is None else _weight_memory(weight_memory, context)
         if not isinstance(model, NetDefinition):
             model = read_net(model, dict(variables or {}), phase=phase, level=level, stages=tuple(stages))
         self.definition = _fed_by_caller(model, dict(inputs or {}))
@@ -112,7 +118,7 @@ class Net:
 
     def load(self, weights: str | PathLike[str]) -> WeightReport:
         """Reads a caffemodel; the report (also `self.report`) names the layers that did not match."""
-        self.report = load_weights(weights, self.layers)
+        self.report = load_weights(weights, self.layers, self._weight_memory)
         return self.report
 
     def save(self, path: str | PathLike[str], layout: str = "v2") -> None:
@@ -374,6 +380,15 @@ def _context(phase: str, device: str | torch.device, precision: str, threads: in
     if threads is not None and threads < 1:
         raise DeepLabError(f"threads: {threads} given, at least 1 wanted")
     return Context(phase, found, precision, threads)
+
+
+def _weight_memory(limit: int, context: Context) -> WeightMemory:
+    if limit < 0:
+        raise DeepLabError(f"weight_memory: {limit} given, at least 0 wanted")
+    if context.precision != "exact" or context.device.type != "cpu":
+        place = f"{context.precision} on {context.device.type}"
+        raise DeepLabError(f"weight_memory: weights are streamed in precision exact on cpu, not {place}")
+    return WeightMemory(limit)
 
 
 def _fed_by_caller(definition: NetDefinition, inputs: dict[str, Shape]) -> NetDefinition:

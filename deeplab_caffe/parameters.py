@@ -2,8 +2,13 @@
 
 from collections.abc import Callable, Hashable
 from math import prod
+from typing import TYPE_CHECKING
 
 import torch
+
+if TYPE_CHECKING:
+    from .formats.file_blob import FileBlob
+    from .weight_memory import Allocate, WeightMemory
 
 Tensor = torch.Tensor
 
@@ -15,6 +20,8 @@ class Parameter:
     needed, so that a net whose weights are about to be loaded never draws any. A kernel that wants another
     layout asks for `packed`; the plain copy is then dropped if it can be rebuilt, so that weights are in
     memory once.
+
+    Streamed (`stream`), it stays in its file: what kernels ask for is then read anew, into a limited memory.
 
     `tensor` turns it into a torch.nn.Parameter for an optimizer to update; packed forms are then made anew
     after each change. lr_mult, decay_mult: Caffe's multipliers; with a rate of 0 nothing is learned.
@@ -36,6 +43,7 @@ class Parameter:
         self._plain: Tensor | None = None
         self._packed: dict[Hashable, tuple[Tensor, Callable[[Tensor], Tensor] | None]] = {}
         self._packed_version: Hashable = None
+        self._stored: tuple[FileBlob, WeightMemory] | None = None
 
     @property
     def count(self) -> int:
@@ -44,8 +52,13 @@ class Parameter:
 
     @property
     def made(self) -> bool:
-        """Whether the values are in memory already, in whatever form."""
-        return self._plain is not None or bool(self._packed)
+        """Whether the values exist already, in whatever form: making them takes no more memory."""
+        return self._plain is not None or bool(self._packed) or self.streamed
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the values are in a file and read when they are needed; writing or training ends that."""
+        return self._stored is not None
 
     @property
     def trained(self) -> bool:
@@ -72,9 +85,11 @@ class Parameter:
         return self._plain
 
     def values(self) -> Tensor:
-        """The plain tensor, for reading only (rebuilt from a packed form if it was dropped)."""
+        """The plain tensor, for reading only (rebuilt from a packed form, or read anew, if dropped)."""
         if self._plain is not None:
             return self._plain.detach()
+        if self._stored is not None:
+            return self._stored[0].read()
         for packed, unpack in self._packed.values():
             if unpack is not None:
                 return unpack(packed).view(self.shape)
@@ -102,16 +117,35 @@ class Parameter:
             self._plain = tensor
         self._forget()
 
+    def stream(self, blob: "FileBlob", memory: "WeightMemory") -> None:
+        """Leaves the values in `blob`'s file; packed forms are made in `memory` when a layer needs them.
+
+        On the CPU only. A parameter that is being trained takes the values at once.
+        """
+        if self.trained:
+            self.data = blob.read()
+            return
+        self._plain = None
+        self._forget()
+        self._stored = blob.reshape(self.shape), memory
+        memory.expect(self.count)
+
     def packed(
         self,
         key: Hashable,
         pack: Callable[[Tensor], Tensor],
         unpack: Callable[[Tensor], Tensor] | None = None,
+        load: "Callable[[FileBlob, Allocate], Tensor] | None" = None,
     ) -> Tensor:
         """`pack(plain)`, made once per `key` (the layout) and shared by all layers that ask with that key.
 
-        With `unpack`, its exact inverse, the plain tensor is dropped, unless it is being trained.
+        With `unpack`, its exact inverse, the plain tensor is dropped, unless it is being trained. `load`: a
+        way around the plain tensor for streamed values, which are valid only until the next call of any
+        parameter: it reads them from the file and packs them into memory it is given.
         """
+        if self._stored is not None:
+            blob, memory = self._stored
+            return memory.get((self, key), lambda allocate: (load or _packing(pack))(blob, allocate))
         if self.trained and self.version != self._packed_version:
             self._packed.clear()
             self._packed_version = self.version
@@ -124,3 +158,16 @@ class Parameter:
     def _forget(self) -> None:
         self._writes += 1
         self._packed.clear()
+        if self._stored is not None:
+            self._stored[1].clear()
+            self._stored = None
+
+
+def _packing(pack: Callable[[Tensor], Tensor]) -> "Callable[[FileBlob, Allocate], Tensor]":
+    """A way to load by way of the plain tensor."""
+
+    def load(blob: "FileBlob", allocate: "Allocate") -> Tensor:
+        packed = pack(blob.read())
+        return allocate(packed.numel()).view(packed.shape).copy_(packed)
+
+    return load

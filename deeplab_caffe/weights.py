@@ -5,10 +5,12 @@ from os import PathLike
 
 from .errors import DeepLabError
 from .formats.caffemodel import LayerBlobs, read_caffemodel, write_caffemodel
+from .formats.file_blob import FileBlob
 from .formats.hdf5_snapshot import write_hdf5_model
 from .formats.layer_types import V1_WIRE_NUMBERS
 from .formats.weights import LayerShapes, match_weights
 from .layers import Layer
+from .weight_memory import WeightMemory
 
 
 @dataclass
@@ -27,8 +29,10 @@ class WeightReport:
         return "\n".join(lines)
 
 
-def load_weights(path: str | PathLike[str], layers: list[Layer]) -> WeightReport:
-    """Reads a caffemodel into `layers`.
+def load_weights(
+    path: str | PathLike[str], layers: list[Layer], memory: WeightMemory | None = None
+) -> WeightReport:
+    """Reads a caffemodel into `layers`. With `memory`, weights are streamed through it (Parameter.stream).
 
     Raises DeepLabError if the file cannot be read, a blob does not fit, or nothing in it is for this net; the
     layers then keep their values.
@@ -43,13 +47,17 @@ def load_weights(path: str | PathLike[str], layers: list[Layer]) -> WeightReport
         )
         for layer in layers
     ]
-    match = match_weights(read_caffemodel(path), shapes, source)
+    match = match_weights(read_caffemodel(path, in_file=memory is not None), shapes, source)
     if not match.copies:
         found = ", ".join(match.unused[:5]) or "none"
         raise DeepLabError(f"{source}: no layer of it has weights for this net; layers in it: {found}")
     by_name = {layer.name: layer for layer in reversed(layers)}
     for copy in match.copies:
-        by_name[copy.layer].blobs[copy.index].data = copy.values
+        parameter = by_name[copy.layer].blobs[copy.index]
+        if isinstance(copy.values, FileBlob):
+            parameter.stream(copy.values, memory)
+        else:
+            parameter.data = copy.values
     loaded = list(dict.fromkeys(copy.layer for copy in match.copies))
     return WeightReport(source, loaded, match.unused, match.missing)
 

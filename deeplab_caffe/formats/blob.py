@@ -3,7 +3,7 @@
 import mmap
 from collections.abc import Sequence
 from math import prod
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import torch
@@ -23,12 +23,34 @@ _DATA, _SHAPE, _DOUBLE_DATA = 5, 7, 8
 _LEGACY = {1: 0, 2: 1, 3: 2, 4: 3}  # num, channels, height, width -> axis
 
 
+class Place(NamedTuple):
+    """Where values lie in a file, in one piece as little-endian float32, and the shape they have."""
+
+    offset: int
+    shape: tuple[int, ...]
+
+
 def read_blob(data: mmap.mmap, start: int, end: int) -> torch.Tensor:
     """The BlobProto in data[start:end] as a float32 tensor, its values copied once.
 
     Its shape is num, channels, height and width when any of them is given, else `shape`, as in Caffe.
     Raises WireError: a broken message, bad dimensions, another number of values than the shape says.
     """
+    shape, pieces, _ = _parse(data, start, end)
+    return _assemble(shape, pieces)
+
+
+def find_blob(data: mmap.mmap, start: int, end: int, least: int) -> Place | torch.Tensor:
+    """`read_blob`, but if it has at least `least` values in one piece, only where they are."""
+    shape, pieces, offset = _parse(data, start, end)
+    if prod(shape) < least or len(pieces) != 1 or offset is None:
+        return _assemble(shape, pieces)
+    return Place(offset, shape)
+
+
+def _parse(data: mmap.mmap, start: int, end: int) -> tuple[tuple[int, ...], list[np.ndarray], int | None]:
+    """The blob's shape, its values, still in the map, and where packed floats, the last of them, start."""
+    offset = None
     legacy: list[int] | None = None
     dims: list[int] = []
     floats: list[np.ndarray] = []
@@ -45,6 +67,7 @@ def read_blob(data: mmap.mmap, start: int, end: int) -> torch.Tensor:
             pieces, dtype = (floats, "<f4") if part.number == _DATA else (doubles, "<f8")
             if part.kind == BYTES:
                 pieces.append(_packed(data, part, np.dtype(dtype)))
+                offset = part.start if pieces is floats else None
             else:
                 run = _unpacked(data, part, end, np.dtype(dtype))
                 start += (run.size - 1) * (1 + run.itemsize)
@@ -53,7 +76,9 @@ def read_blob(data: mmap.mmap, start: int, end: int) -> torch.Tensor:
                 raise WireError(f"its values lie in more than {_MAX_PIECES} pieces")
     # As Caffe chooses: doubles if there are any.
     values = doubles if any(piece.size for piece in doubles) else floats
-    return _assemble(dims if legacy is None else legacy, values)
+    shape = tuple(dims if legacy is None else legacy)
+    _check(shape, sum(piece.size for piece in values))
+    return shape, values, offset if values is floats else None
 
 
 def blob_message(blob: torch.Tensor, four_axes: bool = False) -> list[bytes | torch.Tensor]:
@@ -126,17 +151,19 @@ def _unpacked(data: mmap.mmap, first: wire.Field, end: int, dtype: np.dtype) -> 
     return np.ndarray(max(count, 1), dtype, data, first.start, row)
 
 
-def _assemble(shape: Sequence[int], pieces: list[np.ndarray]) -> torch.Tensor:
-    """The pieces, one after the other, in a tensor of this shape."""
-    given = sum(piece.size for piece in pieces)
+def _check(shape: tuple[int, ...], given: int) -> None:
     if any(dim < 0 for dim in shape):
-        raise WireError(f"its shape {tuple(shape)} has a negative dimension")
+        raise WireError(f"its shape {shape} has a negative dimension")
     wanted = prod(shape)
     if wanted > _MAX_COUNT:
-        raise WireError(f"its shape {tuple(shape)} has more than 2^31 values")
+        raise WireError(f"its shape {shape} has more than 2^31 values")
     if wanted != given:
-        raise WireError(f"its shape {tuple(shape)} means {wanted} values, but it holds {given}")
-    tensor = torch.empty(tuple(shape), dtype=torch.float32)
+        raise WireError(f"its shape {shape} means {wanted} values, but it holds {given}")
+
+
+def _assemble(shape: tuple[int, ...], pieces: list[np.ndarray]) -> torch.Tensor:
+    """The pieces, one after the other, in a tensor of this shape."""
+    tensor = torch.empty(shape, dtype=torch.float32)
     flat = tensor.view(-1).numpy()
     at = 0
     for piece in pieces:

@@ -1,7 +1,8 @@
 """Reads and writes caffemodel files: a binary NetParameter, of which layer names, types and blobs matter.
 
 The reader maps the file and walks it (wire.py); each blob is copied once, from the map into its tensor, so
-reading takes about the time of that copy, and nothing refers to the file afterwards.
+reading takes about the time of that copy, and nothing refers to the file afterwards. Or large blobs stay in
+the file (file_blob.py).
 """
 
 import mmap
@@ -13,7 +14,8 @@ import torch
 
 from ..errors import DeepLabError
 from . import wire
-from .blob import blob_message, message_size, read_blob, write_pieces
+from .blob import Place, blob_message, find_blob, message_size, read_blob, write_pieces
+from .file_blob import SAME_BYTE_ORDER, FileBlob, OpenFile
 from .files import file_error, replacing
 from .layer_types import V0_TYPES, V1_WIRE_NUMBERS, v1_wire_type
 from .wire import BYTES, VARINT, WireError
@@ -23,6 +25,8 @@ _MAX_LAYERS = 100_000
 _MAX_BLOBS = 100_000
 # Protobuf readers, Caffe's among them, take no larger message.
 _MAX_FILE = 2**31 - 1
+# Blobs with fewer values are read at once in any case.
+_LEAST_LEFT_IN_FILE = 4096
 
 # Field numbers of the three kinds of records.
 _NET_NAME, _NET_V1, _NET_V2 = 1, 2, 100
@@ -33,7 +37,7 @@ _V0_NAME, _V0_TYPE, _V0_BLOBS = 1, 2, 50
 
 @dataclass
 class LayerBlobs:
-    """The parameters of one layer: float32 tensors on the CPU.
+    """The parameters of one layer: float32 tensors on the CPU, or FileBlobs where those were asked for.
 
     `type` is the V2 name, "" if the file has none. Blobs of files that say num, channels, height and width
     always have four axes, a bias (1, 1, 1, n).
@@ -41,19 +45,23 @@ class LayerBlobs:
 
     name: str
     type: str = ""
-    blobs: list[torch.Tensor] = field(default_factory=list)
+    blobs: list[torch.Tensor | FileBlob] = field(default_factory=list)
 
 
-def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerBlobs]:
+def read_caffemodel(path: str | os.PathLike[str], in_file: bool = False) -> list[LayerBlobs]:
     """Reads the layers of a caffemodel (V0, V1 or V2 records), in file order, those without blobs included.
+
+    in_file: blobs of many values stay in the file, which is kept open, as FileBlobs, unless they are written
+    in a way that only reading undoes (doubles, values with a tag each, HDF5).
 
     HDF5 weights (.caffemodel.h5) are read, too: their layers by name, without types.
 
     Raises DeepLabError, naming file, layer and blob, for what is not a whole caffemodel.
     """
     source = os.fspath(path)
+    opened = OpenFile(path) if in_file and SAME_BYTE_ORDER else None
     try:
-        with open(path, "rb") as file:
+        with open(path if opened is None else opened.fileno(), "rb", closefd=opened is None) as file:
             size = os.fstat(file.fileno()).st_size
             if size == 0:
                 raise DeepLabError(f"{source}: the file is empty")
@@ -67,13 +75,13 @@ def read_caffemodel(path: str | os.PathLike[str]) -> list[LayerBlobs]:
         from .hdf5_snapshot import read_hdf5_model  # it needs this module
 
         return read_hdf5_model(path)
-    layers = _read_net(data, len(data), source)
+    layers = _read_net(data, len(data), source, opened)
     if not layers:
         raise DeepLabError(f"{source}: no layers in it: not a caffemodel")
     return layers
 
 
-def _read_net(data: mmap.mmap, size: int, source: str) -> list[LayerBlobs]:
+def _read_net(data: mmap.mmap, size: int, source: str, opened: OpenFile | None) -> list[LayerBlobs]:
     layers: list[LayerBlobs] = []
     blobs = 0
     try:
@@ -83,7 +91,7 @@ def _read_net(data: mmap.mmap, size: int, source: str) -> list[LayerBlobs]:
             wire.expect(record, BYTES)
             if len(layers) == _MAX_LAYERS:
                 raise WireError(f"more than {_MAX_LAYERS} layers")
-            layers.append(_read_layer(data, record, source))
+            layers.append(_read_layer(data, record, source, opened))
             _forget(data, record)
             blobs += len(layers[-1].blobs)
             if blobs > _MAX_BLOBS:
@@ -101,7 +109,7 @@ def _forget(data: mmap.mmap, record: wire.Field) -> None:
         data.madvise(mmap.MADV_DONTNEED, start, record.end - start)
 
 
-def _read_layer(data: mmap.mmap, record: wire.Field, source: str) -> LayerBlobs:
+def _read_layer(data: mmap.mmap, record: wire.Field, source: str, opened: OpenFile | None) -> LayerBlobs:
     """One record. The name may come after the blobs, so the fields are collected first."""
     v2 = record.number == _NET_V2
     name_field, type_field, blobs_field = (
@@ -132,11 +140,21 @@ def _read_layer(data: mmap.mmap, record: wire.Field, source: str) -> LayerBlobs:
         kind = v1_wire_type(number, bool(blobs))
     layer = LayerBlobs(name, kind)
     for index, blob in enumerate(blobs):
+        what = f"layer '{name}', blob {index}"
         try:
-            layer.blobs.append(read_blob(data, blob.start, blob.end))
+            layer.blobs.append(_read_blob(data, blob, opened, what))
         except WireError as error:
-            raise DeepLabError(f"{source}: layer '{name}', blob {index}: {error}") from None
+            raise DeepLabError(f"{source}: {what}: {error}") from None
     return layer
+
+
+def _read_blob(
+    data: mmap.mmap, blob: wire.Field, opened: OpenFile | None, what: str
+) -> torch.Tensor | FileBlob:
+    if opened is None:
+        return read_blob(data, blob.start, blob.end)
+    found = find_blob(data, blob.start, blob.end, _LEAST_LEFT_IN_FILE)
+    return FileBlob(opened, what, *found) if isinstance(found, Place) else found
 
 
 def _text(data: mmap.mmap, part: wire.Field) -> str:

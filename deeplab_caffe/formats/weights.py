@@ -8,6 +8,7 @@ import torch
 
 from ..errors import DeepLabError
 from .caffemodel import LayerBlobs
+from .file_blob import FileBlob
 
 Shape = tuple[int, ...]
 
@@ -32,7 +33,7 @@ class Copy:
 
     layer: str
     index: int
-    values: torch.Tensor
+    values: torch.Tensor | FileBlob
 
 
 @dataclass

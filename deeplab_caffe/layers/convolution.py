@@ -7,6 +7,8 @@ import torch
 from torch.nn import functional
 
 from .. import ops
+from ..formats.file_blob import FileBlob
+from ..weight_memory import Allocate
 from . import fold
 from .base import Layer, Rows, Shape, register
 from .relu import ReLU
@@ -165,10 +167,18 @@ class Convolution(Layer):
     def _exact_weights(self) -> torch.Tensor:
         weights = self.blobs[0]
         shape, groups = weights.shape, self.groups
+
+        def load(blob: FileBlob, allocate: Allocate) -> torch.Tensor:
+            packed = allocate(ops.packed_weights_size(shape, groups))
+            threads = self.context.threads
+            blob.read_with(lambda *place: ops.read_packed_weights(*place, shape, packed, groups, threads))
+            return packed
+
         return weights.packed(
             ("conv", groups),
             lambda plain: ops.pack_weights(plain, groups),
             lambda packed: ops.unpack_weights(packed, shape, groups),
+            load,
         )
 
     def rows_read(self, rows: tuple[int, int], height: int) -> tuple[int, int] | None:

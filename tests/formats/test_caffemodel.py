@@ -11,6 +11,7 @@ import torch
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats import caffe_pb2, caffemodel, wire
 from deeplab_caffe.formats.caffemodel import LayerBlobs, read_caffemodel, write_caffemodel
+from deeplab_caffe.formats.file_blob import FileBlob
 
 SHARED = Path(__file__).parents[2] / "../shared"
 FILES = sorted(SHARED.glob("reference/nets/v?_layers/*.caffemodel"))
@@ -132,6 +133,41 @@ def test_ways_to_write_values(tmp_path):
     # Dimensions one by one, and a shape in two parts.
     dims = wire.bytes_field(7, wire.number_field(1, 2)) + wire.bytes_field(7, wire.number_field(1, 1))
     assert blob(dims + wire.bytes_field(5, bytes(8))) == [[0], [0]]
+
+
+def test_blobs_left_in_the_file(tmp_path):
+    path = tmp_path / "x.caffemodel"
+    wanted = [LayerBlobs("x", "X", [values(9, 512), values(4095), values(2, 2048)])]
+    write_caffemodel(path, wanted)
+    (layer,) = read_caffemodel(path, in_file=True)
+    large, small, other = layer.blobs
+    assert isinstance(large, FileBlob) and isinstance(other, FileBlob) and torch.is_tensor(small)
+    assert large.shape == (9, 512) and large.reshape((512, 9)).read().shape == (512, 9)
+    path.unlink()
+    same([LayerBlobs("x", "X", [large.read(), small, other.read()])], wanted)
+
+
+def test_blobs_that_cannot_be_left_in_the_file(tmp_path):
+    net = caffe_pb2.NetParameter()
+    blobs = net.layer.add(name="x", type="Y").blobs
+    numbers = np.arange(5000, dtype="<f4")
+    blobs.add(double_data=numbers, data=numbers).shape.dim[:] = [5000]  # as Caffe, the doubles count
+    payload = net.SerializeToString()
+    dims = wire.bytes_field(7, wire.number_field(1, 5000))
+    pieces = wire.bytes_field(5, numbers[:10].tobytes()) + wire.bytes_field(5, numbers[10:].tobytes())
+    unpacked = b"".join(b"\x2d" + struct.pack("<f", x) for x in numbers)
+    for blob in (dims + pieces, dims + unpacked):
+        payload += wire.bytes_field(100, wire.bytes_field(7, blob))
+    path = tmp_path / "x.caffemodel"
+    path.write_bytes(payload)
+    for layer in read_caffemodel(path, in_file=True):
+        (blob,) = layer.blobs
+        assert torch.is_tensor(blob) and blob.tolist() == numbers.tolist()
+    path.write_bytes(payload[:-3])
+    with pytest.raises(DeepLabError, match="not a whole caffemodel"):
+        read_caffemodel(path, in_file=True)
+    with pytest.raises(DeepLabError, match="no.caffemodel: No such file"):
+        read_caffemodel(tmp_path / "no.caffemodel", in_file=True)
 
 
 def test_v0_records(tmp_path):

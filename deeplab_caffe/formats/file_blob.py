@@ -1,0 +1,90 @@
+"""Blobs that stay in their file: where the values are, and reading them when they are wanted."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from math import prod
+
+import torch
+
+from ..errors import DeepLabError
+from .files import file_error
+
+# Whether floats in files, which are little-endian, are this machine's.
+SAME_BYTE_ORDER = sys.byteorder == "little"
+
+
+class OpenFile:
+    """A file that is kept open for reads at any position, so that it may be renamed, replaced or deleted.
+
+    Nothing is mapped: a map of a file that somebody cuts short would end the program. Raises DeepLabError if
+    it cannot be opened.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.name = os.fspath(path)
+        try:
+            self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed with this object
+            self._state = self._stat()
+        except (OSError, ValueError) as error:
+            raise file_error(path, error) from None
+
+    def _stat(self) -> tuple[int, int]:
+        now = os.fstat(self._file.fileno())
+        return now.st_size, now.st_mtime_ns
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether nobody has written to the file since it was opened."""
+        return self._stat() == self._state
+
+    def fileno(self) -> int:
+        """The descriptor; its position means nothing."""
+        return self._file.fileno()
+
+
+@dataclass(frozen=True)
+class FileBlob:
+    """A blob of `shape` whose float32 values lie in one piece in a file; `what` it is, for errors."""
+
+    file: OpenFile
+    what: str
+    offset: int
+    shape: tuple[int, ...]
+
+    def reshape(self, shape: Sequence[int]) -> "FileBlob":
+        """The same values in another shape."""
+        return replace(self, shape=tuple(shape))
+
+    def read_with(self, read: Callable[[int, int], bool]) -> None:
+        """Calls read(descriptor, offset). DeepLabError if it returns False, or if the file has changed."""
+        try:
+            unchanged = self.file.unchanged
+        except OSError as error:
+            raise file_error(self.file.name, error) from None
+        if not unchanged:
+            raise DeepLabError(f"{self.file.name}: {self.what}: the file has changed since it was loaded")
+        if not read(self.file.fileno(), self.offset):
+            raise DeepLabError(f"{self.file.name}: {self.what}: cannot be read any more")
+
+    def read(self) -> torch.Tensor:
+        """The values, as a new tensor. Raises DeepLabError."""
+        values = torch.empty(self.shape, dtype=torch.float32)
+        rest = memoryview(values.view(-1).numpy()).cast("B")
+
+        def read(file: int, offset: int) -> bool:
+            nonlocal rest
+            while rest:
+                try:
+                    got = os.preadv(file, [rest], offset)
+                except OSError:
+                    return False
+                if not got:
+                    return False
+                rest, offset = rest[got:], offset + got
+            return True
+
+        if prod(self.shape):
+            self.read_with(read)
+        return values
