@@ -4,12 +4,11 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
 import torch
-from torch.nn import functional
 
 from .. import ops
 from ..formats.file_blob import FileBlob
 from ..weight_memory import Allocate
-from . import fold
+from . import fast_convolution, fold
 from .base import Layer, Rows, Shape, register
 from .relu import ReLU
 from .same_padding import same_padding
@@ -241,13 +240,10 @@ class Convolution(Layer):
         count = len(self.definition.tops)
         if self.on_tensor_cores:
             return [self._branches([self], bottom, bottoms[count:])[0] for bottom in bottoms[:count]]
-        weights, bias = self._folded(bottoms[count:], self._channels_last)
-        tops = []
-        for bottom in bottoms[:count]:
-            x, pad = self._padded(bottom.to(weights.dtype))
-            y = functional.conv2d(x, weights, bias, self.stride, pad, self.dilation, self.groups)
-            tops.append(fold.apply(y, fold.rest(self._epilogue(bottoms[count:]))))
-        return tops
+        shape = tuple(bottoms[0].shape)
+        convolve = self._folded(bottoms[count:], lambda weights, bias: self._fast(weights, bias, shape))
+        steps = fold.rest(self._epilogue(bottoms[count:]))
+        return [convolve(bottom, self.padding(bottom.shape[2:]), steps) for bottom in bottoms[:count]]
 
     @property
     def on_tensor_cores(self) -> bool:
@@ -284,12 +280,18 @@ class Convolution(Layer):
         packed = self._folded(others, self._packed)
         return ops.TensorCoreBranch(packed, self.stride, (rows[0], columns[0]), self.dilation, steps, size)
 
-    def _channels_last(
-        self, weights: torch.Tensor, bias: torch.Tensor | None
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        dtype = self.working_dtype(weights)
-        weights = weights.to(dtype).contiguous(memory_format=torch.channels_last)
-        return weights, None if bias is None else bias.to(dtype)
+    def _fast(
+        self, weights: torch.Tensor, bias: torch.Tensor | None, shape: Shape
+    ) -> fast_convolution.FastConvolution:
+        dtype, padding = self.working_dtype(weights), self.padding(shape[2:])
+        bias = None if bias is None else bias.to(dtype)
+        return fast_convolution.make(
+            weights.to(dtype), bias, self._geometry, shape, padding, self.context.threads
+        )
+
+    @property
+    def _geometry(self) -> fast_convolution.Geometry:
+        return fast_convolution.Geometry(self.stride, self.dilation, self.groups)
 
     def _packed(self, weights: torch.Tensor, bias: torch.Tensor | None) -> ops.TensorCoreWeights:
         return ops.pack_tensor_core(weights, bias, self.groups, self.context.precision)
@@ -303,21 +305,9 @@ class Convolution(Layer):
             self._folded_state = state
         return self._folded_weights
 
-    def _padded(self, x: torch.Tensor) -> tuple[torch.Tensor, tuple[int, int]]:
-        """`x` in channels-last memory and the padding still to come: none if it differs at both ends."""
-        rows, columns = self.padding(x.shape[2:])
-        pad = rows[0], columns[0]
-        if rows[0] != rows[1] or columns[0] != columns[1]:
-            x, pad = functional.pad(x, (*columns, *rows)), (0, 0)
-        return x.contiguous(memory_format=torch.channels_last), pad
-
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer: torch's convolution, channels last."""
         dtype = self.working_dtype(blobs[0])
-        weights = blobs[0].to(dtype).contiguous(memory_format=torch.channels_last)
         bias = blobs[1].to(dtype).view(-1) if len(blobs) > 1 else None
-        tops = []
-        for bottom in bottoms:
-            x, pad = self._padded(bottom.to(dtype))
-            tops.append(functional.conv2d(x, weights, bias, self.stride, pad, self.dilation, self.groups))
-        return tops
+        convolve = fast_convolution.TorchConvolution(blobs[0].to(dtype), bias, self._geometry)
+        return [convolve(bottom, self.padding(bottom.shape[2:]), []) for bottom in bottoms]

@@ -7,6 +7,10 @@ from .. import ops
 from .argmax import ArgMax
 from .base import Layer, Shape, register
 
+# Features come in multiples of so many channels, for convolutions that read them channels last. Scores, one
+# channel for each class, seldom do, and are read plane by plane.
+FEATURES = 16
+
 
 @register("Interp")
 class Interp(Layer):
@@ -77,10 +81,15 @@ class Interp(Layer):
 
     def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
-        if not self.absorbed:
+        x, size = bottoms[0], self.shape([tuple(bottom.shape) for bottom in bottoms])[0][2:]
+        options = {"crop": self.crop, "half_pixel": self.half_pixel, "threads": self.context.threads}
+        if self.absorbed:
+            return [ops.interp_argmax(x.float(), size, **options)]
+        if ops.is_gpu(self.context.device):
             return super().forward_fast(bottoms)
-        x, shape = bottoms[0].float(), self.shape([tuple(bottom.shape) for bottom in bottoms])[0]
-        return [ops.interp_argmax(x, shape[2:], self.crop, self.half_pixel, threads=self.context.threads)]
+        if x.shape[1] % FEATURES:
+            return [ops.interp(x.float(), size, **options)]
+        return [ops.interp_channels_last(x.float(), size, **options).to(x.dtype)]
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""

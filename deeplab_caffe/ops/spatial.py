@@ -61,7 +61,7 @@ def average_pool(
     return _pool("average_pool", x, (size, kernel, stride, pad), threads, out)
 
 
-def _interp_geometry(name: str, x: Tensor, size: Pair, crop: Pair) -> tuple[int, ...]:
+def interp_geometry(name: str, x: Tensor, size: Pair, crop: Pair) -> tuple[int, ...]:
     """What the kernels want to know, from the height of `x` on."""
     begin, end = crop
     height, width = x.shape[2] - begin - end, x.shape[3] - begin - end
@@ -85,7 +85,7 @@ def interp(
     half_pixel: the outer edges of the corner pixels coincide instead of their centres.
     """
     x = check("interp", x, dims=4)
-    geometry = _interp_geometry("interp", x, size, crop)
+    geometry = interp_geometry("interp", x, size, crop)
     out = output("interp", out, (*x.shape[:2], *size), x)
     planes = x.shape[0] * x.shape[1]
     kernels(x).interp(x.data_ptr(), out.data_ptr(), planes, *geometry, half_pixel, place(x, threads))
@@ -103,7 +103,7 @@ def interp_argmax(
 ) -> Tensor:
     """The labels (num, 1, *size) that `argmax` finds in `interp`'s result, which no GPU has to hold."""
     x = check("interp_argmax", x, dims=4)
-    geometry = _interp_geometry("interp_argmax", x, size, crop)
+    geometry = interp_geometry("interp_argmax", x, size, crop)
     out = output("interp_argmax", out, (x.shape[0], 1, *size), x)
     if x.shape[1] < 1:
         raise DeepLabError("interp_argmax: no labels")
