@@ -15,6 +15,7 @@ _IRREGULAR = {
     "HDF5_OUTPUT": "HDF5Output",
     "LRN": "LRN",
     "MVN": "MVN",
+    "ONEHOT": "OneHot",
     "RELU": "ReLU",
     "SOFTMAX_LOSS": "SoftmaxWithLoss",
     "TANH": "TanH",

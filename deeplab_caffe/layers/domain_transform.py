@@ -8,7 +8,7 @@ from .. import ops
 from .base import Layer, Shape, register
 
 
-@register("DomainTransform", "DomainTransformForwardOnly")
+@register("DomainTransform")
 class DomainTransform(Layer):
     """`domain_transform_param { num_iter, spatial_sigma, range_sigma, min_weight }`.
 
@@ -62,7 +62,9 @@ class DomainTransform(Layer):
     def _weights(self, edges: torch.Tensor, iteration: int) -> torch.Tensor:
         """How much of its neighbour each position (height, width) takes."""
         rate, ratio = self._rates(iteration)
-        weight = ops.exp(rate * (1 + edges * ratio), threads=self.context.threads)
+        return self._bounded(ops.exp(rate * (1 + edges * ratio), threads=self.context.threads))
+
+    def _bounded(self, weight: torch.Tensor) -> torch.Tensor:
         return weight.clamp(min=self.param.min_weight).clamp(max=1)
 
     def _rates(self, iteration: int) -> tuple[float, float]:
@@ -96,6 +98,18 @@ class DomainTransform(Layer):
             top[:, :height, :width] = part
             tops.append(top)
         return [torch.stack(tops)]
+
+
+@register("DomainTransformForwardOnly")
+class DomainTransformForwardOnly(DomainTransform):
+    """The same without a gradient, and with the weights as they are: min_weight is not read."""
+
+    def _bounded(self, weight: torch.Tensor) -> torch.Tensor:
+        return weight
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        return None
 
 
 def _smoothed(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

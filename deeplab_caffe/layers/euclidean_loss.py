@@ -8,9 +8,19 @@ from .loss import LossLayer
 
 @register("EuclideanLoss")
 class EuclideanLoss(LossLayer):
-    """Sum of squared differences (taken in float32) over 2 * num."""
+    """Sum of squared differences (taken in float32) over 2 * num.
+
+    v1: `euclidean_loss_param { type }`: over 2 * count (L2, the default), or the root of their mean (L2sqrt).
+    """
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         difference = (bottoms[0].flatten() - bottoms[1].flatten()).double()
-        return [self.top(difference.square().sum() / 2 / len(bottoms[0]), bottoms[0])]
+        v1, param = self.definition.dialect == "v1", self.definition.param.euclidean_loss_param
+        mean = difference.square().sum() / (len(difference) if v1 else len(bottoms[0]))
+        if not param.type == param.L2sqrt:
+            return [self.top(mean / 2, bottoms[0])]
+        root = mean.sqrt()
+        if root < 1e-6:  # The derivative of a root this small is that of 1e-6.
+            root = root.detach() + (mean - mean.detach()) / 2e-6
+        return [self.top(root, bottoms[0])]

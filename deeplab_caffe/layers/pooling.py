@@ -1,4 +1,4 @@
-"""Pooling: the maximum or average of a window around each position."""
+"""Pooling: the maximum, average or self-weighted mean of a window around each position."""
 
 import torch
 from torch.nn import functional
@@ -12,9 +12,11 @@ Pair = tuple[int, int]
 
 @register("Pooling")
 class Pooling(Layer):
-    """`pooling_param { pool: MAX|AVE, kernel_size, stride, pad (or _h, _w), global_pooling, round_mode }`.
+    """`pooling_param { pool: MAX|AVE|STOCHASTIC, kernel_size, stride, pad (or _h, _w), global_pooling }`.
 
-    same_pad in place of pad: TensorFlow's SAME, for MAX.
+    round_mode: FLOOR leaves out windows that reach over the end. same_pad in place of pad: TensorFlow's SAME,
+    for MAX. STOCHASTIC (test phase only, no padding): the mean of the window's values, each weighted by
+    itself; the original has it on GPUs only.
     """
 
     on_device = True
@@ -23,8 +25,8 @@ class Pooling(Layer):
         """See Layer."""
         param = self.param = self.definition.param.pooling_param
         self.method = param.PoolMethod.Name(param.pool)
-        if self.method == "STOCHASTIC":
-            raise self.error("pool", "STOCHASTIC is not implemented, only MAX and AVE")
+        if self.method == "STOCHASTIC" and self.context.phase == "train":
+            raise self.error("pool", "STOCHASTIC is implemented in the test phase only")
         self.stride = self._pair("stride", "stride_h", "stride_w")
         self.pad = self._pair("pad", "pad_h", "pad_w")
         if param.same_pad and (self.method != "MAX" or any(self.pad) or param.global_pooling):
@@ -42,6 +44,8 @@ class Pooling(Layer):
         for name, values, least in (("kernel_size", self.kernel, 1), ("stride", self.stride, 1)):
             if min(values) < least or max(values) >= 2**31:
                 raise self.error(name, f"{values} given, at least {least} wanted")
+        if self.method == "STOCHASTIC" and any(self.pad):
+            raise self.error("pad", f"{self.pad} given, STOCHASTIC takes none")
         if any(pad >= kernel for pad, kernel in zip(self.pad, self.kernel, strict=True)):
             raise self.error("pad", f"{self.pad} given, less than the kernel {self.kernel} wanted")
 
@@ -84,6 +88,9 @@ class Pooling(Layer):
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
+        if self.method == "STOCHASTIC":
+            tops[0].copy_(self.formula(bottoms, [])[0])
+            return
         pool = ops.max_pool if self.method == "MAX" else ops.average_pool
         size = tuple(tops[0].shape[2:])
         pool(bottoms[0], size, self.kernel, self.stride, self.pad, out=tops[0], threads=self.context.threads)
@@ -106,7 +113,28 @@ class Pooling(Layer):
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         size = self.shape([tuple(bottoms[0].shape)])[0][2:]
+        if self.method == "STOCHASTIC":
+            return [weighted_pool(bottoms[0], size, self.kernel, self.stride)]
         return [torch_pool(self.method, bottoms[0], size, self.kernel, self.stride, self.pad)]
+
+
+def weighted_pool(x: torch.Tensor, size: Shape, kernel: Pair, stride: Pair) -> torch.Tensor:
+    """sum(x^2) / sum(x) over each window, added row by row; windows end where the input does.
+
+    Zeiler and Fergus, "Stochastic pooling" (2013), equation 6, for values of 0 and more.
+    """
+    kernel = min(kernel[0], x.shape[2]), min(kernel[1], x.shape[3])
+    missing = [(size[i] - 1) * stride[i] + kernel[i] - x.shape[2 + i] for i in (0, 1)]
+    x = functional.pad(x, (0, max(0, missing[1]), 0, max(0, missing[0])))
+    total = x.new_full((*x.shape[:2], *size), torch.finfo(torch.float32).tiny)  # so that it is never 0
+    squares = torch.zeros_like(total)
+    for row in range(kernel[0]):
+        for column in range(kernel[1]):
+            ends = [at + (size[i] - 1) * stride[i] + 1 for i, at in enumerate((row, column))]
+            values = x[:, :, row : ends[0] : stride[0], column : ends[1] : stride[1]]
+            total = total + values
+            squares = squares + values * values
+    return squares / total
 
 
 def torch_pool(

@@ -83,6 +83,12 @@ CASES = {
     "mvn": ("MVN", "", [IMAGE]),
     "embed": ("Embed", "embed_param { num_output: 3 input_dim: 4 }", [], torch.tensor([1.0, 3, 1])),
     "reindex": ("BatchReindex", "", [IMAGE], torch.tensor([1.0, 0, 1])),
+    "gains": (
+        "GainChannel",
+        "gain_channel_param { num_output_nz: 1 norm_mean: false gain_filler { value: 1 } }",
+        [IMAGE],
+    ),
+    "stochastic": ("Pooling", "pooling_param { pool: STOCHASTIC kernel_size: 3 stride: 2 }", [IMAGE]),
     "tile": ("Tile", "tile_param { axis: 2 tiles: 3 }", [IMAGE]),
     "mean": ("Reduction", "reduction_param { operation: MEAN axis: 2 coeff: 3 }", [IMAGE]),
     "absolute sum": ("Reduction", "reduction_param { operation: ASUM }", [IMAGE]),
@@ -147,7 +153,8 @@ def make_layer(kind, fields, bottoms, **context):
 def test_gradients(case):
     kind, fields, shapes, *others = CASES[case]
     generator = torch.Generator().manual_seed(2)
-    draw = torch.rand if kind in ("MultinomialLogisticLoss", "InfogainLoss") else torch.randn
+    positive = kind in ("MultinomialLogisticLoss", "InfogainLoss") or "STOCHASTIC" in fields
+    draw = torch.rand if positive else torch.randn
     inputs = [draw(shape, generator=generator) for shape in shapes]
     layer = make_layer(kind, fields, inputs + others)
     blobs = [blob.tensor for blob in layer.blobs]

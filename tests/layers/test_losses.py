@@ -21,6 +21,28 @@ def test_euclidean(run_layer, rand):
         run(rand(2, 3), rand(2, 4))
 
 
+def test_euclidean_v1(run_layer, rand):
+    """Over all values, not over the images, and with a root on request."""
+
+    def text(fields=""):
+        return f'layers {{ name: "l" type: EUCLIDEAN_LOSS bottom: "a" bottom: "b" top: "c" {fields} }}'
+
+    a, b = rand(2, 3, 4, 5), rand(2, 3, 4, 5).flip(3)
+    mean = (a - b).square().mean()
+    torch.testing.assert_close(run_layer(text())(a, b)[0], (mean / 2).view(1, 1, 1, 1))
+    run = run_layer(text("euclidean_loss_param { type: L2sqrt }"))
+    torch.testing.assert_close(run(a, b)[0], mean.sqrt().view(1, 1, 1, 1))
+    x = a.clone().requires_grad_()
+    run.layer.forward_train([x, b])[0].sum().backward()
+    torch.testing.assert_close(x.grad, (a - b) / a.numel() / mean.sqrt())
+    # At the same values, nearly, the root counts as 1e-6.
+    x = a.clone().requires_grad_()
+    y = a.clone()
+    y[0, 0, 0, 0] += 1e-6
+    run.layer.forward_train([x, y])[0].sum().backward()
+    torch.testing.assert_close(x.grad, (a - y) / a.numel() / 1e-6)
+
+
 def test_hinge(run_layer):
     scores, labels = torch.tensor([[0.5, -2.0, 0.0], [-1.0, 3.0, -0.5]]), torch.tensor([0.0, 1])
     # image 0: 0.5, 0, 1; image 1: 0, 0, 0.5
@@ -79,7 +101,7 @@ def test_contrastive(run_layer, rand, legacy):
 
 
 def test_relative_error(run_in_net, rand):
-    a, b = rand(2, 3, 4, 5), rand(2, 3, 5, 4).view(2, 3, 4, 5)
+    a, b = rand(2, 3, 4, 5), rand(2, 3, 4, 5).flip(3)
     (error,) = run_in_net("RELATIVE_ERROR", a, b, v1=True)
     torch.testing.assert_close(error.view(()), (a - b).norm() / b.norm())
     assert run_in_net("RELATIVE_ERROR", a, a, v1=True)[0] == 0

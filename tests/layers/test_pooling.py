@@ -66,7 +66,7 @@ def test_fast_path_agrees_where_a_window_is_empty(run_layer, rand):
         ("kernel_size: 3 stride_h: 1", "stride"),
         ("kernel_size: 3 pad: 3", "pad"),
         ("kernel_size: 3 pad: 1 pad_h: 1", "pad"),
-        ("kernel_size: 3 pool: STOCHASTIC", "pool"),
+        ("kernel_size: 3 pad: 1 pool: STOCHASTIC", "pad"),
         ("global_pooling: true kernel_size: 3", "kernel_size"),
         ("global_pooling: true pad: 1", "global_pooling"),
     ],
@@ -74,6 +74,24 @@ def test_fast_path_agrees_where_a_window_is_empty(run_layer, rand):
 def test_wrong_fields(run_layer, fields, field):
     with pytest.raises(DeepLabError, match=rf"layer 'p' \(Pooling\): {field}"):
         run_layer(pooling(fields))
+
+
+def test_stochastic(run_layer, rand):
+    x = rand(2, 3, 7, 6).abs()
+    x[0, 0] = 0
+    fields = "pool: STOCHASTIC kernel_h: 3 kernel_w: 2 stride: 2"
+    (top,) = run_layer(pooling(fields))(x)
+    windows = [[x[:, :, y : y + 3, z : z + 2].flatten(2) for z in (0, 2, 4)] for y in (0, 2, 4)]
+    wanted = [torch.stack([w.square().sum(2) / w.sum(2) for w in row], 2) for row in windows]
+    torch.testing.assert_close(top, torch.stack(wanted, 2).nan_to_num())
+    # A window that reaches over both ends, and one of gigantic size.
+    whole = run_layer(pooling("pool: STOCHASTIC kernel_size: 2000000000 stride: 2000000000"))(x)[0]
+    torch.testing.assert_close(whole[1:, :, 0, 0], (x.square().sum((2, 3)) / x.sum((2, 3)))[1:])
+    (top,) = run_layer(pooling("pool: STOCHASTIC kernel_size: 3 stride: 2"))(x[:, :, :4, :4])
+    corner = x[1, 2, 2:4, 2:4]
+    torch.testing.assert_close(top[1, 2, 1, 1], corner.square().sum() / corner.sum())
+    with pytest.raises(DeepLabError, match="test phase only"):
+        run_layer(pooling(fields), phase="train")
 
 
 def test_wrong_bottoms(run_layer):

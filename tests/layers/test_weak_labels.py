@@ -69,6 +69,18 @@ def test_spatial_product(run_layer, rand):
         run(x, rand(2, 3, 4, 5))
 
 
+def test_domain_transform_forward_only(run_layer, rand):
+    """Weights are not bounded below, and no gradient passes."""
+    fields = "domain_transform_param { num_iter: 2 spatial_sigma: 5 range_sigma: 2 min_weight: 0.9 }"
+    x, edges, size = rand(1, 3, 8, 9), rand(1, 1, 8, 9).abs(), torch.tensor([8.0, 9]).view(1, 2, 1, 1)
+    run = run_layer(layer("DomainTransformForwardOnly", fields, 3))
+    (top,) = run(x, edges, size)
+    wanted = filtered(x[0], edges[0, 0], 8, 9, 2, 5, 2)
+    torch.testing.assert_close(top[0].double(), wanted, rtol=1e-5, atol=1e-5)
+    assert not torch.equal(run_layer(layer("DomainTransform", fields, 3))(x, edges, size)[0], top)
+    assert run.layer.formula([x, edges, size], []) is None
+
+
 def filtered(x, edges, height, width, iterations, spatial, range_):
     """The same recursion value by value, in float64."""
     y = x.double().clone()

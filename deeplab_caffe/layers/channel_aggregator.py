@@ -1,0 +1,55 @@
+"""ChannelAggregator: the scores of groups of labels, from those of the labels."""
+
+from pathlib import Path
+
+import torch
+
+from .. import ops
+from .base import Layer, Shape, register
+
+
+@register("ChannelAggregator")
+class ChannelAggregator(Layer):
+    """`channel_aggregator_param { label_map_file }`: a line per output channel, the input channels it unites.
+
+    Bottom (num, channels, height, width). An output is log(sum(exp(x))) over its channels, in the order of
+    the file: the largest is subtracted first and added again behind the logarithm.
+    """
+
+    def setup(self) -> None:
+        """See Layer."""
+        path = self.definition.param.channel_aggregator_param.label_map_file
+        if not path:
+            raise self.error("label_map_file", "missing")
+        try:
+            lines = Path(path).read_text().splitlines()
+            self.groups = [[int(word) for word in line.split()] for line in lines]
+        except (OSError, ValueError) as error:
+            raise self.error("label_map_file", f"{path}: {error}") from None
+        if not self.groups or not all(self.groups):
+            raise self.error("label_map_file", f"{path}: one or more numbers in every line wanted")
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        if len(bottoms[0]) != 4:
+            raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
+        num, channels, *size = bottoms[0]
+        for channel in (channel for group in self.groups for channel in group):
+            if not 0 <= channel < channels:
+                raise self.error("label_map_file", f"channel {channel} found, 0 to {channels - 1} wanted")
+        return [(num, len(self.groups), *size)]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        threads = self.context.threads
+        for number, group in enumerate(self.groups):
+            parts = [bottoms[0][:, channel] for channel in group]
+            largest = torch.stack(parts).amax(0)
+            total = torch.zeros_like(largest)
+            for part in parts:
+                total += ops.exp(part - largest, threads=threads)
+            torch.add(largest, ops.log(total, threads=threads), out=tops[0][:, number])
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        return [torch.stack([bottoms[0][:, group].logsumexp(1) for group in self.groups], 1)]

@@ -1,0 +1,26 @@
+"""IgnoreOverlay: puts the ignored positions of one label map over another."""
+
+import torch
+
+from .base import Layer, Shape, register
+
+
+@register("IgnoreOverlay")
+class IgnoreOverlay(Layer):
+    """`ignore_overlay_param { ignore_label }`; the second bottom, but ignore_label where the first is that.
+
+    Bottoms: two maps of one shape. A value of the first counts without its fraction.
+    """
+
+    bottom_count = (2, 2)
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        if bottoms[0] != bottoms[1]:
+            raise self.error("bottom", f"{bottoms[0]} and {bottoms[1]} differ")
+        return [bottoms[0]]
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        label = torch.tensor(float(self.definition.param.ignore_overlay_param.ignore_label))
+        torch.where(bottoms[0].trunc() == label, label, bottoms[1], out=tops[0])
