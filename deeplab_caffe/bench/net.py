@@ -16,7 +16,8 @@ from ..net import Net
 from .measure import forget_peak_memory, interleave, machine, median_ratio, own_peak_memory, peak_memory
 from .torch_net import TorchNet
 
-OURS = ("exact", "fp32", "bf16")
+STREAMED = "exact streamed"
+OURS = ("exact", STREAMED, "fp32", "bf16")
 PEERS = {
     "torch NCHW": {"channels_last": False},
     "torch NHWC": {},
@@ -50,12 +51,15 @@ def candidate(
     size: tuple[int, int],
     variables: dict[str, str],
     training: bool = False,
+    weight_memory: int = 16 << 20,
 ) -> Any:
     """The candidate `name` (one of OURS or PEERS) as a function without arguments.
 
-    training: it goes forwards and backwards, else only forwards.
+    training: it goes forwards and backwards, else only forwards. weight_memory: of the candidate STREAMED.
     """
-    net = Net(model, weights, precision=name if name in OURS else "exact", variables=variables)
+    precision = name if name in OURS and name != STREAMED else "exact"
+    limit = weight_memory if name == STREAMED else None
+    net = Net(model, weights, precision=precision, variables=variables, weight_memory=limit)
     image = _image(size)
     net.reshape(**{next(iter(net.inputs)): tuple(image.shape)})
     if name in OURS:
@@ -86,10 +90,12 @@ def run(
     rounds: int,
     variables: dict[str, str],
     training: bool = False,
+    weight_memory: int = 16 << 20,
 ) -> dict[str, Any]:
     """Measures all candidates for each size and thread count; the result as plain data.
 
-    training: steps forwards and backwards, without dropout and with stored statistics.
+    training: steps forwards and backwards, without dropout and with stored statistics (nothing is streamed
+    then). weight_memory: bytes, of the candidate STREAMED.
 
     Each entry: seconds of every round, their median, `ratio` to torch's fastest float32 (NHWC), the share of
     the machine's fused-multiply-add peak counting all taps (nominal) and those inside the image (done), and
@@ -100,7 +106,7 @@ def run(
         net = Net(model, variables=variables)
         random_weights(net)
         net.save(weights)
-        results = _measure(model, weights, sizes, threads, rounds, variables, training)
+        results = _measure(model, weights, sizes, threads, rounds, variables, training, weight_memory)
     return {"model": Path(model).parent.name, "machine": machine(), "results": results}
 
 
@@ -112,17 +118,22 @@ def _measure(
     rounds: int,
     variables: dict[str, str],
     training: bool,
+    weight_memory: int,
 ) -> list[dict[str, Any]]:
     before = torch.get_num_threads()
     results = []
     definition = read_net(model, variables)
     folded = any(layer.type == "BatchNorm" for layer in definition.layers)
-    names = [*OURS, *(name for name in PEERS if "folded" not in name or (folded and not training))]
+    ours = [name for name in OURS if not (training and name == STREAMED)]
+    names = [*ours, *(name for name in PEERS if "folded" not in name or (folded and not training))]
     passes = 3 if training else 1  # backwards: a product for the data and one for the weights
     try:
         for size in sizes:
             cost = analyse(definition, size)
-            candidates = {name: candidate(name, model, weights, size, variables, training) for name in names}
+            candidates = {
+                name: candidate(name, model, weights, size, variables, training, weight_memory)
+                for name in names
+            }
             for count in threads:
                 torch.set_num_threads(count)
                 peak = ops.fma_peak(count)
@@ -137,6 +148,7 @@ def _measure(
                         "variables": variables,
                         "threads": count,
                         "training": training,
+                        "weight_memory": weight_memory,
                     }
                     results.append(
                         {

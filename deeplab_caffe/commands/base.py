@@ -42,6 +42,15 @@ Precision = Annotated[
         "--precision", help="exact (the original's bits), fp32 or bf16 (fastest); with cuda tf32, fp16, too."
     ),
 ]
+WeightMemory = Annotated[
+    str | None,
+    typer.Option(
+        "--weight-memory",
+        metavar="SIZE",
+        help="Memory for weights, in bytes or as 64M, 1G; the others are read from the caffemodel in each "
+        "forward. Default: all are in memory.",
+    ),
+]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads; default: torch's own.")]
 
 _VERBS: dict[str, Callable[..., Any]] = {}
@@ -81,6 +90,16 @@ def parse_variables(pairs: list[str] | None) -> dict[str, str]:
             raise DeepLabError(f"--set {pair}: NAME=VALUE wanted")
         variables[name] = value
     return variables
+
+
+def parse_bytes(text: str | None, option: str) -> int | None:
+    """ "64M" as 67108864: a number of bytes, or of K, M or G, powers of 1024; None stays None."""
+    if text is None:
+        return None
+    number, unit = (text[:-1], text[-1].upper()) if text[-1:].upper() in ("K", "M", "G") else (text, "")
+    if not (number.isascii() and number.isdigit()) or len(number) > 18:
+        raise DeepLabError(f"{option} {text}: a number of bytes wanted, such as 500K, 64M or 1G")
+    return int(number) << {"": 0, "K": 10, "M": 20, "G": 30}[unit]
 
 
 def console() -> "Console":

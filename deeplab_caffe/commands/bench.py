@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from .base import Device, Variables, console, group, parse_variables, print_table, verb, write_json
+from .base import (
+    Device,
+    Variables,
+    console,
+    group,
+    parse_bytes,
+    parse_variables,
+    print_table,
+    verb,
+    write_json,
+)
 
 bench = group("bench", "Measures this package against torch and other peers, on this machine.")
 
@@ -44,6 +54,14 @@ def bench_net(
     batches: Annotated[str, typer.Option("--batches", help="Images at a time; on a GPU.")] = "1,8",
     device: Device = "cpu",
     rounds: Rounds = 5,
+    weight_memory: Annotated[
+        str | None,
+        typer.Option(
+            "--weight-memory",
+            metavar="SIZE",
+            help="Of the candidate 'exact streamed', on the CPU; default: 16M.",
+        ),
+    ] = None,
     variables: Variables = None,
     name: Annotated[
         str, typer.Option("--name", help="In titles and file names; default: the folder's.")
@@ -55,12 +73,16 @@ def bench_net(
     from ..bench import net, net_gpu
     from ..bench.net_gpu_report import net_gpu_chart, net_gpu_table
     from ..bench.report import net_chart, net_table
+    from ..errors import DeepLabError
 
     path = model or str(asset("prototxt/deeplab_v1/largefov/deploy.prototxt"))
     places, values, on_cpu = parse_sizes(sizes), parse_variables(variables), device == "cpu"
+    if weight_memory is not None and not on_cpu:
+        raise DeepLabError(f"--weight-memory {weight_memory}: weights are streamed on cpu, not on {device}")
+    limit = parse_bytes(weight_memory or "16M", "--weight-memory")
     with console().status("measuring"):
         if on_cpu:
-            result = net.run(path, places, parse_counts(threads), rounds, values)
+            result = net.run(path, places, parse_counts(threads), rounds, values, weight_memory=limit)
         else:
             result = net_gpu.run(path, places, parse_counts(batches), rounds, values, device)
     result["model"] = name or result["model"]

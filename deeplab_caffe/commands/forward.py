@@ -41,6 +41,7 @@ def forward(
     device: base.Device = "cpu",
     precision: base.Precision = "exact",
     threads: base.Threads = None,
+    weight_memory: base.WeightMemory = None,
 ) -> None:
     """Run a net and tell its outputs; with --dump write all tops as NNN_<layer>__<blob>.npy (float32).
 
@@ -60,6 +61,7 @@ def forward(
         precision=precision,
         threads=threads,
         inputs={name: array.shape for name, array in arrays.items()},
+        weight_memory=base.parse_bytes(weight_memory, "--weight-memory"),
     )
     results = []
     with base.progress(base.console()) as bar:

@@ -90,6 +90,7 @@ def predict(
     device: base.Device = "cpu",
     precision: base.Precision = "exact",
     threads: base.Threads = None,
+    weight_memory: base.WeightMemory = None,
 ) -> int:
     """Segment photos with a deploy net (one image input, one map of scores).
 
@@ -117,6 +118,7 @@ def predict(
         device=device,
         precision=precision,
         threads=threads,
+        weight_memory=base.parse_bytes(weight_memory, "--weight-memory"),
     )
     settings = Crf(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w) if crf else None
     return run(segmenter, jobs, output, kinds, table, settings)

@@ -80,7 +80,13 @@ def test_bench_net_leaves_json_and_a_picture(model, tmp_path):
     arguments = ["--sizes", "33x41", "--threads", "1", "--rounds", "1", "-o", str(tmp_path)]
     assert main(["bench", "net", "--model", str(model), *arguments]) == 0
     result = json.loads((tmp_path / "net_tiny.json").read_text())
-    assert {row["candidate"] for row in result["results"]} == {"exact", "fp32", "bf16", *PEERS}
+    assert {row["candidate"] for row in result["results"]} == {
+        "exact",
+        "exact streamed",
+        "fp32",
+        "bf16",
+        *PEERS,
+    }
     assert all(row["median"] > 0 and row["memory"] > 1e6 for row in result["results"])
     assert (tmp_path / "net_tiny.png").stat().st_size > 1000
 
@@ -106,6 +112,12 @@ def test_bench_of_a_gpu_computes_what_it_says(model, tmp_path):
 def test_asking_for_a_gpu_without_one_is_one_line(model, capsys):
     assert main(["bench", "net", "--model", str(model), "--device", "cuda"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_streaming_on_a_gpu_is_one_line(model, capsys):
+    arguments = ["bench", "net", "--model", str(model), "--device", "cuda", "--weight-memory", "1M"]
+    assert main(arguments) == 2
+    assert "streamed on cpu, not on cuda" in capsys.readouterr().err
 
 
 def test_a_wrong_size_is_one_line(capsys):

@@ -44,6 +44,15 @@ def test_errors_become_one_line_and_code_2(capsys, monkeypatch):
     assert capsys.readouterr().err.strip() == "interrupted"
 
 
+def test_parse_bytes():
+    given = {"0": 0, "123": 123, "500K": 512000, "64m": 64 << 20, "1G": 1 << 30}
+    assert {text: base.parse_bytes(text, "--x") for text in given} == given
+    assert base.parse_bytes(None, "--x") is None
+    for text in ("", "M", "-1", "1.5M", "1T", "\u0663", "9" * 30):
+        with pytest.raises(DeepLabError, match="--x .*: a number of bytes wanted"):
+            base.parse_bytes(text, "--x")
+
+
 def test_parse_variables():
     assert base.parse_variables(["A=1", "B=x=y", "C="]) == {"A": "1", "B": "x=y", "C": ""}
     assert base.parse_variables(None) == {}

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe.commands import forward
+from deeplab_caffe.net import Net
 
 
 @pytest.fixture
@@ -56,6 +57,24 @@ def test_iterations_over_a_data_layer(tmp_path, succeeds):
     results = succeeds(*arguments, "--dump", tmp_path / "dump")
     assert [result["data"]["values"] for result in results] == [[0], [1], [2]]
     assert np.load(tmp_path / "dump" / "000002" / "000_d__data.npy").item() == 2
+
+
+def test_streamed_weights(tmp_path, succeeds, fails):
+    net, weights = tmp_path / "net.prototxt", tmp_path / "net.caffemodel"
+    net.write_text(
+        """input: "data" input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8
+layer { name: "c" type: "Convolution" bottom: "data" top: "c"
+  convolution_param { num_output: 99 kernel_size: 5 weight_filler { type: "gaussian" std: 1 } } }"""
+    )
+    Net(net).save(weights)
+    np.save(tmp_path / "x.npy", np.ones((1, 3, 8, 8), np.float32))
+    run = "forward", "-m", net, "-w", weights, "--input", tmp_path / "x.npy", "--json"
+    wanted = succeeds(*run)
+    for size in ("0", "20K", "1G"):
+        assert succeeds(*run, "--weight-memory", size) == wanted
+    assert "--weight-memory 1.5G: a number of bytes wanted" in fails(*run, "--weight-memory", "1.5G")
+    line = fails(*run, "--weight-memory", "1M", "--precision", "bf16")
+    assert "weights are streamed in precision exact on cpu, not bf16" in line
 
 
 def test_errors(net, array, tmp_path, fails):

@@ -69,7 +69,7 @@ def test_broken_image_among_others(net, photo, tmp_path, capsys):
 
 def test_one_pixel(net, tmp_path, succeeds):
     Image.new("RGB", (1, 1), (200, 0, 0)).save(tmp_path / "one.png")
-    succeeds("predict", "-m", net, tmp_path / "one.png", "-o", tmp_path / "out")
+    succeeds("predict", "-m", net, tmp_path / "one.png", "-o", tmp_path / "out", "--weight-memory", "0")
     assert read_label(tmp_path / "out" / "labels" / "one.png").tolist() == [[2]]
 
 
@@ -87,6 +87,8 @@ def test_errors(net, photo, tmp_path, fails):
         ("-m", net, photo, "--mean", "x"): "--mean x",
         ("-m", net, photo, "--precision", "half"): "precision: half",
         ("-m", net, photo, "-w", tmp_path / "none.caffemodel"): "none.caffemodel",
+        ("-m", net, photo, "--weight-memory", "much"): "--weight-memory much",
+        ("-m", net, photo, "--weight-memory", "1M", "--precision", "fp32"): "not fp32 on cpu",
         ("-m", net, photo, "--scores-blob", "nothing"): "no blob is named 'nothing'",
     }
     for arguments, message in wrong.items():
