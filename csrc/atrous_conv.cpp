@@ -4,10 +4,9 @@
 
 #include <algorithm>
 #include <atomic>
-#include <cstdlib>
-#include <memory>
 #include <new>
 
+#include "buffer.h"
 #include "simd/conv_tile.h"
 #include "simd/depthwise.h"
 
@@ -18,6 +17,7 @@ int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // Copies that bring one tap of one channel to the packed input: [tile][k of the block][kConvLanes].
 void append_copies(const ConvGeometry& g, const std::vector<Run>& runs, int64_t ky, int64_t kx,
                    int64_t tile_size, std::vector<CopyRun>* copies) {
+  const size_t begin_of_tap = copies->size();
   for (const Run& run : runs) {
     const int64_t target = run.position / kConvLanes * tile_size + run.position % kConvLanes;
     const int64_t y = run.y * g.stride_height - g.pad_height + ky * g.dilation_height;
@@ -28,9 +28,19 @@ void append_copies(const ConvGeometry& g, const std::vector<Run>& runs, int64_t 
       end = std::max(begin, std::min<int64_t>(run.length, divide_up(g.in_width - x, g.stride_width)));
     }
     const auto add = [&](int64_t source, int64_t from, int64_t to) {
-      if (to > from) {
-        copies->push_back({source, static_cast<int32_t>(target + from), static_cast<int32_t>(to - from)});
+      if (to <= from) return;
+      const auto length = static_cast<int32_t>(to - from);
+      if (copies->size() > begin_of_tap && g.stride_width == 1) {
+        // The next image row's may follow in memory, too.
+        CopyRun& last = copies->back();
+        const bool follows =
+            source < 0 ? last.source < 0 : last.source >= 0 && last.source + last.length == source;
+        if (follows && last.target + last.length == target + from) {
+          last.length += length;
+          return;
+        }
       }
+      copies->push_back({source, static_cast<int32_t>(target + from), length});
     };
     const int64_t image = run.image * g.in_channels * g.in_plane;
     add(-1, 0, begin);
@@ -39,28 +49,20 @@ void append_copies(const ConvGeometry& g, const std::vector<Run>& runs, int64_t 
   }
 }
 
-struct AlignedFree {
-  void operator()(float* p) const { std::free(p); }
-};
-
 // A thread's working memory, kept from task to task.
 class Workspace {
  public:
   float* get(int64_t floats) {
-    if (floats > size_) {
-      memory_.reset();
-      size_ = 0;
-      void* p = nullptr;
-      if (posix_memalign(&p, 64, floats * sizeof(float)) != 0) throw std::bad_alloc();
-      memory_.reset(static_cast<float*>(p));
-      size_ = floats;
+    const auto wanted = static_cast<std::size_t>(floats);
+    if (wanted > memory_.size()) {
+      memory_ = Buffer<float>();
+      memory_ = Buffer<float>(wanted);
     }
-    return memory_.get();
+    return memory_.data();
   }
 
  private:
-  std::unique_ptr<float, AlignedFree> memory_;
-  int64_t size_ = 0;
+  Buffer<float> memory_;
 };
 
 struct Operands {
@@ -112,16 +114,20 @@ class TaskRunner {
             o_.packed + (task_.group * g_.row_tiles() + task_.first_tile + r) * g_.depth() * kConvRows;
         for (int64_t t = 0; t < tiles_; ++t) {
           const Tile& tile = tile_[t];
+          // The last tile asks for the next row tile's weights, which lie far from these.
+          const bool last = t + 1 == tiles_ && task_.first_tile + r + 1 < task_.last_tile;
+          const float* next_weights = last ? weights + g_.depth() * kConvRows : nullptr;
           float* sum = sums_ + (blocks() > 1 ? (r * tiles_ + t) * kTile : 0);
           if (b + 1 == blocks()) prefetch_outputs(tile, channel, stored_rows);
           if (g_.taps_first && depth > 0 && depth < g_.channels()) {
             float* tap_sum = tap_sums_ + (r * tiles_ + t) * kTile;
             const int64_t first = begin % g_.channels();
-            kernels_.accumulate(depth, weight_offset_.data(), weights, tile.input, tile.lanes, first == 0,
-                                tap_sum);
+            kernels_.accumulate(depth, weight_offset_.data(), weights, next_weights, tile.input, tile.lanes,
+                                first == 0, tap_sum);
             if (first + depth == g_.channels()) add(tap_sum, begin < g_.channels(), sum);
           } else {
-            kernels_.accumulate(depth, weight_offset_.data(), weights, tile.input, tile.lanes, b == 0, sum);
+            kernels_.accumulate(depth, weight_offset_.data(), weights, next_weights, tile.input, tile.lanes,
+                                b == 0, sum);
           }
           if (b + 1 < blocks()) continue;
           kernels_.store(sum, static_cast<int>(stored_rows), o_.steps.data(),
@@ -150,8 +156,12 @@ class TaskRunner {
         const float* input = packed_input_ + run.position / kConvLanes * deepest_ * kConvLanes;
         tile_.push_back({input, 0, stored, stored});
       }
-      stores_.push_back(
-          {run.image * g_.out_channels * g_.out_plane + run.y * g_.out_width + run.x, lane, run.length});
+      const int64_t target = run.image * g_.out_channels * g_.out_plane + run.y * g_.out_width + run.x;
+      if (lane > 0 && stores_.back().target + stores_.back().length == target) {
+        stores_.back().length += run.length;  // whole rows follow each other in memory
+      } else {
+        stores_.push_back({target, lane, run.length});
+      }
       tile_.back().lanes = lane + run.length;
       tile_.back().last_store = static_cast<int64_t>(stores_.size());
     }

@@ -23,9 +23,10 @@ struct ConvKernels {
   void (*pack)(const CopyRun* runs, int64_t count, const float* channel, int64_t stride, float* packed);
   // tile [kConvRows][kConvLanes] = (first ? 0 : tile) +
   //     sum over i < depth of weights[weight_offset[i]][row] * input[i][lane],
-  // for at least the first `lanes` lanes, a single chain of fused multiply-adds in the order of i.
-  void (*accumulate)(int64_t depth, const int64_t* weight_offset, const float* weights, const float* input,
-                     int lanes, bool first, float* tile);
+  // for at least the first `lanes` lanes, a single chain of fused multiply-adds in the order of i. Asks for
+  // what lies at the same offsets of next_weights, unless that is null.
+  void (*accumulate)(int64_t depth, const int64_t* weight_offset, const float* weights,
+                     const float* next_weights, const float* input, int lanes, bool first, float* tile);
   // Takes the tile's first `rows` rows, of which the first is channel `channel`, through the steps (in
   // place), then writes the runs to y, where channels are `channel_stride` floats apart.
   void (*store)(const float* tile, int rows, const EpilogueStep* steps, int64_t step_count,

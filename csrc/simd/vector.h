@@ -17,9 +17,17 @@ using Mask = __mmask16;
 HOST_DEVICE Mask first_lanes(int count) {
   return static_cast<Mask>(count >= 16 ? 0xffffu : (1u << count) - 1u);
 }
+HOST_DEVICE Mask lanes_between(int first, int end) {
+  return static_cast<Mask>(first_lanes(end) & ~first_lanes(first));
+}
 HOST_DEVICE Vector load(const float* p) { return _mm512_loadu_ps(p); }
 HOST_DEVICE Vector load(const float* p, Mask m) { return _mm512_maskz_loadu_ps(m, p); }
 HOST_DEVICE void store_vector(float* p, Vector v) { _mm512_storeu_ps(p, v); }
+// p is the address of lane 0, which need not be ours where the mask leaves it out.
+HOST_DEVICE void store_lanes(float* p, Mask m, Vector v) { _mm512_mask_storeu_ps(p, m, v); }
+HOST_DEVICE Vector load_lanes(const float* p, Mask m, Vector others) {
+  return _mm512_mask_loadu_ps(others, m, p);
+}
 HOST_DEVICE Vector broadcast(float v) { return _mm512_set1_ps(v); }
 HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
 // c - a * b, rounded once.
@@ -33,6 +41,16 @@ HOST_DEVICE bool all_between(Vector v, float low, float high) {
 #elif defined(ISA_AVX2)
 using Vector = __m256;
 constexpr int kWidth = 8;
+using Mask = __m256i;
+HOST_DEVICE Mask lanes_between(int first, int end) {
+  const Mask lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  return _mm256_andnot_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(first), lane),
+                             _mm256_cmpgt_epi32(_mm256_set1_epi32(end), lane));
+}
+HOST_DEVICE void store_lanes(float* p, Mask m, Vector v) { _mm256_maskstore_ps(p, m, v); }
+HOST_DEVICE Vector load_lanes(const float* p, Mask m, Vector others) {
+  return _mm256_blendv_ps(others, _mm256_maskload_ps(p, m), _mm256_castsi256_ps(m));
+}
 HOST_DEVICE Vector load(const float* p) { return _mm256_loadu_ps(p); }
 HOST_DEVICE void store_vector(float* p, Vector v) { _mm256_storeu_ps(p, v); }
 HOST_DEVICE Vector broadcast(float v) { return _mm256_set1_ps(v); }
@@ -46,6 +64,12 @@ HOST_DEVICE bool all_between(Vector v, float low, float high) {
 #else
 using Vector = float;
 constexpr int kWidth = 1;
+using Mask = bool;
+HOST_DEVICE Mask lanes_between(int first, int end) { return first <= 0 && end > 0; }
+HOST_DEVICE void store_lanes(float* p, Mask m, Vector v) {
+  if (m) *p = v;
+}
+HOST_DEVICE Vector load_lanes(const float* p, Mask m, Vector others) { return m ? *p : others; }
 HOST_DEVICE Vector load(const float* p) { return *p; }
 HOST_DEVICE void store_vector(float* p, Vector v) { *p = v; }
 HOST_DEVICE Vector broadcast(float v) { return v; }
