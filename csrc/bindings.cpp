@@ -4,6 +4,7 @@
 
 #include "atrous_conv.h"
 #include "bind.h"
+#include "buffer.h"
 #include "channel_sums.h"
 #include "channels_last.h"
 #include "conv_gradient.h"
@@ -45,6 +46,7 @@ PYBIND11_MODULE(_C, m) {
     g.out_plane = v.size() == 18 ? v[17] : g.out_height * g.out_width;
     return g;
   }));
+  BIND(m, advise_huge_pages);
   BIND_PER_ISA(m, fma_chains);
   BIND_PER_ISA(m, fma_chain_operations);
   m.def("packed_weights_size", packed_weights_size);

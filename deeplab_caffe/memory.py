@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from . import ops
 from .gpu import free_memory
 from .graph import Step, Value
 
@@ -144,7 +145,7 @@ def _pack(spans: dict[Value, tuple[int, int]], size: dict[Value, int]) -> tuple[
 
 def allocate(size: int, device: torch.device) -> torch.Tensor:
     """`size` bytes as float32, aligned to ALIGNMENT."""
-    raw = torch.empty(size // FLOAT + ALIGNMENT // FLOAT, dtype=torch.float32, device=device)
+    raw = ops.empty(size // FLOAT + ALIGNMENT // FLOAT, device)
     skip = -raw.data_ptr() % ALIGNMENT // FLOAT
     return raw[skip : skip + size // FLOAT]
 

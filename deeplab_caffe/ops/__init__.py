@@ -23,6 +23,7 @@ from .convolution import (
 from .elementwise import batch_norm, exp, log, power, prelu, relu, scale, tanh
 from .eltwise import ELTWISE_OPERATIONS, eltwise
 from .labels import argmax, softmax, softmax_loss
+from .memory import empty
 from .peak import fma_peak
 from .solver_update import (
     adadelta_update,
@@ -67,6 +68,7 @@ __all__ = [
     "cuda_targets",
     "depthwise_channels_last",
     "eltwise",
+    "empty",
     "emulated_cuda",
     "exp",
     "fma_peak",

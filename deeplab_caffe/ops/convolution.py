@@ -10,6 +10,7 @@ from .. import _C
 from ..errors import DeepLabError
 from .common import Tensor, check, kernels, output, place, thread_count
 from .device_convolution import convolve_on_device
+from .memory import empty
 
 Pair = tuple[int, int]
 
@@ -68,7 +69,7 @@ def pack_weights(weights: Tensor, groups: int = 1) -> Tensor:
     weights = check("pack_weights", weights, 4)
     native, numbers = kernels(weights), _weights_geometry(tuple(weights.shape), groups)
     geometry = native.ConvGeometry(numbers)
-    packed = torch.empty(native.packed_weights_size(geometry), device=weights.device)
+    packed = empty(native.packed_weights_size(geometry), weights.device)
     addresses = weights.data_ptr(), packed.data_ptr()
     native.pack_weights(geometry, *addresses, place(weights, None))
     return packed
