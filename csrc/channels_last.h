@@ -16,8 +16,7 @@ DECLARE_PER_ISA(void interp_channels_last(const float* x, float* y, std::int64_t
                                           std::int64_t y_pixel, bool half_pixel, int threads))
 
 // Each output channel reads one input channel. weights: [kernel_height, kernel_width, channels]; bias:
-// [channels]. rectify: of the input only max(x, 0) counts. Outputs are cut off at `low` and `high`; NaN
-// stays.
+// [channels]. Inputs are cut off at `low_input` and `high_input`, outputs at `low` and `high`; NaN stays.
 DECLARE_PER_ISA(void depthwise_channels_last(const ConvGeometry& g, const float* x, const float* weights,
-                                             const float* bias, float* y, bool rectify, float low, float high,
-                                             int threads))
+                                             const float* bias, float* y, float low_input, float high_input,
+                                             float low, float high, int threads))

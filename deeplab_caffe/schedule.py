@@ -32,7 +32,7 @@ class Schedule:
     inputs: set[Value]
     held: set[Value]
     plan: memory.Plan
-    absorbed: dict[Layer, list[Layer]]
+    absorbed: dict[Layer, tuple[Layer | None, list[Layer]]]  # before, and behind its own work
     dead: list[list[Value]]  # for each step, the values it is the last to read
     runner: Runner
     siblings: dict[Step, list[Step]]  # later steps with the same single bottom, one top each
@@ -131,8 +131,8 @@ class Schedule:
         )
 
     def _activate(self) -> None:
-        for layer, absorbed in self.absorbed.items():
-            layer.absorbed[:] = absorbed
+        for layer, (preceding, absorbed) in self.absorbed.items():
+            layer.preceding, layer.absorbed[:] = preceding, absorbed
 
 
 def make_schedule(
@@ -182,7 +182,7 @@ def make_schedule(
         inputs=inputs,
         held=wanted | kept | inputs,
         plan=plan,
-        absorbed={step.layer: list(step.layer.absorbed) for step in net.steps},
+        absorbed={step.layer: (step.layer.preceding, list(step.layer.absorbed)) for step in net.steps},
         dead=dead,
         runner=Runner(captures and on_device),
         siblings=_siblings(steps),

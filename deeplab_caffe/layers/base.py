@@ -80,6 +80,8 @@ class Layer:
         self.blobs: list[Parameter] = []
         # Layers whose work this one does too, in order; filled by the net, see `absorbs`.
         self.absorbed: list[Layer] = []
+        # The layer whose work this one does before its own; the same, see `absorbs_before`.
+        self.preceding: Layer | None = None
         for what, names, (least, most) in (
             ("bottom", definition.bottoms, self.bottom_count),
             ("top", definition.tops, self.top_count),
@@ -127,6 +129,14 @@ class Layer:
         Asked where the only top so far is read by nobody but `following`, as its bottom number `bottom`.
         After True the net appends `following` to `self.absorbed` and gives `forward` (and `forward_fast`) the
         other bottoms of `following` after the own ones, and the tops of `following`, which does not run.
+        """
+        return False
+
+    def absorbs_before(self, previous: "Layer") -> bool:
+        """Whether this layer can do the work of `previous` as well, before its own.
+
+        Asked where nobody else reads the only top of `previous`, this layer as its first bottom. After True
+        the net sets `self.preceding` and gives `forward_fast` the bottom of `previous`, which does not run.
         """
         return False
 

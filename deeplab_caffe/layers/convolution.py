@@ -10,6 +10,7 @@ from ..formats.file_blob import FileBlob
 from ..weight_memory import Allocate
 from . import fast_convolution, fold
 from .base import Layer, Rows, Shape, register
+from .clip import Clip
 from .relu import ReLU
 from .same_padding import same_padding
 
@@ -125,6 +126,22 @@ class Convolution(Layer):
     def absorbs(self, following: Layer, bottom: int) -> bool:
         """See Layer: whatever can be a step of the kernel's epilogue."""
         return len(self.definition.tops) == 1 and following.can_be_epilogue()
+
+    def absorbs_before(self, previous: Layer) -> bool:
+        """See Layer: our kernel for depthwise convolutions in fp32 cuts its inputs off, too."""
+        if self.context.precision != "fp32" or ops.is_gpu(self.context.device):
+            return False
+        single = len(self.definition.bottoms) == len(self.definition.tops) == 1
+        depthwise = self.groups == self.out_channels and self.blobs[0].shape[1] == 1
+        return single and depthwise and self._range(previous) is not None
+
+    @staticmethod
+    def _range(layer: Layer) -> fast_convolution.Range | None:
+        """What a ReLU or Clip leaves of the numbers."""
+        if not isinstance(layer, ReLU | Clip):
+            return None
+        (step,) = layer.epilogue(0, [])
+        return fast_convolution.bounds_of(step)
 
     def overwritable(self, bottoms: int) -> list[int]:
         """See Layer: what absorbed sums add is read where the result is written."""
@@ -243,7 +260,8 @@ class Convolution(Layer):
         shape = tuple(bottoms[0].shape)
         convolve = self._folded(bottoms[count:], lambda weights, bias: self._fast(weights, bias, shape))
         steps = fold.rest(self._epilogue(bottoms[count:]))
-        return [convolve(bottom, self.padding(bottom.shape[2:]), steps) for bottom in bottoms[:count]]
+        within = self._range(self.preceding) if self.preceding else fast_convolution.EVERYTHING
+        return [convolve(bottom, self.padding(bottom.shape[2:]), steps, within) for bottom in bottoms[:count]]
 
     @property
     def on_tensor_cores(self) -> bool:

@@ -19,6 +19,8 @@ Tensor = torch.Tensor
 Shape = tuple[int, ...]
 Pair = tuple[int, int]
 Padding = list[tuple[int, int]]  # before and behind the rows, and the columns
+Range = tuple[float, float]
+EVERYTHING: Range = (-inf, inf)
 
 
 @dataclass(frozen=True)
@@ -37,9 +39,11 @@ class TorchConvolution:
         self.dtype, self.bias, self.geometry = weights.dtype, bias, geometry
         self.weights = weights.contiguous(memory_format=torch.channels_last)
 
-    def __call__(self, x: Tensor, padding: Padding, steps: list[fold.Step]) -> Tensor:
-        """The convolution of x, then the steps, of which none may be per channel in front."""
-        x, pad = padded(x.to(self.dtype), padding)
+    def __call__(
+        self, x: Tensor, padding: Padding, steps: list[fold.Step], within: Range = EVERYTHING
+    ) -> Tensor:
+        """The convolution of x, cut off at the ends of `within`, then the steps."""
+        x, pad = prepared(x, self.dtype, padding, within)
         g = self.geometry
         y = functional.conv2d(x, self.weights, self.bias, g.stride, pad, g.dilation, g.groups)
         return fold.apply(y, steps)
@@ -67,11 +71,13 @@ class PackedConvolution:
         g, reorder = geometry, torch.ops.mkldnn._reorder_convolution_weight
         self.weights = reorder(weights, pad, g.stride, g.dilation, g.groups, shape)
 
-    def __call__(self, x: Tensor, padding: Padding, steps: list[fold.Step]) -> Tensor:
+    def __call__(
+        self, x: Tensor, padding: Padding, steps: list[fold.Step], within: Range = EVERYTHING
+    ) -> Tensor:
         """See TorchConvolution."""
         if self.weights.is_mkldnn and tuple(x.shape) != self._shape:
             self.weights = self.weights.to_dense().contiguous(memory_format=torch.channels_last)
-        x, pad = padded(x.to(self.dtype), padding)
+        x, pad = prepared(x, self.dtype, padding, within)
         g = self.geometry
         numbers = self.weights, self.bias, pad, g.stride, g.dilation, g.groups
         if steps and steps[0][0] == "sum" and steps[0][2:4] == (1.0, 1.0):
@@ -91,15 +97,16 @@ class DepthwiseConvolution:
         self.weights = weights[:, 0].permute(1, 2, 0).contiguous()
         self.bias = weights.new_zeros(len(weights)) if bias is None else bias
 
-    def __call__(self, x: Tensor, padding: Padding, steps: list[fold.Step], rectify: bool = False) -> Tensor:
-        """See TorchConvolution. rectify: max(x, 0) in place of x."""
+    def __call__(
+        self, x: Tensor, padding: Padding, steps: list[fold.Step], within: Range = EVERYTHING
+    ) -> Tensor:
+        """See TorchConvolution."""
         g, kernel = self.geometry, self.weights.shape[:2]
         size = [
             ops.convolved_size(x.shape[2 + i] + sum(padding[i]), kernel[i], g.stride[i], 0, g.dilation[i])
             for i in range(2)
         ]
-        bounds = _bounds(steps[0]) if steps else None
-        low, high = bounds or (-inf, inf)
+        bounds = bounds_of(steps[0]) if steps else None
         y = ops.depthwise_channels_last(
             x.to(self.dtype),
             self.weights,
@@ -107,9 +114,8 @@ class DepthwiseConvolution:
             g.stride,
             (padding[0][0], padding[1][0]),
             g.dilation,
-            rectify=rectify,
-            low=low,
-            high=high,
+            within=within,
+            bounds=bounds or EVERYTHING,
             size=tuple(size),
             threads=self.threads,
         )
@@ -141,16 +147,19 @@ def make(
     return TorchConvolution(weights, bias, geometry)
 
 
-def padded(x: Tensor, padding: Padding) -> tuple[Tensor, Pair]:
+def prepared(x: Tensor, dtype: torch.dtype, padding: Padding, within: Range) -> tuple[Tensor, Pair]:
     """`x` in channels-last memory and the padding still to come: none if it differs at both ends."""
     rows, columns = padding
     pad = rows[0], columns[0]
+    x = x.to(dtype)
+    if within != EVERYTHING:
+        x = x.clamp(*within)
     if rows[0] != rows[1] or columns[0] != columns[1]:
         x, pad = functional.pad(x, (*columns, *rows)), (0, 0)
     return x.contiguous(memory_format=torch.channels_last), pad
 
 
-def _bounds(step: fold.Step) -> tuple[float, float] | None:
+def bounds_of(step: fold.Step) -> Range | None:
     """Between what a step cuts values off, if that is what it does."""
     if step[0] == "clip":
         return step[1], step[2]

@@ -10,6 +10,9 @@ from .common import Tensor, check, thread_count
 from .convolution import Pair, _geometry
 from .spatial import interp_geometry
 
+Range = tuple[float, float]
+EVERYTHING: Range = (-inf, inf)
+
 
 def _channels_last(name: str, x: Tensor, dims: int = 4) -> Tensor:
     if x.device.type != "cpu" or x.dtype != torch.float32 or x.dim() != dims:
@@ -62,17 +65,17 @@ def depthwise_channels_last(
     pad: Pair = (0, 0),
     dilation: Pair = (1, 1),
     *,
-    rectify: bool = False,
-    low: float = -inf,
-    high: float = inf,
+    within: Range = EVERYTHING,
+    bounds: Range = EVERYTHING,
     size: Pair | None = None,
     threads: int | None = None,
 ) -> Tensor:
-    """A depthwise convolution: each channel with a kernel of its own, then the bias; cut off at low and high.
+    """A depthwise convolution: each channel with a kernel of its own, and the bias.
 
     x: float32 (num, channels, height, width); weights: (kernel height, kernel width, channels), contiguous;
-    bias: (channels); rectify: max(x, 0) is convolved; size: rows and columns of the result, for a padding
-    that differs at both ends (`pad` is the one before). NaN stays NaN. The result is channels last.
+    bias: (channels); within: what x is cut off at first, and bounds: the result, both (low, high); NaN
+    stays. size: rows and columns of the result, for a padding that differs at both ends (`pad` is the one
+    before). The result is channels last.
     """
     x = _channels_last("depthwise_channels_last", x)
     channels = x.shape[1]
@@ -82,5 +85,5 @@ def depthwise_channels_last(
     numbers, result = _geometry(tuple(x.shape), shape, stride, pad, dilation, channels, size)
     y = torch.empty(result, memory_format=torch.channels_last)
     operands = x.data_ptr(), weights.data_ptr(), bias.data_ptr(), y.data_ptr()
-    _C.depthwise_channels_last(_C.ConvGeometry(numbers), *operands, rectify, low, high, thread_count(threads))
+    _C.depthwise_channels_last(_C.ConvGeometry(numbers), *operands, *within, *bounds, thread_count(threads))
     return y

@@ -23,13 +23,12 @@ def depthwise_channels_last(
     pad: Pair = (0, 0),
     dilation: Pair = (1, 1),
     *,
-    rectify: bool = False,
-    low: float = -inf,
-    high: float = inf,
+    within: tuple[float, float] = (-inf, inf),
+    bounds: tuple[float, float] = (-inf, inf),
     size: Pair | None = None,
 ) -> Tensor:
     """See ops.depthwise_channels_last."""
-    x = x.clamp(min=0) if rectify else x
+    x = x.clamp(*within)
     kernel, height, width = weights.shape[:2], *x.shape[2:]
     reach = [dilation[i] * (kernel[i] - 1) for i in range(2)]
     size = size or tuple((x.shape[2 + i] + 2 * pad[i] - reach[i] - 1) // stride[i] + 1 for i in range(2))
@@ -42,4 +41,4 @@ def depthwise_channels_last(
                     column = ox * stride[1] - pad[1] + kx * dilation[1]
                     if 0 <= row < height and 0 <= column < width:
                         y[:, :, oy, ox] += weights[ky, kx] * x[:, :, row, column]
-    return y.clamp(low, high)
+    return y.clamp(*bounds)

@@ -56,7 +56,7 @@ def test_depthwise(channels, kernel, stride, pad, dilation, threads):
     y = ops.depthwise_channels_last(x, w, b, *geometry, threads=threads)
     assert y.is_contiguous(memory_format=LAST)
     torch.testing.assert_close(y, reference.depthwise_channels_last(x, w, b, *geometry), rtol=1e-5, atol=1e-5)
-    bounds = {"rectify": True, "low": 0.0, "high": 1.5}
+    bounds = {"within": (-0.5, 1.0), "bounds": (0.0, 1.5)}
     y = ops.depthwise_channels_last(x, w, b, *geometry, **bounds, threads=threads)
     wanted = reference.depthwise_channels_last(x, w, b, *geometry, **bounds)
     torch.testing.assert_close(y, wanted, rtol=1e-5, atol=1e-5)
@@ -74,7 +74,7 @@ def test_depthwise_of_other_padding_behind():
 def test_depthwise_keeps_nan(channels):
     x, w, b = tensor(1, channels, 9, 9), torch.ones(3, 3, channels), torch.zeros(channels)
     x[:, :, 4, 4] = nan
-    y = ops.depthwise_channels_last(x, w, b, pad=(1, 1), rectify=True, low=0, high=6)
+    y = ops.depthwise_channels_last(x, w, b, pad=(1, 1), within=(0, inf), bounds=(0, 6))
     assert torch.equal(y.isnan(), torch.nn.functional.max_pool2d(x.isnan().float(), 3, 1, 1).bool())
 
 
