@@ -340,6 +340,7 @@ class Net:
                 self.keep_blobs,
                 self._captures,
                 threads if in_bands else None,
+                self._weight_memory is not None,
             )
             parameters = {id(p): p for layer in self.layers for p in layer.blobs}.values()
             unmade = sum(memory.FLOAT * parameter.count for parameter in parameters if not parameter.made)

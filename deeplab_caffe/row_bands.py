@@ -42,7 +42,7 @@ class RowBands(Layer):
 
     def __init__(self, layers: list[Layer], bottom: Shape, tops: list[Shape], threads: int) -> None:
         self.definition, self.context = layers[-1].definition, layers[-1].context
-        self.blobs, self.absorbed = [], []
+        self.blobs, self.absorbed = [blob for layer in layers for blob in layer.blobs], []
         self.stages = [Stage(layer, top) for layer, top in zip(layers, tops, strict=True)]
         self.heights = [bottom[2], *(top[2] for top in tops)]
         self.bands = self._bands(threads)

@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from . import graph, memory, ops, row_bands
+from . import graph, lockstep, memory, ops, row_bands
 from .errors import DeepLabError
 from .gpu import Runner
 from .graph import Graph, Step, Value
@@ -16,6 +16,7 @@ from .layers import Layer
 Shape = tuple[int, ...]
 Tensor = torch.Tensor
 Fused = Literal["no", "forward", "training"]  # which layers do the work of those behind them, too
+_MORE_FOR_LOCKSTEP = 1.04  # times the arena without it
 OnLayer = Callable[[int, Layer, dict[str, Tensor]], None]
 
 
@@ -143,12 +144,13 @@ def make_schedule(
     keep: bool,
     captures: bool = False,
     threads: int | None = None,
+    streamed: bool = False,
 ) -> Schedule:
     """Plans a run that gives `outputs`.
 
     keep: the last value of every blob stays readable after it. captures: repeated runs become CUDA graphs, if
     all layers have kernels for the device. threads: chains of layers run in row bands that keep so many
-    threads busy; None: no such chains.
+    threads busy; None: no such chains. streamed: steps that share weights come together where that is cheap.
     """
     wanted = set(outputs.values())
     steps = net.steps if outputs == net.outputs() else graph.needed(net.steps, wanted)
@@ -169,6 +171,13 @@ def make_schedule(
         other_plan = memory.make_plan(other, shapes, inputs, wanted, kept)
         if other_plan.arena < plan.arena:
             steps, plan = other, other_plan
+        if streamed:
+
+            def arena(order: list[Step]) -> int:
+                return memory.make_plan(order, shapes, inputs, wanted, kept).arena
+
+            steps = lockstep.in_step(steps, arena, round(_MORE_FOR_LOCKSTEP * plan.arena))
+            plan = memory.make_plan(steps, shapes, inputs, wanted, kept)
     last = {value: time for time, step in enumerate(steps) for value in step.bottoms + step.tops}
     dead: list[list[Value]] = [[] for _ in steps]
     for value, time in last.items():
