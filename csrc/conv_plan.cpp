@@ -5,9 +5,8 @@
 
 namespace {
 
-// Positions a task may hold: its packed input (448 x 336 floats) and partial sums stay in the second-level
-// cache.
-constexpr int64_t kTaskPositions = 7 * kConvLanes;
+// Floats of packed input that a task may hold: they and its partial sums stay in the second-level cache.
+constexpr int64_t kTaskInput = 448 * 7 * kConvLanes;
 
 int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -139,10 +138,12 @@ std::vector<Task> make_tasks(const ConvGeometry& g, const std::vector<Region>& r
   const int64_t parts =
       std::min(g.row_tiles(), divide_up(wanted, std::max<int64_t>(1, left / (2 * kConvLanes))));
   const int64_t tiles = divide_up(g.row_tiles(), parts);
+  // A short sum leaves room for more positions: the longer a task's runs, the better memory streams.
+  const int64_t most = kTaskInput / std::max<int64_t>(1, reduction_block(g.depth()));
   std::vector<Task> tasks;
   for (const Region& r : regions) {
     for (int64_t first = 0, end = r.positions(g.batch); first < end;) {
-      int64_t size = threads == 1 ? kTaskPositions : std::min(kTaskPositions, left / (3 * threads));
+      int64_t size = threads == 1 ? most : std::min(most, left / (3 * threads));
       size = std::min(end - first, std::max<int64_t>(2, size / kConvLanes) * kConvLanes);
       for (int64_t group = 0; group < g.groups; ++group) {
         for (int64_t tile = 0; tile < g.row_tiles(); tile += tiles) {
