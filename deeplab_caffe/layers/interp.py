@@ -109,7 +109,7 @@ class Interp(Layer):
         place = self.absorbed[0].definition.bottoms.index(self.definition.tops[0])
         parts = [*others[:place], x, *others[place:]]
         counts = [part.shape[1] for part in parts]
-        top = torch.empty((len(x), sum(counts), *size), memory_format=torch.channels_last)
+        top = ops.empty_channels_last((len(x), sum(counts), *size))
         for part, to in zip(parts, top.split(counts, 1), strict=True):
             if part is x:
                 ops.interp_channels_last(x, size, **options, out=to)

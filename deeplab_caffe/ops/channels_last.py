@@ -1,6 +1,6 @@
 """Ops for tensors (num, channels, height, width) in torch's channels-last memory, CPU only."""
 
-from math import inf
+from math import inf, prod
 
 import torch
 
@@ -8,6 +8,7 @@ from .. import _C
 from ..errors import DeepLabError
 from .common import Tensor, check, thread_count
 from .convolution import Pair, _geometry
+from .memory import empty
 from .spatial import interp_geometry
 
 Range = tuple[float, float]
@@ -20,13 +21,19 @@ def _channels_last(name: str, x: Tensor, dims: int = 4) -> Tensor:
     return x.contiguous(memory_format=torch.channels_last)
 
 
+def empty_channels_last(shape: tuple[int, int, int, int]) -> Tensor:
+    """Uninitialised float32 values in channels-last memory; many are in huge pages, see `empty`."""
+    num, channels, height, width = shape
+    return empty(prod(shape)).view(num, height, width, channels).permute(0, 3, 1, 2)
+
+
 def _output(name: str, out: Tensor | None, shape: tuple[int, ...]) -> tuple[Tensor, int]:
     """`out`, or a new tensor, and the number of values from one position to the next.
 
     `out` may be some channels of a channels-last tensor.
     """
     if out is None:
-        out = torch.empty(shape, memory_format=torch.channels_last)
+        out = empty_channels_last(shape)
     pixel = out.stride(3) if out.dim() == 4 else 0
     wanted = (pixel * shape[2] * shape[3], 1, pixel * shape[3], pixel)
     fits = tuple(out.shape) == shape and out.dtype == torch.float32 and out.device.type == "cpu"
@@ -83,7 +90,7 @@ def depthwise_channels_last(
     bias = check("depthwise_channels_last", bias, 1, channels)
     shape = (weights.shape[2], 1, *weights.shape[:2])
     numbers, result = _geometry(tuple(x.shape), shape, stride, pad, dilation, channels, size)
-    y = torch.empty(result, memory_format=torch.channels_last)
+    y = empty_channels_last(result)
     operands = x.data_ptr(), weights.data_ptr(), bias.data_ptr(), y.data_ptr()
     _C.depthwise_channels_last(_C.ConvGeometry(numbers), *operands, *within, *bounds, thread_count(threads))
     return y
