@@ -90,9 +90,15 @@ bool read_packed_weights(const ConvGeometry& g, int file, int64_t offset, float*
   std::atomic<bool> whole{true}, out_of_memory{false};
 #pragma omp parallel num_threads(threads)
   {
-    // A tile's weights lie in one piece in both layouts, so one at a time goes through the cache.
-    const std::unique_ptr<float[]> plain(new (std::nothrow) float[depth * kConvRows]);
-    if (!plain) out_of_memory = true;
+    // A tile's weights lie in one piece in both layouts, so one at a time goes through the cache. Its memory
+    // is kept from call to call.
+    static thread_local std::unique_ptr<float[]> plain;
+    static thread_local int64_t size = 0;
+    if (size < depth * kConvRows) {
+      size = depth * kConvRows;
+      plain.reset(new (std::nothrow) float[size]);
+      if (!plain) out_of_memory = true, size = 0;
+    }
 #pragma omp for schedule(dynamic, 1)
     for (int64_t t = 0; t < tile_count(g); ++t) {
       if (!whole || out_of_memory) continue;

@@ -4,6 +4,8 @@ from collections.abc import Callable, Hashable
 
 import torch
 
+from . import ops
+
 Tensor = torch.Tensor
 Allocate = Callable[[int], Tensor]
 _FLOAT = 4  # bytes
@@ -52,10 +54,10 @@ class WeightMemory:
             self.expect(count)
         if self._kept + count <= self._limit - self._largest:
             self._kept += count
-            self._held[key] = torch.empty(count)
+            self._held[key] = ops.empty(count)
             return self._held[key]
         if self._room is None:
-            self._room = torch.empty(self._largest)
+            self._room = ops.empty(self._largest)
         if self._room_taken + count > len(self._room):
             self._in_room.clear()
             self._room_taken = 0
