@@ -91,7 +91,7 @@ class TaskRunner {
     const int64_t packed = tiles_ * deepest_ * kConvLanes;
     // With a single block a tile is stored as soon as it is summed, so one is enough.
     const int64_t kept_tiles = blocks() > 1 ? (task.last_tile - task.first_tile) * tiles_ : 1;
-    packed_input_ = memory->get(packed + 2 * kept_tiles * kTile);
+    packed_input_ = memory->get(packed + (g.taps_first ? 2 : 1) * kept_tiles * kTile);
     sums_ = packed_input_ + packed;
     tap_sums_ = sums_ + kept_tiles * kTile;
     x_ = o.x + task.group * g.channels() * g.in_plane;
