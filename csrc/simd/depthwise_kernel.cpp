@@ -1,7 +1,5 @@
-// Bound by memory: each input row is copied once, with a border of zeros, to where all its readers find it
-// near; outputs are summed and taken through the epilogue in registers, and written once.
-#include <cstdlib>
-
+// Bound by memory: inputs are read where they lie, each once for several output rows; outputs are summed and
+// taken through the epilogue in registers, and written once.
 #include "conv_tile.h"
 #include "depthwise.h"
 #include "epilogue_vector.h"
@@ -10,134 +8,215 @@
 namespace ISA {
 namespace {
 
-constexpr int kLanes = 4 * kWidth;  // outputs of a row that are summed together
+// Output rows, and vectors of a row, that are summed together: as many as there are registers for, beside the
+// nine weights of a 3x3 kernel.
+#ifdef ISA_AVX512
+constexpr int kTogether = 4;
+#else
+constexpr int kTogether = 2;
+#endif
+constexpr int kVectors = 2;
 
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t clamp(int64_t v, int64_t low, int64_t high) { return v < low ? low : v > high ? high : v; }
+constexpr int kAny = 0;  // as a stride: that of the geometry
 
-struct Rows {
-  int64_t first, last;
-};
-
-// Kernel rows [first, last) that lie in the image for output row y.
-Rows valid_rows(const ConvGeometry& g, int64_t y) {
-  const int64_t top = y * g.stride_height - g.pad_height;
-  const int64_t first = clamp(divide_up(-top, g.dilation_height), 0, g.kernel_height);
-  return {first, clamp(divide_up(g.in_height - top, g.dilation_height), first, g.kernel_height)};
-}
-
-// Input rows [first, last) that any output may read.
-Rows input_rows(const ConvGeometry& g) {
-  const int64_t reach = (g.kernel_height - 1) * g.dilation_height + 1;
-  const int64_t first = clamp(-g.pad_height, 0, g.in_height);
-  return {first, clamp((g.out_height - 1) * g.stride_height - g.pad_height + reach, first, g.in_height)};
-}
-
-// One plane's rows with zeros left and right, each as `stride_width` phases (every stride-th column), so that
-// the inputs of neighbouring outputs are neighbours whatever the stride.
-class PaddedRows {
- public:
-  explicit PaddedRows(const ConvGeometry& g)
-      : g_(g),
-        held_(input_rows(g)),
-        phase_size_(divide_up(g.in_width + 2 * g.pad_width, g.stride_width) + g.kernel_width + 2 * kLanes) {
-    rows_ = static_cast<float*>(
-        std::calloc((held_.last - held_.first) * g.stride_width * phase_size_ + 1, sizeof(float)));
-    for (int64_t kx = 0; kx < g.kernel_width; ++kx) tap_[kx] = place(kx * g.dilation_width);
-  }
-  ~PaddedRows() { std::free(rows_); }
-  PaddedRows(const PaddedRows&) = delete;
-  PaddedRows& operator=(const PaddedRows&) = delete;
-
-  bool allocated() const { return rows_ != nullptr; }
-
-  void copy(int64_t y, const float* source) {
-    const int64_t stride = g_.stride_width;
-    for (int64_t first = 0; first < stride && first < g_.in_width; ++first) {
-      float* target = row(y) + place(g_.pad_width + first);
-      const int64_t count = divide_up(g_.in_width - first, stride);
-      if (stride == 1) {
-        copy_floats(source, count, target);
-      } else if (stride == 2) {
-        for (int64_t i = 0; i < count; ++i) target[i] = source[first + 2 * i];
-      } else {
-        for (int64_t i = 0; i < count; ++i) target[i] = source[first + stride * i];
-      }
-    }
-  }
-
-  float* row(int64_t y) const { return rows_ + (y - held_.first) * g_.stride_width * phase_size_; }
-  Rows held() const { return held_; }
-  // Where in a row the input of output column 0 and kernel column kx lies; those of the next outputs follow.
-  int64_t tap(int64_t kx) const { return tap_[kx]; }
-
- private:
-  int64_t place(int64_t x) const { return x % g_.stride_width * phase_size_ + x / g_.stride_width; }
-
-  const ConvGeometry& g_;
-  const Rows held_;
-  const int64_t phase_size_;
-  float* rows_;
-  int64_t tap_[kDepthwiseTaps];
-};
-
-// An output channel of one image: its weights, its epilogue and where it goes.
+// An output channel of one image: what it reads, its epilogue and where it goes.
 struct Channel {
-  const float* weights;
+  const float *x, *weights;
   const EpilogueStep* steps;
   int64_t step_count, number, offset;
   float* y;
+  int64_t row_step;  // floats from one row that a kernel reads to the next
 };
 
-// `count` outputs of row oy from column x on, in n vectors.
-template <int n>
-HOST_DEVICE void convolve_outputs(const ConvGeometry& g, const PaddedRows& input, const Channel& c, Rows rows,
-                                  int64_t oy, int64_t x, int count) {
-  Vector sum[n];
-#pragma GCC unroll 4
-  for (int i = 0; i < n; ++i) sum[i] = broadcast(0.0f);
-  for (int64_t ky = rows.first; ky < rows.last; ++ky) {
-    const float* row = input.row(oy * g.stride_height - g.pad_height + ky * g.dilation_height) + x;
-    for (int64_t kx = 0; kx < g.kernel_width; ++kx) {
-      const float* from = row + input.tap(kx);
-      const Vector tap = broadcast(c.weights[ky * g.kernel_width + kx]);
-#pragma GCC unroll 4
-      for (int i = 0; i < n; ++i) sum[i] = fma_vector(tap, load(from + i * kWidth), sum[i]);
-    }
-  }
-  alignas(64) float lanes[kLanes];
-  const int64_t at = c.offset + oy * g.out_width + x;
-  for (int64_t s = 0; s < c.step_count; ++s) {
-    if (c.steps[s].kind == EpilogueStep::kSum) copy_floats(c.steps[s].a + at, count, lanes);
-    apply_step(c.steps[s], c.number, lanes, sum);
-  }
-#pragma GCC unroll 4
-  for (int i = 0; i < n; ++i) store_vector(lanes + i * kWidth, sum[i]);
-  copy_floats(lanes, count, c.y + at);
+// Output rows `first`, first + step, ...: as far from each other as kernel rows are, they share input rows.
+struct Rows {
+  int64_t first, step;
+};
+
+// The inputs of a vector of outputs, every `stride`-th from `from` on; all of them lie in the row.
+template <int stride>
+HOST_DEVICE Vector load_inside(const float* from) {
+  return stride == 2 ? even_lanes(load(from), load(from + kWidth)) : load(from);
 }
 
-void convolve_plane(const ConvGeometry& g, const float* plane, const Channel& c, PaddedRows* input) {
-  int64_t copied = input->held().first;
-  for (int64_t oy = 0; oy < g.out_height; ++oy) {
-    const Rows rows = valid_rows(g, oy);
-    if (rows.last > rows.first) {
-      // A few rows ahead: reading back what has only just been written would stall.
-      const int64_t needed = oy * g.stride_height - g.pad_height + (rows.last - 1) * g.dilation_height + 1;
-      const int64_t until = clamp(needed + 3, copied, input->held().last);
-      for (; copied < until; ++copied) input->copy(copied, plane + copied * g.in_width);
+// Which inputs of a vector of outputs lie in the row, if the first is in `column`.
+template <int stride>
+struct Edges {
+  Edges() = default;
+  Edges(int64_t column, int64_t in_width) {
+    for (int i = 0; i < stride; ++i) {
+      const int64_t first = column + i * kWidth;
+      const int begin = static_cast<int>(first > 0 ? 0 : first < -kWidth ? kWidth : -first);
+      const int64_t rest = in_width - first;
+      lanes[i] = lanes_between(begin, static_cast<int>(rest < begin ? begin : rest > kWidth ? kWidth : rest));
     }
-    for (int64_t x = 0; x < g.out_width; x += kLanes) {
-      const int count = static_cast<int>(clamp(g.out_width - x, 1, kLanes));
-      if (count > 3 * kWidth) {
-        convolve_outputs<4>(g, *input, c, rows, oy, x, count);
-      } else if (count > 2 * kWidth) {
-        convolve_outputs<3>(g, *input, c, rows, oy, x, count);
-      } else if (count > kWidth) {
-        convolve_outputs<2>(g, *input, c, rows, oy, x, count);
-      } else {
-        convolve_outputs<1>(g, *input, c, rows, oy, x, count);
+  }
+  // Those inputs, and 0 for the others; the geometry's stride is for kAny only.
+  __attribute__((always_inline)) Vector load_inputs(const float* from, int64_t) const {
+    if (stride == 1) return load(from, lanes[0]);
+    return even_lanes(load(from, lanes[0]), load(from + kWidth, lanes[stride - 1]));
+  }
+  Mask lanes[stride];
+};
+template <>
+struct Edges<kAny> {
+  Edges() = default;
+  Edges(int64_t column, int64_t in_width) : first(-column), last(in_width - column) {}
+  Vector load_inputs(const float* from, int64_t stride) const {
+    alignas(64) float lanes[kWidth];
+    for (int i = 0; i < kWidth; ++i) {
+      lanes[i] = i * stride >= first && i * stride < last ? from[i * stride] : 0.0f;
+    }
+    return load(lanes);
+  }
+  int64_t first, last;
+};
+
+// Takes the sums of n vectors of outputs in each of `rows` rows, of which the first `count` columns from x on
+// are there, through the steps and writes them.
+template <int rows, int n>
+HOST_DEVICE void finish(const ConvGeometry& g, const Channel& c, Rows at, int64_t x, int64_t count,
+                        Vector (&sum)[rows * n]) {
+  alignas(64) float others[rows * n * kWidth];
+  const int64_t first = c.offset + at.first * g.out_width + x, step = at.step * g.out_width;
+  for (int64_t s = 0; s < c.step_count; ++s) {
+    if (c.steps[s].kind == EpilogueStep::kSum) {
+      for (int j = 0; j < rows; ++j) {
+        copy_floats(c.steps[s].a + first + j * step, count, others + j * n * kWidth);
       }
     }
+    apply_step(c.steps[s], c.number, others, sum);
+  }
+#pragma GCC unroll 8
+  for (int j = 0; j < rows; ++j) {
+#pragma GCC unroll 8
+    for (int i = 0; i < n; ++i) {
+      float* to = c.y + first + j * step + i * kWidth;
+      if (n > 1) {
+        store_vector(to, sum[j * n + i]);
+      } else {
+        store_lanes(to, lanes_between(0, static_cast<int>(count)), sum[j]);
+      }
+    }
+  }
+}
+
+// The sums of n vectors of outputs in `rows` rows, the first of which reads from column `left` on: all inputs
+// lie in the image's columns if n > 1, else those beside count as 0. Each sum runs over the taps in order;
+// rows above and below the image are skipped.
+template <int stride>
+struct Kernel3x3 {
+  Vector w[9];
+
+  template <int rows, int n>
+  __attribute__((always_inline)) void sum(const ConvGeometry& g, const Channel& c, int64_t top, int64_t left,
+                                          Vector (&sum)[rows * n]) const {
+    Edges<stride> edges[3];
+    for (int kx = 0; n == 1 && kx < 3; ++kx) edges[kx] = {left + kx * g.dilation_width, g.in_width};
+    const float* row = c.x + top * g.in_width + left;
+#pragma GCC unroll 16
+    for (int r = 0; r < (rows - 1) * stride + 3; ++r, top += g.dilation_height, row += c.row_step) {
+      if (top < 0 || top >= g.in_height) continue;
+#pragma GCC unroll 3
+      for (int kx = 0; kx < 3; ++kx) {
+        const float* from = row + kx * g.dilation_width;
+        Vector v[n];
+#pragma GCC unroll 8
+        for (int i = 0; i < n; ++i) {
+          v[i] =
+              n > 1 ? load_inside<stride>(from + i * kWidth * stride) : edges[kx].load_inputs(from, stride);
+        }
+#pragma GCC unroll 8
+        for (int j = 0; j < rows; ++j) {
+          const int ky = r - j * stride;
+          if (ky < 0 || ky > 2) continue;
+#pragma GCC unroll 8
+          for (int i = 0; i < n; ++i) sum[j * n + i] = fma_vector(w[3 * ky + kx], v[i], sum[j * n + i]);
+        }
+      }
+    }
+  }
+};
+
+// The same for any kernel, one row at a time.
+template <int stride>
+struct AnyKernel {
+  template <int rows, int n>
+  __attribute__((always_inline)) void sum(const ConvGeometry& g, const Channel& c, int64_t top, int64_t left,
+                                          Vector (&sum)[n]) const {
+    const float* weight = c.weights;
+    for (int64_t ky = 0; ky < g.kernel_height; ++ky, top += g.dilation_height) {
+      for (int64_t kx = 0; kx < g.kernel_width; ++kx, ++weight) {
+        if (top < 0 || top >= g.in_height) continue;
+        const int64_t column = left + kx * g.dilation_width;
+        const Edges<stride> edges(column, g.in_width);
+        const float* from = c.x + top * g.in_width + column;
+        for (int i = 0; i < n; ++i) {
+          const Vector v = n > 1 ? load_inside<stride>(from + i * kWidth * stride)
+                                 : edges.load_inputs(from, g.stride_width);
+          sum[i] = fma_vector(broadcast(*weight), v, sum[i]);
+        }
+      }
+    }
+  }
+};
+
+template <int rows, int n, typename Kernel>
+HOST_DEVICE void convolve_outputs(const ConvGeometry& g, const Channel& c, const Kernel& kernel, Rows at,
+                                  int64_t x, int64_t count) {
+  Vector sum[rows * n];
+#pragma GCC unroll 8
+  for (int i = 0; i < rows * n; ++i) sum[i] = broadcast(0.0f);
+  const int64_t top = at.first * g.stride_height - g.pad_height, left = x * g.stride_width - g.pad_width;
+  kernel.template sum<rows, n>(g, c, top, left, sum);
+  finish<rows, n>(g, c, at, x, count, sum);
+}
+
+template <int stride, int rows, typename Kernel>
+HOST_DEVICE void convolve_rows(const ConvGeometry& g, const Channel& c, const Kernel& kernel, Rows at) {
+  constexpr int64_t together = kVectors * kWidth;
+  const int64_t reach = (g.kernel_width - 1) * g.dilation_width + stride * together;
+  for (int64_t x = 0; x < g.out_width;) {
+    const int64_t left = x * g.stride_width - g.pad_width, count = g.out_width - x;
+    if (stride != kAny && left >= 0 && left + reach <= g.in_width && count >= together) {
+      convolve_outputs<rows, kVectors>(g, c, kernel, at, x, together);
+      x += together;
+    } else {
+      convolve_outputs<rows, 1>(g, c, kernel, at, x, count < kWidth ? count : kWidth);
+      x += kWidth;
+    }
+  }
+}
+
+// Of every step-th output row, kTogether at once while there are so many.
+template <int stride>
+void convolve_plane_3x3(const ConvGeometry& g, const Channel& c) {
+  Kernel3x3<stride> kernel;
+  for (int i = 0; i < 9; ++i) kernel.w[i] = broadcast(c.weights[i]);
+  const int64_t step = g.dilation_height;
+  for (int64_t phase = 0; phase < step && phase < g.out_height; ++phase) {
+    int64_t y = phase;
+    for (; y + (kTogether - 1) * step < g.out_height; y += kTogether * step) {
+      convolve_rows<stride, kTogether>(g, c, kernel, {y, step});
+    }
+    for (; y < g.out_height; y += step) convolve_rows<stride, 1>(g, c, kernel, {y, step});
+  }
+}
+
+template <int stride>
+void convolve_plane(const ConvGeometry& g, const Channel& c) {
+  for (int64_t y = 0; y < g.out_height; ++y) convolve_rows<stride, 1>(g, c, AnyKernel<stride>(), {y, 0});
+}
+
+void convolve(const ConvGeometry& g, const Channel& c) {
+  const bool three = g.kernel_height == 3 && g.kernel_width == 3 && g.stride_height == g.stride_width;
+  switch (g.stride_width) {
+    case 1:
+      return three ? convolve_plane_3x3<1>(g, c) : convolve_plane<1>(g, c);
+    case 2:
+      return three ? convolve_plane_3x3<2>(g, c) : convolve_plane<2>(g, c);
+    default:
+      return convolve_plane<kAny>(g, c);
   }
 }
 
@@ -146,22 +225,14 @@ void convolve_plane(const ConvGeometry& g, const float* plane, const Channel& c,
 bool depthwise_conv(const ConvGeometry& g, const float* x, const float* weights, const EpilogueStep* steps,
                     std::int64_t step_count, float* y, int threads) {
   const int64_t planes = g.batch * g.out_channels;
-  bool complete = true;
-#pragma omp parallel num_threads(threads) reduction(&& : complete)
-  {
-    PaddedRows input(g);
-    complete = input.allocated();
-#pragma omp for schedule(static)
-    for (int64_t p = 0; p < planes; ++p) {
-      if (!complete) continue;
-      const int64_t image = p / g.out_channels, channel = p % g.out_channels;
-      const int64_t source = image * g.in_channels + channel / g.rows();
-      const int64_t offset = p * g.out_plane;
-      const Channel c{weights + channel * g.taps(), steps, step_count, channel, offset, y};
-      convolve_plane(g, x + source * g.in_plane, c, &input);
-    }
+#pragma omp parallel for num_threads(threads) schedule(static)
+  for (int64_t p = 0; p < planes; ++p) {
+    const int64_t image = p / g.out_channels, channel = p % g.out_channels;
+    const int64_t source = image * g.in_channels + channel / g.rows();
+    convolve(g, {x + source * g.in_plane, weights + channel * g.taps(), steps, step_count, channel,
+                 p * g.out_plane, y, g.dilation_height * g.in_width});
   }
-  return complete;
+  return true;
 }
 
 }  // namespace ISA

@@ -41,6 +41,11 @@ HOST_DEVICE bool all_between(Vector v, float low, float high) {
   const Mask above = _mm512_cmp_ps_mask(size, broadcast(low), _CMP_GT_OQ);
   return _mm512_mask_cmp_ps_mask(above, size, broadcast(high), _CMP_LT_OQ) == 0xffff;
 }
+// Lanes 0, 2, ... of a, then those of b.
+HOST_DEVICE Vector even_lanes(Vector a, Vector b) {
+  const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  return _mm512_permutex2var_ps(a, even, b);
+}
 #elif defined(ISA_AVX2)
 using Vector = __m256;
 constexpr int kWidth = 8;
@@ -55,6 +60,7 @@ HOST_DEVICE Vector load_lanes(const float* p, Mask m, Vector others) {
   return _mm256_blendv_ps(others, _mm256_maskload_ps(p, m), _mm256_castsi256_ps(m));
 }
 HOST_DEVICE Vector load(const float* p) { return _mm256_loadu_ps(p); }
+HOST_DEVICE Vector load(const float* p, Mask m) { return _mm256_maskload_ps(p, m); }
 HOST_DEVICE void store_vector(float* p, Vector v) { _mm256_storeu_ps(p, v); }
 HOST_DEVICE Vector broadcast(float v) { return _mm256_set1_ps(v); }
 HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
@@ -66,6 +72,10 @@ HOST_DEVICE bool all_between(Vector v, float low, float high) {
   const Vector above = _mm256_cmp_ps(size, broadcast(low), _CMP_GT_OQ);
   return _mm256_movemask_ps(_mm256_and_ps(above, _mm256_cmp_ps(size, broadcast(high), _CMP_LT_OQ))) == 0xff;
 }
+HOST_DEVICE Vector even_lanes(Vector a, Vector b) {
+  const __m256d halves = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
+  return _mm256_castpd_ps(_mm256_permute4x64_pd(halves, 0xd8));
+}
 #else
 using Vector = float;
 constexpr int kWidth = 1;
@@ -76,11 +86,13 @@ HOST_DEVICE void store_lanes(float* p, Mask m, Vector v) {
 }
 HOST_DEVICE Vector load_lanes(const float* p, Mask m, Vector others) { return m ? *p : others; }
 HOST_DEVICE Vector load(const float* p) { return *p; }
+HOST_DEVICE Vector load(const float* p, Mask m) { return m ? *p : 0.0f; }
 HOST_DEVICE void store_vector(float* p, Vector v) { *p = v; }
 HOST_DEVICE Vector broadcast(float v) { return v; }
 HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return fused_multiply_add(a, b, c); }
 HOST_DEVICE Vector cut_off(Vector v, Vector low) { return v < low ? low : v; }
 HOST_DEVICE Vector cut_off(Vector v, Vector low, Vector high) { return high < v ? high : cut_off(v, low); }
+HOST_DEVICE Vector even_lanes(Vector a, Vector) { return a; }
 #endif
 
 // Short runs of any length; left to itself the compiler would call memcpy or use string instructions.

@@ -62,7 +62,24 @@ def fits(case: dict) -> bool:
     )
 
 
-CASES = [case for case in map(random_case, range(80)) if fits(case)]
+def depthwise_case(seed: int) -> dict:
+    """Every channel by itself, mostly 3x3, at the strides and rates that have a path of their own."""
+    case, r = random_case(seed), random.Random(seed)
+    kernel, channels = r.choice([(3, 3)] * 4 + [(5, 5), (3, 2)]), r.randint(1, 5)
+    rate = r.choice([1, 1, 2, 3, 12])
+    dilation = r.choice([(rate, rate), (rate, rate), case["dilation"]])
+    return case | {
+        "channels": channels,
+        "groups": channels,
+        "out": channels * r.choice([1, 1, 2]),
+        "kernel": kernel,
+        "stride": r.choice([(1, 1), (1, 1), (2, 2), (2, 2), (3, 3), (1, 2), (2, 1)]),
+        "pad": r.choice([dilation, (0, 0), (1, 2), (2 * dilation[0], 3 * dilation[1])]),
+        "dilation": dilation,
+    }
+
+
+CASES = [case for case in [*map(random_case, range(80)), *map(depthwise_case, range(100, 140))] if fits(case)]
 
 
 def arguments(case: dict) -> dict:
