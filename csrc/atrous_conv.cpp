@@ -19,7 +19,8 @@ void append_copies(const ConvGeometry& g, const std::vector<Run>& runs, int64_t 
                    int64_t tile_size, std::vector<CopyRun>* copies) {
   const size_t begin_of_tap = copies->size();
   for (const Run& run : runs) {
-    const int64_t target = run.position / kConvLanes * tile_size + run.position % kConvLanes;
+    const int lane = run.position % kConvLanes;
+    const auto target = static_cast<int32_t>(run.position / kConvLanes * tile_size + lane);
     const int64_t y = run.y * g.stride_height - g.pad_height + ky * g.dilation_height;
     const int64_t x = run.x * g.stride_width - g.pad_width + kx * g.dilation_width;
     int64_t begin = 0, end = 0;  // lanes inside the image
@@ -27,25 +28,18 @@ void append_copies(const ConvGeometry& g, const std::vector<Run>& runs, int64_t 
       begin = std::min<int64_t>(run.length, x < 0 ? divide_up(-x, g.stride_width) : 0);
       end = std::max(begin, std::min<int64_t>(run.length, divide_up(g.in_width - x, g.stride_width)));
     }
-    const auto add = [&](int64_t source, int64_t from, int64_t to) {
-      if (to <= from) return;
-      const auto length = static_cast<int32_t>(to - from);
-      if (copies->size() > begin_of_tap && g.stride_width == 1) {
-        // The next image row's may follow in memory, too.
-        CopyRun& last = copies->back();
-        const bool follows =
-            source < 0 ? last.source < 0 : last.source >= 0 && last.source + last.length == source;
-        if (follows && last.target + last.length == target + from) {
-          last.length += length;
-          return;
-        }
+    const uint64_t inside = (uint64_t{1} << end) - (uint64_t{1} << begin);
+    const int64_t source = run.image * g.in_channels * g.in_plane + y * g.in_width + x;
+    if (copies->size() > begin_of_tap && g.stride_width == 1 && lane > 0) {
+      // The next image row's may follow in memory, those beside the image in between.
+      CopyRun& last = copies->back();
+      if (last.source + last.length == source) {
+        last.inside |= inside << last.length;
+        last.length += run.length;
+        continue;
       }
-      copies->push_back({source, static_cast<int32_t>(target + from), length});
-    };
-    const int64_t image = run.image * g.in_channels * g.in_plane;
-    add(-1, 0, begin);
-    add(image + y * g.in_width + x + begin * g.stride_width, begin, end);
-    add(-1, end, run.length);
+    }
+    copies->push_back({source, target, run.length, inside});
   }
 }
 
@@ -76,6 +70,7 @@ struct Tile {
   const float* input;  // lane 0 of k = 0
   int lanes;
   int64_t first_store, last_store;
+  int64_t first_line, last_line;
 };
 
 // One task at work: its tiles, and the input they read, packed block by block.
@@ -99,6 +94,7 @@ class TaskRunner {
       if (step.kind == EpilogueStep::kSum) other_ = step.a;
     }
     make_tiles();
+    make_lines();
     make_copies();
     weight_offset_.resize(deepest_);
   }
@@ -114,20 +110,17 @@ class TaskRunner {
             o_.packed + (task_.group * g_.row_tiles() + task_.first_tile + r) * g_.depth() * kConvRows;
         for (int64_t t = 0; t < tiles_; ++t) {
           const Tile& tile = tile_[t];
-          // The last tile asks for the next row tile's weights, which lie far from these.
-          const bool last = t + 1 == tiles_ && task_.first_tile + r + 1 < task_.last_tile;
-          const float* next_weights = last ? weights + g_.depth() * kConvRows : nullptr;
+          const Ahead ahead = next(r, t, weights, b + 1 == blocks() ? channel : -1);
           float* sum = sums_ + (blocks() > 1 ? (r * tiles_ + t) * kTile : 0);
-          if (b + 1 == blocks()) prefetch_outputs(tile, channel, stored_rows);
           if (g_.taps_first && depth > 0 && depth < g_.channels()) {
             float* tap_sum = tap_sums_ + (r * tiles_ + t) * kTile;
             const int64_t first = begin % g_.channels();
-            kernels_.accumulate(depth, weight_offset_.data(), weights, next_weights, tile.input, tile.lanes,
+            kernels_.accumulate(depth, weight_offset_.data(), weights, ahead, tile.input, tile.lanes,
                                 first == 0, tap_sum);
             if (first + depth == g_.channels()) add(tap_sum, begin < g_.channels(), sum);
           } else {
-            kernels_.accumulate(depth, weight_offset_.data(), weights, next_weights, tile.input, tile.lanes,
-                                b == 0, sum);
+            kernels_.accumulate(depth, weight_offset_.data(), weights, ahead, tile.input, tile.lanes, b == 0,
+                                sum);
           }
           if (b + 1 < blocks()) continue;
           kernels_.store(sum, static_cast<int>(stored_rows), o_.steps.data(),
@@ -140,6 +133,8 @@ class TaskRunner {
 
  private:
   static constexpr int64_t kTile = kConvRows * kConvLanes;
+  static constexpr int64_t kLine = 16;           // floats in a cache line
+  static constexpr int64_t kPackTogether = 144;  // inputs of the reduction packed tap by tap
 
   int64_t blocks() const { return static_cast<int64_t>(region_.block_end.size()); }
 
@@ -154,7 +149,7 @@ class TaskRunner {
       if (lane == 0) {
         const int64_t stored = static_cast<int64_t>(stores_.size());
         const float* input = packed_input_ + run.position / kConvLanes * deepest_ * kConvLanes;
-        tile_.push_back({input, 0, stored, stored});
+        tile_.push_back({input, 0, stored, stored, 0, 0});
       }
       const int64_t target = run.image * g_.out_channels * g_.out_plane + run.y * g_.out_width + run.x;
       if (lane > 0 && stores_.back().target + stores_.back().length == target) {
@@ -176,33 +171,63 @@ class TaskRunner {
     }
   }
 
-  // Asks for the memory that the tile's outputs (and an Eltwise's other bottom) lie in, ahead of the sums:
-  // rows of channels are far apart, and waiting for each in turn would cost as much as a short sum.
-  void prefetch_outputs(const Tile& tile, int64_t channel, int64_t rows) const {
-    for (int64_t s = tile.first_store; s < tile.last_store; ++s) {
-      const StoreRun& run = stores_[s];
-      for (int64_t row = 0; row < rows; ++row) {
-        const int64_t at = (channel + row) * g_.out_plane + run.target;
-        for (int64_t i = 0; i < run.length + 15; i += 16) {
-          __builtin_prefetch(o_.y + at + i, 1);
-          if (other_) __builtin_prefetch(other_ + at + i);
+  // What the tile after tile t of row tile r needs; channel: the first of r if its outputs are stored now,
+  // else -1. Weights of the next row tile lie far from these, and rows of channels far apart: waiting for
+  // each in turn would cost as much as a short sum.
+  Ahead next(int64_t r, int64_t t, const float* weights, int64_t channel) const {
+    const bool last = t + 1 == tiles_;
+    if (last && task_.first_tile + r + 1 == task_.last_tile) return {nullptr, nullptr, nullptr, nullptr, 0};
+    Ahead ahead{last ? weights + g_.depth() * kConvRows : nullptr, nullptr, nullptr, nullptr, 0};
+    if (channel < 0) return ahead;
+    const Tile& tile = tile_[last ? 0 : t + 1];
+    const int64_t at = (channel + (last ? kConvRows : 0)) * g_.out_plane;
+    ahead.y = o_.y + at;
+    ahead.other = other_ ? other_ + at : ahead.y;
+    ahead.offset = lines_.data() + tile.first_line;
+    ahead.count = tile.last_line - tile.first_line;
+    return ahead;
+  }
+
+  // Of each tile, where in its rows' outputs another cache line may begin.
+  void make_lines() {
+    for (Tile& tile : tile_) {
+      tile.first_line = static_cast<int64_t>(lines_.size());
+      for (int64_t row = 0; row < kConvRows; ++row) {
+        for (int64_t s = tile.first_store; s < tile.last_store; ++s) {
+          const int64_t begin = row * g_.out_plane + stores_[s].target, last = begin + stores_[s].length - 1;
+          for (int64_t i = begin; i < last; i += kLine) lines_.push_back(i);
+          lines_.push_back(last);
         }
       }
+      tile.last_line = static_cast<int64_t>(lines_.size());
     }
   }
 
   // Packs the block's inputs, [tile][i][lane], and lists where its weights are.
   void prepare_block(int64_t begin, int64_t depth) {
+    for (int64_t i = 0; i < depth; ++i) weight_offset_[i] = region_.k[begin + i] * kConvRows;
     const int64_t taps = static_cast<int64_t>(copies_end_.size()), channels = g_.channels();
-    for (int64_t i = 0; i < depth; ++i) {
-      const int64_t k = region_.k[begin + i];
-      const int64_t tap = g_.taps_first ? taps - 1 - (begin + i) / channels : (begin + i) % taps;
-      const int64_t channel = g_.taps_first ? k % channels : k / g_.taps();
-      const int64_t from = tap == 0 ? 0 : copies_end_[tap - 1];
-      weight_offset_[i] = k * kConvRows;
-      kernels_.pack(copies_.data() + from, copies_end_[tap] - from, x_ + channel * g_.in_plane,
-                    g_.stride_width, packed_input_ + i * kConvLanes);
+    if (depth == 0) return;
+    if (g_.taps_first) {
+      pack_tap(taps - 1 - begin / channels, begin % channels, depth, 0, 1);
+      return;
     }
+    // A few channels at a time, so that what one tap reads is still near for the next.
+    const int64_t together = std::max<int64_t>(1, kPackTogether / taps) * taps;
+    for (int64_t from = 0; from < depth; from += together) {
+      const int64_t to = std::min(depth, from + together);
+      for (int64_t first = from; first < std::min(to, from + taps); ++first) {
+        const int64_t k = begin + first, count = (to - first + taps - 1) / taps;
+        pack_tap(k % taps, k / taps, count, first, taps);
+      }
+    }
+  }
+
+  // One tap of `count` channels, packed as every step-th input of the block from number `i` on.
+  void pack_tap(int64_t tap, int64_t first_channel, int64_t count, int64_t i, int64_t step) {
+    const int64_t from = tap == 0 ? 0 : copies_end_[tap - 1];
+    kernels_.pack(copies_.data() + from, copies_end_[tap] - from, x_ + first_channel * g_.in_plane,
+                  g_.in_plane, count, g_.stride_width, packed_input_ + i * kConvLanes, step * kConvLanes);
   }
 
   const ConvGeometry& g_;
@@ -217,6 +242,7 @@ class TaskRunner {
   float* tap_sums_ = nullptr;  // taps_first: sums over a tap whose channels are several blocks
   std::vector<Tile> tile_;
   std::vector<StoreRun> stores_;
+  std::vector<int64_t> lines_;
   std::vector<CopyRun> copies_;      // of one channel, tap by tap; the targets are those of i = 0 of a block
   std::vector<int64_t> copies_end_;  // where each tap's copies end
   std::vector<int64_t> weight_offset_;

@@ -14,12 +14,26 @@ constexpr int kTileRows = 8;  // with kTileVectors: as many sums as there are re
 constexpr int kTileRows = 4;
 #endif
 constexpr int kTileVectors = 3;
+constexpr int kVectors = kConvLanes / kWidth;
+
+// Adds what the i-th of the reduction gives to kTileRows rows and `vectors` vectors of sums.
+template <int vectors>
+HOST_DEVICE void add_products(const float* weights, const float* input, Vector (&sum)[kTileRows][vectors]) {
+  Vector x[vectors];
+#pragma GCC unroll 8
+  for (int v = 0; v < vectors; ++v) x[v] = load(input + v * kWidth);
+#pragma GCC unroll 8
+  for (int r = 0; r < kTileRows; ++r) {
+    const Vector w = broadcast(weights[r]);
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) sum[r][v] = fma_vector(w, x[v], sum[r][v]);
+  }
+}
 
 // kTileRows rows and `vectors` vectors of lanes, all sums in registers.
-template <int vectors, bool ask>
+template <int vectors, bool ask_weights>
 HOST_DEVICE void accumulate_registers(int64_t depth, const int64_t* weight_offset, const float* weights,
-                                      const float* next_weights, const float* input, bool first,
-                                      float* tile) {
+                                      const Ahead& ahead, const float* input, bool first, float* tile) {
   Vector sum[kTileRows][vectors];
 #pragma GCC unroll 8
   for (int r = 0; r < kTileRows; ++r) {
@@ -30,19 +44,17 @@ HOST_DEVICE void accumulate_registers(int64_t depth, const int64_t* weight_offse
       if (!first) __builtin_prefetch(tile + r * kConvLanes + v * kWidth);
     }
   }
+  int64_t i = 0;
+  for (const int64_t end = ahead.count < depth ? ahead.count : depth; i < end; ++i) {
+    __builtin_prefetch(ahead.y + ahead.offset[i]);
+    __builtin_prefetch(ahead.other + ahead.offset[i]);
+    if constexpr (ask_weights) __builtin_prefetch(ahead.weights + weight_offset[i]);
+    add_products(weights + weight_offset[i], input + i * kConvLanes, sum);
+  }
 #pragma GCC unroll 4
-  for (int64_t i = 0; i < depth; ++i) {
-    const float* w = weights + weight_offset[i];
-    if constexpr (ask) __builtin_prefetch(next_weights + weight_offset[i]);
-    Vector x[vectors];
-#pragma GCC unroll 8
-    for (int v = 0; v < vectors; ++v) x[v] = load(input + i * kConvLanes + v * kWidth);
-#pragma GCC unroll 8
-    for (int r = 0; r < kTileRows; ++r) {
-      const Vector wr = broadcast(w[r]);
-#pragma GCC unroll 8
-      for (int v = 0; v < vectors; ++v) sum[r][v] = fma_vector(wr, x[v], sum[r][v]);
-    }
+  for (; i < depth; ++i) {
+    if constexpr (ask_weights) __builtin_prefetch(ahead.weights + weight_offset[i]);
+    add_products(weights + weight_offset[i], input + i * kConvLanes, sum);
   }
 #pragma GCC unroll 8
   for (int r = 0; r < kTileRows; ++r) {
@@ -54,50 +66,95 @@ HOST_DEVICE void accumulate_registers(int64_t depth, const int64_t* weight_offse
   }
 }
 
-template <bool ask>
+template <bool ask_weights>
 HOST_DEVICE void accumulate_tile(int64_t depth, const int64_t* weight_offset, const float* weights,
-                                 const float* next_weights, const float* input, int lanes, bool first,
-                                 float* tile) {
+                                 const Ahead& ahead, const float* input, int lanes, bool first, float* tile) {
   for (int lane = 0; lane < lanes; lane += kTileVectors * kWidth) {
     const int left = lanes - lane;
     for (int row = 0; row < kConvRows; row += kTileRows) {
       const float* w = weights + row;
       float* t = tile + row * kConvLanes + lane;
       if (left > 2 * kWidth) {
-        accumulate_registers<kTileVectors, ask>(depth, weight_offset, w, next_weights, input + lane, first,
-                                                t);
+        accumulate_registers<kTileVectors, ask_weights>(depth, weight_offset, w, ahead, input + lane, first,
+                                                        t);
       } else if (left > kWidth) {
-        accumulate_registers<2, ask>(depth, weight_offset, w, next_weights, input + lane, first, t);
+        accumulate_registers<2, ask_weights>(depth, weight_offset, w, ahead, input + lane, first, t);
       } else {
-        accumulate_registers<1, ask>(depth, weight_offset, w, next_weights, input + lane, first, t);
+        accumulate_registers<1, ask_weights>(depth, weight_offset, w, ahead, input + lane, first, t);
       }
     }
   }
 }
 
-void accumulate(int64_t depth, const int64_t* weight_offset, const float* weights, const float* next_weights,
+void accumulate(int64_t depth, const int64_t* weight_offset, const float* weights, const Ahead& ahead,
                 const float* input, int lanes, bool first, float* tile) {
-  if (next_weights) {
-    accumulate_tile<true>(depth, weight_offset, weights, next_weights, input, lanes, first, tile);
+  if (ahead.weights) {
+    accumulate_tile<true>(depth, weight_offset, weights, ahead, input, lanes, first, tile);
   } else {
-    accumulate_tile<false>(depth, weight_offset, weights, nullptr, input, lanes, first, tile);
+    accumulate_tile<false>(depth, weight_offset, weights, ahead, input, lanes, first, tile);
   }
 }
 
-void pack(const CopyRun* runs, int64_t count, const float* channel, int64_t stride, float* packed) {
-  for (const CopyRun* r = runs; r != runs + count; ++r) {
-    float* target = packed + r->target;
-    if (r->source < 0) {
-      for (int i = 0; i < r->length; ++i) target[i] = 0.0f;
-    } else if (stride == 1) {
-      copy_floats(channel + r->source, r->length, target);
-    } else {
-      for (int i = 0; i < r->length; ++i) target[i] = channel[r->source + i * stride];
+// Every second float of `source`, `length` of them.
+void copy_even(const float* source, int length, float* target) {
+  int i = 0;
+  for (; i < length; i += kWidth) {
+    const int lanes = length - i < kWidth ? length - i : kWidth;
+    const int first = 2 * lanes - 1;  // floats up to the last wanted
+    const float* from = source + 2 * i;
+    const Vector v = even_lanes(load(from, lanes_between(0, first)),
+                                load(from + kWidth, lanes_between(0, first - kWidth)));
+    store_lanes(target + i, lanes_between(0, lanes), v);
+  }
+}
+
+// Every stride-th float of `source`, of neighbours from `begin` to `end` (the others are zeros).
+void copy_strided(const float* source, int64_t stride, int begin, int end, int length, float* target) {
+  for (int i = 0; i < length; ++i) target[i] = 0.0f;
+  if (stride == 2) return copy_even(source + 2 * begin, end - begin, target + begin);
+  for (int i = begin; i < end; ++i) target[i] = source[i * stride];
+}
+
+// One run of neighbours in memory, of `channels` channels; `vectors` of them are full.
+HOST_DEVICE void pack_run(const CopyRun& run, int vectors, const float* source, int64_t plane,
+                          int64_t channels, float* target, int64_t step) {
+  constexpr int kAhead = 16;  // channels
+  Mask inside[kVectors + 1];
+  for (int v = 0; v <= vectors; ++v) inside[v] = lanes_of(run.inside, v);
+  const int rest = run.length - vectors * kWidth;
+  const Mask lanes = lanes_between(0, rest);
+  for (int64_t c = 0; c < channels; ++c, source += plane, target += step) {
+    for (int i = 0; i < vectors * kWidth; i += 16) __builtin_prefetch(source + kAhead * plane + i);
+    __builtin_prefetch(source + kAhead * plane + run.length);
+    for (int v = 0; v < vectors; ++v) store_vector(target + v * kWidth, load(source + v * kWidth, inside[v]));
+    if (rest) {
+      const Vector last = load(source + vectors * kWidth, inside[vectors]);
+      store_lanes(target + vectors * kWidth, lanes, last);
     }
   }
 }
 
-constexpr int kVectors = kConvLanes / kWidth;
+void pack(const CopyRun* runs, int64_t count, const float* first_channel, int64_t plane, int64_t channels,
+          int64_t stride, float* packed, int64_t step) {
+  for (const CopyRun* r = runs; r != runs + count; ++r) {
+    const float* source = first_channel + r->source;
+    float* target = packed + r->target;
+    if (stride == 1) {
+      const int vectors = r->length / kWidth;
+      if (vectors == kVectors) {  // by far the most: unrolled
+        pack_run(*r, kVectors, source, plane, channels, target, step);
+      } else {
+        pack_run(*r, vectors, source, plane, channels, target, step);
+      }
+      continue;
+    }
+    const int begin = r->inside ? __builtin_ctzll(r->inside) : 0;
+    const int end = r->inside ? 64 - __builtin_clzll(r->inside) : 0;
+    for (int64_t c = 0; c < channels; ++c, source += plane, target += step) {
+      copy_strided(source, stride, begin, end, r->length, target);
+    }
+  }
+}
 
 // Where a tile's vectors lie in memory: each in one piece, or in several where image rows end.
 class Places {

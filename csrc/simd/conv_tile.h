@@ -6,10 +6,12 @@
 #include "atrous_conv.h"
 #include "isa.h"
 
-// `length` floats from `source` (of channel 0) to lane `target` of a packed row; source < 0 means zeros.
+// `length` neighbouring inputs, the first at `source` in channel 0, for as many lanes of a packed row from
+// `target` on. Bit i of `inside`: the i-th of them lies in the image, else a zero stands for it.
 struct CopyRun {
   int64_t source;
-  int32_t target, length;
+  int32_t target, length;  // a run ends with its tile
+  uint64_t inside;
 };
 
 // A run of a tile's lanes that are neighbours in an output row.
@@ -18,15 +20,24 @@ struct StoreRun {
   int32_t lane, length;
 };
 
+// Memory to ask for ahead of its use, a little at a time: so much at once would hold up what is needed now.
+struct Ahead {
+  const float* weights;    // or null: what lies at the weights' offsets from here
+  const float *y, *other;  // what lies at the first `count` offsets from each
+  const int64_t* offset;
+  int64_t count;
+};
+
 struct ConvKernels {
-  // Copies runs of one input channel, every `stride`-th float of the source, to packed lanes.
-  void (*pack)(const CopyRun* runs, int64_t count, const float* channel, int64_t stride, float* packed);
+  // Copies the runs of `channels` input channels, every `stride`-th float of the source, to packed lanes. The
+  // channels are `plane` floats apart, their packed lanes `step`.
+  void (*pack)(const CopyRun* runs, int64_t count, const float* first_channel, int64_t plane,
+               int64_t channels, int64_t stride, float* packed, int64_t step);
   // tile [kConvRows][kConvLanes] = (first ? 0 : tile) +
   //     sum over i < depth of weights[weight_offset[i]][row] * input[i][lane],
-  // for at least the first `lanes` lanes, a single chain of fused multiply-adds in the order of i. Asks for
-  // what lies at the same offsets of next_weights, unless that is null.
-  void (*accumulate)(int64_t depth, const int64_t* weight_offset, const float* weights,
-                     const float* next_weights, const float* input, int lanes, bool first, float* tile);
+  // for at least the first `lanes` lanes, a single chain of fused multiply-adds in the order of i.
+  void (*accumulate)(int64_t depth, const int64_t* weight_offset, const float* weights, const Ahead& ahead,
+                     const float* input, int lanes, bool first, float* tile);
   // Takes the tile's first `rows` rows, of which the first is channel `channel`, through the steps (in
   // place), then writes the runs to y, where channels are `channel_stride` floats apart.
   void (*store)(const float* tile, int rows, const EpilogueStep* steps, int64_t step_count,

@@ -1,6 +1,8 @@
 // One vector register of floats of the instruction set this copy is compiled for.
 #pragma once
 
+#include <cstdint>
+
 #include "host_device.h"
 
 #if defined(ISA_AVX512) || defined(ISA_AVX2)
@@ -20,6 +22,8 @@ HOST_DEVICE Mask first_lanes(int count) {
 HOST_DEVICE Mask lanes_between(int first, int end) {
   return static_cast<Mask>(first_lanes(end) & ~first_lanes(first));
 }
+// Those whose bits are set, the first bit that of lane 0 of vector v.
+HOST_DEVICE Mask lanes_of(uint64_t bits, int v) { return static_cast<Mask>(bits >> (16 * v)); }
 HOST_DEVICE Vector load(const float* p) { return _mm512_loadu_ps(p); }
 HOST_DEVICE Vector load(const float* p, Mask m) { return _mm512_maskz_loadu_ps(m, p); }
 HOST_DEVICE void store_vector(float* p, Vector v) { _mm512_storeu_ps(p, v); }
@@ -55,6 +59,11 @@ HOST_DEVICE Mask lanes_between(int first, int end) {
   return _mm256_andnot_si256(_mm256_cmpgt_epi32(_mm256_set1_epi32(first), lane),
                              _mm256_cmpgt_epi32(_mm256_set1_epi32(end), lane));
 }
+HOST_DEVICE Mask lanes_of(uint64_t bits, int v) {
+  const Mask bit = _mm256_setr_epi32(1, 2, 4, 8, 16, 32, 64, 128);
+  const Mask all = _mm256_set1_epi32(static_cast<int>(bits >> (8 * v) & 0xff));
+  return _mm256_cmpeq_epi32(_mm256_and_si256(all, bit), bit);
+}
 HOST_DEVICE void store_lanes(float* p, Mask m, Vector v) { _mm256_maskstore_ps(p, m, v); }
 HOST_DEVICE Vector load_lanes(const float* p, Mask m, Vector others) {
   return _mm256_blendv_ps(others, _mm256_maskload_ps(p, m), _mm256_castsi256_ps(m));
@@ -81,6 +90,7 @@ using Vector = float;
 constexpr int kWidth = 1;
 using Mask = bool;
 HOST_DEVICE Mask lanes_between(int first, int end) { return first <= 0 && end > 0; }
+HOST_DEVICE Mask lanes_of(uint64_t bits, int v) { return bits >> v & 1; }
 HOST_DEVICE void store_lanes(float* p, Mask m, Vector v) {
   if (m) *p = v;
 }
