@@ -133,8 +133,7 @@ class TaskRunner {
 
  private:
   static constexpr int64_t kTile = kConvRows * kConvLanes;
-  static constexpr int64_t kLine = 16;           // floats in a cache line
-  static constexpr int64_t kPackTogether = 144;  // inputs of the reduction packed tap by tap
+  static constexpr int64_t kLine = 16;  // floats in a cache line
 
   int64_t blocks() const { return static_cast<int64_t>(region_.block_end.size()); }
 
@@ -212,14 +211,8 @@ class TaskRunner {
       pack_tap(taps - 1 - begin / channels, begin % channels, depth, 0, 1);
       return;
     }
-    // A few channels at a time, so that what one tap reads is still near for the next.
-    const int64_t together = std::max<int64_t>(1, kPackTogether / taps) * taps;
-    for (int64_t from = 0; from < depth; from += together) {
-      const int64_t to = std::min(depth, from + together);
-      for (int64_t first = from; first < std::min(to, from + taps); ++first) {
-        const int64_t k = begin + first, count = (to - first + taps - 1) / taps;
-        pack_tap(k % taps, k / taps, count, first, taps);
-      }
+    for (int64_t i = 0; i < std::min(depth, taps); ++i) {
+      pack_tap((begin + i) % taps, (begin + i) / taps, divide_up(depth - i, taps), i, taps);
     }
   }
 

@@ -10,8 +10,10 @@ namespace {
 
 #if defined(ISA_AVX512)
 constexpr int kTileRows = 8;  // with kTileVectors: as many sums as there are registers for
+constexpr int kStoredRows = 4;
 #else
 constexpr int kTileRows = 4;
+constexpr int kStoredRows = 1;
 #endif
 constexpr int kTileVectors = 3;
 constexpr int kVectors = kConvLanes / kWidth;
@@ -191,23 +193,45 @@ class Places {
   Mask mask_[kMost];
 };
 
+// store() for `rows` rows at once.
+template <int rows>
+void store_rows(const float* tile, const EpilogueStep* steps, int64_t step_count, const Places& places,
+                int64_t channel, int64_t channel_stride, float* y) {
+  alignas(64) float other[rows * kConvLanes];
+  Vector v[rows][kVectors];
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kVectors; ++i) v[r][i] = load(tile + r * kConvLanes + i * kWidth);
+  }
+  for (int64_t s = 0; s < step_count; ++s) {
+    if (steps[s].kind == EpilogueStep::kSum) {
+      for (int r = 0; r < rows; ++r) {
+        const float* base = steps[s].a + (channel + r) * channel_stride;
+        for (int i = 0; i < kVectors; ++i) {
+          store_vector(other + r * kConvLanes + i * kWidth, places.load(base, i));
+        }
+      }
+    }
+    apply_step(steps[s], channel, other, v);
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kVectors; ++i) places.store(y + (channel + r) * channel_stride, i, v[r][i]);
+  }
+}
+
 void store(const float* tile, int rows, const EpilogueStep* steps, int64_t step_count, const StoreRun* runs,
            int64_t run_count, int64_t channel, int64_t channel_stride, float* y) {
   const Places places(runs, runs + run_count);
-  alignas(64) float other[kConvLanes];
-  for (int row = 0; row < rows; ++row, ++channel, tile += kConvLanes) {
-    Vector v[kVectors];
-#pragma GCC unroll 8
-    for (int i = 0; i < kVectors; ++i) v[i] = load(tile + i * kWidth);
-    for (int64_t s = 0; s < step_count; ++s) {
-      if (steps[s].kind == EpilogueStep::kSum) {
-        const float* base = steps[s].a + channel * channel_stride;
-        for (int i = 0; i < kVectors; ++i) store_vector(other + i * kWidth, places.load(base, i));
-      }
-      apply_step(steps[s], channel, other, v);
-    }
-#pragma GCC unroll 8
-    for (int i = 0; i < kVectors; ++i) places.store(y + channel * channel_stride, i, v[i]);
+  int row = 0;
+  for (; row + kStoredRows <= rows; row += kStoredRows) {
+    store_rows<kStoredRows>(tile + row * kConvLanes, steps, step_count, places, channel + row, channel_stride,
+                            y);
+  }
+  for (; row < rows; ++row) {
+    store_rows<1>(tile + row * kConvLanes, steps, step_count, places, channel + row, channel_stride, y);
   }
 }
 

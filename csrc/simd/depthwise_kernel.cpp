@@ -1,9 +1,8 @@
 // Bound by memory: inputs are read where they lie, each once for several output rows; outputs are summed and
 // taken through the epilogue in registers, and written once.
-#include "conv_tile.h"
 #include "depthwise.h"
-#include "epilogue_vector.h"
-#include "vector.h"
+#include "depthwise_channel.h"
+#include "depthwise_flat.h"
 
 namespace ISA {
 namespace {
@@ -18,15 +17,6 @@ constexpr int kTogether = 2;
 constexpr int kVectors = 2;
 
 constexpr int kAny = 0;  // as a stride: that of the geometry
-
-// An output channel of one image: what it reads, its epilogue and where it goes.
-struct Channel {
-  const float *x, *weights;
-  const EpilogueStep* steps;
-  int64_t step_count, number, offset;
-  float* y;
-  int64_t row_step;  // floats from one row that a kernel reads to the next
-};
 
 // Output rows `first`, first + step, ...: as far from each other as kernel rows are, they share input rows.
 struct Rows {
@@ -76,7 +66,7 @@ struct Edges<kAny> {
 // are there, through the steps and writes them.
 template <int rows, int n>
 HOST_DEVICE void finish(const ConvGeometry& g, const Channel& c, Rows at, int64_t x, int64_t count,
-                        Vector (&sum)[rows * n]) {
+                        Vector (&sum)[1][rows * n]) {
   alignas(64) float others[rows * n * kWidth];
   const int64_t first = c.offset + at.first * g.out_width + x, step = at.step * g.out_width;
   for (int64_t s = 0; s < c.step_count; ++s) {
@@ -93,9 +83,9 @@ HOST_DEVICE void finish(const ConvGeometry& g, const Channel& c, Rows at, int64_
     for (int i = 0; i < n; ++i) {
       float* to = c.y + first + j * step + i * kWidth;
       if (n > 1) {
-        store_vector(to, sum[j * n + i]);
+        store_vector(to, sum[0][j * n + i]);
       } else {
-        store_lanes(to, lanes_between(0, static_cast<int>(count)), sum[j]);
+        store_lanes(to, lanes_between(0, static_cast<int>(count)), sum[0][j]);
       }
     }
   }
@@ -164,11 +154,17 @@ struct AnyKernel {
 template <int rows, int n, typename Kernel>
 HOST_DEVICE void convolve_outputs(const ConvGeometry& g, const Channel& c, const Kernel& kernel, Rows at,
                                   int64_t x, int64_t count) {
-  Vector sum[rows * n];
+  Vector sum[1][rows * n];
 #pragma GCC unroll 8
-  for (int i = 0; i < rows * n; ++i) sum[i] = broadcast(0.0f);
+  for (int i = 0; i < rows * n; ++i) sum[0][i] = broadcast(0.0f);
   const int64_t top = at.first * g.stride_height - g.pad_height, left = x * g.stride_width - g.pad_width;
-  kernel.template sum<rows, n>(g, c, top, left, sum);
+  const int64_t next = rows * at.step;  // rows from here to those that come after these
+  for (int64_t j = next; j < 2 * next; j += at.step) {
+    const int64_t bottom = top + j * g.stride_height + (g.kernel_height - 1) * g.dilation_height;
+    ask_for(c.x + bottom * g.in_width + left, n * kWidth * g.stride_width);
+    ask_for(c.y + c.offset + (at.first + j) * g.out_width + x, n * kWidth);
+  }
+  kernel.template sum<rows, n>(g, c, top, left, sum[0]);
   finish<rows, n>(g, c, at, x, count, sum);
 }
 
@@ -205,7 +201,7 @@ void convolve_plane_3x3(const ConvGeometry& g, const Channel& c) {
 
 template <int stride>
 void convolve_plane(const ConvGeometry& g, const Channel& c) {
-  for (int64_t y = 0; y < g.out_height; ++y) convolve_rows<stride, 1>(g, c, AnyKernel<stride>(), {y, 0});
+  for (int64_t y = 0; y < g.out_height; ++y) convolve_rows<stride, 1>(g, c, AnyKernel<stride>(), {y, 1});
 }
 
 void convolve(const ConvGeometry& g, const Channel& c) {
@@ -220,17 +216,32 @@ void convolve(const ConvGeometry& g, const Channel& c) {
   }
 }
 
-}  // namespace
-
-bool depthwise_conv(const ConvGeometry& g, const float* x, const float* weights, const EpilogueStep* steps,
-                    std::int64_t step_count, float* y, int threads) {
+// convolve(channel) for each output channel of each image.
+template <class Convolve>
+void for_each_channel(const ConvGeometry& g, const float* x, const float* weights, const EpilogueStep* steps,
+                      int64_t step_count, float* y, int threads, const Convolve& convolve_channel) {
   const int64_t planes = g.batch * g.out_channels;
 #pragma omp parallel for num_threads(threads) schedule(static)
   for (int64_t p = 0; p < planes; ++p) {
     const int64_t image = p / g.out_channels, channel = p % g.out_channels;
     const int64_t source = image * g.in_channels + channel / g.rows();
-    convolve(g, {x + source * g.in_plane, weights + channel * g.taps(), steps, step_count, channel,
-                 p * g.out_plane, y, g.dilation_height * g.in_width});
+    convolve_channel({x + source * g.in_plane, weights + channel * g.taps(), steps, step_count, channel,
+                      p * g.out_plane, y, g.dilation_height * g.in_width});
+  }
+}
+
+}  // namespace
+
+bool depthwise_conv(const ConvGeometry& g, const float* x, const float* weights, const EpilogueStep* steps,
+                    std::int64_t step_count, float* y, int threads) {
+  const auto all = [&](const auto& convolve_channel) {
+    for_each_channel(g, x, weights, steps, step_count, y, threads, convolve_channel);
+  };
+  if (FlatPlanes::suit(g)) {
+    const FlatPlanes planes(g);
+    all([&](const Channel& c) { planes.convolve(c); });
+  } else {
+    all([&](const Channel& c) { convolve(g, c); });
   }
   return true;
 }

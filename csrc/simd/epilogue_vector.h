@@ -16,10 +16,7 @@ template <int n>
 HOST_DEVICE void divide(float d, Vector (&v)[n]) {
   const Vector divisor = broadcast(d);
 #if defined(ISA_AVX512) || defined(ISA_AVX2)
-  bool normal = d > 0x1p-30f && d < 0x1p30f;
-#pragma GCC unroll 8
-  for (int i = 0; i < n; ++i) normal = all_between(v[i], 0x1p-60f, 0x1p60f) && normal;
-  if (normal) {
+  if (d > 0x1p-30f && d < 0x1p30f && all_between(v, 0x1p-60f, 0x1p60f)) {
     const Vector reciprocal = broadcast(1.0f / d);
 #pragma GCC unroll 8
     for (int i = 0; i < n; ++i) {
@@ -34,41 +31,59 @@ HOST_DEVICE void divide(float d, Vector (&v)[n]) {
   for (int i = 0; i < n; ++i) v[i] = v[i] / divisor;
 }
 
-// One step for n vectors of outputs of one channel; kSum: `other` holds their summands.
-template <int n>
-HOST_DEVICE void apply_step(const EpilogueStep& step, int64_t channel, const float* other, Vector (&v)[n]) {
+// One step for n vectors of outputs of each of `rows` neighbouring channels; kSum: `other` holds their
+// summands, row by row.
+template <int rows, int n>
+HOST_DEVICE void apply_step(const EpilogueStep& step, int64_t channel, const float* other,
+                            Vector (&v)[rows][n]) {
   switch (step.kind) {
-    case EpilogueStep::kBias: {
-      const Vector a = broadcast(step.a[channel]);
-      for (int i = 0; i < n; ++i) v[i] = v[i] + a;
+    case EpilogueStep::kBias:
+#pragma GCC unroll 8
+      for (int r = 0; r < rows; ++r) {
+        const Vector a = broadcast(step.a[channel + r]);
+        for (int i = 0; i < n; ++i) v[r][i] = v[r][i] + a;
+      }
       break;
-    }
-    case EpilogueStep::kBatchNorm: {
-      const Vector mean = broadcast(step.a[channel]);
-      for (int i = 0; i < n; ++i) v[i] = v[i] - mean;
-      divide(step.b[channel], v);
+    case EpilogueStep::kBatchNorm:
+#pragma GCC unroll 8
+      for (int r = 0; r < rows; ++r) {
+        const Vector mean = broadcast(step.a[channel + r]);
+        for (int i = 0; i < n; ++i) v[r][i] = v[r][i] - mean;
+        divide(step.b[channel + r], v[r]);
+      }
       break;
-    }
-    case EpilogueStep::kScale: {
-      const Vector a = broadcast(step.a[channel]);
-      for (int i = 0; i < n; ++i) v[i] = v[i] * a;
+    case EpilogueStep::kScale:
+#pragma GCC unroll 8
+      for (int r = 0; r < rows; ++r) {
+        const Vector a = broadcast(step.a[channel + r]);
+        for (int i = 0; i < n; ++i) v[r][i] = v[r][i] * a;
+      }
       break;
-    }
     case EpilogueStep::kSum: {
       const Vector own = broadcast(step.first), theirs = broadcast(step.second);
-      for (int i = 0; i < n; ++i) {
-        v[i] = sum_value(v[i], own, load(other + i * kWidth), theirs, step.after, fma_vector);
+#pragma GCC unroll 8
+      for (int r = 0; r < rows; ++r) {
+        for (int i = 0; i < n; ++i) {
+          const Vector x = load(other + (r * n + i) * kWidth);
+          v[r][i] = sum_value(v[r][i], own, x, theirs, step.after, fma_vector);
+        }
       }
       break;
     }
     case EpilogueStep::kRelu: {
       const Vector slope = broadcast(step.first);
-      for (int i = 0; i < n; ++i) v[i] = relu_value(v[i], slope);
+#pragma GCC unroll 8
+      for (int r = 0; r < rows; ++r) {
+        for (int i = 0; i < n; ++i) v[r][i] = relu_value(v[r][i], slope);
+      }
       break;
     }
     case EpilogueStep::kClip: {
       const Vector low = broadcast(step.first), high = broadcast(step.second);
-      for (int i = 0; i < n; ++i) v[i] = clip_value(v[i], low, high);
+#pragma GCC unroll 8
+      for (int r = 0; r < rows; ++r) {
+        for (int i = 0; i < n; ++i) v[r][i] = clip_value(v[r][i], low, high);
+      }
       break;
     }
   }

@@ -40,10 +40,16 @@ HOST_DEVICE Vector negative_fma(Vector a, Vector b, Vector c) { return _mm512_fn
 HOST_DEVICE Vector cut_off(Vector v, Vector low) { return _mm512_max_ps(low, v); }
 HOST_DEVICE Vector cut_off(Vector v, Vector low, Vector high) { return _mm512_min_ps(high, cut_off(v, low)); }
 // Whether every lane's size is between the bounds; false for NaN.
-HOST_DEVICE bool all_between(Vector v, float low, float high) {
-  const Vector size = _mm512_abs_ps(v);
-  const Mask above = _mm512_cmp_ps_mask(size, broadcast(low), _CMP_GT_OQ);
-  return _mm512_mask_cmp_ps_mask(above, size, broadcast(high), _CMP_LT_OQ) == 0xffff;
+template <int n>
+HOST_DEVICE bool all_between(const Vector (&v)[n], float low, float high) {
+  Mask between = 0xffff;
+#pragma GCC unroll 8
+  for (int i = 0; i < n; ++i) {
+    const Vector size = _mm512_abs_ps(v[i]);
+    between = _mm512_mask_cmp_ps_mask(between, size, broadcast(low), _CMP_GT_OQ);
+    between = _mm512_mask_cmp_ps_mask(between, size, broadcast(high), _CMP_LT_OQ);
+  }
+  return between == 0xffff;
 }
 // Lanes 0, 2, ... of a, then those of b.
 HOST_DEVICE Vector even_lanes(Vector a, Vector b) {
@@ -76,10 +82,16 @@ HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return _mm256_fmad
 HOST_DEVICE Vector negative_fma(Vector a, Vector b, Vector c) { return _mm256_fnmadd_ps(a, b, c); }
 HOST_DEVICE Vector cut_off(Vector v, Vector low) { return _mm256_max_ps(low, v); }
 HOST_DEVICE Vector cut_off(Vector v, Vector low, Vector high) { return _mm256_min_ps(high, cut_off(v, low)); }
-HOST_DEVICE bool all_between(Vector v, float low, float high) {
-  const Vector size = _mm256_andnot_ps(broadcast(-0.0f), v);
-  const Vector above = _mm256_cmp_ps(size, broadcast(low), _CMP_GT_OQ);
-  return _mm256_movemask_ps(_mm256_and_ps(above, _mm256_cmp_ps(size, broadcast(high), _CMP_LT_OQ))) == 0xff;
+template <int n>
+HOST_DEVICE bool all_between(const Vector (&v)[n], float low, float high) {
+  Vector between = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
+#pragma GCC unroll 8
+  for (int i = 0; i < n; ++i) {
+    const Vector size = _mm256_andnot_ps(broadcast(-0.0f), v[i]);
+    between = _mm256_and_ps(between, _mm256_cmp_ps(size, broadcast(low), _CMP_GT_OQ));
+    between = _mm256_and_ps(between, _mm256_cmp_ps(size, broadcast(high), _CMP_LT_OQ));
+  }
+  return _mm256_movemask_ps(between) == 0xff;
 }
 HOST_DEVICE Vector even_lanes(Vector a, Vector b) {
   const __m256d halves = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
