@@ -17,7 +17,7 @@ using Vector = __m512;
 constexpr int kWidth = 16;
 using Mask = __mmask16;
 HOST_DEVICE Mask first_lanes(int count) {
-  return static_cast<Mask>(count >= 16 ? 0xffffu : (1u << count) - 1u);
+  return static_cast<Mask>(count >= 16 ? 0xffffu : count <= 0 ? 0u : (1u << count) - 1u);
 }
 HOST_DEVICE Mask lanes_between(int first, int end) {
   return static_cast<Mask>(first_lanes(end) & ~first_lanes(first));
