@@ -6,7 +6,6 @@
 #include "bind.h"
 #include "buffer.h"
 #include "channel_sums.h"
-#include "channels_last.h"
 #include "conv_gradient.h"
 #include "conv_weights.h"
 #include "elementwise.h"
@@ -188,8 +187,6 @@ PYBIND11_MODULE(_C, m) {
   BIND_PER_ISA(m, max_pool);
   BIND_PER_ISA(m, average_pool);
   BIND_PER_ISA(m, interp);
-  BIND_PER_ISA(m, interp_channels_last);
-  BIND_PER_ISA(m, depthwise_channels_last);
   BIND_PER_ISA(m, softmax);
   BIND_PER_ISA(m, argmax);
   BIND(m, softmax_loss);

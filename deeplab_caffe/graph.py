@@ -100,13 +100,10 @@ def depth_first(steps: list[Step]) -> list[Step]:
 def fuse(steps: list[Step], kept: set[Value], training: bool = False) -> list[Step]:
     """Lets layers absorb the ones that alone read their top; values in `kept` stay visible.
 
-    Sets `absorbed` and `preceding` of every layer. A layer is absorbed only where its other bottoms are there
-    in time.
+    Sets `absorbed` of every layer. A layer is absorbed only where its other bottoms are there in time.
     training: asks `absorbs_in_training`.
     """
     steps = unfuse(steps)
-    if not training:
-        steps = _fuse_preceding(steps, kept)
     readers = _readers(steps)
     fused, gone = [], set()
     for step in steps:
@@ -133,25 +130,7 @@ def unfuse(steps: list[Step]) -> list[Step]:
     """The steps as they are, each layer for itself."""
     for step in steps:
         step.layer.absorbed.clear()
-        step.layer.preceding = None
     return steps
-
-
-def _fuse_preceding(steps: list[Step], kept: set[Value]) -> list[Step]:
-    """Lets layers do the work of the one before, of which nobody else reads the top."""
-    readers = _readers(steps)
-    producers = {value: step for step in steps for value in step.tops}
-    fused, gone = [], set()
-    for step in steps:
-        before = producers.get(step.bottoms[0]) if step.bottoms else None
-        alone = before and len(before.bottoms) == 1 and _only_reader(before, readers, kept) is step
-        if alone and step.layer.absorbs_before(before.layer):
-            step.layer.preceding = before.layer
-            gone.add(before)
-            fused.append(Step(step.index, step.layer, before.bottoms + step.bottoms[1:], step.tops))
-        else:
-            fused.append(step)
-    return [step for step in fused if step not in gone]
 
 
 def _readers(steps: list[Step]) -> dict[Value, list[Step]]:

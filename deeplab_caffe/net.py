@@ -31,18 +31,19 @@ class Net:
 
     model: path of a prototxt, or a NetDefinition. weights: path of a caffemodel; without, parameters start
     from their fillers. phase, level, stages: which layers of the prototxt take part. variables: values for
-    `${NAME}`. precision: "exact" gives the original program's bits; "fp32" and "bf16" are torch's fastest
-    operators. threads: CPU threads, None for torch's setting. keep_blobs: no blob's memory is reused, all can
-    be read from `blobs` after a forward. inputs: blobs (with shapes) that forward will be given in place of
-    what the net's own data layers produce; layers that need anything else of those data layers are left out.
-    seed: of the random fillers and of what is random in TRAIN phase; rank, ranks: see layers.Context.
+    `${NAME}`. precision: "exact" gives the original program's bits; "fp32" makes one factor and one summand
+    per channel of BatchNorm and Scale behind a convolution; "bf16" is torch's fastest. threads: CPU threads,
+    None for torch's setting. keep_blobs: no blob's memory is reused, all can be read from `blobs` after a
+    forward. inputs: blobs (with shapes) that forward will be given in place of what the net's own data layers
+    produce; layers that need anything else of those data layers are left out. seed: of the random fillers and
+    of what is random in TRAIN phase; rank, ranks: see layers.Context.
     device: "cpu", "cuda" or "cuda:1"; on a GPU all blobs and parameters live there, forwards join torch's
     current stream, and "tf32" and "fp16" are precisions, too. A forward with the sizes of the one before is
     then a CUDA graph, unless cuda_graph is False. Layers without kernels for a GPU (`Layer.on_device`) run in
     main memory. weight_memory: bytes of memory for the weights, at least as many as the largest layer needs;
     the others are streamed: read from the caffemodel, which nobody may write to meanwhile, in each forward.
-    For exact on the CPU only; HDF5 weights, and parameters that are written or trained, are in memory all the
-    same. None: so are all.
+    For exact and fp32 on the CPU; HDF5 weights, and parameters that are written or trained, are in memory all
+    the same. None: so are all.
 
     Raises DeepLabError for anything wrong with the files, or if the net needs more memory than there is.
     """
@@ -179,12 +180,12 @@ class Net:
         self._check_given(schedule, values)
         self._last = {}
         with torch.no_grad(), self._order.forward(), torch_threads(self.context.threads):
-            if self.context.precision == "exact":
+            if self.context.runs_forward:
                 self._grow(schedule.plan.arena)
 
             def run(values: dict[Value, Tensor]) -> dict[str, Tensor]:
-                if self.context.precision == "exact":
-                    schedule.run_exact(values, self._arena, on_layer)
+                if self.context.runs_forward:
+                    schedule.run_forward(values, self._arena, on_layer)
                 else:
                     with torch_precision(self.context.precision):
                         schedule.run_fast(values, self.context.device, on_layer)
@@ -330,7 +331,7 @@ class Net:
                     raise DeepLabError(f"{self.definition.source}: no blob is named '{unknown[0]}'")
                 chosen = {name: self._graph.blobs[name] for name in outputs}
             threads = self.context.threads or torch.get_num_threads()
-            plain_forward = fused == "forward" and self.context.precision == "exact"
+            plain_forward = fused == "forward" and self.context.runs_forward
             in_bands = plain_forward and not self.keep_blobs and not ops.is_gpu(self.context.device)
             schedule = make_schedule(
                 self._graph,
@@ -386,9 +387,9 @@ def _context(phase: str, device: str | torch.device, precision: str, threads: in
 def _weight_memory(limit: int, context: Context) -> WeightMemory:
     if limit < 0:
         raise DeepLabError(f"weight_memory: {limit} given, at least 0 wanted")
-    if context.precision != "exact" or context.device.type != "cpu":
+    if not context.runs_forward or context.device.type != "cpu":
         place = f"{context.precision} on {context.device.type}"
-        raise DeepLabError(f"weight_memory: weights are streamed in precision exact on cpu, not {place}")
+        raise DeepLabError(f"weight_memory: weights are streamed in exact and fp32 on cpu, not {place}")
     return WeightMemory(limit)
 
 

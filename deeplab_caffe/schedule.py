@@ -33,12 +33,12 @@ class Schedule:
     inputs: set[Value]
     held: set[Value]
     plan: memory.Plan
-    absorbed: dict[Layer, tuple[Layer | None, list[Layer]]]  # before, and behind its own work
+    absorbed: dict[Layer, list[Layer]]
     dead: list[list[Value]]  # for each step, the values it is the last to read
     runner: Runner
     siblings: dict[Step, list[Step]]  # later steps with the same single bottom, one top each
 
-    def run_exact(self, values: dict[Value, Tensor], arena: Tensor, on_layer: OnLayer | None) -> None:
+    def run_forward(self, values: dict[Value, Tensor], arena: Tensor, on_layer: OnLayer | None) -> None:
         """Runs all steps in float32, `values` starting with the inputs and ending with every value's tensor.
 
         arena: flat float32 of at least `plan.arena` bytes. A tensor is overwritten once its last reader ran,
@@ -132,8 +132,8 @@ class Schedule:
         )
 
     def _activate(self) -> None:
-        for layer, (preceding, absorbed) in self.absorbed.items():
-            layer.preceding, layer.absorbed[:] = preceding, absorbed
+        for layer, absorbed in self.absorbed.items():
+            layer.absorbed[:] = absorbed
 
 
 def make_schedule(
@@ -191,7 +191,7 @@ def make_schedule(
         inputs=inputs,
         held=wanted | kept | inputs,
         plan=plan,
-        absorbed={step.layer: (step.layer.preceding, list(step.layer.absorbed)) for step in net.steps},
+        absorbed={step.layer: list(step.layer.absorbed) for step in net.steps},
         dead=dead,
         runner=Runner(captures and on_device),
         siblings=_siblings(steps),

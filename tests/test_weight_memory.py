@@ -237,7 +237,7 @@ def test_hdf5_is_read_at_once(model, weights, tmp_path):
 
 def test_what_cannot_be_streamed_is_one_line(model, weights):
     for options, message in (
-        ({"precision": "fp32"}, "weights are streamed in precision exact on cpu, not fp32 on cpu"),
+        ({"precision": "bf16"}, "weights are streamed in exact and fp32 on cpu, not bf16 on cpu"),
         ({"weight_memory": -1}, "weight_memory: -1 given"),
     ):
         with pytest.raises(DeepLabError, match=message):

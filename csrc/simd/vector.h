@@ -36,9 +36,6 @@ HOST_DEVICE Vector broadcast(float v) { return _mm512_set1_ps(v); }
 HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
 // c - a * b, rounded once.
 HOST_DEVICE Vector negative_fma(Vector a, Vector b, Vector c) { return _mm512_fnmadd_ps(a, b, c); }
-// v from low on, or between low and high; NaN stays.
-HOST_DEVICE Vector cut_off(Vector v, Vector low) { return _mm512_max_ps(low, v); }
-HOST_DEVICE Vector cut_off(Vector v, Vector low, Vector high) { return _mm512_min_ps(high, cut_off(v, low)); }
 // Whether every lane's size is between the bounds; false for NaN.
 template <int n>
 HOST_DEVICE bool all_between(const Vector (&v)[n], float low, float high) {
@@ -80,8 +77,6 @@ HOST_DEVICE void store_vector(float* p, Vector v) { _mm256_storeu_ps(p, v); }
 HOST_DEVICE Vector broadcast(float v) { return _mm256_set1_ps(v); }
 HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
 HOST_DEVICE Vector negative_fma(Vector a, Vector b, Vector c) { return _mm256_fnmadd_ps(a, b, c); }
-HOST_DEVICE Vector cut_off(Vector v, Vector low) { return _mm256_max_ps(low, v); }
-HOST_DEVICE Vector cut_off(Vector v, Vector low, Vector high) { return _mm256_min_ps(high, cut_off(v, low)); }
 template <int n>
 HOST_DEVICE bool all_between(const Vector (&v)[n], float low, float high) {
   Vector between = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
@@ -112,8 +107,6 @@ HOST_DEVICE Vector load(const float* p, Mask m) { return m ? *p : 0.0f; }
 HOST_DEVICE void store_vector(float* p, Vector v) { *p = v; }
 HOST_DEVICE Vector broadcast(float v) { return v; }
 HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return fused_multiply_add(a, b, c); }
-HOST_DEVICE Vector cut_off(Vector v, Vector low) { return v < low ? low : v; }
-HOST_DEVICE Vector cut_off(Vector v, Vector low, Vector high) { return high < v ? high : cut_off(v, low); }
 HOST_DEVICE Vector even_lanes(Vector a, Vector) { return a; }
 #endif
 

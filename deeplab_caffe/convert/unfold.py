@@ -39,12 +39,22 @@ def unfold(net: Net, weights: str | os.PathLike[str]) -> list[str]:
         for blob, value in zip(layer.blobs, values, strict=True):
             blob.data = value
 
+    statistics: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+
     def watch(index: int, layer: Layer, tops: dict[str, torch.Tensor]) -> None:
-        if layer.name in pairs:
-            top = next(iter(tops.values()))
-            _normalize(*pairs[layer.name], top, factors[layer.name], biases[layer.name])
+        if layer.name not in pairs:
+            return
+        norm, scale = pairs[layer.name]
+        x, factor = next(iter(tops.values())).double(), factors[layer.name]
+        variance, mean = statistics[layer.name] = torch.var_mean(x, (0, 2, 3), correction=0)
+        scale.blobs[0].data = (variance + norm.eps).sqrt() / factor
+        scale.blobs[1].data = mean / factor + biases[layer.name]
 
     net.forward(on_layer=watch)
+    # Only now: in the training phase the pass itself adds to what is stored.
+    for name, (variance, mean) in statistics.items():
+        for blob, value in zip(pairs[name][0].blobs, (mean, variance, torch.ones(1)), strict=True):
+            blob.data = value
     return list(pairs)
 
 
@@ -80,12 +90,3 @@ def _values(
             f"{os.fspath(source)}: layer '{layer.name}': blobs of {counts} values, {wanted} wanted"
         )
     return blobs
-
-
-def _normalize(norm: Layer, scale: Layer, x: torch.Tensor, factor: torch.Tensor, bias: torch.Tensor) -> None:
-    """Sets the two layers so that they divide x by the factor, add the bias, and nothing else."""
-    variance, mean = torch.var_mean(x.double(), (0, 2, 3), correction=0)
-    for blob, value in zip(norm.blobs, (mean, variance, torch.ones(1)), strict=True):
-        blob.data = value
-    scale.blobs[0].data = (variance + norm.eps).sqrt() / factor
-    scale.blobs[1].data = mean / factor + bias

@@ -33,6 +33,11 @@ class Context:
     rank: int = 0
     ranks: int = 1
 
+    @property
+    def runs_forward(self) -> bool:
+        """Whether layers run `forward` (exact, and fp32 on the CPU), not `forward_fast`."""
+        return self.precision == "exact" or (self.precision == "fp32" and not ops.is_gpu(self.device))
+
 
 @dataclass
 class Rows:
@@ -80,8 +85,6 @@ class Layer:
         self.blobs: list[Parameter] = []
         # Layers whose work this one does too, in order; filled by the net, see `absorbs`.
         self.absorbed: list[Layer] = []
-        # The layer whose work this one does before its own; the same, see `absorbs_before`.
-        self.preceding: Layer | None = None
         for what, names, (least, most) in (
             ("bottom", definition.bottoms, self.bottom_count),
             ("top", definition.tops, self.top_count),
@@ -132,14 +135,6 @@ class Layer:
         """
         return False
 
-    def absorbs_before(self, previous: "Layer") -> bool:
-        """Whether this layer can do the work of `previous` as well, before its own.
-
-        Asked where nobody else reads the only top of `previous`, this layer as its first bottom. After True
-        the net sets `self.preceding` and gives `forward_fast` the bottom of `previous`, which does not run.
-        """
-        return False
-
     def absorbs_in_training(self, following: "Layer", bottom: int) -> bool:
         """The same for `forward_train`; by default no."""
         return False
@@ -178,7 +173,7 @@ class Layer:
         """
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """Computes the tops, exactly as the original did.
+        """Computes the tops, in the exact precision with the original's bits.
 
         bottoms: contiguous float32 tensors; tops: the same, allocated to `shape`, to be written in place
         (uninitialised). The first top may be the memory of the first bottom only if `in_place` is True.
@@ -214,7 +209,7 @@ class Layer:
         raise NotImplementedError(f"{type(self).__name__}.forward_rows")
 
     def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """Tops for the precisions other than exact, from torch's own operators, in any layout and dtype.
+        """Tops for the other precisions, from torch's own operators, in any layout and dtype.
 
         The bottoms must stay as they are: others may read them. None: this layer has no such path, and the
         net calls `forward` with contiguous float32. The default is `formula`.

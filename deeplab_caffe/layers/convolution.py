@@ -10,7 +10,6 @@ from ..formats.file_blob import FileBlob
 from ..weight_memory import Allocate
 from . import fast_convolution, fold
 from .base import Layer, Rows, Shape, register
-from .clip import Clip
 from .relu import ReLU
 from .same_padding import same_padding
 
@@ -49,7 +48,8 @@ class Convolution(Layer):
         self.same_pad: bool = param.same_pad
         if self.same_pad and any(self.pad):
             raise self.error("same_pad", "given together with pad")
-        self._folded_state: tuple[Any, ...] | None = None
+        self._folded_state: Hashable = None
+        self._merged_state: Hashable = None
         for field, pair in (
             ("kernel_size", self.kernel),
             ("stride", self.stride),
@@ -127,22 +127,6 @@ class Convolution(Layer):
         """See Layer: whatever can be a step of the kernel's epilogue."""
         return len(self.definition.tops) == 1 and following.can_be_epilogue()
 
-    def absorbs_before(self, previous: Layer) -> bool:
-        """See Layer: our kernel for depthwise convolutions in fp32 cuts its inputs off, too."""
-        if self.context.precision != "fp32" or ops.is_gpu(self.context.device):
-            return False
-        single = len(self.definition.bottoms) == len(self.definition.tops) == 1
-        depthwise = self.groups == self.out_channels and self.blobs[0].shape[1] == 1
-        return single and depthwise and self._range(previous) is not None
-
-    @staticmethod
-    def _range(layer: Layer) -> fast_convolution.Range | None:
-        """What a ReLU or Clip leaves of the numbers."""
-        if not isinstance(layer, ReLU | Clip):
-            return None
-        (step,) = layer.epilogue(0, [])
-        return fast_convolution.bounds_of(step)
-
     def overwritable(self, bottoms: int) -> list[int]:
         """See Layer: what absorbed sums add is read where the result is written."""
         return list(range(1, bottoms)) if self.absorbed else []
@@ -180,7 +164,7 @@ class Convolution(Layer):
             top, others = layer.definition.tops[0], others[count:]
         return steps
 
-    def _exact_weights(self) -> torch.Tensor:
+    def _packed_weights(self) -> torch.Tensor:
         weights = self.blobs[0]
         shape, groups = weights.shape, self.groups
 
@@ -196,6 +180,16 @@ class Convolution(Layer):
             lambda packed: ops.unpack_weights(packed, shape, groups),
             load,
         )
+
+    def _weights_and_steps(self, others: list[torch.Tensor]) -> tuple[torch.Tensor, list[fold.Step]]:
+        """Packed weights and the epilogue; in fp32 its first steps are one factor and summand."""
+        weights, steps = self._packed_weights(), self._epilogue(others)
+        if self.context.precision == "exact":
+            return weights, steps
+        state = self._state()
+        if self._merged_state != state:
+            self._merged_steps, self._merged_state = fold.merge(steps), state
+        return weights, self._merged_steps + fold.rest(steps)
 
     def rows_read(self, rows: tuple[int, int], height: int) -> tuple[int, int] | None:
         """See Layer."""
@@ -215,9 +209,10 @@ class Convolution(Layer):
     ) -> None:
         """See Layer."""
         padding = self.padding((bottom.height, bottom.values.shape[3]))
+        packed, epilogue = self._weights_and_steps(others)
         ops.atrous_conv_rows(
             bottom.values,
-            self._exact_weights(),
+            packed,
             self.blobs[0].shape,
             rows,
             bottom.height,
@@ -228,14 +223,13 @@ class Convolution(Layer):
             (padding[0][0], padding[1][0]),
             self.dilation,
             self.groups,
-            self._epilogue(others),
+            epilogue,
             threads=self.context.threads,
         )
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
-        packed, groups = self._exact_weights(), self.groups
-        epilogue = self._epilogue(bottoms[len(tops) :])
+        packed, epilogue = self._weights_and_steps(bottoms[len(tops) :])
         for bottom, top in zip(bottoms, tops, strict=False):
             rows, columns = self.padding(bottom.shape[2:])
             ops.atrous_conv(
@@ -244,7 +238,7 @@ class Convolution(Layer):
                 self.stride,
                 (rows[0], columns[0]),
                 self.dilation,
-                groups,
+                self.groups,
                 epilogue,
                 packed_shape=self.blobs[0].shape,
                 size=tuple(top.shape[2:]),
@@ -260,8 +254,7 @@ class Convolution(Layer):
         shape = tuple(bottoms[0].shape)
         convolve = self._folded(bottoms[count:], lambda weights, bias: self._fast(weights, bias, shape))
         steps = fold.rest(self._epilogue(bottoms[count:]))
-        within = self._range(self.preceding) if self.preceding else fast_convolution.EVERYTHING
-        return [convolve(bottom, self.padding(bottom.shape[2:]), steps, within) for bottom in bottoms[:count]]
+        return [convolve(bottom, self.padding(bottom.shape[2:]), steps) for bottom in bottoms[:count]]
 
     @property
     def on_tensor_cores(self) -> bool:
@@ -303,9 +296,7 @@ class Convolution(Layer):
     ) -> fast_convolution.FastConvolution:
         dtype, padding = self.working_dtype(weights), self.padding(shape[2:])
         bias = None if bias is None else bias.to(dtype)
-        return fast_convolution.make(
-            weights.to(dtype), bias, self._geometry, shape, padding, self.context.threads
-        )
+        return fast_convolution.make(weights.to(dtype), bias, self._geometry, shape, padding)
 
     @property
     def _geometry(self) -> fast_convolution.Geometry:
@@ -316,12 +307,16 @@ class Convolution(Layer):
 
     def _folded(self, others: list[torch.Tensor], finish: Callable[..., Folded]) -> Folded:
         """finish(weights, bias) of those that do the per-channel steps too, made anew when blobs change."""
-        blobs = self.blobs + [blob for layer in self.absorbed for blob in layer.blobs]
-        state = tuple(layer.name for layer in self.absorbed), *(blob.version for blob in blobs)
+        state = self._state()
         if self._folded_state != state:
             self._folded_weights = finish(*fold.fold(self.blobs[0].values(), self._epilogue(others)))
             self._folded_state = state
         return self._folded_weights
+
+    def _state(self) -> Hashable:
+        """What changes with the absorbed layers and with any parameter."""
+        blobs = self.blobs + [blob for layer in self.absorbed for blob in layer.blobs]
+        return tuple(layer.name for layer in self.absorbed), *(blob.version for blob in blobs)
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer: torch's convolution, channels last."""

@@ -21,9 +21,25 @@ def rest(steps: list[Step]) -> list[Step]:
 
 def fold(weights: Tensor, steps: list[Step]) -> tuple[Tensor, Tensor | None]:
     """Weights (out, in, kh, kw) and bias (out), or None, that do the leading per-channel steps, too."""
-    front = _front(steps)
-    factor, summand = weights.new_ones(len(weights)), weights.new_zeros(len(weights))
-    for kind, *operands in steps[:front]:
+    if not _front(steps):
+        return weights, None
+    factor, summand = _factor_and_summand(steps)
+    return weights * factor.view(-1, 1, 1, 1), summand
+
+
+def merge(steps: list[Step]) -> list[Step]:
+    """At most one factor and one summand per channel in place of the leading steps."""
+    if _front(steps) < 2:
+        return steps[: _front(steps)]
+    factor, summand = _factor_and_summand(steps)
+    return [("scale", factor), ("bias", summand)]
+
+
+def _factor_and_summand(steps: list[Step]) -> tuple[Tensor, Tensor]:
+    """What the leading per-channel steps, of which there are some, make of an output, both (out)."""
+    first = steps[0][1].reshape(-1)
+    factor, summand = torch.ones_like(first), torch.zeros_like(first)
+    for kind, *operands in steps[: _front(steps)]:
         values = [operand.reshape(-1) for operand in operands]
         if kind == "bias":
             summand = summand + values[0]
@@ -31,7 +47,7 @@ def fold(weights: Tensor, steps: list[Step]) -> tuple[Tensor, Tensor | None]:
             factor, summand = factor * values[0], summand * values[0]
         else:
             factor, summand = factor / values[1], (summand - values[0]) / values[1]
-    return weights * factor.view(-1, 1, 1, 1), summand if front else None
+    return factor, summand
 
 
 def apply(y: Tensor, steps: list[Step]) -> Tensor:

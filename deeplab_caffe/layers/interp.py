@@ -1,18 +1,11 @@
 """Interp: bilinear interpolation."""
 
-from typing import Any
-
 import torch
 from torch.nn import functional
 
 from .. import ops
 from .argmax import ArgMax
 from .base import Layer, Shape, register
-from .concat import Concat
-
-# Features come in multiples of so many channels, for convolutions that read them channels last. Scores, one
-# channel for each class, seldom do, and are read plane by plane.
-FEATURES = 16
 
 
 @register("Interp")
@@ -72,15 +65,10 @@ class Interp(Layer):
         return [(*bottoms[0][:2], *zoomed)]
 
     def absorbs(self, following: Layer, bottom: int) -> bool:
-        """See Layer: on a GPU the best label of each position, so that the scores are never in memory.
-
-        On the CPU in fp32 a Concat, to write to its place at once.
-        """
-        if self.absorbed:
+        """See Layer: on a GPU the best label of each position, so that the scores are never in memory."""
+        if self.absorbed or not ops.is_gpu(self.context.device):
             return False
-        if ops.is_gpu(self.context.device):
-            return isinstance(following, ArgMax) and following.finds_best_channel
-        return self.context.precision == "fp32" and isinstance(following, Concat) and following.number == 1
+        return isinstance(following, ArgMax) and following.finds_best_channel
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
@@ -96,26 +84,7 @@ class Interp(Layer):
             if self.absorbed:
                 return [ops.interp_argmax(x.float(), size, **options)]
             return super().forward_fast(bottoms)
-        if self.absorbed:
-            return [self._concatenated(x, size, bottoms[len(self.definition.bottoms) :], options)]
-        if x.shape[1] % FEATURES:
-            return [ops.interp(x.float(), size, **options)]
-        return [ops.interp_channels_last(x.float(), size, **options).to(x.dtype)]
-
-    def _concatenated(
-        self, x: torch.Tensor, size: Shape, others: list[torch.Tensor], options: dict[str, Any]
-    ) -> torch.Tensor:
-        """The top of the absorbed Concat; others: its other bottoms."""
-        place = self.absorbed[0].definition.bottoms.index(self.definition.tops[0])
-        parts = [*others[:place], x, *others[place:]]
-        counts = [part.shape[1] for part in parts]
-        top = ops.empty_channels_last((len(x), sum(counts), *size))
-        for part, to in zip(parts, top.split(counts, 1), strict=True):
-            if part is x:
-                ops.interp_channels_last(x, size, **options, out=to)
-            else:
-                to.copy_(part)
-        return top
+        return [ops.interp(x.float(), size, **options).to(x.dtype)]
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""

@@ -5,7 +5,6 @@ is the number of CPU threads, None for torch's own setting; on a GPU an op joins
 plain twin with the same arguments is in `reference`.
 """
 
-from .channels_last import depthwise_channels_last, empty_channels_last, interp_channels_last
 from .common import cuda_targets, emulated_cuda, is_gpu, isa, on_host
 from .conv_gradient import channel_sums, conv_data_gradient, conv_weight_gradient
 from .convolution import (
@@ -66,16 +65,13 @@ __all__ = [
     "conv_weight_gradient",
     "convolved_size",
     "cuda_targets",
-    "depthwise_channels_last",
     "eltwise",
     "empty",
-    "empty_channels_last",
     "emulated_cuda",
     "exp",
     "fma_peak",
     "interp",
     "interp_argmax",
-    "interp_channels_last",
     "is_gpu",
     "isa",
     "log",

@@ -1,6 +1,5 @@
 """Plain, slow, readable twins of the ops, same arguments; they follow their input's dtype (float64 too)."""
 
-from .channels_last import depthwise_channels_last, interp_channels_last
 from .conv_gradient import channel_sums, conv_data_gradient, conv_weight_gradient
 from .convolution import atrous_conv, atrous_conv_rows, reduction_blocks
 from .crf import (
@@ -41,13 +40,11 @@ __all__ = [
     "channel_sums",
     "conv_data_gradient",
     "conv_weight_gradient",
-    "depthwise_channels_last",
     "eltwise",
     "exp",
     "fma",
     "interp",
     "interp_argmax",
-    "interp_channels_last",
     "lattice",
     "lattice_filter",
     "lattice_ones",

@@ -74,7 +74,7 @@ layer { name: "c" type: "Convolution" bottom: "data" top: "c"
         assert succeeds(*run, "--weight-memory", size) == wanted
     assert "--weight-memory 1.5G: a number of bytes wanted" in fails(*run, "--weight-memory", "1.5G")
     line = fails(*run, "--weight-memory", "1M", "--precision", "bf16")
-    assert "weights are streamed in precision exact on cpu, not bf16" in line
+    assert "weights are streamed in exact and fp32 on cpu, not bf16" in line
 
 
 def test_errors(net, array, tmp_path, fails):

@@ -88,7 +88,7 @@ def test_errors(net, photo, tmp_path, fails):
         ("-m", net, photo, "--precision", "half"): "precision: half",
         ("-m", net, photo, "-w", tmp_path / "none.caffemodel"): "none.caffemodel",
         ("-m", net, photo, "--weight-memory", "much"): "--weight-memory much",
-        ("-m", net, photo, "--weight-memory", "1M", "--precision", "fp32"): "not fp32 on cpu",
+        ("-m", net, photo, "--weight-memory", "1M", "--precision", "bf16"): "not bf16 on cpu",
         ("-m", net, photo, "--scores-blob", "nothing"): "no blob is named 'nothing'",
     }
     for arguments, message in wrong.items():

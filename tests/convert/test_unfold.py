@@ -49,11 +49,11 @@ def test_the_net_computes_the_same_and_folds_back(make, tmp_path, bias):
     assert unfold(net, tmp_path / "plain.caffemodel") == ["c"]
     norms = net.params["c"][0].values().flatten(1).norm(dim=1)
     torch.testing.assert_close(norms, torch.full((4,), 2**0.5))
+    folded = {layer.name: layer.blobs for layer in fold(net).layers}
     net.seek(0)
     wanted = plain.forward(outputs=["d"])["d"]
     difference = net.forward(outputs=["d"])["d"] - wanted
     assert difference.abs().max() < 1e-4 * wanted.abs().max()
-    folded = {layer.name: layer.blobs for layer in fold(net).layers}
     weights, *given = (blob.values() for blob in plain.params["c"])
     torch.testing.assert_close(folded["c"][0], weights)
     expected = given[0] if given else torch.zeros(4)

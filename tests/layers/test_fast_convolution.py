@@ -1,4 +1,4 @@
-from math import inf, nan
+from math import nan
 
 import pytest
 import torch
@@ -6,7 +6,6 @@ from torch.nn import functional
 
 from deeplab_caffe.layers import fast_convolution
 from deeplab_caffe.layers.fast_convolution import Geometry
-from deeplab_caffe.net import Net
 
 NONE, ONE = [(0, 0), (0, 0)], [(1, 1), (1, 1)]
 KINDS = {
@@ -41,7 +40,7 @@ def plain(x, weights, bias, g, padding):
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_kind_with_steps(kind, bias):
     x, weights, b, geometry, padding = case(kind, bias=bias)
-    convolve = fast_convolution.make(weights, b, geometry, tuple(x.shape), padding, 2)
+    convolve = fast_convolution.make(weights, b, geometry, tuple(x.shape), padding)
     y = plain(x, weights, b, geometry, padding)
     other, factor = rand(*y.shape, seed=3), rand(y.shape[1], seed=4)
     for steps, wanted in (
@@ -64,7 +63,7 @@ def test_each_kind_with_steps(kind, bias):
 @pytest.mark.parametrize("kind", KINDS)
 def test_other_sizes(kind):
     x, weights, bias, geometry, padding = case(kind)
-    convolve = fast_convolution.make(weights, bias, geometry, tuple(x.shape), padding, 2)
+    convolve = fast_convolution.make(weights, bias, geometry, tuple(x.shape), padding)
     for size in ((12, 10), (9, 17), (12, 10)):
         x = case(kind, size)[0]
         wanted = plain(x, weights, bias, geometry, padding)
@@ -76,63 +75,9 @@ def test_other_sizes(kind):
 def test_nan_stays(kind, steps):
     x, weights, bias, geometry, padding = case(kind)
     x[1, :, 5, 5] = nan
-    y = fast_convolution.make(weights, bias, geometry, tuple(x.shape), padding, 2)(x, padding, steps)
+    y = fast_convolution.make(weights, bias, geometry, tuple(x.shape), padding)(x, padding, steps)
     wanted = plain(x, weights, bias, geometry, padding).isnan()
     assert wanted.any() and torch.equal(y.isnan(), wanted)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_inputs_cut_off_first(kind):
-    x, weights, bias, geometry, padding = case(kind)
-    convolve = fast_convolution.make(weights, bias, geometry, tuple(x.shape), padding, 2)
-    for within in ((0.0, inf), (-0.5, 1.0)):
-        wanted = plain(x.clamp(*within), weights, bias, geometry, padding)
-        torch.testing.assert_close(convolve(x, padding, [], within), wanted, rtol=1e-4, atol=1e-4)
-
-
-NET = """
-layer {{ name: "data" type: "Input" top: "data" input_param {{ shape {{ dim: 2 dim: 8 dim: 11 dim: 9 }} }} }}
-layer {{ name: "first" type: "Convolution" bottom: "data" top: "first"
-  convolution_param {{ num_output: 20 kernel_size: 1 weight_filler {{ type: "xavier" }} }} }}
-layer {{ name: "cut" {cut} bottom: "first" top: "{top}" }}
-layer {{ name: "depthwise" type: "Convolution" bottom: "{top}" top: "second"
-  convolution_param {{ num_output: 20 group: {group} kernel_size: 3 pad: 1
-    weight_filler {{ type: "xavier" }} }} }}
-layer {{ name: "last" type: "ReLU" bottom: "second" top: "second" }}
-{more}
-"""
-RELU, RELU6 = 'type: "ReLU"', 'type: "Clip" clip_param { min: 0 max: 6 }'
-
-
-@pytest.mark.parametrize(
-    ("cut", "top", "group", "more", "options", "done"),
-    [
-        (RELU, "first", 20, "", {}, True),
-        (RELU, "cut", 20, "", {}, True),
-        (RELU6, "first", 20, "", {}, True),
-        (RELU + " relu_param { negative_slope: 0.1 }", "first", 20, "", {}, False),
-        (RELU, "first", 4, "", {}, False),
-        (RELU, "cut", 20, 'layer { name: "e" type: "AbsVal" bottom: "cut" top: "e" }', {}, False),
-        (RELU, "cut", 20, 'layer { name: "e" type: "AbsVal" bottom: "first" top: "e" }', {}, True),
-        (RELU, "first", 20, "", {"keep_blobs": True}, False),
-        (RELU, "first", 20, "", {"precision": "exact"}, False),
-        (RELU, "first", 20, "", {"precision": "bf16"}, False),
-    ],
-)
-def test_a_depthwise_convolution_cuts_its_inputs_off(tmp_path, cut, top, group, more, options, done):
-    path = tmp_path / "net.prototxt"
-    path.write_text(NET.format(cut=cut, top=top, group=group, more=more))
-    x, options = 5 * rand(2, 8, 11, 9), {"precision": "fp32"} | options
-    net, exact = Net(path, seed=1, **options), Net(path, seed=1)
-    assert (net.layers[3].preceding is net.layers[2]) == done
-    wanted = exact.forward(data=x)
-    tolerance = 5e-2 if options["precision"] == "bf16" else 1e-4
-    for on_layer in (None, lambda *_: None, None):
-        for name, value in net.forward(data=x, on_layer=on_layer).items():
-            torch.testing.assert_close(value, wanted[name], rtol=tolerance, atol=tolerance)
-    assert (net.layers[3].preceding is net.layers[2]) == done
-    net.forward_train(data=x)
-    assert net.layers[3].preceding is None
 
 
 @pytest.mark.parametrize("missing", ["_reorder_convolution_weight", "_convolution_pointwise"])
@@ -146,7 +91,7 @@ def test_torch_without_packed_weights(monkeypatch, missing):
     mkldnn = torch.ops.mkldnn
     x, weights, bias, geometry, padding = case("atrous")
     monkeypatch.setattr(torch.ops, "mkldnn", Operators())
-    convolve = fast_convolution.make(weights, bias, geometry, tuple(x.shape), padding, 2)
+    convolve = fast_convolution.make(weights, bias, geometry, tuple(x.shape), padding)
     assert isinstance(convolve, fast_convolution.TorchConvolution)
     wanted = plain(x, weights, bias, geometry, padding)
     torch.testing.assert_close(convolve(x, padding, []), wanted, rtol=1e-4, atol=1e-4)
@@ -155,7 +100,7 @@ def test_torch_without_packed_weights(monkeypatch, missing):
 def test_bfloat16():
     x, weights, bias, geometry, padding = case("atrous")
     half = weights.bfloat16(), bias.bfloat16()
-    y = fast_convolution.make(*half, geometry, tuple(x.shape), padding, 2)(x, padding, [("relu", 0.0)])
+    y = fast_convolution.make(*half, geometry, tuple(x.shape), padding)(x, padding, [("relu", 0.0)])
     assert y.dtype == torch.bfloat16
     wanted = plain(x, weights, bias, geometry, padding).relu()
     assert (y - wanted).norm() < 1e-2 * wanted.norm()

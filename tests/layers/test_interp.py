@@ -4,7 +4,6 @@ import torch.nn.functional as F
 
 from deeplab_caffe import reference
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.net import Net
 
 
 def interp(fields, v1=False):
@@ -83,37 +82,3 @@ def test_size_of_another_blob(run_layer, rand):
         run_layer(text % "zoom_factor: 2")
     with pytest.raises(DeepLabError, match="bottom"):
         run(x, rand(3, 4))
-
-
-NET = """
-layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 2 dim: %d dim: 7 dim: 4 } } }
-layer { name: "y" type: "Input" top: "y" input_param { shape { dim: 2 dim: 5 dim: 9 dim: 14 } } }
-layer { name: "a" type: "AbsVal" bottom: "y" top: "a" }
-layer { name: "i" type: "Interp" bottom: "x" bottom: "y" top: "i" }
-layer { name: "c" type: "Concat" bottom: %s top: "c" %s }
-"""
-
-
-@pytest.mark.parametrize("channels", [16, 3])
-@pytest.mark.parametrize(
-    ("bottoms", "rest", "done"),
-    [
-        ('"i" bottom: "a"', "", True),
-        ('"a" bottom: "i" bottom: "y"', "", True),
-        ('"i" bottom: "i"', "", False),
-        ('"i"', "", True),
-        ('"i" bottom: "i"', "concat_param { axis: 2 }", False),
-        ('"i"', "concat_param { axis: 2 }", False),
-    ],
-)
-def test_written_to_its_place_in_a_concat(tmp_path, rand, channels, bottoms, rest, done):
-    path = tmp_path / "net.prototxt"
-    path.write_text(NET % (channels, bottoms, rest))
-    x, y = rand(2, channels, 7, 4), rand(2, 5, 9, 14)
-    wanted = Net(path).forward(x=x, y=y)["c"]
-    net = Net(path, precision="fp32")
-    assert bool(net.layers[3].absorbed) == done
-    assert torch.equal(net.forward(x=x, y=y)["c"], wanted)
-    seen = net.forward(x=x, y=y, on_layer=lambda *_: None)["c"]
-    assert torch.equal(seen, wanted)
-    assert not Net(path, precision="bf16").layers[3].absorbed
