@@ -76,16 +76,20 @@ struct Tile {
 // One task at work: its tiles, and the input they read, packed block by block.
 class TaskRunner {
  public:
+  // in_place: inputs are not packed, where that is possible.
   TaskRunner(const ConvGeometry& g, const ConvKernels& kernels, const Task& task, const Operands& o,
-             Workspace* memory)
+             bool in_place, Workspace* memory)
       : g_(g), kernels_(kernels), task_(task), region_(*task.region), o_(o), runs_(make_runs(task)) {
     tiles_ = runs_.empty() ? 0 : runs_.back().position / kConvLanes + 1;
     for (int64_t b = 0, begin = 0; b < blocks(); begin = region_.block_end[b++]) {
       deepest_ = std::max(deepest_, region_.block_end[b] - begin);
     }
-    const int64_t packed = tiles_ * deepest_ * kConvLanes;
+    make_copies();
+    in_place_ = in_place && can_be_in_place();
+    const int64_t packed = in_place_ ? 0 : tiles_ * deepest_ * kConvLanes;
     // With a single block a tile is stored as soon as it is summed, so one is enough.
-    const int64_t kept_tiles = blocks() > 1 ? (task.last_tile - task.first_tile) * tiles_ : 1;
+    const int64_t all_tiles = (task.last_tile - task.first_tile) * tiles_;
+    const int64_t kept_tiles = blocks() > 1 || in_place_ ? all_tiles : 1;
     packed_input_ = memory->get(packed + (g.taps_first ? 2 : 1) * kept_tiles * kTile);
     sums_ = packed_input_ + packed;
     tap_sums_ = sums_ + kept_tiles * kTile;
@@ -95,17 +99,16 @@ class TaskRunner {
     }
     make_tiles();
     make_lines();
-    make_copies();
     weight_offset_.resize(deepest_);
   }
 
   void run() {
+    if (in_place_) return run_in_place();
     for (int64_t b = 0, begin = 0; b < blocks(); begin = region_.block_end[b++]) {
       const int64_t depth = region_.block_end[b] - begin;
       prepare_block(begin, depth);
       for (int64_t r = 0; r < task_.last_tile - task_.first_tile; ++r) {
         const int64_t row = (task_.first_tile + r) * kConvRows, channel = task_.group * g_.rows() + row;
-        const int64_t stored_rows = std::min<int64_t>(kConvRows, g_.rows() - row);
         const float* weights =
             o_.packed + (task_.group * g_.row_tiles() + task_.first_tile + r) * g_.depth() * kConvRows;
         for (int64_t t = 0; t < tiles_; ++t) {
@@ -122,10 +125,7 @@ class TaskRunner {
             kernels_.accumulate(depth, weight_offset_.data(), weights, ahead, tile.input, tile.lanes, b == 0,
                                 sum);
           }
-          if (b + 1 < blocks()) continue;
-          kernels_.store(sum, static_cast<int>(stored_rows), o_.steps.data(),
-                         static_cast<int64_t>(o_.steps.size()), stores_.data() + tile.first_store,
-                         tile.last_store - tile.first_store, channel, g_.out_plane, o_.y);
+          if (b + 1 == blocks()) store(r, tile, sum);
         }
       }
     }
@@ -136,6 +136,46 @@ class TaskRunner {
   static constexpr int64_t kLine = 16;  // floats in a cache line
 
   int64_t blocks() const { return static_cast<int64_t>(region_.block_end.size()); }
+
+  // All row tiles of a tile of positions at once, block after block.
+  void run_in_place() {
+    const int64_t row_tiles = task_.last_tile - task_.first_tile, row_tile_step = g_.depth() * kConvRows;
+    InPlace in{};
+    in.run_step = tiles_;
+    in.taps = static_cast<int64_t>(copies_end_.size());
+    in.weight = region_.k.data();
+    in.first_channel = x_;
+    in.weights = o_.packed + (task_.group * g_.row_tiles() + task_.first_tile) * row_tile_step;
+    in.plane = g_.in_plane;
+    in.weights_of_channel = g_.taps() * kConvRows;
+    in.row_tile_step = row_tile_step;
+    in.row_tiles = row_tiles;
+    for (int64_t b = 0, begin = 0; b < blocks(); begin = region_.block_end[b++]) {
+      for (int64_t t = 0; t < tiles_; ++t) {
+        in.runs = copies_.data() + t;
+        float* sums = sums_ + t * kTile;
+        kernels_.accumulate_in_place(in, begin, region_.block_end[b], tile_[t].lanes, b == 0, sums,
+                                     tiles_ * kTile);
+        if (b + 1 < blocks()) continue;
+        for (int64_t r = 0; r < row_tiles; ++r) store(r, tile_[t], sums + r * tiles_ * kTile);
+      }
+    }
+  }
+
+  // Takes the sums of row tile r of the task through the epilogue and writes them.
+  void store(int64_t r, const Tile& tile, const float* sum) const {
+    const int64_t row = (task_.first_tile + r) * kConvRows;
+    const auto rows = static_cast<int>(std::min<int64_t>(kConvRows, g_.rows() - row));
+    kernels_.store(sum, rows, o_.steps.data(), static_cast<int64_t>(o_.steps.size()),
+                   stores_.data() + tile.first_store, tile.last_store - tile.first_store,
+                   task_.group * g_.rows() + row, g_.out_plane, o_.y);
+  }
+
+  // Whether every tile has one run of neighbours for each tap.
+  bool can_be_in_place() const {
+    const int64_t taps = static_cast<int64_t>(copies_end_.size());
+    return 0 < taps && taps <= InPlace::kMostTaps && static_cast<int64_t>(copies_.size()) == taps * tiles_;
+  }
 
   // sum = (first ? 0 : sum) + part
   static void add(const float* part, bool first, float* sum) {
@@ -230,6 +270,7 @@ class TaskRunner {
   const Operands& o_;
   const std::vector<Run> runs_;
   int64_t tiles_ = 0, deepest_ = 0;
+  bool in_place_ = false;
   const float *x_ = nullptr, *other_ = nullptr;
   float *packed_input_ = nullptr, *sums_ = nullptr;
   float* tap_sums_ = nullptr;  // taps_first: sums over a tap whose channels are several blocks
@@ -250,9 +291,11 @@ void atrous_conv(const ConvGeometry& g, const float* x, const float* packed,
     if (!SELECT_ISA(depthwise_conv)(g, x, packed, steps.data(), count, y, threads)) throw std::bad_alloc();
     return;
   }
-  const std::vector<Region> regions = make_regions(g);
-  const std::vector<Task> tasks = make_tasks(g, regions, threads);
   const ConvKernels& kernels = SELECT_ISA(conv_kernels);
+  const bool in_place = kernels.accumulate_in_place && g.row_tiles() <= InPlace::kMostRowTiles &&
+                        g.stride_width == 1 && g.out_width == g.in_width && !g.taps_first;
+  const std::vector<Region> regions = make_regions(g, in_place);
+  const std::vector<Task> tasks = make_tasks(g, regions, threads);
   const Operands operands{x, packed, steps, y};
   std::atomic<bool> out_of_memory{false};
 #pragma omp parallel num_threads(threads)
@@ -261,7 +304,7 @@ void atrous_conv(const ConvGeometry& g, const float* x, const float* packed,
 #pragma omp for schedule(dynamic, 1)
     for (size_t i = 0; i < tasks.size(); ++i) {
       try {
-        if (!out_of_memory) TaskRunner(g, kernels, tasks[i], operands, &workspace).run();
+        if (!out_of_memory) TaskRunner(g, kernels, tasks[i], operands, in_place, &workspace).run();
       } catch (const std::bad_alloc&) {
         out_of_memory = true;
       }

@@ -99,9 +99,10 @@ std::vector<TapInterval> tap_intervals(int64_t in, int64_t out, int64_t kernel, 
   return intervals;
 }
 
-std::vector<Region> make_regions(const ConvGeometry& g) {
+std::vector<Region> make_regions(const ConvGeometry& g, bool whole_rows) {
   // Less than half a tile of positions saved is not worth a cut; short column runs are slow to pack.
-  const int64_t worth = kConvLanes / 2, shortest_run = 8;
+  const int64_t worth = kConvLanes / 2;
+  const int64_t shortest_run = whole_rows ? g.out_width : 8;
   const auto rows = tap_intervals(g.in_height, g.out_height, g.kernel_height, g.stride_height, g.pad_height,
                                   g.dilation_height, g.out_width, worth, 1);
   const auto columns = tap_intervals(g.in_width, g.out_width, g.kernel_width, g.stride_width, g.pad_width,
@@ -126,7 +127,7 @@ std::vector<Region> make_regions(const ConvGeometry& g) {
 
 int64_t planned_multiply_adds(const ConvGeometry& g) {
   int64_t sum = 0;
-  for (const Region& r : make_regions(g)) sum += r.positions(1) * static_cast<int64_t>(r.k.size());
+  for (const Region& r : make_regions(g, false)) sum += r.positions(1) * static_cast<int64_t>(r.k.size());
   return sum * g.out_channels;
 }
 

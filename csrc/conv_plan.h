@@ -67,8 +67,8 @@ struct Region {
   int64_t positions(int64_t batch) const { return batch * height() * width(); }
 };
 
-// The regions of all outputs, those with the most taps first.
-std::vector<Region> make_regions(const ConvGeometry& g);
+// The regions of all outputs, those with the most taps first; whole_rows: rows are not cut.
+std::vector<Region> make_regions(const ConvGeometry& g, bool whole_rows);
 
 // What one thread does at a time: some positions of a region for some row tiles of a group.
 struct Task {

@@ -1,5 +1,6 @@
 // Convolution micro-kernels. Lanes are output positions, rows are output channels, both independent sums.
 #include "atrous_conv.h"
+#include "conv_in_place.h"
 #include "conv_tile.h"
 #include "epilogue_vector.h"
 #include "host_device.h"
@@ -238,6 +239,6 @@ void store(const float* tile, int rows, const EpilogueStep* steps, int64_t step_
 }  // namespace
 
 extern const ConvKernels conv_kernels;
-const ConvKernels conv_kernels = {pack, accumulate, store};
+const ConvKernels conv_kernels = {pack, accumulate, accumulate_in_place, store};
 
 }  // namespace ISA

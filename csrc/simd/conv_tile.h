@@ -28,6 +28,17 @@ struct Ahead {
   int64_t count;
 };
 
+// A tile's inputs, neighbours in memory for each tap, and the weights of its up to kMostRowTiles row tiles.
+struct InPlace {
+  static constexpr int kMostTaps = 64, kMostRowTiles = 3;
+  const CopyRun* runs;  // of the first tap; the other taps' are `run_step` runs apart
+  int64_t run_step, taps;
+  const int32_t* weight;  // each tap's k in channel 0
+  const float *first_channel, *weights;
+  int64_t plane, weights_of_channel, row_tile_step;  // floats from one channel's, or row tile's, to the next
+  int64_t row_tiles;
+};
+
 struct ConvKernels {
   // Copies the runs of `channels` input channels, every `stride`-th float of the source, to packed lanes. The
   // channels are `plane` floats apart, their packed lanes `step`.
@@ -38,6 +49,10 @@ struct ConvKernels {
   // for at least the first `lanes` lanes, a single chain of fused multiply-adds in the order of i.
   void (*accumulate)(int64_t depth, const int64_t* weight_offset, const float* weights, const Ahead& ahead,
                      const float* input, int lanes, bool first, float* tile);
+  // The same for the k from `begin` to `end` (channel by channel, the taps of each), unpacked, and all row
+  // tiles, whose sums are sum_step floats apart. Null where there is no such kernel.
+  void (*accumulate_in_place)(const InPlace& in, int64_t begin, int64_t end, int lanes, bool first,
+                              float* sums, int64_t sum_step);
   // Takes the tile's first `rows` rows, of which the first is channel `channel`, through the steps (in
   // place), then writes the runs to y, where channels are `channel_stride` floats apart.
   void (*store)(const float* tile, int rows, const EpilogueStep* steps, int64_t step_count,

@@ -30,7 +30,7 @@ def random_case(seed: int) -> dict:
         "batch": r.randint(1, 3),
         "channels": per_group * groups,
         "size": (r.randint(1, 40), r.choice([r.randint(1, 70), r.randint(70, 200)])),
-        "out": r.randint(1, 20 if groups < 16 else 2) * groups,
+        "out": r.choice([r.randint(1, 20), r.randint(25, 40)]) * groups if groups < 16 else 2 * groups,
         "kernel": kernel,
         "stride": (r.randint(1, 3), r.randint(1, 3)),
         "pad": tuple(
