@@ -1,6 +1,6 @@
 // Depthwise convolution of planes taken as one long row each: where the stride is 1 and rows keep their
-// length, every output is equally far from its inputs. For large rates, at which few output rows share input
-// rows.
+// length, every output is equally far from its inputs. For narrow planes, whose rows leave much of their last
+// vector empty, and large rates, at which few output rows share input rows.
 #pragma once
 
 #include "depthwise_channel.h"
@@ -8,98 +8,93 @@
 namespace ISA {
 namespace {
 
-// The lanes from `first` on, up to `end`, as bits.
-HOST_DEVICE uint32_t bits_between(int64_t first, int64_t end) {
-  const auto lane = [](int64_t i) { return i < 0 ? 0 : i > kWidth ? kWidth : i; };
-  return first < end ? (1u << lane(end)) - (1u << lane(first)) : 0;
-}
-
 class FlatPlanes {
  public:
   // Whether this is the way for g.
   static bool suit(const ConvGeometry& g) {
     const bool same = g.stride_height == 1 && g.stride_width == 1 && g.out_width == g.in_width;
-    return same && kLeastRows * g.dilation_height > g.out_height;
+    return same && (g.out_width <= kNarrow || kLeastRows * g.dilation_height > g.out_height);
   }
 
-  explicit FlatPlanes(const ConvGeometry& g)
-      : g_(g), columns_(new uint32_t[static_cast<size_t>(g.kernel_width * g.in_width)]) {
-    for (int64_t kx = 0; kx < g.kernel_width; ++kx) {
-      for (int64_t x = 0; x < g.in_width; ++x) {
-        uint32_t bits = 0;
-        for (int i = 0; i < kWidth; ++i) {
-          const int64_t column = (x + i) % g.in_width + kx * g.dilation_width - g.pad_width;
-          if (column >= 0 && column < g.in_width) bits |= 1u << i;
+  explicit FlatPlanes(const ConvGeometry& g) : g_(g), outputs_(g.out_height * g.out_width) {
+    const int64_t groups = (outputs_ + kTogether * kWidth - 1) / (kTogether * kWidth);
+    inside_ = new uint16_t[static_cast<size_t>(groups * kTogether * g.taps())]();
+    for (int64_t y = 0; y < g.out_height; ++y) {
+      for (int64_t ky = 0; ky < g.kernel_height; ++ky) {
+        const int64_t row = y + ky * g.dilation_height - g.pad_height;
+        for (int64_t kx = 0; row >= 0 && row < g.in_height && kx < g.kernel_width; ++kx) {
+          const int64_t shift = kx * g.dilation_width - g.pad_width, left = -shift,
+                        right = g.in_width - shift;
+          for (int64_t x = left < 0 ? 0 : left; x < right && x < g.out_width; ++x) {
+            set_inside(y * g.out_width + x, ky * g.kernel_width + kx);
+          }
         }
-        columns_[kx * g.in_width + x] = bits;
       }
     }
   }
   FlatPlanes(const FlatPlanes&) = delete;
   FlatPlanes& operator=(const FlatPlanes&) = delete;
-  ~FlatPlanes() { delete[] columns_; }
+  ~FlatPlanes() { delete[] inside_; }
 
   void convolve(const Channel& c) const {
     const bool three = g_.kernel_height == 3 && g_.kernel_width == 3;
-    const int64_t outputs = g_.out_height * g_.out_width;
-    int64_t column = 0;
-    for (int64_t p = 0; p < outputs; p += kTogether * kWidth) {
+    const uint16_t* inside = inside_;
+    for (int64_t p = 0; p < outputs_; p += kTogether * kWidth, inside += kTogether * g_.taps()) {
       if (three) {
-        outputs_from(p, column, outputs - p, 3, 3, c);
+        outputs_from(p, inside, 3, 3, c);
       } else {
-        outputs_from(p, column, outputs - p, g_.kernel_height, g_.kernel_width, c);
+        outputs_from(p, inside, g_.kernel_height, g_.kernel_width, c);
       }
-      column = (column + kTogether * kWidth) % g_.in_width;
     }
   }
 
  private:
-  static constexpr int kTogether = 2;       // vectors
+  static constexpr int kTogether = 2;  // vectors
+  static constexpr int64_t kNarrow = 40;
   static constexpr int64_t kLeastRows = 8;  // that share inputs, for them to be worth another way
   static constexpr int64_t kAhead = 256;    // floats
 
-  // The first `count` outputs from p on, or as many as are summed together.
-  inline __attribute__((always_inline)) void outputs_from(int64_t p, int64_t column, int64_t count,
+  // The output at p has this tap inside the image.
+  void set_inside(int64_t p, int64_t tap) {
+    const int64_t vector = p / kWidth, group = vector / kTogether;
+    uint16_t& lanes = inside_[(group * g_.taps() + tap) * kTogether + vector % kTogether];
+    lanes = static_cast<uint16_t>(lanes | 1u << p % kWidth);
+  }
+
+  // The outputs from p on, as many as are summed together; inside: [tap][vector].
+  inline __attribute__((always_inline)) void outputs_from(int64_t p, const uint16_t* inside,
                                                           int64_t kernel_height, int64_t kernel_width,
                                                           const Channel& c) const {
-    const int64_t width = g_.in_width, area = g_.in_height * width;
     Vector sum[1][kTogether];
-    int64_t columns[kTogether];
 #pragma GCC unroll 8
-    for (int i = 0; i < kTogether; ++i) {
-      sum[0][i] = broadcast(0.0f);
-      columns[i] = (column + i * kWidth) % width;
-    }
-    int64_t first = p - g_.pad_height * width;  // the input straight above, or below, in the kernel's row
+    for (int i = 0; i < kTogether; ++i) sum[0][i] = broadcast(0.0f);
+    const int64_t area = g_.in_height * g_.in_width;
+    int64_t first = p - g_.pad_height * g_.in_width;  // the input of the kernel row's middle
     const float* weight = c.weights;
 #pragma GCC unroll 3
-    for (int64_t ky = 0; ky < kernel_height; ++ky, first += c.row_step, weight += kernel_width) {
-      if (first + kTogether * kWidth <= 0 || first >= area) continue;
-      uint32_t rows[kTogether];
-#pragma GCC unroll 8
-      for (int i = 0; i < kTogether; ++i)
-        rows[i] = bits_between(-first - i * kWidth, area - first - i * kWidth);
+    for (int64_t ky = 0; ky < kernel_height; ++ky, first += c.row_step) {
+      const bool some = first + kTogether * kWidth > 0 && first < area;
 #pragma GCC unroll 3
-      for (int64_t kx = 0; kx < kernel_width; ++kx) {
+      for (int64_t kx = 0; kx < kernel_width; ++kx, ++weight, inside += kTogether) {
+        if (!some) continue;
         const float* x = c.x + first + kx * g_.dilation_width - g_.pad_width;
-        const Vector w = broadcast(weight[kx]);
+        const Vector w = broadcast(*weight);
 #pragma GCC unroll 8
         for (int i = 0; i < kTogether; ++i) {
-          const Mask inside = lanes_of(rows[i] & columns_[kx * width + columns[i]], 0);
-          sum[0][i] = fma_vector(w, load(x + i * kWidth, inside), sum[0][i]);
+          sum[0][i] = fma_vector(w, load(x + i * kWidth, lanes_of(inside[i], 0)), sum[0][i]);
         }
       }
     }
     ask_for(c.x + first - c.row_step + kAhead, kTogether * kWidth);
     ask_for(c.y + c.offset + p + kAhead, kTogether * kWidth);
-    finish(p, count, c, sum);
+    finish(p, c, sum);
   }
 
   // Takes the sums through the steps and writes those that are there.
-  inline __attribute__((always_inline)) void finish(int64_t p, int64_t count, const Channel& c,
+  inline __attribute__((always_inline)) void finish(int64_t p, const Channel& c,
                                                     Vector (&sum)[1][kTogether]) const {
     alignas(64) float others[kTogether * kWidth];
-    if (count > kTogether * kWidth) count = kTogether * kWidth;
+    int64_t count = outputs_ - p < kTogether * kWidth ? outputs_ - p : kTogether * kWidth;
     for (int64_t s = 0; s < c.step_count; ++s) {
       if (c.steps[s].kind == EpilogueStep::kSum) copy_floats(c.steps[s].a + c.offset + p, count, others);
       apply_step(c.steps[s], c.number, others, sum);
@@ -116,8 +111,8 @@ class FlatPlanes {
   }
 
   const ConvGeometry& g_;
-  uint32_t*
-      columns_;  // [kernel_width][in_width]: which of the outputs from here on have this tap in their row
+  const int64_t outputs_;
+  uint16_t* inside_;  // [outputs / (kTogether * kWidth)][tap][kTogether], a bit a lane
 };
 
 }  // namespace
