@@ -42,15 +42,26 @@ HOST_DEVICE float max_pool_point(const float* plane, const Pooling& p, std::int6
   return maximum;
 }
 
-HOST_DEVICE float average_pool_point(const float* plane, const Pooling& p, std::int64_t row,
-                                     std::int64_t column) {
+// n planes, `area` floats apart, at once: several sums do not wait for each other.
+template <int n>
+HOST_DEVICE void average_pool_points(const float* planes, std::int64_t area, const Pooling& p,
+                                     std::int64_t row, std::int64_t column, float (&average)[n]) {
   const PoolSpan rows = pool_span(row, p.height, p.kernel_h, p.stride_h, p.pad_h);
   const PoolSpan columns = pool_span(column, p.width, p.kernel_w, p.stride_w, p.pad_w);
-  float sum = 0.0f;
+  for (int k = 0; k < n; ++k) average[k] = 0.0f;
   for (std::int64_t i = rows.begin; i < rows.end; ++i) {
-    for (std::int64_t j = columns.begin; j < columns.end; ++j) sum += plane[i * p.width + j];
+    for (std::int64_t j = columns.begin; j < columns.end; ++j) {
+      for (int k = 0; k < n; ++k) average[k] += planes[k * area + i * p.width + j];
+    }
   }
-  return sum / static_cast<float>(rows.covered * columns.covered);
+  for (int k = 0; k < n; ++k) average[k] /= static_cast<float>(rows.covered * columns.covered);
+}
+
+HOST_DEVICE float average_pool_point(const float* plane, const Pooling& p, std::int64_t row,
+                                     std::int64_t column) {
+  float average[1];
+  average_pool_points(plane, 0, p, row, column, average);
+  return average[0];
 }
 
 // x: [planes, height, width], y: [planes, out_height, out_width].

@@ -113,7 +113,8 @@ void copy_even(const float* source, int length, float* target) {
 
 // Every stride-th float of `source`, of neighbours from `begin` to `end` (the others are zeros).
 void copy_strided(const float* source, int64_t stride, int begin, int end, int length, float* target) {
-  for (int i = 0; i < length; ++i) target[i] = 0.0f;
+  for (int i = 0; i < begin; ++i) target[i] = 0.0f;
+  for (int i = end; i < length; ++i) target[i] = 0.0f;
   if (stride == 2) return copy_even(source + 2 * begin, end - begin, target + begin);
   for (int i = begin; i < end; ++i) target[i] = source[i * stride];
 }

@@ -124,24 +124,15 @@ void average_plane(const float* x, float* y, const Pooling& p, Inside in) {
 
 constexpr Index kTogether = 8;
 
-// kTogether planes, one output of each at a time: for windows so wide that few lie beside each other, when a
-// sum would be waiting for itself.
+// kTogether planes, one output of each at a time: for windows so wide that few lie beside each other.
 void average_planes(const float* x, float* y, const Pooling& p) {
   const Index area = p.height * p.width, out_area = p.out_height * p.out_width;
   for (Index i = 0; i < p.out_height; ++i) {
-    const PoolSpan rows = pool_span(i, p.height, p.kernel_h, p.stride_h, p.pad_h);
     for (Index j = 0; j < p.out_width; ++j) {
-      const PoolSpan columns = pool_span(j, p.width, p.kernel_w, p.stride_w, p.pad_w);
-      float sum[kTogether] = {};
-      for (Index r = rows.begin; r < rows.end; ++r) {
-        for (Index column = columns.begin; column < columns.end; ++column) {
-          const float* from = x + r * p.width + column;
-          for (Index plane = 0; plane < kTogether; ++plane) sum[plane] += from[plane * area];
-        }
-      }
-      const float count = static_cast<float>(rows.covered * columns.covered);
+      float average[kTogether];
+      average_pool_points(x, area, p, i, j, average);
       float* to = y + i * p.out_width + j;
-      for (Index plane = 0; plane < kTogether; ++plane) to[plane * out_area] = sum[plane] / count;
+      for (Index plane = 0; plane < kTogether; ++plane) to[plane * out_area] = average[plane];
     }
   }
 }
@@ -169,11 +160,12 @@ void average_pool(const float* x, float* y, Index planes, Index height, Index wi
                   Index pad_h, Index pad_w, int threads) {
   const Pooling p{height, width, out_height, out_width, kernel_h, kernel_w, stride_h, stride_w, pad_h, pad_w};
   const Inside in = inside(p);
-  const Index together = out_width < kTogether ? kTogether : 1;
+  const bool few_beside = out_width < kTogether;
+  const Index together = few_beside ? kTogether : 1;
   const Index area = height * width, out_area = out_height * out_width;
 #pragma omp parallel for num_threads(threads) schedule(dynamic)
   for (Index first = 0; first < planes; first += together) {
-    if (first + kTogether <= planes && together > 1) {
+    if (few_beside && first + kTogether <= planes) {
       average_planes(x + first * area, y + first * out_area, p);
       continue;
     }

@@ -84,7 +84,7 @@ class Interp(Layer):
             if self.absorbed:
                 return [ops.interp_argmax(x.float(), size, **options)]
             return super().forward_fast(bottoms)
-        return [ops.interp(x.float(), size, **options).to(x.dtype)]
+        return [ops.interp(x.float(), size, **options)]  # scores are not rounded again
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""

@@ -4,6 +4,7 @@ import torch.nn.functional as F
 
 from deeplab_caffe import reference
 from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.net import Net
 
 
 def interp(fields, v1=False):
@@ -82,3 +83,19 @@ def test_size_of_another_blob(run_layer, rand):
         run_layer(text % "zoom_factor: 2")
     with pytest.raises(DeepLabError, match="bottom"):
         run(x, rand(3, 4))
+
+
+NET = """
+layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 dim: 16 dim: 7 dim: 4 } } }
+layer { name: "c" type: "Convolution" bottom: "x" top: "c"
+  convolution_param { num_output: 16 kernel_size: 1 weight_filler { type: "xavier" } } }
+layer { name: "i" type: "Interp" bottom: "c" top: "i" interp_param { height: 9 width: 14 } }
+"""
+
+
+def test_scores_of_bfloat16_are_not_rounded_again(tmp_path, rand):
+    path = tmp_path / "net.prototxt"
+    path.write_text(NET)
+    scores = Net(path, seed=1, precision="bf16").forward(x=rand(1, 16, 7, 4), outputs=["c", "i"])
+    assert torch.equal(scores["c"].bfloat16().float(), scores["c"])
+    assert torch.equal(scores["i"], reference.interp(scores["c"], (9, 14)))
