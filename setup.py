@@ -153,8 +153,10 @@ def extension() -> Extension:
 
 
 setup(
-    packages=["deeplab_caffe"]
-    + [f"deeplab_caffe.{p.parent.name}" for p in ROOT.glob("deeplab_caffe/*/__init__.py")],
+    packages=sorted(
+        str(p.parent.relative_to(ROOT)).replace(os.sep, ".")
+        for p in (ROOT / "deeplab_caffe").rglob("__init__.py")
+    ),
     package_data={"deeplab_caffe.formats": ["caffe.proto"]},
     ext_modules=[extension(), *device_modules()],
     cmdclass={"build_py": BuildPy, "build_ext": BuildExt},

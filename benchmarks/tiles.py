@@ -17,7 +17,7 @@ import torch
 from deeplab_caffe import ops
 from deeplab_caffe.bench.conv import Case, seconds
 from deeplab_caffe.bench.conv_layers import LAYERS, ConvLayer
-from deeplab_caffe.ops.common import kernels
+from deeplab_caffe.ops.backend import kernels
 from deeplab_caffe.ops.device_convolution import TILE_VARIABLE, device_plan, tile_names
 
 CUDA = torch.device("cuda")

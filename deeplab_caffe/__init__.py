@@ -8,9 +8,9 @@ from typing import Any
 _PUBLIC = {
     "DeepLabError": "errors",
     "DenseCRF": "crf",
-    "Net": "net",
-    "Segmenter": "segment",
-    "read_image": "transforms",
+    "Net": "engine.net",
+    "Segmenter": "segmenter.segmenter",
+    "read_image": "images.image_file",
 }
 __all__ = sorted(_PUBLIC)
 

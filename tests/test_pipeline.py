@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe.assets import asset
-from deeplab_caffe.net import Net
+from deeplab_caffe.engine.net import Net
 
 GOLDEN = Path(__file__).parent / "golden" / "pipeline"
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference" / "pipeline"

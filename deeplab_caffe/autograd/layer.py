@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..gpu import torch_precision
+from ..ops.devices import torch_precision
 
 if TYPE_CHECKING:
     from ..layers import Layer

@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from .. import ops
-from ..gpu import usable_device
+from ..ops.devices import usable_device
 from .conv_layers import ConvLayer
 from .measure import machine
 

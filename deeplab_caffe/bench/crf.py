@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 
 from ..assets import asset
-from ..crf import image_crf
+from ..crf.refinement import image_crf
 from .measure import interleave, machine, median_ratio, own_peak_memory, peak_memory
 
 ITERATIONS = 10

@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ..crf import DenseCRF, image_crf
-from ..crf_devices import find_device
-from ..crf_graph import CapturedCRF
+from ..crf.backend import find_device
+from ..crf.captured import CapturedCRF
+from ..crf.dense_crf import DenseCRF
+from ..crf.refinement import image_crf
 from .crf import ITERATIONS, problem
 from .crf import Case as Size
 from .measure import machine

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 
 from .. import ops
-from ..analysis import analyse
+from ..engine.cost import analyse
+from ..engine.net import Net
 from ..formats.prototxt import read_net
-from ..net import Net
 from .measure import forget_peak_memory, interleave, machine, median_ratio, own_peak_memory, peak_memory
 from .torch_net import TorchNet
 

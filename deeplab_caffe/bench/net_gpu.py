@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 
-from ..analysis import analyse
+from ..engine.cost import analyse
+from ..engine.net import Net, precisions
 from ..formats.prototxt import read_net
-from ..gpu import usable_device
-from ..net import Net, precisions
+from ..ops.devices import usable_device
 from .measure import machine
 from .measure_device import device_peak, device_seconds
 from .net import random_weights

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 
+from ..engine.net import Net
 from ..errors import DeepLabError
 from ..layers import Layer
-from ..layers.same_padding import same_padding
-from ..net import Net
+from ..layers.parts.same_padding import same_padding
 
 Tensor = torch.Tensor
 GATES = {"HardSigmoid": F.hardsigmoid, "HardSwish": F.hardswish}

@@ -10,7 +10,7 @@ import sys
 import typer
 
 from ..errors import DeepLabError
-from .base import app
+from .options import app
 
 __all__ = ["app", "main"]
 

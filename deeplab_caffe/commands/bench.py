@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from .base import (
+from .options import (
     Device,
     Variables,
     console,

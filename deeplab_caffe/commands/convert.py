@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DeepLabError
-from . import base, generate
-from .base import verb
+from . import generate, options
+from .options import verb
 
 if TYPE_CHECKING:
     from ..convert.fill import Filled
@@ -90,7 +90,7 @@ def convert(
 
 
 def _report(filled: "Filled", output: Path) -> None:
-    console = base.console()
+    console = options.console()
     for what, names in (("only for training", filled.training), ("left over", filled.unused)):
         if names:
             console.print(f"{what}: {len(names)}: {', '.join(names)}", markup=False, soft_wrap=True)

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from ..errors import DeepLabError
-from . import base
-from .base import verb
+from . import options
+from .options import verb
 
 # What the original's scripts use.
 PosStd = Annotated[float, typer.Option(help="Position kernel: standard deviation, pixels.")]
@@ -45,8 +45,8 @@ def crf(
     bi_w: BiW = 5.0,
     iterations: Iterations = 10,
     palette: Annotated[str, typer.Option(help="Of --map: voc, camvid or a text file.")] = "voc",
-    device: base.Device = "cpu",
-    threads: base.Threads = None,
+    device: options.Device = "cpu",
+    threads: options.Threads = None,
 ) -> None:
     """Refine an image's class scores with a dense CRF.
 
@@ -54,10 +54,10 @@ def crf(
     """
     import numpy as np
 
-    from .. import transforms
-    from ..crf import image_crf
-    from ..palettes import palette as read_palette
-    from ..score_files import read_energies
+    from ..crf.energies import read_energies
+    from ..crf.refinement import image_crf
+    from ..images import image_file
+    from ..images.palettes import palette as read_palette
 
     given = {"energies": unary, "scores": scores, "probabilities": probabilities}
     inputs = [(kind, path) for kind, path in given.items() if path is not None]
@@ -68,7 +68,7 @@ def crf(
     if map_file is not None and map_file.suffix.lower() != ".png":
         raise DeepLabError(f"--map {map_file}: a .png file wanted")
     table = read_palette(palette)
-    rgb = transforms.read_image(image)[:, :, ::-1]
+    rgb = image_file.read_image(image)[:, :, ::-1]
     ((kind, path),) = inputs
     energy = read_energies(path, kind, *rgb.shape[:2], threads)
     if map_file is not None and energy.shape[2] > 256:
@@ -86,7 +86,7 @@ def crf(
     )
     result = model.unary(energy).infer(iterations)
     if marginals is not None:
-        base.write_npy(marginals, result)
+        options.write_npy(marginals, result)
     if map_file is not None:
         map_file.parent.mkdir(parents=True, exist_ok=True)
-        transforms.write_image(map_file, model.map().astype(np.uint8), table.colours)
+        image_file.write_image(map_file, model.map().astype(np.uint8), table.colours)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DeepLabError
-from . import base
-from .base import verb
+from . import options
+from .options import verb
 
 if TYPE_CHECKING:
-    from ..crf_search import Image
+    from ..crf.search import Image
 
 
 @verb("crf-search")
@@ -32,7 +32,7 @@ def crf_search(
     bi_rgb_std: Annotated[str, typer.Option(help="The same.")] = "3,4,5,6,7,8,9,10",
     bi_w: Annotated[str, typer.Option(help="The same.")] = "5,10",
     iterations: Annotated[int, typer.Option(min=0, help="Mean-field iterations.")] = 10,
-    threads: base.Threads = None,
+    threads: options.Threads = None,
 ) -> None:
     """Try every combination of CRF parameters on images with scores and ground truth.
 
@@ -41,8 +41,8 @@ def crf_search(
     image: the same command goes on where it was interrupted. .mat and .npy files hold scores,
     .bin files probabilities.
     """
-    from .. import image_list
-    from ..crf_search import Grid, Search, write_heat_map, write_table
+    from ..crf.search import Grid, Search, write_heat_map, write_table
+    from ..images import image_list
 
     lists = {
         "pos_std": pos_std,
@@ -59,10 +59,10 @@ def crf_search(
 
     labels = read(next(iter(entries)))[1].shape[2]
     search = Search(grid, list(entries), output, labels)
-    console = base.console()
+    console = options.console()
     if search.done:
         console.print(f"going on after {search.done} of {len(entries)} images")
-    with base.progress(console) as bar:
+    with options.progress(console) as bar:
         task = bar.add_task(f"{len(search.points)} points", total=len(entries), completed=search.done)
         search.run(read, threads, lambda: bar.advance(task))
     write_table(output / "search.csv", search)
@@ -73,17 +73,17 @@ def crf_search(
 
 
 def _read(image: str, label: str, features: Path, threads: int | None) -> "Image":
-    from .. import transforms
-    from ..score_files import read_energies
+    from ..crf.energies import read_energies
+    from ..images import image_file
 
-    rgb = transforms.read_image(image)[:, :, ::-1]
+    rgb = image_file.read_image(image)[:, :, ::-1]
     stem = Path(image).stem
     names = [f"{stem}_blob_0.mat", f"{stem}.mat", f"{stem}.npy", f"{stem}.bin"]
     for name in names:
         path = features / name
         if path.exists():
             kind = "probabilities" if path.suffix == ".bin" else "scores"
-            return rgb, read_energies(path, kind, *rgb.shape[:2], threads), transforms.read_label(label)
+            return rgb, read_energies(path, kind, *rgb.shape[:2], threads), image_file.read_label(label)
     raise DeepLabError(f"{features}: none of {', '.join(names)}")
 
 

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import base, predict
-from .base import verb
+from . import options, predict
+from .options import verb
 
 if TYPE_CHECKING:
-    from ..palettes import Palette
+    from ..images.palettes import Palette
 
 # How the bundled model was evaluated with a CRF; weights/README.md has the numbers.
 CRF = predict.Crf(iterations=5, pos_std=3, pos_w=3, bi_xy_std=20, bi_rgb_std=3, bi_w=5)
@@ -23,9 +23,9 @@ def demo(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the pictures go.")
     ] = Path("demo-output"),
-    device: base.Device = "cpu",
-    precision: base.Precision = "exact",
-    threads: base.Threads = None,
+    device: options.Device = "cpu",
+    precision: options.Precision = "exact",
+    threads: options.Threads = None,
 ) -> None:
     """Segment the bundled street photos with the bundled model and show where the pictures are.
 
@@ -33,8 +33,9 @@ def demo(
     """
     from rich.table import Table
 
-    from .. import assets, palettes
-    from ..segment import Segmenter
+    from .. import assets
+    from ..images import palettes
+    from ..segmenter.segmenter import Segmenter
 
     segmenter = Segmenter(
         assets.asset("prototxt/camvid_largefov/deploy.prototxt"),
@@ -46,7 +47,7 @@ def demo(
     colours = palettes.palette("camvid")
     table = Table("photo", "picture", "net", "with CRF", title=f"Street scenes, {len(colours.names)} classes")
     records = []
-    with base.progress(base.console()) as bar:
+    with options.progress(options.console()) as bar:
         photos = assets.demo_photos()
         task = bar.add_task("segmenting", total=len(photos))
         for photo in photos:
@@ -55,8 +56,8 @@ def demo(
             seconds = record["seconds"]
             table.add_row(photo.name, record["picture"], f"{seconds['net']:.2f} s", f"{seconds['crf']:.2f} s")
             bar.advance(task)
-    base.write_json(output / "demo.json", records)
-    base.print_table(table)
+    options.write_json(output / "demo.json", records)
+    options.print_table(table)
     print(CREDIT)
 
 
@@ -64,10 +65,10 @@ def segment_photo(segmenter: Any, photo: Path, output: Path, colours: "Palette")
     """Writes all results for one photo; returns its record for demo.json."""
     import time
 
-    from .. import transforms
-    from ..segment import labels_of, overlay
+    from ..images import image_file
+    from ..segmenter.segmenter import labels_of, overlay
 
-    image = transforms.read_image(photo)
+    image = image_file.read_image(photo)
     start = time.perf_counter()
     scores = segmenter.scores(image)
     middle = time.perf_counter()
@@ -76,8 +77,8 @@ def segment_photo(segmenter: Any, photo: Path, output: Path, colours: "Palette")
     panels = {"photo": image[:, :, ::-1]}
     for title, labels in (("net", labels_of(scores)), ("crf", refined)):
         panels[title] = overlay(image, labels, colours.colours)
-        transforms.write_image(output / f"{photo.stem}_{title}_labels.png", labels, colours.colours)
-        transforms.write_image(output / f"{photo.stem}_{title}.png", panels[title])
+        image_file.write_image(output / f"{photo.stem}_{title}_labels.png", labels, colours.colours)
+        image_file.write_image(output / f"{photo.stem}_{title}.png", panels[title])
     picture = output / f"{photo.stem}.png"
     draw(panels, refined, colours, picture)
     return {
@@ -92,7 +93,7 @@ def draw(panels: dict[str, Any], labels: Any, colours: "Palette", path: Path) ->
     import numpy as np
     from PIL import Image, ImageDraw, ImageFont
 
-    from .. import transforms
+    from ..images import image_file
 
     titles = {"photo": "photo", "net": "DeepLab-LargeFOV", "crf": "with dense CRF"}
     height, width = next(iter(panels.values())).shape[:2]
@@ -112,4 +113,4 @@ def draw(panels: dict[str, Any], labels: Any, colours: "Palette", path: Path) ->
         pen.rectangle((left, top + 2, left + 16, top + 18), fill=colour)
         pen.text((left + 22, top), colours.name(int(label)), fill="black", font=font)
         left += 36 + int(pen.textlength(colours.name(int(label)), font=font))
-    transforms.write_image(path, np.asarray(canvas))
+    image_file.write_image(path, np.asarray(canvas))

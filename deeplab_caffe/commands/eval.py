@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import DeepLabError
-from . import base
-from .base import verb
+from . import options
+from .options import verb
 from .predict import BiRgbStd, BiW, BiXyStd, Crf, Flip, Iterations, PosStd, PosW, Scales, UseCrf, numbers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..evaluation import Evaluation
-    from ..image_list import Entry
-    from ..transforms import Bytes
+    from ..evaluation.evaluation import Evaluation
+    from ..images.image_list import Entry
+    from ..types import Bytes
 
 Labels = Callable[["Entry", "Bytes"], "NDArray[Any]"]  # a line of the list, its truth -> predicted labels
 
@@ -37,7 +37,7 @@ def evaluate(
     model: Annotated[
         Path | None, typer.Option("--model", "-m", metavar="PROTOTXT", help="Or a deploy net that is run.")
     ] = None,
-    weights: base.Weights = None,
+    weights: options.Weights = None,
     palette: Annotated[
         str, typer.Option(help="Class names: voc, camvid or a text file: `red green blue [name]` a line.")
     ] = "voc",
@@ -62,18 +62,18 @@ def evaluate(
     bi_xy_std: BiXyStd = Crf.bi_xy_std,
     bi_rgb_std: BiRgbStd = Crf.bi_rgb_std,
     bi_w: BiW = Crf.bi_w,
-    variables: base.Variables = None,
-    device: base.Device = "cpu",
-    precision: base.Precision = "exact",
-    threads: base.Threads = None,
+    variables: options.Variables = None,
+    device: options.Device = "cpu",
+    precision: options.Precision = "exact",
+    threads: options.Threads = None,
 ) -> None:
     """Compare label maps, or what a net makes of the images, with ground truth.
 
     Pixels whose truth is 255 are left out. A table of the classes and the confusion matrix go to stdout;
     FOLDER gets eval.json, confusion.png and trimap.png.
     """
-    from .. import image_list, palettes
-    from ..evaluation import Evaluation
+    from ..evaluation.evaluation import Evaluation
+    from ..images import image_list, palettes
 
     if (predictions is None) == (model is None):
         raise DeepLabError("give either --predictions or --model")
@@ -92,13 +92,13 @@ def evaluate(
             output=scores_blob,
             scales=numbers(scales, "--scales"),
             flip=flip,
-            variables=base.parse_variables(variables),
+            variables=options.parse_variables(variables),
             device=device,
             precision=precision,
             threads=threads,
         )
     entries = image_list.read_list(str(images), root)
-    with base.progress(base.console()) as bar:
+    with options.progress(options.console()) as bar:
         task = bar.add_task("evaluating", total=len(entries))
         for entry in entries:
             _add(evaluation, entry, root, predicted)
@@ -107,19 +107,19 @@ def evaluate(
 
 
 def _add(evaluation: "Evaluation", entry: "Entry", root: str, predicted: Labels) -> None:
-    from .. import image_list, transforms
+    from ..images import image_file, image_list
 
     try:
         if not entry.label:
             raise DeepLabError("no label map in this line")
-        truth = transforms.read_label(image_list.join(root, entry.label))
+        truth = image_file.read_label(image_list.join(root, entry.label))
         evaluation.add(truth, predicted(entry, truth))
     except DeepLabError as error:
         raise DeepLabError(f"{entry.where}: {error}") from None
 
 
 def _from_folder(folder: Path, crf: Crf | None) -> Labels:
-    from ..evaluation import read_prediction
+    from ..evaluation.predictions import read_prediction
 
     if crf is not None:
         raise DeepLabError("--crf: only with --model; the verb crf refines stored scores")
@@ -127,14 +127,14 @@ def _from_folder(folder: Path, crf: Crf | None) -> Labels:
 
 
 def _from_net(crf: Crf | None, **options: Any) -> Labels:
-    from .. import transforms
-    from ..segment import Segmenter, labels_of
+    from ..images import image_file
+    from ..segmenter.segmenter import Segmenter, labels_of
     from .predict import refine
 
     segmenter = Segmenter(**options)
 
     def predict(entry: "Entry", truth: "Bytes") -> "NDArray[Any]":
-        image = transforms.read_image(entry.image, color=segmenter.color)
+        image = image_file.read_image(entry.image, color=segmenter.color)
         scores = segmenter.scores(image)
         if crf is None:
             return labels_of(scores)
@@ -147,7 +147,7 @@ def _from_net(crf: Crf | None, **options: Any) -> Labels:
 def _report(evaluation: "Evaluation", names: list[str], output: Path | None) -> None:
     from rich.table import Table
 
-    from ..evaluation import write_confusion, write_trimap
+    from ..evaluation.charts import write_confusion, write_trimap
 
     report = evaluation.report(names)
     table = Table(title=f"{report['images']} images")
@@ -158,7 +158,7 @@ def _report(evaluation: "Evaluation", names: list[str], output: Path | None) -> 
     table.add_section()
     mean = _percent(report["mean_iou"]), _percent(report["mean_class_accuracy"])
     table.add_row("mean", *mean, f"{report['pixels']:,}")
-    base.print_table(table)
+    options.print_table(table)
     print(f"pixel accuracy {_percent(report['pixel_accuracy'])}")
     bands = Table(title="within so many pixels of a void pixel")
     for column in ("width", "mean IoU", "pixel accuracy", "pixels"):
@@ -166,10 +166,10 @@ def _report(evaluation: "Evaluation", names: list[str], output: Path | None) -> 
     for band in evaluation.bands:
         shares = _percent(band.mean_iou), _percent(band.pixel_accuracy)
         bands.add_row(str(band.width), *shares, f"{band.pixels:,}")
-    base.print_table(bands)
-    base.print_table(_confusion(evaluation, names))
+    options.print_table(bands)
+    options.print_table(_confusion(evaluation, names))
     if output is not None:
-        base.write_json(output / "eval.json", report)
+        options.write_json(output / "eval.json", report)
         write_confusion(output / "confusion.png", evaluation, names)
         write_trimap(output / "trimap.png", {"": evaluation.bands})
 

@@ -6,20 +6,20 @@ from typing import Annotated
 import typer
 
 from ..errors import DeepLabError
-from . import base
-from .base import verb
+from . import options
+from .options import verb
 
 
 @verb("fold")
 def fold(
-    model: base.Model,
+    model: options.Model,
     weights: Annotated[Path, typer.Option("--weights", "-w", metavar="CAFFEMODEL", help="Its parameters.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="CAFFEMODEL", help="The folded parameters.")
     ],
     layout: Annotated[str, typer.Option(help="Of the file: v1 or v2.")] = "v1",
     phase: Annotated[str, typer.Option(help="Whose layers to take: train or test.")] = "train",
-    variables: base.Variables = None,
+    variables: options.Variables = None,
 ) -> None:
     """Fold every BatchNorm and Scale behind a convolution into its weights and bias.
 
@@ -27,12 +27,12 @@ def fold(
     trained with batch normalisation runs as a plain one.
     """
     from ..convert.fold import fold as run
+    from ..engine.net import Net
     from ..formats.caffemodel import write_caffemodel
-    from ..net import Net
 
     if layout not in ("v1", "v2"):
         raise DeepLabError(f"--layout {layout}: v1 or v2 wanted")
-    net = Net(model, weights, phase=phase, variables=base.parse_variables(variables))
+    net = Net(model, weights, phase=phase, variables=options.parse_variables(variables))
     folded = run(net)
     output.parent.mkdir(parents=True, exist_ok=True)
     write_caffemodel(output, folded.layers, layout=layout)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import DeepLabError
-from . import base
-from .base import verb
+from . import options
+from .options import verb
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 @verb("forward")
 def forward(
-    model: base.Model,
-    weights: base.Weights = None,
+    model: options.Model,
+    weights: options.Weights = None,
     inputs: Annotated[
         list[str] | None,
         typer.Option(
@@ -37,21 +37,21 @@ def forward(
     ] = 1,
     phase: Annotated[str, typer.Option(help="test or train.")] = "test",
     as_json: Annotated[bool, typer.Option("--json", help="Print the outputs' statistics as JSON.")] = False,
-    variables: base.Variables = None,
-    device: base.Device = "cpu",
-    precision: base.Precision = "exact",
-    threads: base.Threads = None,
-    weight_memory: base.WeightMemory = None,
+    variables: options.Variables = None,
+    device: options.Device = "cpu",
+    precision: options.Precision = "exact",
+    threads: options.Threads = None,
+    weight_memory: options.WeightMemory = None,
 ) -> None:
     """Run a net and tell its outputs; with --dump write all tops as NNN_<layer>__<blob>.npy (float32).
 
     '/' in names becomes '_'. forward.json beside them lists shape, sha256 of the bytes, mean and largest
     magnitude of each.
     """
+    from ..engine.net import Net
     from ..formats.prototxt import read_net
-    from ..net import Net
 
-    definition = read_net(model, base.parse_variables(variables), phase=phase)
+    definition = read_net(model, options.parse_variables(variables), phase=phase)
     arrays = read_inputs(inputs or [], definition)
     net = Net(
         definition,
@@ -61,10 +61,10 @@ def forward(
         precision=precision,
         threads=threads,
         inputs={name: array.shape for name, array in arrays.items()},
-        weight_memory=base.parse_bytes(weight_memory, "--weight-memory"),
+        weight_memory=options.parse_bytes(weight_memory, "--weight-memory"),
     )
     results = []
-    with base.progress(base.console()) as bar:
+    with options.progress(options.console()) as bar:
         task = bar.add_task("layers", total=len(net.layers) * iterations)
         for iteration in range(iterations):
             folder = dump / f"{iteration:06d}" if dump and iterations > 1 else dump
@@ -77,7 +77,7 @@ def forward(
 
             outputs = net.forward(on_layer=on_layer, **arrays)
             if folder is not None:
-                base.write_json(folder / "forward.json", {"model": str(model), "layers": tops})
+                options.write_json(folder / "forward.json", {"model": str(model), "layers": tops})
             results.append({name: statistics(tensor.cpu().numpy()) for name, tensor in outputs.items()})
     _print(results, as_json)
 
@@ -113,7 +113,7 @@ def write_tops(folder: Path, index: int, layer: str, blobs: dict[str, Any]) -> l
         array = tensor.float().cpu().numpy()
         file = f"{index:03d}_{layer}__{name}.npy".replace("/", "_")
         folder.mkdir(parents=True, exist_ok=True)
-        base.write_npy(folder / file, array)
+        options.write_npy(folder / file, array)
         records.append({"index": index, "layer": layer, "blob": name, **statistics(array), "file": file})
     return records
 
@@ -150,4 +150,4 @@ def _print(results: list[dict[str, Any]], as_json: bool) -> None:
             shape = "x".join(map(str, record["shape"]))
             mean, largest = f"{record['mean']:.6g}", f"{record['absmax']:.6g}"
             table.add_row(str(run), name, shape, mean, largest, record["sha256"][:16])
-    base.print_table(table)
+    options.print_table(table)

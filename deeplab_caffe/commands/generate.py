@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DeepLabError
-from . import base
-from .base import verb
+from . import options
+from .options import verb
 
 if TYPE_CHECKING:
     from ..generate.deeplab_v3 import DeepLabV3
     from ..generate.torch_deeplab import TorchDeepLab
 
-app = base.group("generate", "Write the prototxts of a net.")
+app = options.group("generate", "Write the prototxts of a net.")
 
 
 @verb("v2", into=app)

@@ -5,24 +5,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DeepLabError
-from . import base
-from .base import verb
+from . import options
+from .options import verb
 
 if TYPE_CHECKING:
-    from ..analysis import NetCost
+    from ..engine.cost import NetCost
     from ..formats.net_definition import NetDefinition
 
 
 @verb("inspect")
 def inspect(
-    model: base.Model,
-    weights: base.Weights = None,
+    model: options.Model,
+    weights: options.Weights = None,
     size: Annotated[
         str | None, typer.Option(metavar="HxW", help="Input size; default: the net's own.")
     ] = None,
     phase: Annotated[str, typer.Option(help="test or train.")] = "test",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    variables: base.Variables = None,
+    variables: options.Variables = None,
 ) -> None:
     """Show each layer's output, parameters, multiply-adds, receptive field, stride and memory.
 
@@ -30,10 +30,10 @@ def inspect(
     the padding are skipped, counted exactly for every output position. With --weights it also tells which
     layers the file fills.
     """
-    from ..analysis import analyse
+    from ..engine.cost import analyse
     from ..formats.prototxt import read_net
 
-    definition = read_net(model, base.parse_variables(variables), phase=phase)
+    definition = read_net(model, options.parse_variables(variables), phase=phase)
     cost = analyse(definition, parse_size(size), phase)
     match = match_file(definition, cost, str(weights)) if weights else {}
     if as_json:
@@ -59,8 +59,8 @@ def parse_size(text: str | None, option: str = "--size") -> tuple[int, int] | No
 
 def match_file(definition: "NetDefinition", cost: "NetCost", path: str) -> dict[str, list[str]]:
     """Which layers the caffemodel fills, which of its layers the net lacks, and the other way round."""
+    from ..engine.weight_match import LayerShapes, match_weights
     from ..formats.caffemodel import read_caffemodel
-    from ..formats.weights import LayerShapes, match_weights
 
     layers = [
         LayerShapes(
@@ -105,7 +105,7 @@ def _print(cost: "NetCost") -> None:
             f"{layer.memory / 1e6:.2f}",
         )
     share = _share(cost.effective_multiply_adds, cost.multiply_adds) or "-"
-    base.print_table(table)
+    options.print_table(table)
     print(
         f"{cost.parameters:,} parameters ({cost.parameters * 4 / 1e6:.1f} MB), "
         f"{cost.multiply_adds / 1e9:.2f} G multiply-adds, {share} of them inside the image; "

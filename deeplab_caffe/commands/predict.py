@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import DeepLabError
-from . import base
-from .base import verb
+from . import options
+from .options import verb
 
 if TYPE_CHECKING:
-    from ..crf import Kind
-    from ..crf_devices import Array
-    from ..palettes import Palette
-    from ..segment import Segmenter
-    from ..transforms import Bytes
+    from ..crf.backend import Array
+    from ..crf.energies import Kind
+    from ..images.palettes import Palette
+    from ..segmenter.segmenter import Segmenter
+    from ..types import Bytes
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
 LISTS = {".txt", ".lst", ".list"}
@@ -49,13 +49,13 @@ BiW = Annotated[float, typer.Option(help="CRF: its weight.")]
 
 @verb("predict")
 def predict(
-    model: base.Model,
+    model: options.Model,
     images: Annotated[
         list[str],
         typer.Argument(metavar="IMAGE|FOLDER|LIST...", help="Photos, folders of them, lists (.txt) of them."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where results go.")],
-    weights: base.Weights = None,
+    weights: options.Weights = None,
     save: Annotated[
         str, typer.Option(help=f"What to write, with commas between: {', '.join(KINDS)}.")
     ] = "labels,overlay",
@@ -86,11 +86,11 @@ def predict(
     pad_to: Annotated[
         str | None, typer.Option(metavar="HxW", help="Pad smaller images, as TensorFlow's evaluation did.")
     ] = None,
-    variables: base.Variables = None,
-    device: base.Device = "cpu",
-    precision: base.Precision = "exact",
-    threads: base.Threads = None,
-    weight_memory: base.WeightMemory = None,
+    variables: options.Variables = None,
+    device: options.Device = "cpu",
+    precision: options.Precision = "exact",
+    threads: options.Threads = None,
+    weight_memory: options.WeightMemory = None,
 ) -> int:
     """Segment photos with a deploy net (one image input, one map of scores).
 
@@ -99,8 +99,8 @@ def predict(
     FOLDER/predict.json lists every result. A broken image among several is reported and the rest still done;
     the exit code is then 1.
     """
-    from .. import palettes
-    from ..segment import Segmenter
+    from ..images import palettes
+    from ..segmenter.segmenter import Segmenter
     from .inspect import parse_size
 
     kinds = _kinds(save)
@@ -111,14 +111,14 @@ def predict(
         weights,
         mean=None if mean is None else numbers(mean, "--mean"),
         output=scores_blob,
-        variables=base.parse_variables(variables),
+        variables=options.parse_variables(variables),
         scales=numbers(scales, "--scales"),
         flip=flip,
         pad_to=parse_size(pad_to, "--pad-to") or (0, 0),
         device=device,
         precision=precision,
         threads=threads,
-        weight_memory=base.parse_bytes(weight_memory, "--weight-memory"),
+        weight_memory=options.parse_bytes(weight_memory, "--weight-memory"),
     )
     settings = Crf(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w) if crf else None
     return run(segmenter, jobs, output, kinds, table, settings)
@@ -133,10 +133,10 @@ def run(
     crf: Crf | None,
 ) -> int:
     """Segments all images and writes the results and predict.json; 1 if some of several failed, else 0."""
-    console = base.console()
+    console = options.console()
     records: list[dict[str, Any]] = []
     failed = 0
-    with base.progress(console) as bar:
+    with options.progress(console) as bar:
         task = bar.add_task("segmenting", total=len(jobs))
         for name, path in jobs.items():
             try:
@@ -148,7 +148,7 @@ def run(
                 records.append({"image": str(path), "error": str(error)})
                 console.print(f"error: {error}", markup=False, soft_wrap=True)
             bar.advance(task)
-    base.write_json(output / "predict.json", records)
+    options.write_json(output / "predict.json", records)
     console.print(
         f"{len(jobs) - failed} of {len(jobs)} images segmented: {output}", markup=False, soft_wrap=True
     )
@@ -169,13 +169,13 @@ def segment_file(
 
     import numpy as np
 
-    from .. import transforms
+    from ..crf.lattice import to_numpy
     from ..formats.mat import write_mat
-    from ..lattices import to_numpy
-    from ..segment import labels_of, overlay
+    from ..images import image_file
+    from ..segmenter.segmenter import labels_of, overlay
 
     start = time.perf_counter()
-    image = transforms.read_image(path, color=segmenter.color)
+    image = image_file.read_image(path, color=segmenter.color)
     if crf is None:
         scores = segmenter.scores(image)
         labels = labels_of(scores)
@@ -190,11 +190,11 @@ def segment_file(
         files[kind] = str(file)
         file.parent.mkdir(parents=True, exist_ok=True)
         if kind == "labels":
-            transforms.write_image(file, labels, table.colours)
+            image_file.write_image(file, labels, table.colours)
         elif kind == "overlay":
-            transforms.write_image(file, overlay(image, labels, table.colours))
+            image_file.write_image(file, overlay(image, labels, table.colours))
         elif kind == "scores":
-            base.write_npy(file, to_numpy("scores", scores))
+            options.write_npy(file, to_numpy("scores", scores))
         else:
             write_mat(file, to_numpy("scores", scores)[None])
     values, counts = np.unique(labels, return_counts=True)
@@ -218,8 +218,9 @@ def refine(
     """
     import numpy as np
 
-    from ..crf import energies_of, image_crf
-    from ..crf_devices import device_of
+    from ..crf.backend import device_of
+    from ..crf.energies import energies_of
+    from ..crf.refinement import image_crf
 
     if scores.shape[0] < 2:
         raise DeepLabError("a CRF needs the scores of at least two labels, the net gives one plane")
@@ -239,7 +240,7 @@ def refine(
 
 def collect(inputs: list[str], root: str = "") -> dict[str, Path]:
     """All images of the command line by the name their results get; DeepLabError if there is none."""
-    from ..image_list import read_list
+    from ..images.image_list import read_list
 
     jobs: dict[str, Path] = {}
 

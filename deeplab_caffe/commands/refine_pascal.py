@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from ..errors import DeepLabError
-from . import base
-from .base import verb
+from . import options
+from .options import verb
 
 
 @verb("refine-pascal")
@@ -34,16 +34,16 @@ def refine_pascal(
     bg: Annotated[float, typer.Option("-bg", "--bi-g-std", help="Bilateral kernel: of green.")] = 10,
     bb: Annotated[float, typer.Option("-bb", "--bi-b-std", help="Bilateral kernel: of blue.")] = 10,
     bw: Annotated[float, typer.Option("-bw", "--bi-w", help="Bilateral kernel: weight.")] = 5,
-    threads: base.Threads = None,
+    threads: options.Threads = None,
 ) -> int:
     """Refine the segmentation of every image of a folder, as prog_refine_pascal and its _v4 did.
 
     A broken image among several is reported and the rest still done; the exit code is then 1.
     """
-    from .. import transforms
-    from ..crf import DenseCRF
+    from ..crf.dense_crf import DenseCRF
+    from ..crf.energies import read_energies
     from ..formats.bin import write_bin
-    from ..score_files import read_energies
+    from ..images import image_file
 
     jobs = _jobs(images, listed, root)
     if not features.is_dir():
@@ -51,7 +51,7 @@ def refine_pascal(
     output.mkdir(parents=True, exist_ok=True)
 
     def refine(image: Path) -> None:
-        rgb = transforms.read_image(image)[:, :, ::-1]
+        rgb = image_file.read_image(image)[:, :, ::-1]
         path, kind = _feature(features, image.stem)
         energy = read_energies(path, kind, *rgb.shape[:2], threads)
         model = DenseCRF(*energy.shape, threads=threads).unary(energy)
@@ -62,9 +62,9 @@ def refine_pascal(
         model.step(iterations)
         write_bin(output / f"{image.stem}.bin", model.map())
 
-    console = base.console()
+    console = options.console()
     failed = 0
-    with base.progress(console) as bar:
+    with options.progress(console) as bar:
         task = bar.add_task("refining", total=len(jobs))
         for image in jobs:
             try:
@@ -82,7 +82,7 @@ def refine_pascal(
 
 
 def _jobs(folder: Path | None, listed: Path | None, root: str) -> list[Path]:
-    from .. import image_list
+    from ..images import image_list
 
     if (folder is None) == (listed is None):
         raise DeepLabError("give either -id or --list")

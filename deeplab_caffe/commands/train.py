@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DeepLabError
-from . import base
-from .base import verb
+from . import options
+from .options import verb
 
 if TYPE_CHECKING:
     from ..solver import Settings, Solver
@@ -31,10 +31,10 @@ def train(
             help="Go on from here; 'auto': from the newest with this snapshot_prefix, if there is one.",
         ),
     ] = None,
-    variables: base.Variables = None,
-    device: base.Device = "cpu",
-    precision: base.Precision = "exact",
-    threads: base.Threads = None,
+    variables: options.Variables = None,
+    device: options.Device = "cpu",
+    precision: options.Precision = "exact",
+    threads: options.Threads = None,
 ) -> int:
     """Train a net; snapshots are Caffe's own files and go on bit for bit where they were taken.
 
@@ -48,7 +48,7 @@ def train(
 
     if weights and snapshot and snapshot != "auto":
         raise DeepLabError("--snapshot: it has weights of its own; give it or --weights, not both")
-    settings = read_settings(solver, base.parse_variables(variables))
+    settings = read_settings(solver, options.parse_variables(variables))
     with join(device) as (peers, place), Stop().on_signals() as stop:
         trainer = Solver(settings, place, precision, threads, peers)
         start = _start(trainer, settings, weights, snapshot)
@@ -77,7 +77,7 @@ def _run(solver: "Solver", settings: "Settings", start: str, stop: "Stop") -> in
 
     if not solver.peers.first:
         return 0 if Loop(solver).run(stop) else _STOPPED
-    console = base.console()
+    console = options.console()
     count = sum(found.tensor.numel() for found in solver.learnables)
     console.print(f"{settings.source}: {settings.param.type}, {count:,} parameters, {start}")
     if settings.ignored:

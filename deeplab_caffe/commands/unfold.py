@@ -5,20 +5,20 @@ from typing import Annotated
 
 import typer
 
-from . import base
-from .base import verb
+from . import options
+from .options import verb
 
 
 @verb("unfold")
 def unfold(
-    model: base.Model,
+    model: options.Model,
     weights: Annotated[
         Path, typer.Option("--weights", "-w", metavar="CAFFEMODEL", help="Of the net without BatchNorm.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="CAFFEMODEL", help="For the model.")],
     seed: Annotated[int, typer.Option(help="Of the data layers' batch.")] = 0,
-    variables: base.Variables = None,
-    threads: base.Threads = None,
+    variables: options.Variables = None,
+    threads: options.Threads = None,
 ) -> None:
     """Fit the weights of a plain net to a training net with BatchNorm and Scale behind its convolutions.
 
@@ -26,9 +26,9 @@ def unfold(
     training can go on with batch normalisation. `fold` is the way back.
     """
     from ..convert.unfold import unfold as run
-    from ..net import Net
+    from ..engine.net import Net
 
-    variables = base.parse_variables(variables)
+    variables = options.parse_variables(variables)
     net = Net(model, phase="train", variables=variables, precision="fp32", threads=threads, seed=seed)
     names = run(net, weights)
     output.parent.mkdir(parents=True, exist_ok=True)

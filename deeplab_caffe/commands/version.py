@@ -1,6 +1,6 @@
 """`deeplab-caffe version`: what is installed and which kernels it runs with."""
 
-from .base import verb
+from .options import verb
 
 
 @verb("version")

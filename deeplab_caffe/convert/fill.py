@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from ..analysis import analyse
+from ..engine.cost import analyse
 from ..errors import DeepLabError
 from ..formats.caffemodel import LayerBlobs
 from ..formats.net_definition import NetDefinition

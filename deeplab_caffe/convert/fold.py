@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import torch
 
-from .. import graph
+from ..engine import dag
+from ..engine.dag import Step, Value
+from ..engine.net import Net
 from ..errors import DeepLabError
 from ..formats.caffemodel import LayerBlobs
-from ..graph import Step, Value
 from ..layers import Layer
-from ..net import Net
 
 
 @dataclass
@@ -45,7 +45,7 @@ def fold(net: Net) -> Folded:
 
 def behind_convolutions(net: Net) -> dict[str, list[Layer]]:
     """For each convolution that has any, the BatchNorm and per-channel Scale layers right behind it."""
-    steps = graph.connect(net.definition, net.layers).steps
+    steps = dag.connect(net.definition, net.layers).steps
     readers: dict[Value, list[Step]] = {}
     for step in steps:
         for value in step.bottoms:

@@ -4,10 +4,10 @@ import os
 
 import torch
 
+from ..engine.net import Net
 from ..errors import DeepLabError
 from ..formats.caffemodel import LayerBlobs, read_caffemodel
 from ..layers import Layer
-from ..net import Net
 from .fold import behind_convolutions
 
 

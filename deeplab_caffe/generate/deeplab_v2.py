@@ -7,7 +7,7 @@ names, so that the released weights load.
 from dataclasses import dataclass
 
 from ..errors import DeepLabError
-from ..transforms import MEAN
+from ..images.preprocessing import MEAN
 from . import vgg16
 from .net_text import NetText, Word
 from .resnet import ResNet

@@ -8,12 +8,11 @@ import torch
 
 from .. import ops
 from ..errors import DeepLabError
-from ..parameters import Parameter
+from ..types import Shape
+from .parameters.parameter import Parameter
 
 if TYPE_CHECKING:
     from ..formats.net_definition import LayerDefinition
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)

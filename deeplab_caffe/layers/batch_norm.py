@@ -5,7 +5,8 @@ from typing import Any
 import torch
 
 from .. import ops
-from .base import Layer, Shape, register
+from ..types import Shape
+from .base import Layer, register
 from .relu import ReLU
 from .scale import Scale
 

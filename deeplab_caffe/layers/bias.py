@@ -3,7 +3,8 @@
 import torch
 
 from .. import ops
-from .base import Layer, Shape, register
+from ..types import Shape
+from .base import Layer, register
 from .scale import operand_place
 
 

@@ -5,7 +5,7 @@ from torch.nn import functional
 
 from .. import ops
 from .base import register
-from .elementwise import ElementwiseLayer
+from .parts.elementwise import ElementwiseLayer
 
 
 @register("BNLL")

@@ -2,7 +2,8 @@
 
 import torch
 
-from .base import Layer, Shape, register
+from ..types import Shape
+from .base import Layer, register
 
 
 @register("CensorLabel")

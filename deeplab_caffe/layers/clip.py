@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from .base import register
-from .elementwise import ElementwiseLayer
+from .parts.elementwise import ElementwiseLayer
 
 
 @register("Clip")

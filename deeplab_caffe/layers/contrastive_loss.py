@@ -4,8 +4,9 @@ from math import prod
 
 import torch
 
-from .base import Shape, register
-from .loss import LossLayer
+from ..types import Shape
+from .base import register
+from .parts.loss import LossLayer
 
 
 @register("ContrastiveLoss")

@@ -7,11 +7,12 @@ import torch
 
 from .. import ops
 from ..formats.file_blob import FileBlob
-from ..weight_memory import Allocate
-from . import fast_convolution, fold
-from .base import Layer, Rows, Shape, register
+from ..types import Shape
+from .base import Layer, Rows, register
+from .parameters.weight_memory import Allocate
+from .parts import fast_convolution, fold
+from .parts.same_padding import same_padding
 from .relu import ReLU
-from .same_padding import same_padding
 
 Folded = TypeVar("Folded")
 

@@ -3,9 +3,10 @@
 import torch
 
 from .. import ops
-from ..crf import DenseCRF as Model
+from ..crf.dense_crf import DenseCRF as Model
 from ..errors import DeepLabError
-from .base import Layer, Shape, register
+from ..types import Shape
+from .base import Layer, register
 
 FLT_MIN = torch.finfo(torch.float32).tiny
 

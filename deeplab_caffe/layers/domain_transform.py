@@ -5,7 +5,8 @@ from math import sqrt
 import torch
 
 from .. import ops
-from .base import Layer, Shape, register
+from ..types import Shape
+from .base import Layer, register
 
 
 @register("DomainTransform")

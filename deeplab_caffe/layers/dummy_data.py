@@ -2,8 +2,9 @@
 
 import torch
 
-from ..fillers import fill_for
-from .base import Layer, Shape, register
+from ..types import Shape
+from .base import Layer, register
+from .parameters.fillers import fill_for
 
 
 @register("DummyData")

@@ -3,7 +3,7 @@
 import torch
 
 from .base import register
-from .loss import LossLayer
+from .parts.loss import LossLayer
 
 
 @register("EuclideanLoss")

@@ -6,7 +6,7 @@ import torch
 
 from .. import ops
 from .base import register
-from .elementwise import ElementwiseLayer
+from .parts.elementwise import ElementwiseLayer
 
 
 @register("Exp")

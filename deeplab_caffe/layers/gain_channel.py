@@ -6,7 +6,8 @@ import numpy as np
 import torch
 
 from .. import ops
-from .base import Layer, Shape, register
+from ..types import Shape
+from .base import Layer, register
 
 
 @register("GainChannel")

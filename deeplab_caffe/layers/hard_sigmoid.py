@@ -3,7 +3,7 @@
 import torch
 
 from .base import register
-from .elementwise import ElementwiseLayer
+from .parts.elementwise import ElementwiseLayer
 
 
 @register("HardSigmoid")

@@ -6,8 +6,9 @@ from itertools import count
 import numpy as np
 import torch
 
-from .. import image_list
-from .base import Layer, Shape, register
+from ..images import image_list
+from ..types import Shape
+from .base import Layer, register
 
 
 @register("HDF5Data")

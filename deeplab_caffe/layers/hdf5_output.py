@@ -5,7 +5,8 @@ from pathlib import Path
 
 import torch
 
-from .base import Layer, Shape, register
+from ..types import Shape
+from .base import Layer, register
 
 
 @register("HDF5Output")

@@ -3,7 +3,8 @@
 import torch
 from torch.nn import functional
 
-from .base import Layer, Shape, register
+from ..types import Shape
+from .base import Layer, register
 from .convolution import Convolution
 
 

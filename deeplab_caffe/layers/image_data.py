@@ -3,10 +3,11 @@
 import numpy as np
 import torch
 
-from .. import image_list, transforms
 from ..errors import DeepLabError
-from .base import Shape, register
-from .image_list_data import ImageListData
+from ..images import image_list, preprocessing, resize
+from ..types import Shape
+from .base import register
+from .parts.image_list_data import ImageListData
 
 Sample = tuple[np.ndarray, int]  # image (channels, h, w), label
 
@@ -60,19 +61,19 @@ class ImageData(ImageListData[Sample]):
             raise DeepLabError(f"label {entry.label}: a number wanted") from None
         image = self.read(entry)
         if self.data.new_height:
-            image = transforms.resize_image(image, self.data.new_height, self.data.new_width)
+            image = resize.resize_image(image, self.data.new_height, self.data.new_width)
         height, width = image.shape[:2]
         crop = self.transform.crop_size
         if crop > min(height, width):
             raise DeepLabError(f"{entry.image} has {height}x{width} pixels, fewer than crop_size {crop}")
-        data = transforms.to_blob(image, self.transform.mean_value)
+        data = preprocessing.to_blob(image, self.transform.mean_value)
         if self.mean_image is not None:
             if self.mean_image.shape != data.shape:
                 raise DeepLabError(f"mean_file has shape {self.mean_image.shape}, the image {data.shape}")
             data = data - self.mean_image
         if crop:
             top, left = (self.offset(size, crop, generator) for size in (height, width))
-            data = transforms.crop(data, top, left, crop, crop)
+            data = resize.crop(data, top, left, crop, crop)
         if self.transform.mirror and generator.integers(2):
             data = data[:, :, ::-1]
         return np.ascontiguousarray(data) * np.float32(self.transform.scale), label

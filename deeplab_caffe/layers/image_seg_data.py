@@ -5,10 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .. import image_list, transforms
+from .. import types
 from ..errors import DeepLabError
-from .base import Shape, register
-from .image_list_data import ImageListData
+from ..images import image_file, image_list, preprocessing, resize
+from ..types import Shape
+from .base import register
+from .parts.image_list_data import ImageListData
 
 NONE, IMAGE, PIXEL = 0, 1, 2  # image_data_param.label_type
 
@@ -17,8 +19,8 @@ NONE, IMAGE, PIXEL = 0, 1, 2  # image_data_param.label_type
 class Sample:
     """One image (channels, h, w), its label map (1, h, w), and the (height, width) that show the image."""
 
-    data: transforms.Floats
-    label: transforms.Floats
+    data: types.Floats
+    label: types.Floats
     size: tuple[int, int]
 
 
@@ -39,7 +41,7 @@ class ImageSegData(ImageListData[Sample]):
         super().setup()
         if self.transform.mean_file:
             raise self.error("transform_param.mean_file", "not for this layer; give mean_value")
-        self.preprocessing = transforms.Preprocessing.of(self.transform)
+        self.preprocessing = preprocessing.Preprocessing.of(self.transform)
         if problem := self.preprocessing.problem(self.channels):
             raise self.error("transform_param", problem)
         square = self.transform.crop_size
@@ -83,16 +85,16 @@ class ImageSegData(ImageListData[Sample]):
             )
         height, width = self._size(image, generator)
         shown = self._window(height, width, generator)
-        image = transforms.resize_image(image, height, width, shown)
-        label = transforms.resize_label(label, height, width, shown)
+        image = resize.resize_image(image, height, width, shown)
+        label = resize.resize_label(label, height, width, shown)
         data = self.preprocessing.blob(self._brighten(image, generator))
-        data = transforms.pad(data, *self.crop)
-        label = transforms.pad(label[None].astype(np.float32), *self.crop, self.data.ignore_label)
+        data = preprocessing.pad(data, *self.crop)
+        label = preprocessing.pad(label[None].astype(np.float32), *self.crop, self.data.ignore_label)
         if self.transform.mirror and generator.integers(2):
             data, label = data[:, :, ::-1], label[:, :, ::-1]
         return Sample(np.ascontiguousarray(data), np.ascontiguousarray(label), (shown.height, shown.width))
 
-    def _size(self, image: transforms.Bytes, generator: np.random.Generator) -> tuple[int, int]:
+    def _size(self, image: types.Bytes, generator: np.random.Generator) -> tuple[int, int]:
         """Rows and columns of the image before it is cropped."""
         height, width = self.data.new_height or image.shape[0], self.data.new_width or image.shape[1]
         factors = self.transform.scale_factors
@@ -101,13 +103,13 @@ class ImageSegData(ImageListData[Sample]):
             height, width = max(1, round(height * factor)), max(1, round(width * factor))
         return height, width
 
-    def _window(self, height: int, width: int, generator: np.random.Generator) -> transforms.Window:
+    def _window(self, height: int, width: int, generator: np.random.Generator) -> resize.Window:
         """The part of an image of this size that the tops show."""
         rows, columns = (min(c or size, size) for c, size in zip(self.crop, (height, width), strict=True))
         top = self.offset(height, rows, generator)
-        return transforms.Window(top, self.offset(width, columns, generator), rows, columns)
+        return resize.Window(top, self.offset(width, columns, generator), rows, columns)
 
-    def _brighten(self, image: transforms.Bytes, generator: np.random.Generator) -> transforms.Bytes:
+    def _brighten(self, image: types.Bytes, generator: np.random.Generator) -> types.Bytes:
         most = self.transform.brightness
         if not (self.train and most):
             return image
@@ -120,7 +122,7 @@ class ImageSegData(ImageListData[Sample]):
         if kind == PIXEL:
             if not entry.label:
                 raise DeepLabError("no label map in this line (label_type: PIXEL)")
-            return transforms.read_label(image_list.join(self.data.root_folder, entry.label))
+            return image_file.read_label(image_list.join(self.data.root_folder, entry.label))
         if kind == NONE:
             return np.full(size, self.data.ignore_label, np.int64)
         try:

@@ -7,8 +7,9 @@ from google.protobuf.message import DecodeError
 
 from ..formats import caffe_pb2
 from ..formats.files import read_bytes
-from .base import Shape, register
-from .loss import LabelLossLayer
+from ..types import Shape
+from .base import register
+from .parts.loss import LabelLossLayer
 
 
 @register("InfogainLoss")

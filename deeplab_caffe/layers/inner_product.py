@@ -6,7 +6,8 @@ import torch
 from torch.nn import functional
 
 from .. import ops
-from .base import Layer, Shape, register
+from ..types import Shape
+from .base import Layer, register
 
 
 @register("InnerProduct")

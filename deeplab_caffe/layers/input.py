@@ -1,6 +1,7 @@
 """Input and MemoryData: blobs that the caller of the net gives."""
 
-from .base import Layer, Shape, register
+from ..types import Shape
+from .base import Layer, register
 
 
 @register("Input")

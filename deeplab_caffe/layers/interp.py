@@ -4,8 +4,9 @@ import torch
 from torch.nn import functional
 
 from .. import ops
+from ..types import Shape
 from .argmax import ArgMax
-from .base import Layer, Shape, register
+from .base import Layer, register
 
 
 @register("Interp")

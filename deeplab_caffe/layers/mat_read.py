@@ -3,7 +3,8 @@
 import torch
 
 from ..formats.mat import read_mat
-from .base import Layer, Shape, register
+from ..types import Shape
+from .base import Layer, register
 from .mat_write import file_ids
 
 

@@ -4,9 +4,10 @@ from pathlib import Path
 
 import torch
 
-from .. import image_list
 from ..formats.mat import write_mat
-from .base import Layer, Shape, register
+from ..images import image_list
+from ..types import Shape
+from .base import Layer, register
 
 
 def file_ids(source: str, strip: int) -> list[str]:

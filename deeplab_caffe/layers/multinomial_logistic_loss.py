@@ -3,7 +3,7 @@
 import torch
 
 from .base import register
-from .loss import LabelLossLayer
+from .parts.loss import LabelLossLayer
 
 
 @register("MultinomialLogisticLoss")

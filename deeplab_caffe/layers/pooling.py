@@ -4,8 +4,9 @@ import torch
 from torch.nn import functional
 
 from .. import ops
-from .base import Layer, Rows, Shape, register
-from .same_padding import same_padding
+from ..types import Shape
+from .base import Layer, Rows, register
+from .parts.same_padding import same_padding
 
 Pair = tuple[int, int]
 

@@ -4,7 +4,7 @@ import torch
 
 from .. import ops
 from .base import register
-from .elementwise import ElementwiseLayer
+from .parts.elementwise import ElementwiseLayer
 
 
 @register("Power")

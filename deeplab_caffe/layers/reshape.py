@@ -4,7 +4,8 @@ from math import prod
 
 import torch
 
-from .base import Layer, Shape, register
+from ..types import Shape
+from .base import Layer, register
 
 
 @register("Reshape")

@@ -5,7 +5,8 @@ from typing import Any
 import torch
 
 from .. import ops
-from .base import Layer, Shape, register
+from ..types import Shape
+from .base import Layer, register
 
 
 def operand_place(layer: Layer, bottoms: list[Shape], axis: int, num_axes: int) -> tuple[int, Shape]:

@@ -3,9 +3,10 @@
 import numpy as np
 import torch
 
-from .. import metrics
 from ..errors import DeepLabError
-from .base import Layer, Shape, register
+from ..evaluation import metrics
+from ..types import Shape
+from .base import Layer, register
 
 
 @register("SegAccuracy")

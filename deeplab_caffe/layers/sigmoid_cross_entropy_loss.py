@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from .base import register
-from .loss import LossLayer
+from .parts.loss import LossLayer
 
 
 @register("SigmoidCrossEntropyLoss")

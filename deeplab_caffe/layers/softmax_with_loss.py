@@ -8,7 +8,8 @@ from torch.nn import functional
 
 from .. import ops
 from ..errors import DeepLabError
-from .base import Layer, Shape, register
+from ..types import Shape
+from .base import Layer, register
 
 LOG_FLT_MIN = log(torch.finfo(torch.float32).tiny)
 

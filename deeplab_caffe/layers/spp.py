@@ -5,7 +5,8 @@ from math import prod
 import torch
 
 from .. import ops
-from .base import Layer, Shape, register
+from ..types import Shape
+from .base import Layer, register
 from .pooling import torch_pool
 
 # Of one axis: bins, window (also its step), padding at the beginning.

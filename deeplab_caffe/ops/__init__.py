@@ -2,10 +2,10 @@
 
 Every op takes float32 tensors, all on one device, and returns one; `out` may name where to write. `threads`
 is the number of CPU threads, None for torch's own setting; on a GPU an op joins torch's current stream. Its
-plain twin with the same arguments is in `reference`.
+plain twin with the same arguments is in `tests/reference`.
 """
 
-from .common import cuda_targets, emulated_cuda, is_gpu, isa, on_host
+from .backend import cuda_targets, emulated_cuda, is_gpu, isa, on_host
 from .conv_gradient import channel_sums, conv_data_gradient, conv_weight_gradient
 from .convolution import (
     atrous_conv,

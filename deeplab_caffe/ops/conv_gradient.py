@@ -6,7 +6,8 @@ import torch
 
 from .. import _C
 from ..errors import DeepLabError
-from .common import Tensor, check, output, thread_count
+from .backend import Tensor, thread_count
+from .checks import check, output
 
 Pair = tuple[int, int]
 

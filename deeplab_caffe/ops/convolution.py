@@ -8,11 +8,11 @@ import torch
 
 from .. import _C
 from ..errors import DeepLabError
-from .common import Tensor, check, kernels, output, place, thread_count
+from ..types import Pair
+from .backend import Tensor, kernels, place, thread_count
+from .checks import check, output
 from .device_convolution import convolve_on_device
 from .memory import empty
-
-Pair = tuple[int, int]
 
 # A step that the outputs go through in the same pass, with the roundings of the layer it stands for:
 # ("bias", b), ("scale", f), ("batch_norm", mean, deviation): one value per channel;

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ..errors import DeepLabError
-from .common import Tensor, place
+from .backend import Tensor, place
 
 # Which tiles the kernel uses, for benchmarks: "128x64x128" (output channels x positions x threads), then
 # ",whole", ",split" or ",mixed": whether each block of a tile's reduction is a work item of its own, for no

@@ -4,7 +4,8 @@ import torch
 
 from .. import _C
 from ..errors import DeepLabError
-from .common import Tensor, around_axis, check, kernels, output, place, thread_count
+from .backend import Tensor, kernels, place, thread_count
+from .checks import around_axis, check, output
 
 
 def _each(

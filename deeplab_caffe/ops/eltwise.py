@@ -1,7 +1,8 @@
 """Ops that combine tensors of one shape."""
 
 from ..errors import DeepLabError
-from .common import Tensor, check, kernels, output, place
+from .backend import Tensor, kernels, place
+from .checks import check, output
 
 ELTWISE_OPERATIONS = ("prod", "sum", "max")
 

@@ -4,7 +4,8 @@ import torch
 
 from .. import _C
 from ..errors import DeepLabError
-from .common import Tensor, around_axis, check, kernels, output, place
+from .backend import Tensor, kernels, place
+from .checks import around_axis, check, output
 
 
 def softmax(x: Tensor, axis: int = 1, *, threads: int | None = None, out: Tensor | None = None) -> Tensor:

@@ -7,7 +7,8 @@ from torch.autograd.graph import increment_version
 
 from .. import _C
 from ..errors import DeepLabError
-from .common import Tensor, check, kernels, place
+from .backend import Tensor, kernels, place
+from .checks import check
 
 
 def regularize(

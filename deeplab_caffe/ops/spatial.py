@@ -2,7 +2,8 @@
 
 from .. import _C
 from ..errors import DeepLabError
-from .common import Tensor, check, kernels, output, place
+from .backend import Tensor, kernels, place
+from .checks import check, output
 from .labels import argmax
 
 Pair = tuple[int, int]

@@ -7,8 +7,9 @@ import torch
 
 from .. import _C
 from ..errors import DeepLabError
-from .common import Tensor, kernels, place
-from .convolution import Pair, Step, _geometry
+from ..types import Pair
+from .backend import Tensor, kernels, place
+from .convolution import Step, _geometry
 from .tensor_core_plan import card, plan_on
 from .tensor_core_weights import TENSOR_CORE_DTYPES, TensorCoreWeights, tensor_core_type
 

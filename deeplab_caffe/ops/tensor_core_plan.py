@@ -10,8 +10,9 @@ import torch
 
 from .. import _C
 from ..errors import DeepLabError
-from .common import Tensor
-from .convolution import Pair, _geometry
+from ..types import Pair
+from .backend import Tensor
+from .convolution import _geometry
 from .tensor_core_weights import tensor_core_type
 
 

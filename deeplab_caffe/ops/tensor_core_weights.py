@@ -8,7 +8,7 @@ from torch.nn.functional import pad
 
 from .. import _C
 from ..errors import DeepLabError
-from .common import Tensor
+from .backend import Tensor
 from .convolution import _weights_geometry
 
 # What the tensors of each precision are. tf32 rounds float32 operands to 10 bits behind the point; fp32 makes

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from .. import crf
-from ..crf_devices import Device
+from ..crf.backend import Device
+from ..crf.lattice import to_numpy
 from ..errors import DeepLabError
-from ..lattices import to_numpy
 
 Floats = NDArray[np.float32]
 

@@ -9,9 +9,9 @@ from datetime import timedelta
 import torch
 from torch import distributed
 
+from ..engine.module import NetModule
+from ..engine.net import Net
 from ..errors import DeepLabError
-from ..module import NetModule
-from ..net import Net
 
 # While the first process tests and writes, the others wait for its gradients.
 _PATIENCE = timedelta(hours=12)

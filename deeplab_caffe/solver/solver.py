@@ -11,12 +11,12 @@ from typing import Any
 import torch
 
 from ..autograd import accumulating
+from ..engine.module import NetModule, TrainResult
+from ..engine.net import Net, torch_threads
+from ..engine.weights import WeightReport, save_weights
 from ..errors import DeepLabError
 from ..formats.hdf5_snapshot import write_hdf5_state
 from ..formats.solverstate import SolverState, read_solverstate, write_solverstate
-from ..module import NetModule, TrainResult
-from ..net import Net, torch_threads
-from ..weights import WeightReport, save_weights
 from . import snapshot
 from .distributed import Peers, layers_before_losses, parallel
 from .learning_rate import LearningRate

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from deeplab_caffe.autograd import accumulating
-from deeplab_caffe.net import Net
+from deeplab_caffe.engine.net import Net
 
 NET = """input: "x" input_dim: 3 input_dim: 4 input_dim: 9 input_dim: 9
   layer { name: "a" type: "Convolution" bottom: "x" top: "a" param { name: "w" } param { name: "b" }

@@ -7,7 +7,7 @@ from deeplab_caffe.autograd import layer_function
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats.prototxt import read_net
 from deeplab_caffe.layers import Context, create
-from deeplab_caffe.parameters import Parameter
+from deeplab_caffe.layers.parameters.parameter import Parameter
 
 LABELS = [[0.0, 2, 1, 9], [1, 1, 9, 0]]
 IMAGE = (2, 3, 5, 6)

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from deeplab_caffe.net import Net
+from deeplab_caffe.engine.net import Net
 
 TEXT = """input: "s" input_dim: 2 input_dim: 3 input_dim: 2 input_dim: 2
 input: "l" input_dim: 2 input_dim: 1 input_dim: 2 input_dim: 2

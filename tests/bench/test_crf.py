@@ -7,7 +7,7 @@ import pytest
 
 from deeplab_caffe.bench import crf
 from deeplab_caffe.commands import main
-from deeplab_caffe.crf import image_crf
+from deeplab_caffe.crf.refinement import image_crf
 
 
 def test_problem():

@@ -11,7 +11,7 @@ from deeplab_caffe.bench.net import PEERS, random_weights
 from deeplab_caffe.bench.net_gpu_report import net_gpu_chart, net_gpu_table
 from deeplab_caffe.bench.torch_net import TorchNet
 from deeplab_caffe.commands import main
-from deeplab_caffe.net import Net
+from deeplab_caffe.engine.net import Net
 
 NET = """
 name: "tiny" input: "data" input_dim: 1 input_dim: 3 input_dim: 33 input_dim: 41

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from deeplab_caffe import Net
-from deeplab_caffe.analysis import analyse
 from deeplab_caffe.convert.layouts import TENSORFLOW
+from deeplab_caffe.engine.cost import analyse
 from deeplab_caffe.formats.prototxt import read_net
 from deeplab_caffe.generate.deeplab_v3 import DeepLabV3
 

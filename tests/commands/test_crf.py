@@ -9,9 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
-from deeplab_caffe import crf, transforms
+from deeplab_caffe import crf
 from deeplab_caffe.formats.bin import read_bin, write_bin
 from deeplab_caffe.formats.mat import write_mat
+from deeplab_caffe.images import image_file
 
 PIPELINE = Path(__file__).parents[3] / "shared/reference/pipeline"
 FLAGS = "-i 10 -px 3 -py 3 -pw 3 -bx 50 -by 50 -br 10 -bg 10 -bb 10 -bw 5".split()
@@ -171,7 +172,7 @@ def test_search(tmp_path, succeeds, fails):
     best = {name: float(rows[0][name]) for name in ("pos_std", "pos_w", "bi_xy_std", "bi_rgb_std", "bi_w")}
     counts = 0
     for number in range(2):
-        image = transforms.read_image(tmp_path / f"i{number}.png")
+        image = image_file.read_image(tmp_path / f"i{number}.png")
         labels = crf.refine(image, np.load(tmp_path / f"i{number}.npy"), iterations=3, **best).argmax(0)
         counts = counts + (labels == np.asarray(Image.open(tmp_path / f"t{number}.png"))).sum()
     assert float(rows[0]["pixel_accuracy"]) == pytest.approx(counts / (2 * 12 * 14))

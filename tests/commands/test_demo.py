@@ -2,7 +2,7 @@ import json
 
 from PIL import Image
 
-from deeplab_caffe.transforms import read_image
+from deeplab_caffe.images.image_file import read_image
 
 
 def test_demo(tmp_path, succeeds):

@@ -3,8 +3,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from deeplab_caffe.engine.net import Net
 from deeplab_caffe.formats.caffemodel import read_caffemodel
-from deeplab_caffe.net import Net
 
 CAMVID = Path(__file__).parents[2] / "prototxt/camvid_largefov"
 

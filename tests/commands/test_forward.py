@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe.commands import forward
-from deeplab_caffe.net import Net
+from deeplab_caffe.engine.net import Net
 
 
 @pytest.fixture

@@ -6,11 +6,12 @@ from PIL import Image
 
 from deeplab_caffe.assets import asset
 from deeplab_caffe.commands import main, predict
-from deeplab_caffe.crf import refine
+from deeplab_caffe.crf.refinement import refine
 from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.evaluation.metrics import argmax_labels
 from deeplab_caffe.formats.mat import read_mat
-from deeplab_caffe.metrics import argmax_labels
-from deeplab_caffe.transforms import MEAN, read_image, read_label, to_blob
+from deeplab_caffe.images.image_file import read_image, read_label
+from deeplab_caffe.images.preprocessing import MEAN, to_blob
 
 
 @pytest.fixture

@@ -13,9 +13,9 @@ import torch
 
 import deeplab_caffe
 from deeplab_caffe.commands import main
+from deeplab_caffe.engine.net import Net
 from deeplab_caffe.formats.caffemodel import read_caffemodel
 from deeplab_caffe.formats.solverstate import read_solverstate
-from deeplab_caffe.net import Net
 from deeplab_caffe.solver.snapshot import newest
 
 NET = """name: "tiny"

@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from deeplab_caffe.convert.fold import fold
+from deeplab_caffe.engine.net import Net
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.net import Net
 
 HEAD = 'input: "x" input_shape { dim: 2 dim: 4 dim: 6 dim: 7 }'
 CONV = """layer { name: "c" type: "Convolution" bottom: "x" top: "c" convolution_param {

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
+from deeplab_caffe.engine.net import Net
 from deeplab_caffe.formats.prototxt import read_net
 from deeplab_caffe.layers import Context, create
-from deeplab_caffe.net import Net
 
 
 class Harness:

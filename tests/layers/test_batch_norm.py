@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.parameters import Parameter
+from deeplab_caffe.layers.parameters.parameter import Parameter
 
 
 def parameters(*tensors):

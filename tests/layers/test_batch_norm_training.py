@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from deeplab_caffe.net import Net
+from deeplab_caffe.engine.net import Net
 
 NET = """input: "x" input_shape { dim: 4 dim: 3 dim: 6 dim: 7 }
 layer { name: "n" type: "BatchNorm" bottom: "x" top: "y" }

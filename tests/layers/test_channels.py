@@ -3,10 +3,10 @@
 import pytest
 import torch
 
+from deeplab_caffe.engine.net import Net
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats.layer_types import V1_WIRE_NUMBERS
-from deeplab_caffe.net import Net
-from deeplab_caffe.parameters import Parameter
+from deeplab_caffe.layers.parameters.parameter import Parameter
 
 
 def layer(kind, fields="", bottoms=1):

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from deeplab_caffe.engine.net import Net
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.net import Net
 
 
 def net(tmp_path, text):

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from deeplab_caffe import ops
-from deeplab_caffe.crf import DenseCRF
+from deeplab_caffe.crf.dense_crf import DenseCRF
 from deeplab_caffe.errors import DeepLabError
 
 ONE = "pos_w: 3 pos_xy_std: 3 bi_w: 5 bi_xy_std: 50 bi_rgb_std: 10"

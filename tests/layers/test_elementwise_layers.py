@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.parameters import Parameter
+from deeplab_caffe.layers.parameters.parameter import Parameter
 
 
 def layer(kind, fields=""):

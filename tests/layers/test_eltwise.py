@@ -5,8 +5,9 @@ import sys
 import pytest
 import torch
 
-from deeplab_caffe import ops, reference
+from deeplab_caffe import ops
 from deeplab_caffe.errors import DeepLabError
+from tests import reference
 
 SHAPE = (2, 3, 81, 83)  # enough for two threads, and no multiple of a vector
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from deeplab_caffe.engine.net import Net
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.net import Net
 
 LAYERS = {
     "Clip": ("clip_param { min: 0 max: 6 }", F.relu6),

@@ -2,9 +2,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from deeplab_caffe import reference
+from deeplab_caffe.engine.net import Net
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.net import Net
+from tests import reference
 
 
 def interp(fields, v1=False):

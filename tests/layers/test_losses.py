@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats import caffe_pb2
-from deeplab_caffe.parameters import Parameter
+from deeplab_caffe.layers.parameters.parameter import Parameter
 
 
 def layer(kind, fields="", bottoms=2):

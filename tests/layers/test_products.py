@@ -5,7 +5,7 @@ import torch
 
 from deeplab_caffe import ops
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.parameters import Parameter
+from deeplab_caffe.layers.parameters.parameter import Parameter
 
 
 def layer(kind, fields):

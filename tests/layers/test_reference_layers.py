@@ -11,7 +11,7 @@ import torch
 from deeplab_caffe.formats.caffemodel import read_caffemodel
 from deeplab_caffe.formats.prototxt import read_net
 from deeplab_caffe.layers import Context, create
-from deeplab_caffe.parameters import Parameter
+from deeplab_caffe.layers.parameters.parameter import Parameter
 
 GOLDEN = Path(__file__).parents[1] / "golden/nets"
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
+from deeplab_caffe.engine.net import Net
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.net import Net
 
 
 def layer(kind, fields="", bottoms=1):

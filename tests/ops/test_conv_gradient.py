@@ -3,8 +3,9 @@
 import pytest
 import torch
 
-from deeplab_caffe import ops, reference
+from deeplab_caffe import ops
 from deeplab_caffe.errors import DeepLabError
+from tests import reference
 
 # batch, channels, size, out, kernel, stride, pad, dilation, groups
 CASES = {

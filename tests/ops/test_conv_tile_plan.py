@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from deeplab_caffe import ops, reference
+from deeplab_caffe import ops
+from tests import reference
 
 native = pytest.importorskip("deeplab_caffe._cuda_emulated")
 

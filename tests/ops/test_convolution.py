@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from deeplab_caffe import ops, reference
+from deeplab_caffe import ops
 from deeplab_caffe.errors import DeepLabError
+from tests import reference
 
 ROOT = Path(__file__).parents[2]
 

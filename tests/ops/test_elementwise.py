@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import torch
 
-from deeplab_caffe import ops, reference
+from deeplab_caffe import ops
 from deeplab_caffe.errors import DeepLabError
+from tests import reference
 
 SPECIAL = [
     0.0,

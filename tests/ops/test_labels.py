@@ -1,9 +1,10 @@
 import pytest
 import torch
 
-from deeplab_caffe import ops, reference
+from deeplab_caffe import ops
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.reference.labels import label_sums
+from tests import reference
+from tests.reference.labels import label_sums
 
 
 @pytest.mark.parametrize("threads", [1, 2])

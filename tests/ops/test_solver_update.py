@@ -3,8 +3,9 @@ import inspect
 import pytest
 import torch
 
-from deeplab_caffe import ops, reference
+from deeplab_caffe import ops
 from deeplab_caffe.errors import DeepLabError
+from tests import reference
 
 UPDATES = {
     "sgd_update": (0.01, 0.9),

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from deeplab_caffe import ops, reference
+from deeplab_caffe import ops
 from deeplab_caffe.errors import DeepLabError
+from tests import reference
 
 LOWEST = torch.finfo(torch.float32).min
 

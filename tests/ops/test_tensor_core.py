@@ -7,8 +7,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from deeplab_caffe import ops, reference
+from deeplab_caffe import ops
 from deeplab_caffe.errors import DeepLabError
+from tests import reference
 
 PRECISIONS = tuple(ops.TENSOR_CORE_DTYPES)
 KERNELS = [(precision, *shape) for precision in PRECISIONS for shape in ops.tensor_core_shapes(precision)]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from deeplab_caffe.analysis import analyse
+from deeplab_caffe.engine.cost import analyse
 from deeplab_caffe.formats.prototxt import read_net
 from deeplab_caffe.generate.deeplab_v2 import FAMILY
 

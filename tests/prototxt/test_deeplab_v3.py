@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from deeplab_caffe.analysis import analyse
+from deeplab_caffe.engine.cost import analyse
+from deeplab_caffe.engine.net import Net
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats.prototxt import read_net
 from deeplab_caffe.generate import torch_deeplab
 from deeplab_caffe.generate.deeplab_v3 import BACKBONES, FAMILY, DeepLabV3
-from deeplab_caffe.net import Net
 
 from .slim_torch import Program, fill
 

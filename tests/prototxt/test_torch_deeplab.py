@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from deeplab_caffe.analysis import analyse
 from deeplab_caffe.convert.fill import fill
 from deeplab_caffe.convert.layouts import TORCH
+from deeplab_caffe.engine.cost import analyse
+from deeplab_caffe.engine.net import Net
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats.prototxt import read_net
 from deeplab_caffe.formats.stored import StoredArray
 from deeplab_caffe.generate.torch_deeplab import FAMILY, TorchDeepLab
-from deeplab_caffe.net import Net
 
 from ..convert import torch_models
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from deeplab_caffe.engine.net import Net
 from deeplab_caffe.formats.prototxt import read_net
-from deeplab_caffe.net import Net
 
 REFERENCE = Path(__file__).parents[2] / "../shared/reference/prototxt"
 VARIABLES = {

@@ -1,0 +1,313 @@
+"""The stages of the original run scripts (train, test, train2, test2, CRF, evaluation), from a TOML file.
+
+Each stage becomes commands of this program; the file says what, `plan` says how.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ...errors import DeepLabError
+from ...formats.files import read_bytes
+from ...images import image_list
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+if TYPE_CHECKING:
+    from ...solver import Settings
+
+Section = TypeVar("Section")
+
+
+@dataclass(frozen=True)
+class Train:
+    """[train], [train2]: solver.prototxt, the list (variable TRAIN_SET), the caffemodel to start from.
+
+    weights: default for train2 what train ended with. unfold: the training net, if batch normalisation is to
+    be put behind the convolutions of those weights first.
+    """
+
+    solver: str
+    set: str
+    weights: str = ""
+    unfold: str = ""
+    precision: str = "exact"
+
+
+@dataclass(frozen=True)
+class Test:
+    """[test], [test2]: the net, the lists (variable TEST_SET), one after the other.
+
+    weights: default what train (train2) ended with. fold: the training net, if its batch normalisation is to
+    be folded into the convolutions first. features: the folder under FEATURE_DIR/TEST_SET that the net's
+    MatWrite layer fills.
+    """
+
+    model: str
+    sets: list[str]
+    weights: str = ""
+    fold: str = ""
+    features: str = "fc8"
+    precision: str = "exact"
+
+
+@dataclass(frozen=True)
+class Crf:
+    """[crf]: parameters of the dense CRF."""
+
+    iterations: int = 10
+    pos_std: float = 3
+    pos_w: float = 3
+    bi_xy_std: float = 50
+    bi_rgb_std: float = 10
+    bi_w: float = 5
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """[evaluation]: the classes' names (see eval), the widths of the trimap bands."""
+
+    palette: str = "voc"
+    trimap: list[int] = field(default_factory=lambda: [1, 2, 3, 5, 8, 12, 20, 40])
+
+
+SECTIONS: dict[str, type] = {
+    "train": Train,
+    "test": Test,
+    "train2": Train,
+    "test2": Test,
+    "crf": Crf,
+    "evaluation": Evaluation,
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """A file, read and checked: name (variable NET_ID), folder for results, variables, the stages it has."""
+
+    source: str
+    name: str
+    output: str
+    variables: dict[str, str]
+    threads: int
+    device: str
+    stages: dict[str, Any]
+
+    def variable(self, name: str) -> str:
+        """One of [variables] that the stages need."""
+        if name not in self.variables:
+            raise DeepLabError(f"{self.source}: variables.{name}: missing")
+        return self.variables[name]
+
+
+@dataclass(frozen=True)
+class Command:
+    """Arguments of `deeplab-caffe` that belong to a stage."""
+
+    stage: str
+    arguments: list[str]
+
+
+def read_config(path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Config:
+    """Reads the TOML file; `variables` override its own. DeepLabError names file and field."""
+    source = os.fspath(path)
+    try:
+        content = tomllib.loads(read_bytes(path, 1 << 20).decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DeepLabError(f"{source}: {error}") from None
+    top = {"name": str, "output": str, "variables": dict, "threads": int, "device": str}
+    for key in content:
+        if key not in top and key not in SECTIONS:
+            raise DeepLabError(f"{source}: {key}: unknown; known: {', '.join((*top, *SECTIONS))}")
+    for key, kind in top.items():
+        if key in content and not isinstance(content[key], kind):
+            raise DeepLabError(f"{source}: {key}: {_kind(kind)} wanted")
+    for key in ("name", "output"):
+        if not content.get(key):
+            raise DeepLabError(f"{source}: {key}: missing")
+    stages = {
+        key: _section(source, key, cls, content[key]) for key, cls in SECTIONS.items() if key in content
+    }
+    own = {name: str(value) for name, value in content.get("variables", {}).items()}
+    return Config(
+        source,
+        content["name"],
+        content["output"],
+        own | dict(variables or {}),
+        content.get("threads", 0),
+        content.get("device", "cpu"),
+        stages,
+    )
+
+
+def _section(source: str, name: str, cls: type[Section], content: Any) -> Section:
+    if not isinstance(content, dict):
+        raise DeepLabError(f"{source}: {name}: a table [{name}] wanted")
+    known = {item.name: item for item in fields(cls)}
+    for key, value in content.items():
+        if key not in known:
+            raise DeepLabError(f"{source}: {name}.{key}: unknown; known: {', '.join(known)}")
+        if not _fits(value, known[key].type):
+            raise DeepLabError(f"{source}: {name}.{key}: {_kind(known[key].type)} wanted")
+    for key, item in known.items():
+        if item.default is MISSING and item.default_factory is MISSING and key not in content:
+            raise DeepLabError(f"{source}: {name}.{key}: missing")
+    return cls(**content)
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    if kind in (list[str], list[int]):
+        return isinstance(value, list) and bool(value) and all(_fits(v, kind.__args__[0]) for v in value)
+    return type(value) is kind or (kind is float and type(value) is int)
+
+
+def _kind(kind: Any) -> str:
+    names = {str: "text", int: "a whole number", float: "a number", dict: "a table"}
+    return names.get(kind) or f"a list of {'texts' if kind == list[str] else 'whole numbers'}"
+
+
+def plan(config: Config, only: list[str] | None = None) -> list[Command]:
+    """The commands of the stages in `only` (default: all the file has), in order."""
+    for stage in only or []:
+        if stage not in SECTIONS:
+            raise DeepLabError(f"stage {stage}: unknown; known: {', '.join(SECTIONS)}")
+        if stage not in config.stages:
+            raise DeepLabError(f"{config.source}: {stage}: no such section")
+    planner = _Planner(config)
+    makers = {
+        "train": lambda: planner.train("train"),
+        "test": lambda: planner.test("test"),
+        "train2": lambda: planner.train("train2"),
+        "test2": lambda: planner.test("test2"),
+        "crf": planner.crf,
+        "evaluation": planner.evaluation,
+    }
+    wanted = [stage for stage in SECTIONS if stage in (only or config.stages)]
+    return [Command(stage, arguments) for stage in wanted for arguments in makers[stage]()]
+
+
+class _Planner:
+    """Writes the commands of each stage.
+
+    Results of a test stage lie under OUTPUT/STAGE/SET: the features, crf/, evaluation/ and evaluation_crf/.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config, self.stages = config, config.stages
+
+    def train(self, stage: str) -> list[list[str]]:
+        """Goes on from the newest snapshot, if there is one, else starts from the weights."""
+        section = self.stages[stage]
+        weights = section.weights
+        if stage == "train2" and not weights and "train" in self.stages:
+            weights = self._learnt("train")
+        commands = []
+        if section.unfold:
+            if not weights:
+                raise DeepLabError(f"{self.config.source}: {stage}.weights: missing, as unfold needs it")
+            plain, weights = weights, f"{self.config.output}/{stage}/unfolded.caffemodel"
+            unfold = ["unfold", "--model", section.unfold, "--weights", plain, "-o", weights]
+            seed = str(self._settings(stage).seed)
+            commands.append([*unfold, "--seed", seed, *self._set(TRAIN_SET=section.set)])
+        arguments = ["train", "--solver", section.solver, "--snapshot", "auto"]
+        arguments += ["--weights", weights] if weights else []
+        return [*commands, arguments + self._options(section.precision, TRAIN_SET=section.set)]
+
+    def test(self, stage: str) -> list[list[str]]:
+        """Runs the net over each list, which writes features and prints accuracies."""
+        section = self.stages[stage]
+        commands = []
+        weights = section.weights
+        if not weights:
+            training = "train2" if stage == "test2" else "train"
+            if training not in self.stages:
+                raise DeepLabError(f"{self.config.source}: {stage}.weights: missing, as is [{training}]")
+            weights = self._learnt(training)
+            if section.fold:
+                learnt, weights = weights, f"{self.config.output}/{stage}/folded.caffemodel"
+                fold = ["fold", "--model", section.fold, "--weights", learnt, "-o", weights]
+                commands.append(fold + self._set(TRAIN_SET=self.stages[training].set))
+        for test_set in section.sets:
+            count = len(image_list.read_lines(self._list(test_set)))
+            arguments = ["test", "--model", section.model, "--weights", weights, "--iterations", str(count)]
+            features = f"{self.config.output}/{stage}"
+            commands.append(
+                arguments + self._options(section.precision, TEST_SET=test_set, FEATURE_DIR=features)
+            )
+        return commands
+
+    def crf(self) -> list[list[str]]:
+        """Refines the features of all test stages."""
+        flags = {"iterations": "-i", "pos_w": "-pw", "bi_w": "-bw"}
+        flags |= {"pos_std": "-px -py", "bi_xy_std": "-bx -by", "bi_rgb_std": "-br -bg -bb"}
+        crf = self.stages["crf"]
+        parameters = [
+            word
+            for name, names in flags.items()
+            for flag in names.split()
+            for word in (flag, f"{getattr(crf, name):g}")
+        ]
+        return [
+            ["refine-pascal", *self._images(test_set), "-fd", features, "-sd", f"{folder}/crf", *parameters]
+            for folder, test_set, features in self._tests()
+        ]
+
+    def evaluation(self) -> list[list[str]]:
+        """Measures the features of all test stages, and what the CRF made of them."""
+        section = self.stages["evaluation"]
+        options = ["--palette", section.palette, "--trimap", ",".join(map(str, section.trimap))]
+        commands = []
+        for folder, test_set, features in self._tests():
+            results = {"evaluation": features}
+            if "crf" in self.stages:
+                results["evaluation_crf"] = f"{folder}/crf"
+            for name, predictions in results.items():
+                given = ["--predictions", predictions, *options, "-o", f"{folder}/{name}"]
+                commands.append(["eval", *self._images(test_set), *given])
+        return commands
+
+    def _tests(self) -> list[tuple[str, str, str]]:
+        """Folder, list and features of each list of each test stage."""
+        found = []
+        for stage in ("test", "test2"):
+            if stage in self.stages:
+                section = self.stages[stage]
+                for test_set in section.sets:
+                    folder = f"{self.config.output}/{stage}/{test_set}"
+                    found.append((folder, test_set, f"{folder}/{section.features}"))
+        if not found:
+            raise DeepLabError(f"{self.config.source}: test: missing; CRF and evaluation need its results")
+        return found
+
+    def _list(self, name: str) -> str:
+        return f"{self.config.variable('EXP')}/list/{name}.txt"
+
+    def _images(self, name: str) -> list[str]:
+        return ["--list", self._list(name), "--root", self.config.variable("DATA_ROOT")]
+
+    def _learnt(self, stage: str) -> str:
+        """The caffemodel that a training stage ends with."""
+        from ...solver.snapshot import paths
+
+        settings = self._settings(stage)
+        return paths(settings.prefix, settings.param.max_iter)[0]
+
+    def _settings(self, stage: str) -> "Settings":
+        from ...solver import read_settings
+
+        section = self.stages[stage]
+        variables = self.config.variables | {"NET_ID": self.config.name, "TRAIN_SET": section.set}
+        return read_settings(section.solver, variables)
+
+    def _options(self, precision: str, **variables: str) -> list[str]:
+        options = self._set(**variables) + ["--device", self.config.device, "--precision", precision]
+        return options + (["--threads", str(self.config.threads)] if self.config.threads else [])
+
+    def _set(self, **variables: str) -> list[str]:
+        values = {"NET_ID": self.config.name} | self.config.variables | variables
+        return [word for name, value in values.items() for word in ("--set", f"{name}={value}")]

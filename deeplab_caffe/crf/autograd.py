@@ -1,0 +1,315 @@
+"""Training through the dense CRF: the lattice filter and the mean field as differentiable torch functions.
+
+Gradients flow to filtered values, unary energies and kernel weights, not to the features of a lattice: an
+image's colours and the standard deviations are constants. float32 runs the CRF's own kernels, so that forward
+passes have the bits of `DenseCRF`; its approximate exponential is differentiated as the exponential that it
+approximates. float64 is plain and slow, with the true exponential, for checks such as
+torch.autograd.gradcheck.
+Lattices on a GPU filter there, float32 only; those on the CPU filter tensors of any device on the CPU.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch.autograd.function import once_differentiable
+
+from ..errors import DeepLabError
+from . import cpu_ops
+from .backend import Device, ops_of
+from .lattice import Lattice, Normalization
+
+Tensor = torch.Tensor
+
+
+class Kernel(NamedTuple):
+    """One Gaussian kernel of a mean field.
+
+    weight: a number or tensor () supports each label by weight * its filtered marginals; (labels) does so
+    with a weight for each label; (labels, labels) is a penalty [from, to] times the filtered marginals of
+    `from` on the label `to`. normalization: see DenseCRF.add.
+    """
+
+    lattice: Lattice
+    weight: Tensor | float
+    normalization: Normalization = "after"
+
+
+def lattice_filter(values: Tensor, lattice: Lattice, normalization: Normalization = "none") -> Tensor:
+    """The Gaussian filter of values (points, channels), differentiable in the values.
+
+    float32 or float64. Raises DeepLabError for another number of points or type.
+    """
+    if values.dim() != 2:
+        raise DeepLabError(f"lattice_filter: values {tuple(values.shape)} given, (points, channels) wanted")
+    return _Filter.apply(values, lattice, *lattice.norms(normalization))
+
+
+def mean_field(
+    unary: Tensor,
+    kernels: Sequence[Kernel],
+    iterations: int = 10,
+    *,
+    true_exp: bool = False,
+    threads: int | None = None,
+) -> Tensor:
+    """Marginals (points, labels) after mean-field iterations, differentiable in energies and weights.
+
+    unary: energies (points, labels), float32 or float64. A forward pass in float32 has the bits of
+    DenseCRF.infer with the same kernels (a weight per label or a matrix being its `compatibility`, of weight
+    1). Each iteration keeps its marginals for the backward pass (Zheng et al. 2015, "Conditional random
+    fields as recurrent neural networks"). Raises DeepLabError for shapes that do not fit.
+    """
+    _check(unary, kernels, iterations)
+    run = _Run(true_exp, threads, _device(kernels), unary)
+    q = _Start.apply(unary, run)
+    for _ in range(iterations):
+        q = _Step.apply(unary, q, kernels, run, *_weights(kernels, unary))
+    run.check(unary)
+    return q
+
+
+def mean_field_logits(
+    unary: Tensor,
+    kernels: Sequence[Kernel],
+    iterations: int = 10,
+    *,
+    true_exp: bool = False,
+    threads: int | None = None,
+) -> Tensor:
+    """Logits (points, labels) whose softmax is `mean_field`: what a loss with its own softmax takes.
+
+    Marginals reach exactly 0, where the gradient of their logarithm has no value; logits do not.
+    """
+    if iterations < 1:
+        return -unary
+    q = mean_field(unary, kernels, iterations - 1, true_exp=true_exp, threads=threads)
+    return _logits(unary, kernels, q, _weights(kernels, unary), lattice_filter)
+
+
+def dense_crf_loss(
+    probabilities: Tensor,
+    lattice: Lattice,
+    mask: Tensor | None = None,
+    normalization: Normalization = "none",
+) -> Tensor:
+    """The relaxed energy of a dense CRF's Potts model: sum over labels of s^T W (1 - s), a number.
+
+    A loss for training with scribbles, points or tags: neighbours of like colour that differ in label cost
+    (Tang et al. 2018, "On regularized losses for weakly-supervised CNN segmentation"). W is the lattice's
+    filter, s a label's probabilities. probabilities: (points, labels), float32 or float64; mask:
+    (points), 0 where pixels are to take no part (padding, borders). `none` is the paper's energy, which grows
+    with the number of pixels times their neighbours; `symmetric` divides the latter out.
+    """
+    if probabilities.dim() != 2:
+        raise DeepLabError(f"dense_crf_loss: {tuple(probabilities.shape)} given, (points, labels) wanted")
+    absent = 1 - probabilities
+    if mask is not None:
+        if mask.numel() != len(probabilities):
+            raise DeepLabError(f"dense_crf_loss: mask of {mask.numel()}, {len(probabilities)} points wanted")
+        mask = mask.reshape(-1, 1).to(probabilities)
+        probabilities, absent = probabilities * mask, absent * mask
+    return (probabilities * lattice_filter(absent, lattice, normalization)).sum()
+
+
+class _Filter(torch.autograd.Function):
+    """y = after * F(before * x); its gradient is before * F^T(after * dy)."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, values: Tensor, lattice: Lattice, before: np.ndarray | None, after: np.ndarray | None
+    ) -> Tensor:
+        ctx.lattice, ctx.before, ctx.after = lattice, before, after
+        return _filter(values, lattice, before, after)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        return _filter(gradient, ctx.lattice, ctx.after, ctx.before, adjoint=True), None, None, None
+
+
+class _Run:
+    """How one mean field computes: on the CPU through arrays, or with the tensors of a GPU."""
+
+    def __init__(self, true_exp: bool, threads: int | None, device: Device, unary: Tensor) -> None:
+        self.true_exp, self.threads, self.device, self._ops = true_exp, threads, device, ops_of(device)
+        # A GPU notes a bad point, which one look at the end tells.
+        self._bad = {} if device is None else {"bad": self._ops.bad_point(unary)}
+
+    def start(self, unary: Tensor) -> Tensor:
+        x = _on(self.device, unary)
+        return _like(self._ops.mean_field_start(x, self.true_exp, threads=self.threads, **self._bad), unary)
+
+    def step(self, kernels: list[cpu_ops.Pairwise], unary: Tensor, q: Tensor) -> Tensor:
+        start, x = _on(self.device, q), _on(self.device, unary)
+        start = start.copy() if self.device is None else start.clone()
+        result = self._ops.mean_field_iterate(
+            kernels, x, start, 1, self.true_exp, threads=self.threads, **self._bad
+        )
+        return _like(result, unary)
+
+    def check(self, unary: Tensor) -> None:
+        if self._bad:
+            self._ops.check_points(self._bad["bad"], unary)
+
+
+class _Start(torch.autograd.Function):
+    """q = softmax(-unary)."""
+
+    @staticmethod
+    def forward(ctx: Any, unary: Tensor, run: _Run) -> Tensor:
+        q = torch.softmax(-unary, 1) if unary.dtype == torch.float64 else run.start(unary)
+        ctx.save_for_backward(q)
+        return q
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        return -_through_softmax(ctx.saved_tensors[0], gradient), None
+
+
+class _Step(torch.autograd.Function):
+    """q' = softmax(-unary + sum of kernels of q): one mean-field iteration.
+
+    With dt the gradient of the logits and h = before * F^T(after * dt), one adjoint filter a kernel gives
+    all: dq += h times the weight, and (since <F(q), dt> = <q, F^T(dt)>) the weight's gradient is q times h.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        unary: Tensor,
+        q: Tensor,
+        kernels: Sequence[Kernel],
+        run: _Run,
+        *weights: Tensor,
+    ) -> Tensor:
+        if unary.dtype == torch.float64:
+            result = torch.softmax(_logits(unary, kernels, q, weights, _normalized), 1)
+        else:
+            native = [_native(kernel, weight) for kernel, weight in zip(kernels, weights, strict=True)]
+            result = run.step(native, unary, q)
+        ctx.kernels = kernels
+        ctx.save_for_backward(q, result, *weights)
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        q, result, *weights = ctx.saved_tensors
+        needs_unary, needs_q, *_ = ctx.needs_input_grad
+        needs_weights = ctx.needs_input_grad[4:]
+        logits = _through_softmax(result, gradient)
+        dq = torch.zeros_like(q) if needs_q else None
+        dweights: list[Tensor | None] = []
+        for kernel, weight, needs_weight in zip(ctx.kernels, weights, needs_weights, strict=True):
+            dweight = None
+            if needs_q or needs_weight:
+                before, after = kernel.lattice.norms(kernel.normalization)
+                filtered = _filter(logits, kernel.lattice, after, before, adjoint=True)
+                matrix = weight.dim() == 2
+                if needs_q:
+                    dq += -filtered @ weight.T if matrix else filtered * weight
+                if needs_weight:
+                    dweight = -q.T @ filtered if matrix else (q * filtered).sum(0)
+                    dweight = dweight if weight.dim() else dweight.sum()
+            dweights.append(dweight)
+        return -logits if needs_unary else None, dq, None, None, *dweights
+
+
+def _logits(
+    unary: Tensor,
+    kernels: Sequence[Kernel],
+    q: Tensor,
+    weights: Sequence[Tensor],
+    apply: Callable[[Tensor, Lattice, Normalization], Tensor],
+) -> Tensor:
+    logits = -unary
+    for kernel, weight in zip(kernels, weights, strict=True):
+        filtered = apply(q, kernel.lattice, kernel.normalization)
+        logits = logits + (-filtered @ weight if weight.dim() == 2 else filtered * weight)
+    return logits
+
+
+def _through_softmax(q: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient of the logits that q is the softmax of."""
+    return q * (gradient - (q * gradient).sum(1, keepdim=True))
+
+
+def _native(kernel: Kernel, weight: Tensor) -> cpu_ops.Pairwise:
+    """The kernel as `DenseCRF.add` makes it, so that the bits are the same."""
+    before, after = kernel.lattice.norms(kernel.normalization)
+    device = kernel.lattice.device
+    ones = torch.ones(kernel.lattice.points, device=device)
+    scale = _on(device, ones) if after is None else after
+    value = _on(device, weight)
+    if weight.dim() == 0:
+        return cpu_ops.Pairwise(kernel.lattice.native, scale * value, before)
+    if weight.dim() == 1:
+        return cpu_ops.Pairwise(kernel.lattice.native, scale, before, value)
+    return cpu_ops.Pairwise(kernel.lattice.native, scale, before, None, -value)
+
+
+def _normalized(values: Tensor, lattice: Lattice, normalization: Normalization) -> Tensor:
+    return _filter(values, lattice, *lattice.norms(normalization))
+
+
+def _filter(
+    values: Tensor,
+    lattice: Lattice,
+    before: np.ndarray | None,
+    after: np.ndarray | None,
+    adjoint: bool = False,
+) -> Tensor:
+    x = _on(lattice.device, values)
+    if before is not None and lattice.device is None:
+        before = before.astype(x.dtype, copy=False)
+    filtered = lattice.filter(x, before, adjoint)
+    if after is not None:
+        filtered = filtered * after[:, None]
+    return _like(filtered, values)
+
+
+def _weights(kernels: Sequence[Kernel], like: Tensor) -> list[Tensor]:
+    return [torch.as_tensor(kernel.weight, dtype=like.dtype, device=like.device) for kernel in kernels]
+
+
+def _check(unary: Tensor, kernels: Sequence[Kernel], iterations: int) -> None:
+    if unary.dim() != 2 or unary.dtype not in (torch.float32, torch.float64):
+        raise DeepLabError(
+            f"mean_field: unary {tuple(unary.shape)} {unary.dtype} given, (points, labels) of float32 wanted"
+        )
+    if iterations < 0:
+        raise DeepLabError(f"mean_field: {iterations} iterations, 0 or more wanted")
+    points, labels = unary.shape
+    for number, kernel in enumerate(kernels):
+        if kernel.lattice.points != points:
+            raise DeepLabError(
+                f"mean_field: kernel {number} has {kernel.lattice.points} points, {points} wanted"
+            )
+        shape = tuple(torch.as_tensor(kernel.weight).shape)
+        if shape not in {(), (labels,), (labels, labels)}:
+            raise DeepLabError(
+                f"mean_field: kernel {number} has weights {shape}; "
+                f"(), ({labels}) or ({labels}, {labels}) wanted"
+            )
+
+
+def _device(kernels: Sequence[Kernel]) -> Device:
+    """Where the kernels' lattices are, all of them."""
+    devices = {kernel.lattice.device for kernel in kernels}
+    if len(devices) > 1:
+        raise DeepLabError(f"mean_field: lattices on {' and '.join(str(d or 'cpu') for d in devices)}")
+    return next(iter(devices), None)
+
+
+def _on(device: Device, x: Tensor) -> Any:
+    """`x` as the ops of the device take it: an array in main memory, or a tensor there."""
+    return x.detach().cpu().numpy() if device is None else x.detach().to(device)
+
+
+def _like(x: Any, tensor: Tensor) -> Tensor:
+    if not isinstance(x, Tensor):
+        x = torch.from_numpy(np.ascontiguousarray(x))
+    return x.to(tensor.device)

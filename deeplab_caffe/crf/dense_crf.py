@@ -1,0 +1,381 @@
+"""The fully connected CRF of Kraehenbuehl and Koltun (2011) with mean-field inference.
+
+The arithmetic is that of the program the DeepLab authors post-processed with, to the last bit (`true_exp`
+chooses a true exponential instead of its approximate one, as the 2013 library has it). Energies are unary
+potentials, -log of probabilities up to a constant. Standard deviations are in pixels and the image's units.
+"""
+
+import math
+import sys
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DeepLabError
+from ..types import Floats
+from . import cpu_ops
+from .backend import Array, Device, find_device, is_tensor, ops_of, to_device
+from .lattice import (
+    Lattice,
+    Normalization,
+    Std,
+    as_array,
+    bilateral_lattice,
+    bilateral_lattice_of_images,
+    position_lattice,
+    position_lattice_of_images,
+    to_numpy,
+)
+
+
+class Step(NamedTuple):
+    """The state after an iteration: its number (0: the start), marginals, KL divergence (see there)."""
+
+    iteration: int
+    marginals: Array
+    kl: float
+
+
+class DenseCRF:
+    """A CRF over an image's pixels, or any points, in which every pair interacts through Gaussian kernels.
+
+    Add energies and kernels, then `infer`. Lattices are built when a kernel is added and stay: give `unary`
+    other energies for the next inference on the same image.
+
+    threads: CPU threads, None for torch's own setting. device: where it computes, "cpu" or "cuda"; on a GPU
+    arrays and results are tensors there (results of numpy energies are numpy arrays). Raises DeepLabError for
+    sizes below 1.
+    """
+
+    def __init__(
+        self,
+        height: int,
+        width: int,
+        labels: int,
+        *,
+        true_exp: bool = False,
+        threads: int | None = None,
+        device: Device = None,
+    ) -> None:
+        self._setup((height, width), labels, true_exp, threads, device)
+        self.sizes = [(height, width)]
+
+    @classmethod
+    def of_points(
+        cls,
+        points: int,
+        labels: int,
+        *,
+        true_exp: bool = False,
+        threads: int | None = None,
+        device: Device = None,
+    ) -> "DenseCRF":
+        """A CRF over `points` points without the order of an image; kernels come from `pairwise`."""
+        crf = cls.__new__(cls)
+        crf._setup((points,), labels, true_exp, threads, device)
+        return crf
+
+    @classmethod
+    def of_images(
+        cls, sizes: Sequence[tuple[int, int]], labels: int, *, true_exp: bool = False, device: Device = "cuda"
+    ) -> "DenseCRF":
+        """A CRF on a GPU over the pixels of several images of (height, width), which are inferred together.
+
+        Each gets the marginals that it would get alone. `bilateral` takes a list of images, `unary` a list of
+        energies (height, width, labels) or all points' (points, labels); results are (points, labels), or by
+        image with `split`.
+        """
+        if find_device(device) is None:
+            raise DeepLabError("a CRF over several images computes on a GPU: device cuda wanted")
+        if not sizes or min(min(size) for size in sizes) < 1:
+            raise DeepLabError(f"CRF over images of {list(sizes)}: 1 x 1 or more wanted")
+        crf = cls.of_points(sum(h * w for h, w in sizes), labels, true_exp=true_exp, device=device)
+        crf.sizes, crf._several = [(height, width) for height, width in sizes], True
+        return crf
+
+    def _setup(
+        self, shape: tuple[int, ...], labels: int, true_exp: bool, threads: int | None, device: Device
+    ) -> None:
+        if min(shape) < 1 or labels < 1:
+            raise DeepLabError(
+                f"CRF over {' x '.join(map(str, shape))} points with {labels} labels: 1 or more wanted"
+            )
+        self.shape, self.labels, self.true_exp, self.threads = shape, labels, true_exp, threads
+        self._device, self.device = device, find_device(device)
+        self._ops = ops_of(self.device)
+        self.points = math.prod(shape)
+        self.sizes: list[tuple[int, int]] = []  # of the images
+        self.kernels: list[cpu_ops.Pairwise] = []
+        self._unary: Array | None = None
+        self._q: Array | None = None
+        self._numpy = self._several = False
+
+    def unary(self, energy: Array | Sequence[Array]) -> "DenseCRF":
+        """Sets the energies, (height, width, labels) or (points, labels); plus infinity rules a label out.
+
+        Raises DeepLabError for another shape.
+        """
+        if self._several and isinstance(energy, list | tuple):
+            self._numpy = not is_tensor(energy[0])
+            energies = [self._array("unary", one).reshape(-1, self.labels) for one in energy]
+            if sum(map(len, energies)) != self.points:
+                raise DeepLabError(
+                    f"unary: energies of {sum(map(len, energies))} points, {self.points} wanted"
+                )
+            self._unary, self._q = self._ops.joined(energies), None
+            return self
+        self._numpy = not is_tensor(energy)
+        energy = self._array("unary", energy)
+        if tuple(energy.shape) not in {(*self.shape, self.labels), (self.points, self.labels)}:
+            wanted = " x ".join(map(str, (*self.shape, self.labels)))
+            raise DeepLabError(f"unary: {' x '.join(map(str, energy.shape))} energies given, {wanted} wanted")
+        self._unary, self._q = self._rows(energy.reshape(self.points, self.labels)), None
+        return self
+
+    def gaussian(
+        self,
+        std: Std,
+        weight: float,
+        compatibility: Array | None = None,
+        normalization: Normalization = "after",
+    ) -> "DenseCRF":
+        """Adds a kernel over positions; std in pixels, one number or (x, y). See `add`."""
+        sizes = self._sizes()
+        if self.device is None:
+            lattice = position_lattice(*sizes[0], std, self.threads)
+        else:
+            lattice = position_lattice_of_images(sizes, std, self._device)
+        return self.add(lattice, weight, compatibility, normalization)
+
+    def bilateral(
+        self,
+        image: Array | Sequence[Array],
+        xy_std: Std,
+        rgb_std: Std,
+        weight: float,
+        compatibility: Array | None = None,
+        normalization: Normalization = "after",
+    ) -> "DenseCRF":
+        """Adds a kernel over positions and the channels of an image (H, W, C) of any type. See `add`."""
+        images = image if isinstance(image, list | tuple) else [image]
+        sizes = self._sizes()
+        if [tuple(one.shape[:2]) for one in images] != sizes:
+            given = ", ".join(" x ".join(map(str, one.shape)) for one in images)
+            wanted = ", ".join(f"{height} x {width}" for height, width in sizes)
+            raise DeepLabError(f"image: {given} given, the CRF is {wanted}")
+        if self.device is None:
+            lattice = bilateral_lattice(images[0], xy_std, rgb_std, self.threads)
+        else:
+            lattice = bilateral_lattice_of_images(images, xy_std, rgb_std, self._device)
+        return self.add(lattice, weight, compatibility, normalization)
+
+    def pairwise(
+        self,
+        features: Array,
+        weight: float,
+        compatibility: Array | None = None,
+        normalization: Normalization = "after",
+    ) -> "DenseCRF":
+        """Adds a kernel over features (points, d) or (H, W, d), in units of its deviation. See `add`."""
+        features = (
+            as_array("features", features) if self.device is None else self._array("features", features)
+        )
+        if features.ndim < 2 or tuple(features.shape[:-1]) not in {self.shape, (self.points,)}:
+            raise DeepLabError(f"features: {tuple(features.shape)} given, ({self.points}, d) wanted")
+        planes = features.reshape(self.points, -1).T
+        counts = [height * width for height, width in self.sizes] or None
+        lattice = Lattice(planes, self.threads, self._device, counts)
+        return self.add(lattice, weight, compatibility, normalization)
+
+    def add(
+        self,
+        lattice: Lattice,
+        weight: float,
+        compatibility: Array | None = None,
+        normalization: Normalization = "after",
+    ) -> "DenseCRF":
+        """Adds a kernel with a lattice that is already there.
+
+        weight: times the Potts model, that is, each label is supported by weight * its filtered marginals.
+        compatibility: None, or (labels): the support of each label times that; or (labels, labels): a penalty
+        [from, to] times the filtered marginals of `from` on label `to` instead of the support.
+        normalization: "after" (the 2011 program), "before", "symmetric" (the 2013 library) or "none".
+        Raises DeepLabError for another number of points or labels, or weights that are not finite.
+        """
+        if lattice.device != self.device:
+            raise DeepLabError(
+                f"a lattice on {lattice.device or 'cpu'}, the CRF is on {self.device or 'cpu'}"
+            )
+        if lattice.points != self.points:
+            raise DeepLabError(f"a kernel over {lattice.points} points, the CRF has {self.points}")
+        if not math.isfinite(weight):
+            raise DeepLabError(f"weight {weight}: a finite number wanted")
+        before, after = lattice.norms(normalization)
+        if after is None:
+            scale = self._array("weight", np.full(self.points, weight, np.float32))
+        else:
+            scale = after * float(np.float32(weight))
+        label_weights = matrix = None
+        if compatibility is not None:
+            compatibility = to_numpy("compatibility", compatibility)
+            if compatibility.shape not in {(self.labels,), (self.labels, self.labels)}:
+                raise DeepLabError(
+                    f"compatibility: {compatibility.shape} given, ({self.labels}) or "
+                    f"({self.labels}, {self.labels}) wanted"
+                )
+            if not np.isfinite(compatibility).all():
+                raise DeepLabError("compatibility: finite numbers wanted")
+            if compatibility.ndim == 1:
+                label_weights = self._array("compatibility", compatibility)
+            else:
+                matrix = self._array("compatibility", -compatibility)
+        self.kernels.append(cpu_ops.Pairwise(lattice.native, scale, before, label_weights, matrix))
+        return self
+
+    def start(self) -> "DenseCRF":
+        """Begins inference: marginals become softmax(-unary). DeepLabError for energies such as NaN."""
+        self._q = self._ops.mean_field_start(self._given(), self.true_exp, threads=self.threads)
+        return self
+
+    def step(self, iterations: int = 1) -> "DenseCRF":
+        """Mean-field iterations, beginning with `start` if there is none yet."""
+        if iterations < 0:
+            raise DeepLabError(f"{iterations} iterations: 0 or more wanted")
+        if not (iterations and self.kernels):
+            return self if self._q is not None else self.start()
+        if self._q is None:
+            self._q = self._ops.mean_field(
+                self.kernels, self._given(), iterations, self.true_exp, threads=self.threads
+            )
+        else:
+            self._q = self._ops.mean_field_iterate(
+                self.kernels, self._unary, self._q, iterations, self.true_exp, threads=self.threads
+            )
+        return self
+
+    def advance(self, marginals: Array, iterations: int = 1) -> Array:
+        """These marginals (points, labels) after iterations; the CRF's own stay. Like them, on its device."""
+        q = self._array("marginals", marginals).reshape(self.points, self.labels)
+        q = q.copy() if self.device is None else q.clone()
+        return self._ops.mean_field_iterate(
+            self.kernels, self._given(), q, iterations, self.true_exp, threads=self.threads
+        )
+
+    def infer(self, iterations: int = 10) -> Array:
+        """Marginals (height, width, labels) or (points, labels) after that many iterations from the start."""
+        self._q = None
+        return self.step(iterations).marginals
+
+    def steps(self, iterations: int = 10) -> Iterator[Step]:
+        """Inference step by step: the start and every iteration, with copies of the marginals and the KL."""
+        self.start()
+        for iteration in range(iterations + 1):
+            if iteration:
+                self.step()
+            current = self._current()
+            copy = (current.copy() if self.device is None else current.clone()).reshape(
+                *self.shape, self.labels
+            )
+            yield Step(iteration, self._result(copy), self.kl_divergence())
+
+    def split(self, x: Array) -> list[Array]:
+        """Marginals or labels of all points as those of each image, (height, width, ...)."""
+        parts, first = [], 0
+        for height, width in self.sizes:
+            parts.append(x[first : first + height * width].reshape(height, width, *x.shape[1:]))
+            first += height * width
+        return parts
+
+    @property
+    def marginals(self) -> Array:
+        """The current marginals; the next `step` overwrites them."""
+        return self._result(self._current().reshape(*self.shape, self.labels))
+
+    def map(self) -> Array:
+        """The most probable label of each point (the lowest of equals), int16 (height, width) or (points)."""
+        labels = self._ops.best_labels(self._current(), threads=self.threads)
+        return self._result(labels.reshape(self.shape))
+
+    def kl_divergence(self, marginals: Array | None = None) -> float:
+        """KL divergence of the model from these (or the current) marginals, but for a constant.
+
+        sum q log q + <q, unary> + <q, pairwise(q)>, over ordered pairs, in double precision.
+        """
+        q = to_numpy("q", self._current()) if marginals is None else self._values("marginals", marginals)
+        used = q > 0  # x log x is 0 at 0, and so is the energy of a label that is ruled out.
+        total = float((np.log(q[used], dtype=np.float64) * q[used]).sum())
+        total += float((self._energies()[used] * q[used].astype(np.float64)).sum())
+        for kernel in self.kernels:
+            total += float((self._potential(kernel, q) * q.astype(np.float64)).sum())
+        return total
+
+    def unary_energy(self, labels: Array) -> Array:
+        """Each point's unary energy in a labelling (height, width) or (points)."""
+        index = self._labelling(labels)
+        return self._result(np.take_along_axis(self._energies(), index, 1).reshape(self.shape))
+
+    def pairwise_energy(self, labels: Array, kernel: int | None = None) -> Array:
+        """Each point's pairwise energy in a labelling, of one kernel or of all."""
+        index = self._labelling(labels)
+        q = np.zeros((self.points, self.labels), np.float32)
+        np.put_along_axis(q, index, 1.0, 1)
+        chosen = self.kernels if kernel is None else [self.kernels[kernel]]
+        energy = np.zeros(self.points, np.float32)
+        for one in chosen:
+            energy += np.take_along_axis(self._potential(one, q), index, 1)[:, 0]
+        return self._result(energy.reshape(self.shape))
+
+    def _potential(self, kernel: cpu_ops.Pairwise, q: Floats) -> Floats:
+        """What the kernel adds to the energies."""
+        values = q if self.device is None else to_device("q", q, self.device)
+        filtered = self._ops.lattice_filter(kernel.lattice, values, kernel.before, threads=self.threads)
+        filtered = to_numpy("q", filtered) * -to_numpy("scale", kernel.scale)[:, None]
+        if kernel.compatibility is not None:
+            return filtered @ to_numpy("compatibility", kernel.compatibility)
+        if kernel.label_weights is None:
+            return filtered
+        return filtered * to_numpy("label weights", kernel.label_weights)
+
+    def _sizes(self) -> list[tuple[int, int]]:
+        if not self.sizes:
+            raise DeepLabError("a CRF of points has no positions: use pairwise")
+        return self.sizes
+
+    def _array(self, name: str, x: Array) -> Array:
+        return to_numpy(name, x) if self.device is None else to_device(name, x, self.device)
+
+    def _rows(self, x: Array) -> Array:
+        """Rows of labels as the GPU's ops take them without a copy."""
+        return x if self.device is None else self._ops.padded(x)[:, : self.labels]
+
+    def _current(self) -> Array:
+        if self._q is None:
+            self.start()
+        return self._q
+
+    def _energies(self) -> Floats:
+        return to_numpy("unary", self._given())
+
+    def _given(self) -> Array:
+        if self._unary is None:
+            raise DeepLabError("the CRF has no unary energies yet")
+        return self._unary
+
+    def _values(self, name: str, values: Array) -> Floats:
+        values = to_numpy(name, values)
+        if values.size != self.points * self.labels:
+            raise DeepLabError(f"{name}: {values.shape} given, {self.points} x {self.labels} wanted")
+        return values.reshape(self.points, self.labels)
+
+    def _labelling(self, labels: Array) -> NDArray[np.int64]:
+        index = as_array("labelling", labels).astype(np.int64).reshape(-1, 1)
+        if index.size != self.points or index.min() < 0 or index.max() >= self.labels:
+            raise DeepLabError(f"labelling: {self.points} labels from 0 to {self.labels - 1} wanted")
+        return index
+
+    def _result(self, x: Array) -> Array:
+        if self._numpy:
+            return x.cpu().numpy() if is_tensor(x) else x
+        return x if is_tensor(x) else sys.modules["torch"].from_numpy(x).to(self.device)

@@ -1,0 +1,173 @@
+"""Grid search of the dense CRF's parameters on scores and ground truth of a list of images."""
+
+import hashlib
+import itertools
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DeepLabError
+from ..evaluation import metrics
+from ..formats.files import replacing
+from .dense_crf import DenseCRF
+from .lattice import Lattice, bilateral_lattice, position_lattice
+
+FIELDS = ("pos_std", "pos_w", "bi_xy_std", "bi_rgb_std", "bi_w")
+Point = tuple[float, ...]  # one value a field
+Floats = NDArray[np.float32]
+Bytes = NDArray[np.uint8]
+Image = tuple[Bytes, Floats, Bytes]  # RGB, energies (H, W, labels), truth (H, W)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The values to try of each parameter, all combinations of them."""
+
+    pos_std: tuple[float, ...] = (3,)
+    pos_w: tuple[float, ...] = (3,)
+    bi_xy_std: tuple[float, ...] = (40, 50, 60, 70, 80, 90, 100)
+    bi_rgb_std: tuple[float, ...] = (3, 4, 5, 6, 7, 8, 9, 10)
+    bi_w: tuple[float, ...] = (5, 10)
+    iterations: int = 10
+
+    def points(self) -> list[Point]:
+        """All combinations, the last field fastest."""
+        return list(itertools.product(*(getattr(self, field) for field in FIELDS)))
+
+
+class Search:
+    """Confusion counts of every point of a grid, kept in a folder after each image so that a run can go on.
+
+    Raises DeepLabError if the folder holds the counts of another grid or list.
+    """
+
+    def __init__(self, grid: Grid, images: list[str], folder: str | os.PathLike[str], labels: int) -> None:
+        self.grid, self.images, self.labels = grid, images, labels
+        self.points = grid.points()
+        self.file = Path(folder) / "counts.npz"
+        settings = json.dumps([asdict(grid), images, labels])
+        self._key = hashlib.sha256(settings.encode()).hexdigest()
+        self.done = 0
+        # Without a CRF, then one for each point.
+        self.counts = np.zeros((1 + len(self.points), labels, labels), np.int64)
+        if self.file.exists():
+            self._read()
+
+    def run(
+        self,
+        read: Callable[[str], Image],
+        threads: int | None = None,
+        on_image: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Goes through the images that are not done; `read` gives an image's data."""
+        for name in self.images[self.done :]:
+            rgb, energy, truth = read(name)
+            if energy.shape[2] != self.labels:
+                raise DeepLabError(f"{name}: {energy.shape[2]} labels, {self.labels} wanted")
+            if truth.shape != rgb.shape[:2]:
+                raise DeepLabError(f"{name}: ground truth {truth.shape}, image {rgb.shape[:2]}")
+            new = np.empty_like(self.counts)
+            new[0] = self._confusion(truth, energy.argmin(2))
+            for number, labels in self._maps(rgb, energy, threads):
+                new[1 + number] = self._confusion(truth, labels)
+            self.counts += new
+            self.done += 1
+            self._write()
+            on_image()
+
+    def mean_iou(self) -> NDArray[np.float64]:
+        """Mean IoU of each point so far."""
+        return np.array([metrics.mean_iou(counts) for counts in self.counts[1:]])
+
+    def rows(self) -> Iterable[dict[str, float]]:
+        """Each point with its measures; the first row has no CRF (NaN for its parameters)."""
+        for point, counts in zip([(float("nan"),) * len(FIELDS), *self.points], self.counts, strict=True):
+            yield dict(zip(FIELDS, point, strict=True)) | {
+                "mean_iou": metrics.mean_iou(counts),
+                "pixel_accuracy": metrics.pixel_accuracy(counts),
+                "mean_recall": metrics.mean_recall(counts),
+            }
+
+    def _maps(
+        self, rgb: Bytes, energy: Floats, threads: int | None
+    ) -> Iterator[tuple[int, NDArray[np.int16]]]:
+        """Each point's number and label map; lattices are built once for each standard deviation."""
+        height, width = rgb.shape[:2]
+        order = sorted(range(len(self.points)), key=lambda i: (self.points[i][2:4], i))
+        positions: dict[float, Lattice] = {}
+        last: tuple[tuple[float, ...], Lattice] | None = None
+        for number in order:
+            pos_std, pos_w, xy_std, rgb_std, bi_w = self.points[number]
+            model = DenseCRF(*energy.shape, threads=threads).unary(energy)
+            if pos_w != 0:
+                if pos_std not in positions:
+                    positions[pos_std] = position_lattice(height, width, pos_std, threads)
+                model.add(positions[pos_std], pos_w)
+            if bi_w != 0:
+                if last is None or last[0] != (xy_std, rgb_std):
+                    last = (xy_std, rgb_std), bilateral_lattice(rgb, xy_std, rgb_std, threads)
+                model.add(last[1], bi_w)
+            yield number, model.step(self.grid.iterations).map()
+
+    def _confusion(self, truth: NDArray, labels: NDArray) -> NDArray[np.int64]:
+        return metrics.confusion(truth, labels, self.labels)
+
+    def _read(self) -> None:
+        try:
+            with np.load(self.file, allow_pickle=False) as stored:
+                key, done, counts = str(stored["key"]), int(stored["done"]), stored["counts"]
+        except (OSError, ValueError, KeyError) as error:
+            raise DeepLabError(f"{self.file}: not the counts of a search: {error}") from None
+        if key != self._key or counts.shape != self.counts.shape:
+            raise DeepLabError(
+                f"{self.file}: of a search with another grid or list; remove it or choose a folder"
+            )
+        self.done, self.counts = done, counts
+
+    def _write(self) -> None:
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(self.file) as file:
+            np.savez(file, key=self._key, done=self.done, counts=self.counts)
+
+
+def write_table(path: str | os.PathLike[str], search: Search) -> None:
+    """CSV: the parameters and measures of each point, the best mean IoU first."""
+    rows = sorted(search.rows(), key=lambda row: -np.nan_to_num(row["mean_iou"], nan=-1))
+    lines = [",".join(rows[0])]
+    lines += [",".join("" if np.isnan(v) else f"{v:.6g}" for v in row.values()) for row in rows]
+    with replacing(path) as file:
+        file.write(("\n".join(lines) + "\n").encode())
+
+
+def write_heat_map(path: str | os.PathLike[str], search: Search) -> None:
+    """Picture: mean IoU over bi_xy_std and bi_rgb_std for each bi_w, the best over the other parameters."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    grid = search.grid
+    values = search.mean_iou().reshape([len(getattr(grid, field)) for field in FIELDS]).max((0, 1)) * 100
+    figure, axes = pyplot.subplots(
+        1, len(grid.bi_w), figsize=(1 + 5 * len(grid.bi_w), 4.5), squeeze=False, layout="constrained"
+    )
+    for number, (axis, weight) in enumerate(zip(axes[0], grid.bi_w, strict=True)):
+        plane = values[:, :, number]
+        picture = axis.imshow(plane, vmin=np.nanmin(values), vmax=np.nanmax(values), aspect="auto")
+        axis.set_title(f"bilateral weight {weight:g}")
+        axis.set_xlabel("colour standard deviation")
+        axis.set_ylabel("position standard deviation, pixels")
+        axis.set_xticks(range(plane.shape[1]), [f"{v:g}" for v in grid.bi_rgb_std])
+        axis.set_yticks(range(plane.shape[0]), [f"{v:g}" for v in grid.bi_xy_std])
+        for (row, column), value in np.ndenumerate(plane):
+            color = "black" if picture.norm(value) > 0.6 else "white"
+            axis.text(column, row, f"{value:.1f}", ha="center", va="center", color=color, fontsize=8)
+    figure.colorbar(picture, ax=axes[0].tolist(), label="mean IoU, %")
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=110)
+    pyplot.close(figure)

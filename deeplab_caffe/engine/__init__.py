@@ -1,0 +1,1 @@
+"""How a net runs: its layers' order, memory, weights and the loops over them."""

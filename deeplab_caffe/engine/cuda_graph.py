@@ -1,0 +1,94 @@
+"""Running a net on a GPU again and again: order between streams, CUDA graphs."""
+
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+from ..errors import DeepLabError
+from .dag import Value
+
+Tensor = torch.Tensor
+
+Values = dict[Value, Tensor]
+
+
+class CapturedRun:
+    """A net's run as a CUDA graph: its kernels are launched all at once, on inputs that are copied in.
+
+    Everything a run touches has its own place: graph, inputs and results keep theirs until this object goes.
+    """
+
+    def __init__(self, run: Callable[[Values], dict[str, Tensor]], inputs: Values) -> None:
+        self.inputs = {value: tensor.clone() for value, tensor in inputs.items()}
+        self.values = dict(self.inputs)
+        self.graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self.graph, capture_error_mode="thread_local"):
+            self.results = run(self.values)
+
+    def __call__(self, inputs: Values) -> dict[str, Tensor]:
+        """The results for `inputs`, in memory of their own."""
+        for value, tensor in inputs.items():
+            self.inputs[value].copy_(tensor)
+        self.graph.replay()
+        return {name: result.clone() for name, result in self.results.items()}
+
+
+class Runner:
+    """Runs a schedule again and again; from the second time on as a CUDA graph, if it can be one.
+
+    The first run makes what is made once (packed weights, tables). A graph holds addresses, so `state` must
+    tell whenever anything it was captured with has moved or changed; then it starts afresh.
+    """
+
+    def __init__(self, captures: bool) -> None:
+        self.captures = captures
+        self._state: Hashable = None
+        self._graph: CapturedRun | None = None
+
+    def __call__(
+        self, run: Callable[[Values], dict[str, Tensor]], values: Values, state: Hashable
+    ) -> dict[str, Tensor]:
+        """The results of `run`, which fills `values`."""
+        if not self.captures:
+            return run(values)
+        if state != self._state:
+            self._graph, self._state = None, state
+            return run(values)
+        if self._graph is None:
+            try:
+                self._graph = CapturedRun(run, values)
+            except RuntimeError:  # something waits for the device, or another stream is at work
+                self.captures = False
+                return run(values)
+        results = self._graph(values)
+        values.update(self._graph.values)
+        return results
+
+
+class StreamOrder:
+    """Makes forwards on different streams, which share the net's memory, follow each other."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        self._done: torch.cuda.Event | None = None
+
+    @contextmanager
+    def forward(self) -> Iterator[None]:
+        """Around a forward: it waits for the one before; running out of memory is a DeepLabError."""
+        if self._device.type != "cuda":
+            yield
+            return
+        with torch.cuda.device(self._device):
+            stream = torch.cuda.current_stream()
+            if self._done is not None:
+                stream.wait_event(self._done)
+            try:
+                yield
+            except torch.cuda.OutOfMemoryError as error:
+                reason = str(error).split(". ")[0]
+                raise DeepLabError(
+                    f"the net does not fit in the memory of {self._device}: {reason}"
+                ) from None
+            self._done = self._done or torch.cuda.Event()
+            self._done.record(stream)

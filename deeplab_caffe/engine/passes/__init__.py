@@ -1,0 +1,1 @@
+"""Rewrites of a net's steps, one a file, each from steps to steps."""

@@ -1,0 +1,86 @@
+"""Puts the blobs of a caffemodel into the layers of a net, and back into a file."""
+
+from dataclasses import dataclass, field
+from os import PathLike
+
+from ..errors import DeepLabError
+from ..formats.caffemodel import LayerBlobs, read_caffemodel, write_caffemodel
+from ..formats.file_blob import FileBlob
+from ..formats.hdf5_snapshot import write_hdf5_model
+from ..formats.layer_types import V1_WIRE_NUMBERS
+from ..layers import Layer
+from ..layers.parameters.weight_memory import WeightMemory
+from .weight_match import LayerShapes, match_weights
+
+
+@dataclass
+class WeightReport:
+    """What loading did: layers filled, layers of the file that the net lacks, and the other way round."""
+
+    path: str = ""
+    loaded: list[str] = field(default_factory=list)
+    unused: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        lines = [f"{self.path}: {len(self.loaded)} layers loaded"]
+        lines += [f"{self.path}: layer '{name}' is not in the net: ignored" for name in self.unused]
+        lines += [f"layer '{name}' is not in {self.path}: it keeps its values" for name in self.missing]
+        return "\n".join(lines)
+
+
+def load_weights(
+    path: str | PathLike[str], layers: list[Layer], memory: WeightMemory | None = None
+) -> WeightReport:
+    """Reads a caffemodel into `layers`. With `memory`, weights are streamed through it (Parameter.stream).
+
+    Raises DeepLabError if the file cannot be read, a blob does not fit, or nothing in it is for this net; the
+    layers then keep their values.
+    """
+    source = str(path)
+    shapes = [
+        LayerShapes(
+            layer.name,
+            tuple(parameter.shape for parameter in layer.blobs),
+            layer.definition.param.strict_dim,
+            tuple(spec.name for spec in layer.definition.params),
+        )
+        for layer in layers
+    ]
+    match = match_weights(read_caffemodel(path, in_file=memory is not None), shapes, source)
+    if not match.copies:
+        found = ", ".join(match.unused[:5]) or "none"
+        raise DeepLabError(f"{source}: no layer of it has weights for this net; layers in it: {found}")
+    by_name = {layer.name: layer for layer in reversed(layers)}
+    for copy in match.copies:
+        parameter = by_name[copy.layer].blobs[copy.index]
+        if isinstance(copy.values, FileBlob):
+            parameter.stream(copy.values, memory)
+        else:
+            parameter.data = copy.values
+    loaded = list(dict.fromkeys(copy.layer for copy in match.copies))
+    return WeightReport(source, loaded, match.unused, match.missing)
+
+
+def save_weights(
+    path: str | PathLike[str], layers: list[Layer], layout: str = "v2", name: str = "", durable: bool = False
+) -> None:
+    """Writes the parameters of `layers`: layout "v2" or "v1" of write_caffemodel, or "hdf5".
+
+    A layer that only shares what earlier ones own is left out: whoever reads the file shares them again. So
+    is one without parameters whose type the V1 layout has no number for.
+    """
+    stored, written = [], set()
+    for layer in layers:
+        if layer.blobs and written.issuperset(layer.blobs):
+            continue
+        if layout == "v1" and not layer.blobs and layer.definition.type not in V1_WIRE_NUMBERS:
+            continue
+        written.update(layer.blobs)
+        stored.append(
+            LayerBlobs(layer.name, layer.definition.type, [blob.values().cpu() for blob in layer.blobs])
+        )
+    if layout == "hdf5":
+        write_hdf5_model(path, stored)
+    else:
+        write_caffemodel(path, stored, layout, name, durable)

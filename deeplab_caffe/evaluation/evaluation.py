@@ -1,0 +1,89 @@
+"""Measures of label maps against ground truth over a list of images: counts and table."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DeepLabError
+from . import metrics
+
+if TYPE_CHECKING:
+    pass
+
+WIDTHS = (1, 2, 3, 5, 8, 12, 20, 40)  # pixels, of the trimap bands
+
+
+@dataclass(frozen=True)
+class Band:
+    """Accuracy within `width` pixels of a void pixel; `pixels`: how many labelled ones lie there."""
+
+    width: int
+    pixels: int
+    pixel_accuracy: float
+    mean_iou: float
+
+
+class Evaluation:
+    """Confusion counts of all images added so far, over the whole image and in trimap bands.
+
+    labels: the number of classes. widths: of the bands, in pixels; see metrics.trimap. Pixels whose truth is
+    255 (void) are left out.
+    """
+
+    def __init__(self, labels: int, widths: Sequence[int] = WIDTHS) -> None:
+        if not 0 < labels <= 255:
+            raise DeepLabError(f"{labels} labels given, 1 to 255 wanted")
+        if any(not 0 < width <= 1000 for width in widths):
+            raise DeepLabError(f"trimap widths {', '.join(map(str, widths))}: 1 to 1000 wanted")
+        self.labels, self.widths, self.images = labels, sorted(set(widths)), 0
+        self.counts = np.zeros((labels, labels), np.int64)
+        self._band_counts = np.zeros((len(self.widths), labels, labels), np.int64)
+
+    def add(self, truth: NDArray, predicted: NDArray) -> None:
+        """Counts one image: label maps (H, W); DeepLabError if they do not fit."""
+        self.counts += metrics.confusion(truth, predicted, self.labels)
+        self.images += 1
+        if not self.widths:
+            return
+        distance = metrics.void_distance(truth, self.widths[-1])
+        for counts, width in zip(self._band_counts, self.widths, strict=True):
+            inside = distance <= width
+            counts += metrics.confusion(truth[inside], predicted[inside], self.labels)
+
+    @property
+    def bands(self) -> list[Band]:
+        """The measures in each band, the narrowest first."""
+        return [
+            Band(width, int(counts.sum()), metrics.pixel_accuracy(counts), metrics.mean_iou(counts))
+            for width, counts in zip(self.widths, self._band_counts, strict=True)
+        ]
+
+    def report(self, names: Sequence[str] = ()) -> dict[str, Any]:
+        """All measures, as JSON has them; NaN becomes null. names: of the classes."""
+        recall, iou = metrics.class_recall(self.counts), metrics.class_iou(self.counts)
+        return {
+            "images": self.images,
+            "pixels": int(self.counts.sum()),
+            "mean_iou": metrics.mean_iou(self.counts),
+            "pixel_accuracy": metrics.pixel_accuracy(self.counts),
+            "mean_class_accuracy": metrics.mean_recall(self.counts),
+            "classes": [
+                {
+                    "label": label,
+                    "name": names[label] if label < len(names) else str(label),
+                    "iou": _number(iou[label]),
+                    "accuracy": _number(recall[label]),
+                    "pixels": int(self.counts[label].sum()),
+                }
+                for label in range(self.labels)
+            ],
+            "trimap": [vars(band) for band in self.bands],
+            "confusion": self.counts.tolist(),
+        }
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,41 @@
+"""Label maps that some program left in a folder."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DeepLabError
+from ..formats.bin import read_bin
+from ..formats.scores import read_values
+from ..images.image_file import read_label
+from . import metrics
+
+if TYPE_CHECKING:
+    pass
+
+
+def read_prediction(folder: str | os.PathLike[str], name: str, height: int, width: int) -> NDArray:
+    """The label map (height, width) of image `name` in a folder.
+
+    NAME.png (labels), NAME.bin (int16 labels or float32 scores), NAME_blob_0.mat, NAME.mat or NAME.npy
+    (scores); a map larger than the image is cut at the right and bottom.
+    """
+    for ending in (".png", ".bin", "_blob_0.mat", ".mat", ".npy"):
+        path = Path(folder) / f"{name}{ending}"
+        if path.exists():
+            break
+    else:
+        raise DeepLabError(f"{folder}: no prediction {name}.png, .bin, .mat or .npy")
+    if ending == ".png":
+        labels = read_label(path)
+    elif ending == ".bin" and (values := read_bin(path)).dtype != np.float32:
+        labels = values[:, :, 0]
+    else:
+        labels = metrics.argmax_labels(read_values(path, height, width).transpose(2, 0, 1))
+    if labels.shape[0] < height or labels.shape[1] < width:
+        shape = f"{labels.shape[0]}x{labels.shape[1]}"
+        raise DeepLabError(f"{path}: {shape} labels for an image of {height}x{width}")
+    return labels[:height, :width]

@@ -1,0 +1,1 @@
+"""Image files, their sizes, lists of them, palettes."""

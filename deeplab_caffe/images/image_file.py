@@ -1,0 +1,84 @@
+"""Image files and label maps in and out.
+
+Images are BGR bytes (H, W, 3), labels grey bytes (H, W). Nothing rotates by EXIF: a net sees the stored rows,
+as the original did."""
+
+import os
+import warnings
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ..errors import DeepLabError
+from ..formats.files import replacing
+from ..types import Bytes
+
+
+def read_image(path: str | os.PathLike[str], color: bool = True) -> Bytes:
+    """The image as BGR bytes (H, W, 3), or grey (H, W, 1) without `color`.
+
+    Grey and palette images become colour, alpha is dropped, 16 bits keep their upper byte. DeepLabError if
+    the file is missing, broken or no image, or holds more than Pillow's limit of 89 million pixels.
+    """
+    image = _decode(path)
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        grey = _upper_byte(np.asarray(image))
+        return np.repeat(grey[:, :, None], 3 if color else 1, axis=2)
+    if not color:
+        return np.array(image.convert("L"))[:, :, None]
+    return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
+
+
+def read_label(path: str | os.PathLike[str]) -> Bytes:
+    """The label map as bytes (H, W); a palette image gives its indices. Colour holds no labels: an error."""
+    image = _decode(path)
+    if image.mode in ("L", "P"):
+        return np.array(image)
+    if image.mode == "1":
+        return np.asarray(image).astype(np.uint8)
+    pixels = np.asarray(image)
+    if image.mode == "RGB" and (pixels == pixels[:, :, :1]).all():
+        return np.ascontiguousarray(pixels[:, :, 0])
+    raise DeepLabError(f"{path}: a label map is a grey or palette image, this one is {image.mode}")
+
+
+def _decode(path: str | os.PathLike[str]) -> Image.Image:
+    if not os.path.exists(path):
+        raise DeepLabError(f"{path}: no such image")
+    if not os.path.isfile(path):
+        raise DeepLabError(f"{path}: not a file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path) as image:
+                image.load()
+                return image
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise DeepLabError(f"{path}: more than {Image.MAX_IMAGE_PIXELS} pixels") from None
+    except Image.UnidentifiedImageError:
+        raise DeepLabError(f"{path}: not an image") from None
+    except MemoryError:
+        raise DeepLabError(f"{path}: not enough memory for this image") from None
+    except Exception as error:  # Pillow's decoders raise whatever broken bytes lead them to
+        raise DeepLabError(f"{path}: broken image: {' '.join(str(error).split())}") from None
+
+
+def _upper_byte(pixels: NDArray) -> Bytes:
+    return (pixels.astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)
+
+
+def write_image(path: str | os.PathLike[str], pixels: Bytes, palette: Bytes | None = None) -> None:
+    """Writes (H, W, 3) RGB or (H, W) grey bytes, or (H, W) indices into `palette` (up to 256, 3).
+
+    The format follows the file name's extension. The file appears whole or not at all.
+    """
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    if palette is not None:
+        image = image.convert("L")
+        image.putpalette(np.ascontiguousarray(palette, np.uint8).tobytes())
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        image.save(file, format=Image.registered_extensions()[path.suffix.lower()])

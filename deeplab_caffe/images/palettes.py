@@ -1,0 +1,83 @@
+"""Colours and names of the classes: PASCAL VOC's, CamVid's, or a file's."""
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import DeepLabError
+from .voc_palette import voc_palette
+
+VOC_NAMES = (
+    "background aeroplane bicycle bird boat bottle bus car cat chair cow table dog horse motorbike person "
+    "plant sheep sofa train monitor"
+)
+CAMVID = {
+    "sky": (128, 128, 128),
+    "building": (128, 0, 0),
+    "pole": (192, 192, 128),
+    "road": (128, 64, 128),
+    "pavement": (60, 40, 222),
+    "tree": (128, 128, 0),
+    "sign": (192, 128, 128),
+    "fence": (64, 64, 128),
+    "car": (64, 0, 128),
+    "pedestrian": (64, 64, 0),
+    "bicyclist": (0, 128, 192),
+}
+
+
+@dataclass(frozen=True)
+class Palette:
+    """`colours`: RGB bytes (256, 3) by label; `names`: of the first labels, maybe none."""
+
+    colours: NDArray[np.uint8]
+    names: tuple[str, ...] = ()
+
+    def name(self, label: int) -> str:
+        """The class name, or the number itself."""
+        return self.names[label] if label < len(self.names) else str(label)
+
+
+def palette(name: str) -> Palette:
+    """`voc`, `camvid`, or a text file with `red green blue [name]` for label 0, 1, ... a line."""
+    if name == "voc":
+        return Palette(np.asarray(voc_palette(256), np.uint8), tuple(VOC_NAMES.split()))
+    if name == "camvid":
+        return Palette(_extend(list(CAMVID.values())), tuple(CAMVID))
+    if not os.path.isfile(name):
+        raise DeepLabError(f"palette {name}: voc, camvid or a file wanted")
+    return _read(name)
+
+
+def _read(path: str) -> Palette:
+    colours, names = [], []
+    try:
+        with open(path, encoding="utf-8") as file:
+            lines = [line.split("#")[0].strip() for line in file]
+    except (OSError, UnicodeDecodeError) as error:
+        raise DeepLabError(f"{path}: not a text file that can be read ({error})") from None
+    for number, line in enumerate(lines, 1):
+        if not line:
+            continue
+        parts = line.split(maxsplit=3)
+        try:
+            colour = tuple(int(value) for value in parts[:3])
+        except ValueError:
+            colour = ()
+        if len(colour) != 3 or not all(0 <= value <= 255 for value in colour):
+            raise DeepLabError(f"{path}:{number}: red green blue [name] wanted, each 0 to 255")
+        colours.append(colour)
+        names.append(parts[3] if len(parts) > 3 else str(len(names)))
+    if not 0 < len(colours) <= 256:
+        raise DeepLabError(f"{path}: {len(colours)} colours, 1 to 256 wanted")
+    return Palette(_extend(colours), tuple(names))
+
+
+def _extend(colours: list[tuple[int, int, int]]) -> NDArray[np.uint8]:
+    """256 colours: those given, black after them, and 255 (void) the light grey of PASCAL VOC's own."""
+    table = np.zeros((256, 3), np.uint8)
+    table[255] = (224, 224, 192)
+    table[: len(colours)] = colours
+    return table

@@ -1,0 +1,173 @@
+"""A layer's parameters: plain tensors that a kernel may replace by its own packed form."""
+
+from collections.abc import Callable, Hashable
+from math import prod
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from ...formats.file_blob import FileBlob
+    from .weight_memory import Allocate, WeightMemory
+
+Tensor = torch.Tensor
+
+
+class Parameter:
+    """One parameter blob, held once however many layers share it (Caffe's `param { name }`).
+
+    The plain tensor is float32, contiguous, of `shape`, on `device`. It is made by `make` when it is first
+    needed, so that a net whose weights are about to be loaded never draws any. A kernel that wants another
+    layout asks for `packed`; the plain copy is then dropped if it can be rebuilt, so that weights are in
+    memory once.
+
+    Streamed (`stream`), it stays in its file: what kernels ask for is then read anew, into a limited memory.
+
+    `tensor` turns it into a torch.nn.Parameter for an optimizer to update; packed forms are then made anew
+    after each change. lr_mult, decay_mult: Caffe's multipliers; with a rate of 0 nothing is learned.
+    """
+
+    def __init__(
+        self,
+        shape: tuple[int, ...],
+        make: Callable[[], Tensor] | None = None,
+        lr_mult: float = 1.0,
+        decay_mult: float = 1.0,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.shape = tuple(shape)
+        self.lr_mult, self.decay_mult = lr_mult, decay_mult
+        self.device = torch.device(device)
+        self._writes = 0
+        self._make = make or (lambda: torch.zeros(self.shape))
+        self._plain: Tensor | None = None
+        self._packed: dict[Hashable, tuple[Tensor, Callable[[Tensor], Tensor] | None]] = {}
+        self._packed_version: Hashable = None
+        self._stored: tuple[FileBlob, WeightMemory] | None = None
+
+    @property
+    def count(self) -> int:
+        """The number of values."""
+        return prod(self.shape)
+
+    @property
+    def made(self) -> bool:
+        """Whether the values exist already, in whatever form: making them takes no more memory."""
+        return self._plain is not None or bool(self._packed) or self.streamed
+
+    @property
+    def streamed(self) -> bool:
+        """Whether the values are in a file and read when they are needed; writing or training ends that."""
+        return self._stored is not None
+
+    @property
+    def trained(self) -> bool:
+        """Whether `tensor` has been asked for."""
+        return type(self._plain) is torch.nn.Parameter  # isinstance would take a microsecond
+
+    @property
+    def version(self) -> Hashable:
+        """Something that differs after every change of the values."""
+        if not self.trained:
+            return self._writes
+        return self._writes, self._plain._version, self._plain.data_ptr(), self._plain.dtype
+
+    @property
+    def tensor(self) -> torch.nn.Parameter:
+        """The values as one torch.nn.Parameter, from the first call on their only home.
+
+        Whoever writes to it does so in place, under torch.no_grad() and not through `.data`, which would hide
+        the change.
+        """
+        if not self.trained:
+            self._plain = torch.nn.Parameter(self.values(), requires_grad=self.lr_mult != 0)
+            self._forget()
+        return self._plain
+
+    def values(self) -> Tensor:
+        """The plain tensor, for reading only (rebuilt from a packed form, or read anew, if dropped)."""
+        if self._plain is not None:
+            return self._plain.detach()
+        if self._stored is not None:
+            return self._stored[0].read()
+        for packed, unpack in self._packed.values():
+            if unpack is not None:
+                return unpack(packed).view(self.shape)
+        self._plain = self._make().view(self.shape).to(self.device)
+        return self._plain
+
+    @property
+    def data(self) -> Tensor:
+        """The plain tensor, which may be written to until the net runs again; forgets the packed forms."""
+        values = self.values()
+        if not self.trained:
+            self._plain = values
+        self._forget()
+        return values
+
+    @data.setter
+    def data(self, tensor: Tensor) -> None:
+        if tensor.numel() != self.count:
+            raise ValueError(f"{tuple(tensor.shape)} given, {self.shape} wanted")
+        tensor = tensor.detach().to(self.device, torch.float32).contiguous().view(self.shape)
+        if self.trained:
+            with torch.no_grad():
+                self._plain.copy_(tensor)
+        else:
+            self._plain = tensor
+        self._forget()
+
+    def stream(self, blob: "FileBlob", memory: "WeightMemory") -> None:
+        """Leaves the values in `blob`'s file; packed forms are made in `memory` when a layer needs them.
+
+        On the CPU only. A parameter that is being trained takes the values at once.
+        """
+        if self.trained:
+            self.data = blob.read()
+            return
+        self._plain = None
+        self._forget()
+        self._stored = blob.reshape(self.shape), memory
+        memory.expect(self.count)
+
+    def packed(
+        self,
+        key: Hashable,
+        pack: Callable[[Tensor], Tensor],
+        unpack: Callable[[Tensor], Tensor] | None = None,
+        load: "Callable[[FileBlob, Allocate], Tensor] | None" = None,
+    ) -> Tensor:
+        """`pack(plain)`, made once per `key` (the layout) and shared by all layers that ask with that key.
+
+        With `unpack`, its exact inverse, the plain tensor is dropped, unless it is being trained. `load`: a
+        way around the plain tensor for streamed values, which are valid only until the next call of any
+        parameter: it reads them from the file and packs them into memory it is given.
+        """
+        if self._stored is not None:
+            blob, memory = self._stored
+            return memory.get((self, key), lambda allocate: (load or _packing(pack))(blob, allocate))
+        if self.trained and self.version != self._packed_version:
+            self._packed.clear()
+            self._packed_version = self.version
+        if key not in self._packed:
+            self._packed[key] = (pack(self.values()), unpack)
+        if unpack is not None and not self.trained:
+            self._plain = None
+        return self._packed[key][0]
+
+    def _forget(self) -> None:
+        self._writes += 1
+        self._packed.clear()
+        if self._stored is not None:
+            self._stored[1].clear()
+            self._stored = None
+
+
+def _packing(pack: Callable[[Tensor], Tensor]) -> "Callable[[FileBlob, Allocate], Tensor]":
+    """A way to load by way of the plain tensor."""
+
+    def load(blob: "FileBlob", allocate: "Allocate") -> Tensor:
+        packed = pack(blob.read())
+        return allocate(packed.numel()).view(packed.shape).copy_(packed)
+
+    return load

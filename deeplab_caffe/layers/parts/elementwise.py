@@ -1,0 +1,25 @@
+"""Shared by the layers whose top is a function of each value alone."""
+
+import torch
+
+from ..base import Layer
+
+
+class ElementwiseLayer(Layer):
+    """A layer with one bottom and a top of its shape, from `function`, which gives float32."""
+
+    in_place = True
+
+    def function(self, x: torch.Tensor) -> torch.Tensor:
+        """The top's values; `x` must stay as it is."""
+        raise NotImplementedError
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        tops[0].copy_(self.function(bottoms[0]))
+
+    def positive(self, field: str, value: float) -> float:
+        """`value`, if it is above 0; else a DeepLabError."""
+        if not value > 0:
+            raise self.error(field, f"{value:g} given, a number above 0 wanted")
+        return value

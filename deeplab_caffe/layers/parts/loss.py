@@ -1,0 +1,60 @@
+"""Shared by the losses that are one number, a sum over the batch divided by the number of images."""
+
+from math import prod
+
+import torch
+
+from ...types import Shape
+from ..base import Layer
+
+
+class LossLayer(Layer):
+    """A layer with two bottoms of the same batch; added up in float64 and rounded once."""
+
+    bottom_count = (2, 2)
+    loss = True
+
+    def shape(self, bottoms: list[Shape]) -> list[Shape]:
+        """See Layer."""
+        first, second = bottoms
+        if not first or not second or first[0] != second[0] or prod(second) != self.partner_count(first):
+            raise self.error("bottom", f"{first} and {second} do not fit")
+        return [(1, 1, 1, 1) if self.definition.dialect == "v1" else ()]
+
+    def partner_count(self, first: Shape) -> int:
+        """How many values the second bottom has, if the first has this shape."""
+        return prod(first)
+
+    def total(self, x: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
+        """The sum over the batch; both are float64 (num, values of an image)."""
+        raise NotImplementedError
+
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        tops[0].copy_(self.formula(bottoms, [])[0])
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+        """See Layer."""
+        x, partner = (
+            bottom.flatten(1).double() if bottom.dim() > 1 else bottom.double() for bottom in bottoms
+        )
+        return [self.top(self.total(x, partner) / len(x), bottoms[0])]
+
+    def top(self, loss: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """The loss in the shape of the top, float32 or the scores' own type where that is finer."""
+        dtype = torch.promote_types(scores.dtype, torch.float32)
+        return loss.to(dtype).view((1, 1, 1, 1) if self.definition.dialect == "v1" else ())
+
+
+class LabelLossLayer(LossLayer):
+    """A loss of which the second bottom is one label per image."""
+
+    def partner_count(self, first: Shape) -> int:
+        """See LossLayer."""
+        return first[0]
+
+    def labels(self, x: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
+        """The labels as indices (num, 1) into the values of each image."""
+        if not ((partner >= 0) & (partner < x.shape[1])).all():
+            raise self.error("bottom", f"a label out of 0 to {x.shape[1] - 1}")
+        return partner.long().view(-1, 1)

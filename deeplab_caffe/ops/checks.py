@@ -1,0 +1,42 @@
+"""What every op asks of its arguments."""
+
+import torch
+
+from ..errors import DeepLabError
+from .backend import Tensor
+
+
+def check(
+    name: str, x: Tensor, dims: int | None = None, count: int | None = None, like: Tensor | None = None
+) -> Tensor:
+    """`x`, contiguous, if it is float32 (with `dims` dimensions, `count` values, on the device of `like`)."""
+    if like is not None and x.device != like.device:
+        raise DeepLabError(f"{name}: on {x.device}, {like.device} wanted")
+    if x.dtype != torch.float32:
+        raise DeepLabError(f"{name}: {x.dtype} given, float32 wanted")
+    if dims is not None and x.dim() != dims:
+        raise DeepLabError(f"{name}: {x.dim()} dimensions given, {dims} wanted")
+    if count is not None and x.numel() != count:
+        raise DeepLabError(f"{name}: {x.numel()} values given, {count} wanted")
+    return x.contiguous()
+
+
+def output(name: str, out: Tensor | None, shape: tuple[int, ...], like: Tensor) -> Tensor:
+    """`out` if it fits, else a new tensor of that shape."""
+    if out is None:
+        return torch.empty(shape, dtype=torch.float32, device=like.device)
+    if tuple(out.shape) != tuple(shape) or out.dtype != torch.float32 or not out.is_contiguous():
+        raise DeepLabError(
+            f"{name}: out is {tuple(out.shape)} {out.dtype}, contiguous float32 {tuple(shape)} wanted"
+        )
+    if out.device != like.device:
+        raise DeepLabError(f"{name}: out is on {out.device}, {like.device} wanted")
+    return out
+
+
+def around_axis(name: str, x: Tensor, axis: int) -> tuple[int, int, int]:
+    """Number of values before, along and after `axis` (negative: from the end) of a contiguous `x`."""
+    if not -x.dim() <= axis < x.dim():
+        raise DeepLabError(f"{name}: no axis {axis} in {x.dim()} dimensions")
+    axis %= x.dim()
+    return x.shape[:axis].numel(), x.shape[axis], x.shape[axis + 1 :].numel()

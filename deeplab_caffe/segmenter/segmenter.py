@@ -1,0 +1,171 @@
+"""From a photo to class scores and labels: pads to a size the net aligns on, runs it, crops back."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from os import PathLike
+from typing import Any
+
+import numpy as np
+import torch
+
+from .. import ops
+from ..engine import dag
+from ..engine.net import Net
+from ..errors import DeepLabError
+from ..evaluation.metrics import argmax_labels
+from ..formats.net_definition import NetDefinition
+from ..images import preprocessing
+from ..layers import create
+from ..types import Bytes, Floats
+from . import padding, views
+
+
+class Segmenter:
+    """A deploy net (one image input, one score map as output) together with its preprocessing.
+
+    model, weights and the remaining options are those of Net. mean: subtracted from the image, in the order
+    of the net's channels; None: what the net's Input layer says (transform_param), else the released models'.
+    output: the blob with the scores, needed only if the net has several outputs. scales, flip: the image is
+    also seen in other sizes, and mirrored; see views.py. pad_to: smaller images are padded with the
+    mean, at the right and bottom, to this height and width before all else, as TensorFlow's evaluation does
+    it (the image pooling of DeepLab v3 sees the padding).
+    """
+
+    def __init__(
+        self,
+        model: str | PathLike[str] | NetDefinition,
+        weights: str | PathLike[str] | None = None,
+        mean: Sequence[float] | None = None,
+        output: str | None = None,
+        variables: Mapping[str, str] | None = None,
+        scales: Sequence[float] = (1.0,),
+        flip: bool = False,
+        pad_to: tuple[int, int] = (0, 0),
+        **options: Any,
+    ) -> None:
+        self.scales, self.flip, self.pad_to = views.checked(scales), flip, pad_to
+        self.net = Net(model, weights, variables=variables, **options)
+        source = self.net.definition.source
+        if not self.net.inputs:
+            raise DeepLabError(
+                f"{source}: the net feeds itself from data layers; photos need a deploy net with `input:` "
+                "(for a net with data layers use the verb forward)"
+            )
+        if len(self.net.inputs) > 1:
+            raise DeepLabError(f"{source}: one input wanted, it has {', '.join(self.net.inputs)}")
+        self.input, self._shape = next(iter(self.net.inputs.items()))
+        if len(self._shape) != 4 or self._shape[1] not in (1, 3):
+            raise DeepLabError(f"{source}: input '{self.input}' is {dag.text(self._shape)}, no image")
+        self.preprocessing = self._preprocessing(mean)
+        if output is None and len(self.net.outputs) != 1:
+            raise DeepLabError(
+                f"{source}: choose one of its outputs, {', '.join(self.net.outputs) or 'none'}, as the scores"
+            )
+        self.output = output or next(iter(self.net.outputs))
+        # Layers of its own to ask for shapes: the net's may remember the last shape they were asked about.
+        layers = [create(layer, self.net.context) for layer in self.net.definition.layers]
+        self._graph = dag.connect(self.net.definition, layers)
+        self._sizes: dict[int, int | None] = {}
+        self._aligned: dict[int, int] = {}
+
+    def _preprocessing(self, mean: Sequence[float] | None) -> preprocessing.Preprocessing:
+        result, fail = preprocessing.Preprocessing(), DeepLabError
+        for layer in self.net.definition.layers:
+            if layer.type == "Input" and self.input in layer.tops and layer.param.HasField("transform_param"):
+                result = preprocessing.Preprocessing.of(layer.param.transform_param)
+                fail = partial(layer.error, "transform_param")
+        if mean is not None:
+            result, fail = replace(result, mean=mean), DeepLabError
+        if problem := result.problem(self._shape[1]):
+            raise fail(problem)
+        return result
+
+    @property
+    def averages(self) -> bool:
+        """Whether `scores` gives probabilities: means over several sizes or mirror images."""
+        return self.flip or self.scales != (1.0,)
+
+    @property
+    def color(self) -> bool:
+        """Whether the net wants colour images."""
+        return self._shape[1] == 3
+
+    def scores(self, image: Bytes) -> Floats:
+        """Scores (labels, H, W) for BGR bytes (H, W, 3), one for each pixel.
+
+        Scores smaller than the image are enlarged as Interp does it: bilinear, corners on corners. With
+        several scales or `flip` these are probabilities.
+        """
+        return self.score_map(image)[0].cpu().numpy()
+
+    def score_map(self, image: Bytes) -> torch.Tensor:
+        """`scores` as a tensor (1, labels, H, W) on the net's device."""
+        if image.ndim != 3 or image.shape[2] != self._shape[1] or image.dtype != np.uint8 or not image.size:
+            raise DeepLabError(
+                f"image: {image.shape} {image.dtype} given, (H, W, {self._shape[1]}) bytes wanted"
+            )
+        height, width = image.shape[:2]
+        data = torch.from_numpy(preprocessing.pad(self.preprocessing.blob(image)[None], *self.pad_to))
+        scores = views.probabilities(self, data) if self.averages else self.map(data)
+        return scores[:, :, :height, :width].contiguous()
+
+    def map(self, data: torch.Tensor) -> torch.Tensor:
+        """Scores (1, labels, H, W) for a preprocessed image (1, channels, H, W)."""
+        height, width = data.shape[2:]
+        rows, columns = self.aligned(height), self.aligned(width)
+        padded = torch.from_numpy(preprocessing.pad(data.numpy(), rows, columns))
+        blob = self.run(padded, self.output)
+        if blob.shape[2:] != (rows, columns):
+            blob = ops.interp(blob, (rows, columns), threads=self.net.context.threads)
+        return blob[:, :, :height, :width]
+
+    def run(self, data: torch.Tensor, name: str) -> torch.Tensor:
+        """The blob `name`, a map of scores, for the input `data`."""
+        blob = self.net.forward(outputs=(name,), **{self.input: data})[name]
+        if blob.dim() != 4:
+            raise DeepLabError(f"blob '{name}' is {dag.text(tuple(blob.shape))}, no map of scores")
+        return blob.contiguous()
+
+    def labels(self, image: Bytes) -> Bytes:
+        """Label map (H, W): the label of the highest score; of equal scores the highest label (ArgMax)."""
+        scores = self.score_map(image)
+        if ops.is_gpu(scores.device) and 1 < scores.shape[1] <= 256:
+            scores = ops.argmax(scores)[0]  # there, for the scores are many
+        return labels_of(scores[0].cpu().numpy())
+
+    def aligned(self, size: int) -> int:
+        """The height or width that an image of that many pixels is padded to."""
+        if size not in self._aligned:
+            self._aligned[size] = padding.aligned_size(size, self._score_size)
+        return self._aligned[size]
+
+    def _score_size(self, size: int) -> int | None:
+        """Height of the scores for a square input of that size, from the layers' shapes alone."""
+        if size not in self._sizes:
+            try:
+                self._sizes[size] = self.shape(self.output, (size, size))[2]
+            except (DeepLabError, IndexError):
+                self._sizes[size] = None
+        return self._sizes[size]
+
+    def shape(self, name: str, size: tuple[int, int]) -> tuple[int, ...]:
+        """The shape of the blob `name` for an input of that height and width, computing nothing."""
+        if name not in self._graph.blobs:
+            raise DeepLabError(f"{self.net.definition.source}: no blob is named '{name}'")
+        shapes = dag.infer(self._graph, {self.input: (1, self._shape[1], *size)})
+        return shapes[self._graph.blobs[name]]
+
+
+def labels_of(scores: Floats) -> Bytes:
+    """(labels, H, W) scores -> (H, W) labels; a single plane holds labels already (from ArgMax)."""
+    if scores.shape[0] > 256:
+        raise DeepLabError(f"{scores.shape[0]} labels do not fit a byte")
+    labels = scores[0] if scores.shape[0] == 1 else argmax_labels(scores)
+    return labels.astype(np.uint8)
+
+
+def overlay(image: Bytes, labels: Bytes, colours: Bytes, opacity: float = 0.6) -> Bytes:
+    """RGB (H, W, 3): the BGR image under its label colours (256, 3)."""
+    mixed = image[:, :, ::-1] * (1 - opacity) + colours[labels] * opacity
+    return mixed.round().astype(np.uint8)

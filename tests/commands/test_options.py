@@ -1,0 +1,61 @@
+import pytest
+import typer
+
+from deeplab_caffe.commands import main, options
+from deeplab_caffe.errors import DeepLabError
+
+
+def test_help_lists_the_verbs(capsys):
+    assert main(["--help"]) == 0
+    assert "version" in capsys.readouterr().out
+
+
+def test_version(capsys):
+    assert main(["version"]) == 0
+    assert "deeplab_caffe" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [["nope"], ["version", "--nope"], ["version", "extra"]])
+def test_usage_errors_are_one_line(arguments, capsys):
+    assert main(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ") and captured.err.count("\n") == 1
+
+
+def test_duplicate_verb_raises():
+    with pytest.raises(ValueError, match="registered twice"):
+        options.verb("version")(lambda: None)
+
+
+def test_errors_become_one_line_and_code_2(capsys, monkeypatch):
+    app = typer.Typer()
+    monkeypatch.setattr("deeplab_caffe.commands.app", app)
+
+    @app.command()
+    def fail(kind: str):
+        raise {"own": DeepLabError("bad\nnews"), "os": OSError("disk full"), "key": KeyboardInterrupt()}[kind]
+
+    assert main(["own"]) == 2
+    assert capsys.readouterr().err == "error: bad news\n"
+    assert main(["os"]) == 2
+    assert capsys.readouterr().err == "error: disk full\n"
+    assert main(["key"]) == 130
+    assert capsys.readouterr().err.strip() == "interrupted"
+
+
+def test_parse_bytes():
+    given = {"0": 0, "123": 123, "500K": 512000, "64m": 64 << 20, "1G": 1 << 30}
+    assert {text: options.parse_bytes(text, "--x") for text in given} == given
+    assert options.parse_bytes(None, "--x") is None
+    for text in ("", "M", "-1", "1.5M", "1T", "\u0663", "9" * 30):
+        with pytest.raises(DeepLabError, match="--x .*: a number of bytes wanted"):
+            options.parse_bytes(text, "--x")
+
+
+def test_parse_variables():
+    assert options.parse_variables(["A=1", "B=x=y", "C="]) == {"A": "1", "B": "x=y", "C": ""}
+    assert options.parse_variables(None) == {}
+    for bad in ("A", "=1"):
+        with pytest.raises(DeepLabError, match="NAME=VALUE"):
+            options.parse_variables([bad])

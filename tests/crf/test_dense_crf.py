@@ -1,0 +1,259 @@
+"""The dense CRF against the original program's marginals after every iteration; energies, errors."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from deeplab_caffe import crf, ops
+from deeplab_caffe.crf.lattice import Lattice, bilateral_lattice, position_lattice
+from deeplab_caffe.errors import DeepLabError
+
+GOLDEN = Path(__file__).parents[1] / "golden/crf"
+REFERENCE = (
+    Path(os.environ.get("DEEPLAB_CAFFE_REFERENCE") or Path(__file__).parents[3] / "shared/reference") / "crf"
+)
+LARGE = ["camvid_513x385", "camvid_full", "cat_full_v1", "cat_full_v2"]
+PARAMETERS = {"pos_std": "pos_xy_std", "pos_w": "pos_w"} | {n: n for n in ("bi_xy_std", "bi_rgb_std", "bi_w")}
+
+
+def load(folder):
+    case = json.loads((folder / "expected.json").read_text())
+    low, cell = np.load(folder / "unary_low.npy"), case["cell"]
+    unary = np.repeat(np.repeat(low, cell, 0), cell, 1)[: case["height"], : case["width"]]
+    image = np.asarray(Image.open(folder / "image.png").convert("RGB"))
+    return case, np.ascontiguousarray(unary), image
+
+
+def sha256(array):
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def check(folder, threads):
+    case, unary, image = load(folder)
+    parameters = {name: case[field] for name, field in PARAMETERS.items()}
+    model = crf.image_crf(image, case["labels"], threads=threads, **parameters).unary(unary)
+    for iteration, expected in enumerate(case["marginals_sha256"]):
+        model.step(1 if iteration else 0)
+        assert sha256(model.marginals) == expected, f"iteration {iteration}"
+    assert sha256(model.map()) == case["map_sha256"]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", sorted(p.name for p in GOLDEN.iterdir()))
+def test_original_bits(name, threads):
+    check(GOLDEN / name, threads)
+
+
+@pytest.mark.skipif(not REFERENCE.exists(), reason="needs the large reference cases")
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", LARGE)
+def test_original_bits_large(name, threads):
+    check(REFERENCE / name, threads)
+
+
+@pytest.mark.skipif("DEEPLAB_CAFFE_ISA" in os.environ, reason="an instruction set is forced already")
+@pytest.mark.parametrize("isa", ["portable", "avx2"])
+def test_original_bits_with_each_instruction_set(isa):
+    if ops.isa() == isa:
+        pytest.skip("tested directly")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-k",
+            "original_bits and (not large or camvid_full)",
+            __file__,
+        ],
+        env={**os.environ, "DEEPLAB_CAFFE_ISA": isa},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout[-3000:]
+
+
+def small(height=9, width=11, labels=4, seed=0):
+    generator = np.random.default_rng(seed)
+    image = generator.integers(0, 256, (height, width, 3), np.uint8)
+    return image, generator.random((height, width, labels), np.float32) * 4
+
+
+def test_numpy_and_torch_agree():
+    image, unary = small()
+    scores = np.ascontiguousarray(-unary.transpose(2, 0, 1))
+    marginals = crf.refine(image, scores)
+    assert isinstance(marginals, np.ndarray) and marginals.shape == scores.shape
+    tensor = crf.refine(torch.from_numpy(image), torch.from_numpy(scores))
+    assert isinstance(tensor, torch.Tensor) and np.array_equal(tensor.numpy(), marginals)
+    whole = crf.image_crf(image, 4).unary(unary).infer(10)
+    assert np.array_equal(whole.transpose(2, 0, 1), marginals)
+    assert np.allclose(whole.sum(2), 1, atol=1e-5)
+
+
+def test_batch_and_kinds():
+    images, unaries = zip(*(small(seed=s) for s in range(3)), strict=True)
+    scores = np.stack([-u.transpose(2, 0, 1) for u in unaries])
+    batch = crf.refine(np.stack(images), scores, iterations=3)
+    assert all(
+        np.array_equal(b, crf.refine(i, s, iterations=3))
+        for b, i, s in zip(batch, images, scores, strict=True)
+    )
+    energies = crf.refine(images[0], -scores[0], kind="energies", iterations=3)
+    assert np.array_equal(energies, batch[0])
+    probabilities = torch.softmax(torch.from_numpy(scores[0]), 0).numpy()
+    close = crf.refine(images[0], probabilities, kind="probabilities", iterations=3)
+    assert np.allclose(close, batch[0], atol=1e-5)
+
+
+def test_kept_lattices():
+    image, unary = small()
+    lattices = position_lattice(9, 11, 3), bilateral_lattice(image, 50, 10)
+    for weight in (1.0, 5.0):
+        model = crf.DenseCRF(9, 11, 4).add(lattices[0], 3).add(lattices[1], weight)
+        for seed in (0, 1):
+            energy = small(seed=seed)[1]
+            expected = crf.image_crf(image, 4, bi_w=weight).unary(energy).infer(4)
+            assert np.array_equal(model.unary(energy).infer(4), expected)
+            assert np.array_equal(model.infer(4), expected)
+
+
+def test_points_like_pixels():
+    image, unary = small()
+    y, x = np.mgrid[:9, :11].astype(np.float32)
+    features = np.stack([x / np.float32(3), y / np.float32(3)], 2)
+    expected = crf.DenseCRF(9, 11, 4).gaussian(3, 2).unary(unary).infer(5)
+    model = crf.DenseCRF.of_points(99, 4).pairwise(features.reshape(99, 2), 2).unary(unary.reshape(99, 4))
+    assert np.array_equal(model.infer(5).reshape(9, 11, 4), expected)
+    assert model.map().shape == (99,)
+    with pytest.raises(DeepLabError, match="no positions"):
+        model.gaussian(3, 2)
+
+
+@pytest.mark.parametrize("normalization", ["none", "before", "after", "symmetric"])
+def test_compatibilities_agree(normalization):
+    """Potts, equal label weights and minus the identity as penalty are one model."""
+    image, unary = small(labels=5)
+    results = [
+        crf.DenseCRF(9, 11, 5).bilateral(image, 20, 30, 0.1, c, normalization).unary(unary).infer(4)
+        for c in (None, np.ones(5), -np.eye(5))
+    ]
+    assert np.array_equal(results[0], results[1]) and np.allclose(results[0], results[2], atol=1e-6)
+
+
+@pytest.mark.parametrize("normalization", ["none", "before", "after", "symmetric"])
+def test_norms(normalization):
+    image, _ = small()
+    lattice = bilateral_lattice(image, 20, 30)
+    before, after = lattice.norms(normalization)
+    ones = np.ones((99, 1), np.float32)
+    filtered = lattice.filter(ones, before)[:, 0] * (1 if after is None else after)
+    if normalization == "after":
+        assert np.allclose(filtered, 1, atol=1e-6)
+    if normalization == "before":
+        assert filtered.sum().item() == pytest.approx(99, rel=1e-2)
+    assert (before is None, after is None) == {
+        "none": (True, True),
+        "before": (False, True),
+        "after": (True, False),
+        "symmetric": (False, False),
+    }[normalization]
+
+
+def test_steps_and_divergence():
+    image, unary = small()
+    model = crf.image_crf(image, 4).unary(unary)
+    steps = list(model.steps(5))
+    assert [s.iteration for s in steps] == list(range(6))
+    assert steps[5].kl < steps[0].kl
+    assert model.kl_divergence(steps[2].marginals) == pytest.approx(steps[2].kl)
+    assert np.array_equal(steps[5].marginals, model.infer(5))
+
+
+def test_energies_of_a_labelling():
+    image, unary = small()
+    model = crf.image_crf(image, 4).unary(unary)
+    labels = unary.argmin(2)
+    assert np.array_equal(model.unary_energy(labels), unary.min(2))
+    total = model.pairwise_energy(labels)
+    parts = model.pairwise_energy(labels, 0) + model.pairwise_energy(labels, 1)
+    assert np.allclose(total, parts, atol=1e-6) and (total < 0).all()
+    # With certain marginals the divergence is the energy.
+    certain = np.eye(4, dtype=np.float32)[labels]
+    assert model.kl_divergence(certain) == pytest.approx((unary.min(2) + total).sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "labels, height, width", [(1, 9, 11), (300, 9, 11), (4, 1, 1), (4, 1, 7), (300, 1, 1)]
+)
+def test_unusual_sizes(labels, height, width):
+    image, unary = small(height, width, labels)
+    marginals = crf.image_crf(image, labels).unary(unary).infer(5)
+    assert marginals.shape == (height, width, labels) and np.allclose(marginals.sum(2), 1, atol=1e-5)
+    if labels == 1:
+        assert (marginals == 1).all()
+
+
+def test_label_ruled_out():
+    image, unary = small()
+    unary[..., 2] = np.inf
+    model = crf.image_crf(image, 4).unary(unary)
+    assert (model.infer(5)[..., 2] == 0).all() and np.isfinite(model.kl_divergence())
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (lambda i, u: crf.DenseCRF(9, 11, 0), "0 labels"),
+        (lambda i, u: crf.DenseCRF(0, 11, 4), "1 or more wanted"),
+        (lambda i, u: crf.DenseCRF(9, 11, 4).infer(1), "no unary"),
+        (lambda i, u: crf.DenseCRF(9, 11, 4).unary(u[1:]), "unary: 8 x 11 x 4 .* 9 x 11 x 4"),
+        (lambda i, u: crf.DenseCRF(9, 11, 4).unary(np.array(["a"])), "numbers wanted"),
+        (lambda i, u: crf.image_crf(i[1:], 4).unary(u), "unary: 9 x 11 x 4 .* 8 x 11 x 4"),
+        (
+            lambda i, u: crf.DenseCRF(9, 11, 4).bilateral(i[1:], 50, 10, 5),
+            "image: 8 x 11 x 3 .* 9 x 11",
+        ),
+        (lambda i, u: crf.refine(i[1:], u.transpose(2, 0, 1)), "9 x 11 given, the image is 8 x 11"),
+        (lambda i, u: crf.image_crf(i, 4, pos_std=0), "std 0: .* above 0"),
+        (lambda i, u: crf.image_crf(i, 4, bi_rgb_std=-3), "rgb_std -3: .* above 0"),
+        (lambda i, u: crf.image_crf(i, 4, bi_xy_std=float("nan")), "xy_std nan"),
+        (lambda i, u: crf.image_crf(i, 4, pos_std=1e-6), "larger standard deviations"),
+        (lambda i, u: crf.image_crf(i, 4, pos_w=float("nan")), "weight nan"),
+        (lambda i, u: crf.DenseCRF(9, 11, 4).gaussian((1, 2, 3), 3), "3 numbers"),
+        (lambda i, u: crf.DenseCRF(9, 11, 4).gaussian(3, 3, np.ones(3)), r"compatibility: \(3,\)"),
+        (lambda i, u: crf.DenseCRF(9, 11, 4).gaussian(3, 3, None, "left"), "normalization left"),
+        (lambda i, u: crf.DenseCRF(9, 11, 4).add(position_lattice(3, 3, 3), 3), "9 points"),
+        (lambda i, u: crf.image_crf(i, 4).unary(u).step(-1), "-1 iterations"),
+        (
+            lambda i, u: crf.image_crf(i, 4).unary(u).unary_energy(np.full((9, 11), 4)),
+            "labels from 0 to 3",
+        ),
+        (lambda i, u: crf.refine(i, u.transpose(2, 0, 1) - 9, kind="probabilities"), "from 0 to 1"),
+        (lambda i, u: crf.image_crf(i, 4).unary(u * np.nan).infer(1), "point 0 has the energies nan"),
+        (lambda i, u: Lattice(np.zeros((99, 4))), "features a point"),
+    ],
+)
+def test_errors(call, message):
+    image, unary = small()
+    with pytest.raises(DeepLabError, match=message) as error:
+        call(image, unary)
+    assert "\n" not in str(error.value)
+
+
+def test_without_torch():
+    code = (
+        "import sys, numpy as np; from deeplab_caffe import crf; import deeplab_caffe.pydensecrf.densecrf;"
+        "crf.refine(np.zeros((5, 6, 3), np.uint8), np.zeros((2, 5, 6), np.float32));"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

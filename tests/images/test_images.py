@@ -1,0 +1,189 @@
+import struct
+import zlib
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.images import image_file, preprocessing, resize
+from deeplab_caffe.segmenter import padding
+
+
+@pytest.fixture
+def colours():
+    return np.random.default_rng(0).integers(0, 256, (7, 9, 3), dtype=np.uint8)
+
+
+def save(path, image, **options):
+    image.save(path, **options)
+    return path
+
+
+def test_colour_is_bgr(tmp_path, colours):
+    path = save(tmp_path / "a.png", Image.fromarray(colours))
+    assert (image_file.read_image(path) == colours[:, :, ::-1]).all()
+
+
+def test_alpha_is_dropped(tmp_path, colours):
+    rgba = np.dstack([colours, np.arange(63, dtype=np.uint8).reshape(7, 9)])
+    path = save(tmp_path / "a.png", Image.fromarray(rgba))
+    assert (image_file.read_image(path) == colours[:, :, ::-1]).all()
+
+
+def test_grey_and_palette_become_colour(tmp_path):
+    grey = np.arange(63, dtype=np.uint8).reshape(7, 9)
+    path = save(tmp_path / "grey.png", Image.fromarray(grey))
+    assert (image_file.read_image(path) == grey[:, :, None]).all()
+    image = Image.fromarray(grey)
+    image.putpalette(bytes((i * k) % 256 for i in range(256) for k in (1, 3, 7)))
+    path = save(tmp_path / "palette.png", image)
+    assert image_file.read_image(path)[0, 5].tolist() == [35, 15, 5]
+    assert (image_file.read_label(path) == grey).all()
+
+
+def test_16_bits_keep_their_upper_byte(tmp_path):
+    deep = (np.arange(63, dtype=np.uint16).reshape(7, 9) * 1000).astype(np.uint16)
+    path = save(tmp_path / "a.png", Image.fromarray(deep))
+    assert (image_file.read_image(path) == (deep >> 8).astype(np.uint8)[:, :, None]).all()
+
+
+def test_exif_rotation_is_ignored(tmp_path, colours):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = save(tmp_path / "a.jpg", Image.fromarray(colours), exif=exif)
+    assert image_file.read_image(path).shape == (7, 9, 3)
+
+
+def test_one_pixel(tmp_path):
+    path = save(tmp_path / "a.png", Image.new("RGB", (1, 1), (1, 2, 3)))
+    assert image_file.read_image(path).tolist() == [[[3, 2, 1]]]
+
+
+def test_labels_of_colour_images(tmp_path, colours):
+    with pytest.raises(DeepLabError, match="grey or palette"):
+        image_file.read_label(save(tmp_path / "a.png", Image.fromarray(colours)))
+    same = np.repeat(colours[:, :, :1], 3, axis=2)
+    assert (image_file.read_label(save(tmp_path / "b.png", Image.fromarray(same))) == colours[:, :, 0]).all()
+
+
+def bomb(width, height):
+    """A PNG of a few hundred bytes that claims to be enormous."""
+
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(1000))) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"this is only text\n", "not an image"),
+        (b"", "not an image"),
+        (bomb(60000, 60000), "more than .* pixels"),
+        (bomb(10000, 10000), "more than .* pixels"),
+        (bomb(300, 300), "broken image"),
+        (b"\x89PNG\r\n\x1a\n" + b"\x00" * 30, "not an image|broken image"),
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF\x00" + b"\x01" * 40, "not an image|broken image"),
+    ],
+)
+def test_hostile_files_are_one_line_errors(tmp_path, content, message):
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(content)
+    with pytest.raises(DeepLabError, match=message) as caught:
+        image_file.read_image(path)
+    assert "\n" not in str(caught.value) and str(path) in str(caught.value)
+
+
+def test_truncated_jpeg(tmp_path, colours):
+    path = save(tmp_path / "a.jpg", Image.fromarray(np.tile(colours, (20, 20, 1))))
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(DeepLabError, match="broken image"):
+        image_file.read_image(path)
+
+
+def test_missing_and_folder(tmp_path):
+    with pytest.raises(DeepLabError, match="no such image"):
+        image_file.read_image(tmp_path / "none.png")
+    with pytest.raises(DeepLabError, match="not a file"):
+        image_file.read_image(tmp_path)
+
+
+def test_to_blob(colours):
+    blob = preprocessing.to_blob(colours, (1.5, 2.25, 3.125), 0.5)
+    assert blob.dtype == np.float32 and blob.shape == (3, 7, 9)
+    expected = (colours.astype(np.float32) - np.float32([1.5, 2.25, 3.125])) * np.float32(0.5)
+    assert (blob == expected.transpose(2, 0, 1)).all()
+
+
+def test_pad_and_crop():
+    planes = np.ones((2, 3, 4), np.float32)
+    padded = preprocessing.pad(planes, 5, 4)
+    assert padded.shape == (2, 5, 4) and padded[:, 3:].sum() == 0
+    assert preprocessing.pad(planes, 1, 1) is planes
+    assert (resize.crop(padded, 0, 0, 3, 4) == planes).all()
+
+
+def test_resize():
+    image = np.repeat(np.array([[0, 100]], np.uint8)[:, :, None], 3, axis=2)
+    assert resize.resize_image(image, 1, 4)[0, :, 0].tolist() == [0, 25, 75, 100]
+    assert resize.resize_label(np.array([[1, 2], [3, 4]], np.uint8), 4, 2)[:, 0].tolist() == [1, 1, 3, 3]
+
+
+@pytest.mark.parametrize("size", [(7, 9), (20, 31), (3, 50), (12, 17)])
+def test_a_window_of_a_resized_image(size):
+    image = np.random.default_rng(0).integers(0, 256, (12, 17, 3), dtype=np.uint8)
+    window = resize.Window(1, 2, size[0] - 2, size[1] - 5)
+    for resized, pixels in ((resize.resize_image, image), (resize.resize_label, image[:, :, 0])):
+        assert (resized(pixels, *size, window) == window.of(resized(pixels, *size))).all()
+    planes = torch.from_numpy(image.transpose(2, 0, 1).copy())[None].float()
+    wanted = torch.nn.functional.interpolate(planes, size, mode="bilinear")[0].numpy().transpose(1, 2, 0)
+    assert np.abs(resize.resize_image(image, *size) - wanted).max() < 0.502
+
+
+def pooled(n):
+    """The size after three of VGG's poolings, kernel 3, stride 2, pad 1."""
+    for _ in range(3):
+        n = -(-(n + 2 - 3) // 2) + 1
+    return n
+
+
+@pytest.mark.parametrize(
+    "score_size, size, expected",
+    [
+        (lambda n: (pooled(n) - 1) * 8 + 1, 480, 481),
+        (lambda n: (pooled(n) - 1) * 8 + 1, 481, 481),
+        (lambda n: (pooled(n) - 1) * 8 + 1, 1, 1),
+        (pooled, 360, 361),
+        (pooled, 362, 369),
+        (lambda n: (n - 1) // 4 + 1, 6, 9),
+        (lambda n: n, 5, 5),
+        (lambda n: 3, 5, 5),
+        (lambda n: n - 15 if n > 20 else None, 30, 30),
+        (lambda n: n if n % 8 == 1 else None, 314, 321),
+        (lambda n: n - 1 if n % 8 == 0 else None, 314, 320),
+        (lambda n: None, 5, 5),
+    ],
+)
+def test_aligned_size(score_size, size, expected):
+    assert padding.aligned_size(size, score_size) == expected
+
+
+def test_write_image(tmp_path):
+    labels = np.array([[0, 1], [2, 255]], np.uint8)
+    palette = np.zeros((256, 3), np.uint8)
+    palette[2] = (10, 20, 30)
+    image_file.write_image(tmp_path / "sub" / "a.png", labels, palette)
+    assert (image_file.read_label(tmp_path / "sub" / "a.png") == labels).all()
+    assert image_file.read_image(tmp_path / "sub" / "a.png")[1, 0].tolist() == [30, 20, 10]
+    assert [p.name for p in (tmp_path / "sub").iterdir()] == ["a.png"]
+
+
+def test_48_million_pixels(tmp_path):
+    path = save(tmp_path / "a.png", Image.new("RGB", (8000, 6000), (1, 2, 3)), compress_level=1)
+    image = image_file.read_image(path)
+    assert image.shape == (6000, 8000, 3) and image[-1, -1].tolist() == [3, 2, 1]
