@@ -3,9 +3,9 @@
 import importlib
 import pkgutil
 
-from .base import Context, Layer, Rows, create, known_types, register
+from .base import Context, Layer, Rows, create, known_types, layer_class, register
 
-__all__ = ["Context", "Layer", "Rows", "create", "known_types", "register"]
+__all__ = ["Context", "Layer", "Rows", "create", "known_types", "layer_class", "register"]
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")

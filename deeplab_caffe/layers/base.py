@@ -281,6 +281,11 @@ def known_types() -> list[str]:
     return sorted(_REGISTRY)
 
 
+def layer_class(name: str) -> type[Layer]:
+    """The class of a registered layer type; KeyError for any other."""
+    return _REGISTRY[name]
+
+
 def create(definition: "LayerDefinition", context: Context) -> Layer:
     """Makes the layer a definition asks for; an unknown type is an error that lists the known ones."""
     cls = _REGISTRY.get(definition.type)

@@ -6,6 +6,12 @@ REASONS = {
     "Data": "LMDB and LevelDB databases are not supported; ImageData, ImageSegData and HDF5Data read files",
     "WindowData": "windows of images are not supported; ImageData and ImageSegData read whole ones",
     "Filter": "the size of its tops depends on the data, which is not supported",
+    "LSTM": "recurrent layers are not supported",
+    "LSTMUnit": "recurrent layers are not supported",
+    "Parameter": "parameters without an operation are not supported",
+    "Python": "layers written in Python are not supported",
+    "RNN": "recurrent layers are not supported",
+    "Swish": "not supported; Sigmoid and Eltwise PROD give x * sigmoid(x)",
 }
 
 

@@ -2,9 +2,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from deeplab_caffe.formats.caffe_pb2 import FillerParameter
 
 from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.formats.caffe_pb2 import FillerParameter
 from deeplab_caffe.layers.parameters.fillers import fill
 
 
