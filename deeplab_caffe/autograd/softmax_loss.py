@@ -18,7 +18,7 @@ class SoftmaxLossFunction(torch.autograd.Function):
     def forward(ctx: Any, layer: "SoftmaxWithLoss", scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """See torch.autograd.Function."""
         scores, labels = scores.contiguous(), labels.contiguous()
-        loss = torch.empty((1, 1, 1, 1) if layer.definition.dialect == "v1" else (), device=scores.device)
+        loss = torch.empty(layer.definition.dialect.top_shape(), device=scores.device)
         probability = torch.empty_like(scores)
         ctx.divisor = layer.forward([scores, labels], [loss, probability])
         ctx.layer = layer

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import DeepLabError
+from .dialect import Dialect
 
 
 @dataclass(frozen=True)
@@ -19,8 +20,8 @@ class ParamSpec:
 class LayerDefinition:
     """One layer. `param` is the superset LayerParameter message in V2 layout (convolution_param, ...).
 
-    `type` is the V2 name ("Convolution", "ImageSegData"); `dialect` ("v1" or "v2") is that of the file, for
-    the few layers whose meaning differs; `line` is where the layer starts in `source`.
+    `type` is the V2 name ("Convolution", "ImageSegData"); `dialect` is that of the file, for the few
+    layers whose meaning differs; `line` is where the layer starts in `source`.
     """
 
     name: str
@@ -29,7 +30,7 @@ class LayerDefinition:
     tops: tuple[str, ...]
     param: Any
     params: tuple[ParamSpec, ...] = ()
-    dialect: str = "v2"
+    dialect: Dialect = Dialect.V2
     line: int = 0
     source: str = ""
 
@@ -48,7 +49,7 @@ class NetDefinition:
     """
 
     name: str
-    dialect: str
+    dialect: Dialect
     inputs: dict[str, tuple[int, ...]]
     layers: tuple[LayerDefinition, ...]
     source: str = ""

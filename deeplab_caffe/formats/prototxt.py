@@ -10,6 +10,7 @@ from google.protobuf import text_format
 
 from ..errors import DeepLabError
 from . import caffe_pb2
+from .dialect import Dialect
 from .files import read_bytes, replacing
 from .net_definition import LayerDefinition, NetDefinition, ParamSpec
 from .prototxt_text import LayerSpan, layer_spans, substitute
@@ -60,7 +61,7 @@ def read_net(
         name = old.name or (old.layer.name if net.layers else "")
         return DeepLabError(f"{source}:{line_of(index)}: layer '{name}': {field}: {message}")
 
-    dialect = "v1" if net.layers else "v2"
+    dialect = Dialect.V1 if net.layers else Dialect.V2
     wanted_stages = {*net.state.stage, *stages}
     layers = []
     for index, layer in upgrade(net, fail):

@@ -33,7 +33,7 @@ class Accuracy(Layer):
             raise self.error("accuracy_param.top_k", f"{self.param.top_k} of {scores[axis]} classes")
         if math.prod(labels) * scores[axis] != math.prod(scores):
             raise self.error("bottom", f"scores {scores} and labels {labels} do not fit")
-        total = (1, 1, 1, 1) if self.definition.dialect == "v1" else ()
+        total = self.definition.dialect.top_shape()
         return [total, (scores[axis],)][: len(self.definition.tops)]
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:

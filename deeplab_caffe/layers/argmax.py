@@ -27,8 +27,8 @@ class ArgMax(Layer):
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
         bottom, top_k = bottoms[0], self.param.top_k
-        self.flat = self.definition.dialect == "v2" and not self.param.HasField("axis")
-        both = self.param.out_max_val and (self.flat or self.definition.dialect == "v1")
+        self.flat = not self.definition.dialect.argmax_keeps_axes and not self.param.HasField("axis")
+        both = self.param.out_max_val and (self.flat or self.definition.dialect.argmax_appends_values)
         if self.flat:
             count = torch.Size(bottom[1:]).numel()
             top = (bottom[0], 2 if both else 1, top_k) + (1,) * (len(bottom) - 3)
@@ -52,7 +52,7 @@ class ArgMax(Layer):
         labels, values = ops.argmax(x, along, self.param.top_k, threads=self.context.threads)
         if not self.param.out_max_val:
             tops[0].copy_(labels.view(tops[0].shape))
-        elif self.flat or self.definition.dialect == "v1":
+        elif self.flat or self.definition.dialect.argmax_appends_values:
             tops[0].copy_(torch.cat([labels, values], 1).view(tops[0].shape))
         else:
             tops[0].copy_(values)

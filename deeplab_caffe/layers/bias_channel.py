@@ -31,7 +31,9 @@ class BiasChannel(Layer):
         self.pixel = param.label_type == param.PIXEL
         self.ignore = {-1, *param.ignore_label}
         given = param.HasField("background_label") or param.HasField("bg_bias")
-        self.background = param.background_label if given or self.definition.dialect == "v1" else None
+        self.background = (
+            param.background_label if given or self.definition.dialect.background_is_known else None
+        )
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""

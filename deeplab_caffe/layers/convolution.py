@@ -116,8 +116,7 @@ class Convolution(Layer):
         weights = (self.out_channels, channels // self.groups, *self.kernel)
         if not self.definition.param.convolution_param.bias_term:
             return [weights]
-        legacy = self.definition.dialect == "v1"
-        return [weights, (1, 1, 1, self.out_channels) if legacy else (self.out_channels,)]
+        return [weights, self.definition.dialect.blob_shape(self.out_channels)]
 
     def fillers(self) -> list:
         """See Layer."""

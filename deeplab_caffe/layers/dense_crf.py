@@ -34,8 +34,9 @@ class DenseCRF(Layer):
         self.bilaterals = self._kernels(param, "bi_w", "bi_xy_std", "bi_rgb_std")
         if len(self.definition.bottoms) < 3:
             self.bilaterals = []
-        self.v1 = self.definition.dialect == "v1"
-        self.probability = self.v1 or param.output_probability
+        dialect = self.definition.dialect
+        self.reads_softmax = dialect.crf_reads_softmax
+        self.probability = dialect.crf_gives_marginals or param.output_probability
 
     def _kernels(self, param: object, *fields: str) -> list[tuple[float, ...]]:
         lists = [list(getattr(param, field)) for field in fields]
@@ -63,7 +64,7 @@ class DenseCRF(Layer):
         scores, dims = bottoms[:2]
         threads = self.context.threads
         result = torch.zeros_like(scores)
-        if self.v1:
+        if self.reads_softmax:
             scores = ops.log(ops.softmax(scores, 1, threads=threads), threads=threads)
         sizes = [tuple(int(size) for size in dim) for dim in dims.flatten(1).tolist()]
         for height, width in sizes:

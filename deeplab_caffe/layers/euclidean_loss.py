@@ -16,8 +16,9 @@ class EuclideanLoss(LossLayer):
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         difference = (bottoms[0].flatten() - bottoms[1].flatten()).double()
-        v1, param = self.definition.dialect == "v1", self.definition.param.euclidean_loss_param
-        mean = difference.square().sum() / (len(difference) if v1 else len(bottoms[0]))
+        param = self.definition.param.euclidean_loss_param
+        over = difference if self.definition.dialect.euclidean_over_count else bottoms[0]
+        mean = difference.square().sum() / len(over)
         if not param.type == param.L2sqrt:
             return [self.top(mean / 2, bottoms[0])]
         root = mean.sqrt()

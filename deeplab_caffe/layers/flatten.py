@@ -17,7 +17,7 @@ class Flatten(Layer):
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
         shape = bottoms[0]
-        if self.definition.dialect == "v1":
+        if self.definition.dialect.four_axes:
             return [(shape[0], prod(shape[1:]), 1, 1)]
         param = self.definition.param.flatten_param
         start = self.axis("axis", param.axis, len(shape))

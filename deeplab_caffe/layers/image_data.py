@@ -43,7 +43,7 @@ class ImageData(ImageListData[Sample]):
         if not self.fixed:
             height, width = self.peek()[0].shape[1:]
         n = self.data.batch_size
-        label = (n, 1, 1, 1) if self.definition.dialect == "v1" else (n,)
+        label = self.definition.dialect.top_shape(n)
         return [(n, self.channels, height, width), label][: len(self.definition.tops)]
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:

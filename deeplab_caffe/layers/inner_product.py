@@ -32,17 +32,16 @@ class InnerProduct(Layer):
         self.inputs = prod(bottoms[0][self.along :])
         if self.inputs < 1:
             raise self.error("bottom", f"{bottoms[0]} has no values")
-        legacy = (1, 1) if self.definition.dialect == "v1" else ()
+        legacy = (1, 1) if self.definition.dialect.four_axes else ()
         return [(*bottoms[0][: self.along], self.param.num_output, *legacy)]
 
     def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
         self.shape(bottoms)
-        legacy = self.definition.dialect == "v1"
+        blob_shape = self.definition.dialect.blob_shape
         sides = (self.inputs, self.param.num_output)
         weights = sides if self.param.transpose else sides[::-1]
-        bias = (1, 1, 1, self.param.num_output) if legacy else (self.param.num_output,)
-        return [(1, 1, *weights) if legacy else weights, bias][: 1 + self.param.bias_term]
+        return [blob_shape(*weights), blob_shape(self.param.num_output)][: 1 + self.param.bias_term]
 
     def fillers(self) -> list[object]:
         """See Layer."""

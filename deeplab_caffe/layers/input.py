@@ -33,5 +33,5 @@ class MemoryData(Layer):
         """See Layer."""
         param = self.definition.param.memory_data_param
         data = (param.batch_size, param.channels, param.height, param.width)
-        label = (param.batch_size, 1, 1, 1) if self.definition.dialect == "v1" else (param.batch_size,)
+        label = self.definition.dialect.top_shape(param.batch_size)
         return [data, label][: len(self.definition.tops)]

@@ -31,7 +31,7 @@ class Interp(Layer):
         shrink, zoom = param.HasField("shrink_factor"), param.HasField("zoom_factor")
         sized = param.HasField("height") and param.HasField("width")
         if shrink + zoom + sized + self.like != 1 and not (
-            shrink and zoom and not sized and not self.like and self.definition.dialect == "v2"
+            shrink and zoom and not sized and not self.like and self.definition.dialect.shrinks_then_zooms
         ):
             raise self.error(
                 "interp_param", "one of zoom_factor, shrink_factor, height and width, a second bottom wanted"

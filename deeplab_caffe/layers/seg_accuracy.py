@@ -23,7 +23,7 @@ class SegAccuracy(Layer):
         """Reads the fields."""
         param = self.definition.param.seg_accuracy_param
         self.ignore = set(param.ignore_label)
-        self.reset = self.definition.dialect == "v1" or param.reset
+        self.reset = self.definition.dialect.accuracy_of_batch or param.reset
         self.counts: metrics.Counts | None = None
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:

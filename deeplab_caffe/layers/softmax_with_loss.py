@@ -66,7 +66,7 @@ class SoftmaxWithLoss(Layer):
             raise self.error(
                 "weight_source", f"{len(self.weights)} weights given for {scores[self.along]} labels"
             )
-        loss = (1, 1, 1, 1) if self.definition.dialect == "v1" else ()
+        loss = self.definition.dialect.top_shape()
         return [loss, scores][: len(self.definition.tops)]
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> float:
@@ -103,7 +103,7 @@ class SoftmaxWithLoss(Layer):
 
     def _divisor(self, weight: float, count: int, shape: Shape) -> float:
         """What the sum is divided by: `weight` the counted positions' weights, `count` their number."""
-        if self.definition.dialect == "v1":
+        if self.definition.dialect.loss_over_weights:
             return weight
         divisors = {
             "FULL": prod(shape) // shape[self.along],
@@ -129,5 +129,5 @@ class SoftmaxWithLoss(Layer):
         total = -(own * weight).sum()
         divisor = self._divisor(weight.sum().item(), int(counted.sum()), scores.shape)
         loss = total / divisor if divisor else total * 0 + float("nan")
-        shape = (1, 1, 1, 1) if self.definition.dialect == "v1" else ()
+        shape = self.definition.dialect.top_shape()
         return [loss.view(shape), logs.exp()][: len(self.definition.tops)]

@@ -167,15 +167,15 @@ class Solver:
         model, path = snapshot.paths(self.settings.prefix, self.iteration, hdf5)
         if folder := os.path.dirname(model):
             os.makedirs(folder, exist_ok=True)
-        v1 = self.net.definition.dialect == "v1"
-        layout = "hdf5" if hdf5 else "v1" if v1 else "v2"
+        dialect = self.net.definition.dialect
+        layout = "hdf5" if hdf5 else dialect.value
         save_weights(model, self.net.layers, layout, self.net.definition.name, durable=True)
         history = [blob for number in range(self._histories) for blob in self._history(number)]
         state = SolverState(self.iteration, model, history, self.rate.current_step)
         if hdf5:
             write_hdf5_state(path, state)
         else:
-            write_solverstate(path, state, four_axes=v1)
+            write_solverstate(path, state, four_axes=dialect.four_axes)
         return path
 
     def restore(self, file: str | PathLike[str]) -> None:

@@ -19,7 +19,7 @@ class LossLayer(Layer):
         first, second = bottoms
         if not first or not second or first[0] != second[0] or prod(second) != self.partner_count(first):
             raise self.error("bottom", f"{first} and {second} do not fit")
-        return [(1, 1, 1, 1) if self.definition.dialect == "v1" else ()]
+        return [self.definition.dialect.top_shape()]
 
     def partner_count(self, first: Shape) -> int:
         """How many values the second bottom has, if the first has this shape."""
@@ -43,7 +43,7 @@ class LossLayer(Layer):
     def top(self, loss: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """The loss in the shape of the top, float32 or the scores' own type where that is finer."""
         dtype = torch.promote_types(scores.dtype, torch.float32)
-        return loss.to(dtype).view((1, 1, 1, 1) if self.definition.dialect == "v1" else ())
+        return loss.to(dtype).view(self.definition.dialect.top_shape())
 
 
 class LabelLossLayer(LossLayer):
