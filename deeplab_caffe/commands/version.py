@@ -5,16 +5,32 @@ from .options import verb
 
 @verb("version")
 def version() -> None:
-    """The version, torch's, and the instruction set the CPU kernels use."""
-    from importlib.metadata import PackageNotFoundError
-    from importlib.metadata import version as installed
-
-    import torch
-
-    from .. import ops
+    """The version, torch's, the instruction set of the CPU kernels and the GPUs of the CUDA kernels."""
+    from .. import _C
+    from ..errors import DeepLabError
 
     try:
-        own = installed("deeplab_caffe")
+        isa = _C.isa()
+    except ValueError as error:
+        raise DeepLabError(str(error)) from None
+    own = _installed("deeplab_caffe") or "not installed (source tree)"
+    kernels = f"CPU kernels {isa}, CUDA kernels {_cuda_targets()}"
+    print(f"deeplab_caffe {own}, torch {_installed('torch') or 'not installed'}, {kernels}")
+
+
+def _installed(package: str) -> str | None:
+    """The version that is installed, told without importing the package."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(package)
     except PackageNotFoundError:
-        own = "not installed (source tree)"
-    print(f"deeplab_caffe {own}, torch {torch.__version__}, CPU kernels {ops.isa()}")
+        return None
+
+
+def _cuda_targets() -> str:
+    try:
+        from .. import _cuda
+    except ImportError:
+        return "none"
+    return _cuda.TARGETS.replace(",", ", ")

@@ -10,11 +10,6 @@ def test_help_lists_the_verbs(capsys):
     assert "version" in capsys.readouterr().out
 
 
-def test_version(capsys):
-    assert main(["version"]) == 0
-    assert "deeplab_caffe" in capsys.readouterr().out
-
-
 @pytest.mark.parametrize("arguments", [["nope"], ["version", "--nope"], ["version", "extra"]])
 def test_usage_errors_are_one_line(arguments, capsys):
     assert main(arguments) == 2
