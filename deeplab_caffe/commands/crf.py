@@ -68,7 +68,7 @@ def crf(
     if map_file is not None and map_file.suffix.lower() != ".png":
         raise DeepLabError(f"--map {map_file}: a .png file wanted")
     table = read_palette(palette)
-    rgb = image_file.read_image(image)[:, :, ::-1]
+    rgb = image_file.read_image(image)
     ((kind, path),) = inputs
     energy = read_energies(path, kind, *rgb.shape[:2], threads)
     if map_file is not None and energy.shape[2] > 256:

@@ -76,7 +76,7 @@ def _read(image: str, label: str, features: Path, threads: int | None) -> "Image
     from ..crf.energies import read_energies
     from ..images import image_file
 
-    rgb = image_file.read_image(image)[:, :, ::-1]
+    rgb = image_file.read_image(image)
     stem = Path(image).stem
     names = [f"{stem}_blob_0.mat", f"{stem}.mat", f"{stem}.npy", f"{stem}.bin"]
     for name in names:

@@ -74,7 +74,7 @@ def segment_photo(segmenter: Any, photo: Path, output: Path, colours: "Palette")
     middle = time.perf_counter()
     _, refined = predict.refine(image, scores, CRF, segmenter.net.context.threads)
     end = time.perf_counter()
-    panels = {"photo": image[:, :, ::-1]}
+    panels = {"photo": image}
     for title, labels in (("net", labels_of(scores)), ("crf", refined)):
         panels[title] = overlay(image, labels, colours.colours)
         image_file.write_image(output / f"{photo.stem}_{title}_labels.png", labels, colours.colours)

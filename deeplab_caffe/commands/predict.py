@@ -211,7 +211,7 @@ def segment_file(
 def refine(
     image: "Bytes", scores: "Array", crf: Crf, threads: int | None, kind: "Kind" = "scores"
 ) -> tuple["Array", "Bytes"]:
-    """The CRF's marginals (labels, H, W) for scores (labels, H, W) on the BGR image, and their label map.
+    """The CRF's marginals (labels, H, W) for scores (labels, H, W) on the RGB image, and their label map.
 
     kind: of the scores, see crf.refine. Scores on a GPU are refined there; then the marginals stay there and
     only the label map is copied. Of equal marginals the first label wins, as in the original CRF program.
@@ -226,8 +226,7 @@ def refine(
         raise DeepLabError("a CRF needs the scores of at least two labels, the net gives one plane")
     parameters = vars(crf).copy()
     iterations, device = parameters.pop("iterations"), device_of(scores)
-    rgb = np.ascontiguousarray(image[:, :, ::-1])
-    model = image_crf(rgb, scores.shape[0], **parameters, threads=threads, device=device)
+    model = image_crf(image, scores.shape[0], **parameters, threads=threads, device=device)
     energies = energies_of(scores, kind, threads, device)
     energies = energies.transpose(1, 2, 0) if device is None else energies.permute(1, 2, 0)
     marginals = model.unary(energies).infer(iterations)

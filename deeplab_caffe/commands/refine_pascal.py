@@ -51,7 +51,7 @@ def refine_pascal(
     output.mkdir(parents=True, exist_ok=True)
 
     def refine(image: Path) -> None:
-        rgb = image_file.read_image(image)[:, :, ::-1]
+        rgb = image_file.read_image(image)
         path, kind = _feature(features, image.stem)
         energy = read_energies(path, kind, *rgb.shape[:2], threads)
         model = DenseCRF(*energy.shape, threads=threads).unary(energy)

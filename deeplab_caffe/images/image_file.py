@@ -1,7 +1,7 @@
 """Image files and label maps in and out.
 
-Images are BGR bytes (H, W, 3), labels grey bytes (H, W). Nothing rotates by EXIF: a net sees the stored rows,
-as the original did."""
+Images are RGB bytes (H, W, 3), read and written; labels grey bytes (H, W). Nothing rotates by EXIF: a net
+sees the stored rows, as the original did."""
 
 import os
 import warnings
@@ -17,10 +17,12 @@ from ..types import Bytes
 
 
 def read_image(path: str | os.PathLike[str], color: bool = True) -> Bytes:
-    """The image as BGR bytes (H, W, 3), or grey (H, W, 1) without `color`.
+    """The image as RGB bytes (H, W, 3), or grey (H, W, 1) without `color`.
 
     Grey and palette images become colour, alpha is dropped, 16 bits keep their upper byte. DeepLabError if
     the file is missing, broken or no image, or holds more than Pillow's limit of 89 million pixels.
+
+    Up to version 0.1 the order was B, G, R: who turned it round must do so no more.
     """
     image = _decode(path)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
@@ -28,7 +30,7 @@ def read_image(path: str | os.PathLike[str], color: bool = True) -> Bytes:
         return np.repeat(grey[:, :, None], 3 if color else 1, axis=2)
     if not color:
         return np.array(image.convert("L"))[:, :, None]
-    return np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
+    return np.array(image.convert("RGB"))
 
 
 def read_label(path: str | os.PathLike[str]) -> Bytes:

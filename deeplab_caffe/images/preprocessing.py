@@ -21,11 +21,12 @@ def to_blob(
     std: Sequence[float] = (),
     rgb: bool = False,
 ) -> Floats:
-    """(float(byte) - mean) / std * scale, from BGR (H, W, C) bytes to (C, H, W) float32.
+    """(float(byte) - mean) / std * scale, from RGB or grey (H, W, C) bytes to (C, H, W) float32.
 
-    mean, std: one value or C, or none; rgb: the blob's channels (and those values) go R, G, B.
+    The blob's channels go B, G, R, as Caffe's nets have them; rgb: R, G, B. mean, std: one value or C, or
+    none, in the order of the blob's channels.
     """
-    image = image[:, :, ::-1] if rgb else image
+    image = image if rgb else image[:, :, ::-1]
     planes = np.ascontiguousarray(image.transpose(2, 0, 1)).astype(np.float32)
     if len(mean):
         planes -= np.asarray(mean, np.float32).reshape(-1, 1, 1)
@@ -52,7 +53,7 @@ class Preprocessing:
         return cls(tuple(transform.mean_value), transform.scale, tuple(transform.std_value), rgb)
 
     def blob(self, image: Bytes) -> Floats:
-        """(H, W, C) BGR bytes as (C, H, W) float32."""
+        """(H, W, C) RGB or grey bytes as (C, H, W) float32, in the net's order of channels."""
         return to_blob(image, self.mean, self.scale, self.std, self.rgb)
 
     def problem(self, channels: int) -> str:

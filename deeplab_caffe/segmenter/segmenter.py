@@ -29,7 +29,8 @@ class Segmenter:
     output: the blob with the scores, needed only if the net has several outputs. scales, flip: the image is
     also seen in other sizes, and mirrored; see views.py. pad_to: smaller images are padded with the
     mean, at the right and bottom, to this height and width before all else, as TensorFlow's evaluation does
-    it (the image pooling of DeepLab v3 sees the padding).
+    it (the image pooling of DeepLab v3 sees the padding). channel_order: of the images it is given, "rgb" as
+    read_image and Pillow have them, or "bgr" as OpenCV has them; up to version 0.1 it was always "bgr".
     """
 
     def __init__(
@@ -42,8 +43,12 @@ class Segmenter:
         scales: Sequence[float] = (1.0,),
         flip: bool = False,
         pad_to: tuple[int, int] = (0, 0),
+        channel_order: str = "rgb",
         **options: Any,
     ) -> None:
+        if channel_order not in ("rgb", "bgr"):
+            raise DeepLabError(f"channel_order: {channel_order} given, rgb or bgr wanted")
+        self.channel_order = channel_order
         self.scales, self.flip, self.pad_to = views.checked(scales), flip, pad_to
         self.net = Net(model, weights, variables=variables, **options)
         source = self.net.definition.source
@@ -92,7 +97,7 @@ class Segmenter:
         return self._shape[1] == 3
 
     def scores(self, image: Bytes) -> Floats:
-        """Scores (labels, H, W) for BGR bytes (H, W, 3), one for each pixel.
+        """Scores (labels, H, W) for RGB bytes (H, W, 3), one for each pixel; grey nets take (H, W, 1).
 
         Scores smaller than the image are enlarged as Interp does it: bilinear, corners on corners. With
         several scales or `flip` these are probabilities.
@@ -106,6 +111,7 @@ class Segmenter:
                 f"image: {image.shape} {image.dtype} given, (H, W, {self._shape[1]}) bytes wanted"
             )
         height, width = image.shape[:2]
+        image = image[:, :, ::-1] if self.channel_order == "bgr" else image
         data = torch.from_numpy(preprocessing.pad(self.preprocessing.blob(image)[None], *self.pad_to))
         scores = views.probabilities(self, data) if self.averages else self.map(data)
         return scores[:, :, :height, :width].contiguous()
@@ -166,6 +172,6 @@ def labels_of(scores: Floats) -> Bytes:
 
 
 def overlay(image: Bytes, labels: Bytes, colours: Bytes, opacity: float = 0.6) -> Bytes:
-    """RGB (H, W, 3): the BGR image under its label colours (256, 3)."""
-    mixed = image[:, :, ::-1] * (1 - opacity) + colours[labels] * opacity
+    """RGB (H, W, 3): the RGB image under its label colours (256, 3)."""
+    mixed = image * (1 - opacity) + colours[labels] * opacity
     return mixed.round().astype(np.uint8)

@@ -42,6 +42,14 @@ def test_all_results(net, photo, tmp_path, succeeds):
     assert set(record["classes"]) <= {"sky", "building", "pole"}
 
 
+def test_a_red_photo_is_red_in_its_overlay(net, photo, tmp_path, succeeds):
+    Image.new("RGB", (9, 6), (250, 0, 0)).save(photo)
+    black = tmp_path / "black.txt"
+    black.write_text("0 0 0\n" * 3)
+    succeeds("predict", "-m", net, photo, "-o", tmp_path / "out", "--save", "overlay", "--palette", black)
+    assert (read_image(tmp_path / "out" / "overlay" / "a.png") == (100, 0, 0)).all()
+
+
 def test_folder_and_list(net, photo, tmp_path, succeeds):
     Image.open(photo).save(photo.with_name("b.jpg"))
     (photo.parent / "notes.md").write_text("not an image by its name")
@@ -131,7 +139,7 @@ def test_crf(net, photo, tmp_path, succeeds, fails):
     succeeds("predict", "-m", net, photo, "--crf", "--iterations", 3, "--bi-xy-std", 5, *save)
     image = read_image(photo)
     scores = to_blob(image, MEAN)
-    expected = refine(np.ascontiguousarray(image[:, :, ::-1]), scores, iterations=3, bi_xy_std=5)
+    expected = refine(image, scores, iterations=3, bi_xy_std=5)
     assert (np.load(out / "scores" / "a.npy") == expected).all()
     assert (read_label(out / "labels" / "a.png") == expected.argmax(0)).all()
     assert "std" in fails("predict", "-m", net, photo, "--crf", "--pos-std", -1, *save)

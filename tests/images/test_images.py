@@ -21,15 +21,15 @@ def save(path, image, **options):
     return path
 
 
-def test_colour_is_bgr(tmp_path, colours):
+def test_colour_is_rgb(tmp_path, colours):
     path = save(tmp_path / "a.png", Image.fromarray(colours))
-    assert (image_file.read_image(path) == colours[:, :, ::-1]).all()
+    assert (image_file.read_image(path) == colours).all()
 
 
 def test_alpha_is_dropped(tmp_path, colours):
     rgba = np.dstack([colours, np.arange(63, dtype=np.uint8).reshape(7, 9)])
     path = save(tmp_path / "a.png", Image.fromarray(rgba))
-    assert (image_file.read_image(path) == colours[:, :, ::-1]).all()
+    assert (image_file.read_image(path) == colours).all()
 
 
 def test_grey_and_palette_become_colour(tmp_path):
@@ -39,7 +39,7 @@ def test_grey_and_palette_become_colour(tmp_path):
     image = Image.fromarray(grey)
     image.putpalette(bytes((i * k) % 256 for i in range(256) for k in (1, 3, 7)))
     path = save(tmp_path / "palette.png", image)
-    assert image_file.read_image(path)[0, 5].tolist() == [35, 15, 5]
+    assert image_file.read_image(path)[0, 5].tolist() == [5, 15, 35]
     assert (image_file.read_label(path) == grey).all()
 
 
@@ -58,7 +58,7 @@ def test_exif_rotation_is_ignored(tmp_path, colours):
 
 def test_one_pixel(tmp_path):
     path = save(tmp_path / "a.png", Image.new("RGB", (1, 1), (1, 2, 3)))
-    assert image_file.read_image(path).tolist() == [[[3, 2, 1]]]
+    assert image_file.read_image(path).tolist() == [[[1, 2, 3]]]
 
 
 def test_labels_of_colour_images(tmp_path, colours):
@@ -116,8 +116,10 @@ def test_missing_and_folder(tmp_path):
 def test_to_blob(colours):
     blob = preprocessing.to_blob(colours, (1.5, 2.25, 3.125), 0.5)
     assert blob.dtype == np.float32 and blob.shape == (3, 7, 9)
-    expected = (colours.astype(np.float32) - np.float32([1.5, 2.25, 3.125])) * np.float32(0.5)
-    assert (blob == expected.transpose(2, 0, 1)).all()
+    bgr = colours[:, :, ::-1].astype(np.float32)
+    assert (blob == ((bgr - np.float32([1.5, 2.25, 3.125])) * np.float32(0.5)).transpose(2, 0, 1)).all()
+    rgb = preprocessing.to_blob(colours, (3.125, 2.25, 1.5), 0.5, rgb=True)
+    assert (rgb == blob[::-1]).all()
 
 
 def test_pad_and_crop():
@@ -179,11 +181,20 @@ def test_write_image(tmp_path):
     palette[2] = (10, 20, 30)
     image_file.write_image(tmp_path / "sub" / "a.png", labels, palette)
     assert (image_file.read_label(tmp_path / "sub" / "a.png") == labels).all()
-    assert image_file.read_image(tmp_path / "sub" / "a.png")[1, 0].tolist() == [30, 20, 10]
+    assert image_file.read_image(tmp_path / "sub" / "a.png")[1, 0].tolist() == [10, 20, 30]
     assert [p.name for p in (tmp_path / "sub").iterdir()] == ["a.png"]
+
+
+def test_what_is_written_is_read_again(tmp_path, colours):
+    path = tmp_path / "a.png"
+    image_file.write_image(path, colours)
+    assert (image_file.read_image(path) == colours).all()
+    image_file.write_image(tmp_path / "b.png", image_file.read_image(path))
+    assert (image_file.read_image(tmp_path / "b.png") == colours).all()
+    assert (np.asarray(Image.open(path)) == colours).all()
 
 
 def test_48_million_pixels(tmp_path):
     path = save(tmp_path / "a.png", Image.new("RGB", (8000, 6000), (1, 2, 3)), compress_level=1)
     image = image_file.read_image(path)
-    assert image.shape == (6000, 8000, 3) and image[-1, -1].tolist() == [3, 2, 1]
+    assert image.shape == (6000, 8000, 3) and image[-1, -1].tolist() == [1, 2, 3]

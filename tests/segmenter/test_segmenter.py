@@ -94,9 +94,18 @@ def test_overlay():
     colours = np.zeros((256, 3), np.uint8)
     colours[1] = (200, 100, 0)
     mixed = segmenter.overlay(
-        np.full((1, 1, 3), (10, 20, 30), np.uint8), np.ones((1, 1), np.uint8), colours, 0.5
+        np.full((1, 1, 3), (30, 20, 10), np.uint8), np.ones((1, 1), np.uint8), colours, 0.5
     )
     assert mixed.tolist() == [[[115, 60, 5]]]
+
+
+def test_channel_order(image):
+    net = 'layers { name: "p" type: POWER bottom: "data" top: "p" }'
+    scores = make(net, mean=(1, 2, 3)).scores(image)
+    assert (scores[0] == image[:, :, 2].astype(np.float32) - 1).all()
+    assert (make(net, mean=(1, 2, 3), channel_order="bgr").scores(image[:, :, ::-1]) == scores).all()
+    with pytest.raises(DeepLabError, match="channel_order: gbr given, rgb or bgr wanted"):
+        make(net, channel_order="gbr")
 
 
 def test_not_touched_by_torch_threads(image):
@@ -134,7 +143,7 @@ def test_preprocessing_comes_from_the_net(image):
     def scores(fields, **options):
         return segmenter.Segmenter(read_net("net.prototxt", text=RGB % fields), **options).scores(image)
 
-    planes = image[:, :, ::-1].transpose(2, 0, 1).astype(np.float32)
+    planes = image.transpose(2, 0, 1).astype(np.float32)
     tensorflow = scores("mean_value: 127.5 scale: 0.00784313725490196 channel_order: RGB")
     np.testing.assert_allclose(tensorflow, planes * (2 / 255) - 1, atol=1e-6)
     ours = scores("mean_value: [1, 2, 3] std_value: [4, 5, 6] channel_order: RGB")

@@ -37,7 +37,7 @@ def resize(x, size):
 def rendered(segmenter, image, scales, flip):
     """The evaluation's steps for LIKE, one by one."""
     weights, bias = (blob.data for blob in segmenter.net.params["c"])
-    x = torch.from_numpy((image[:, :, ::-1] / 127.5 - 1).transpose(2, 0, 1)[None].astype(np.float32))
+    x = torch.from_numpy((image / 127.5 - 1).transpose(2, 0, 1)[None].astype(np.float32))
     height, width = x.shape[2:]
     maps = []
     for scale in scales:
