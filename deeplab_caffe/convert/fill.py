@@ -5,13 +5,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..engine.cost import analyse
 from ..errors import DeepLabError
 from ..formats.caffemodel import LayerBlobs
 from ..formats.net_definition import NetDefinition
 from ..formats.stored import StoredArray
-from .layouts import Layout, Rule, Shape
+from ..types import Shape
+from .layouts import Layout, Rule
 
 AVERAGE = "/ExponentialMovingAverage"
 _LISTED = 8  # names in an error's one line
@@ -102,7 +104,7 @@ def _check_shape(array: StoredArray, rule: Rule, blob: Shape, source: str) -> No
         )
 
 
-def _blob(array: StoredArray | None, rule: Rule) -> torch.Tensor:
+def _blob(array: StoredArray | None, rule: Rule) -> Tensor:
     if array is None:
         return torch.ones(1)
     values = array.read()

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from ..engine import dag
 from ..engine.dag import Step, Value
@@ -10,6 +11,7 @@ from ..engine.net import Net
 from ..errors import DeepLabError
 from ..formats.caffemodel import LayerBlobs
 from ..layers import Layer
+from ..layers.batch_norm import BatchNorm
 
 
 @dataclass
@@ -31,7 +33,7 @@ def fold(net: Net) -> Folded:
     for layer in net.layers:
         if not layer.blobs or layer.name in result.folded:
             continue
-        if layer.type == "BatchNorm":
+        if isinstance(layer, BatchNorm):
             raise layer.error("bottom", "no convolution alone in front of it to fold it into")
         blobs = [blob.values() for blob in layer.blobs]
         if layer.name in behind:
@@ -60,21 +62,21 @@ def _behind(step: Step, readers: dict[Value, list[Step]]) -> list[Layer]:
     while len(step.tops) == 1 and len(following := readers.get(step.tops[0], [])) == 1:
         step = following[0]
         layer = step.layer
-        per_channel = layer.type == "BatchNorm" or (layer.type == "Scale" and layer.can_be_epilogue())
+        per_channel = isinstance(layer, BatchNorm) or (layer.type == "Scale" and layer.can_be_epilogue())
         if not per_channel:
             break
         behind.append(layer)
     return behind
 
 
-def _folded(convolution: Layer, behind: list[Layer]) -> list[torch.Tensor]:
+def _folded(convolution: Layer, behind: list[Layer]) -> list[Tensor]:
     """Weights and bias that do the work of all of them."""
     weights, *bias = (blob.values().double() for blob in convolution.blobs)
     factor = torch.ones(len(weights), dtype=torch.float64)
     offset = bias[0].flatten() if bias else torch.zeros_like(factor)
     for layer in behind:
         first, *rest = (blob.values().double() for blob in layer.blobs)
-        if layer.type == "BatchNorm":
+        if isinstance(layer, BatchNorm):
             variance, divisor = rest
             scale = 0.0 if divisor.item() == 0 else 1 / divisor.item()
             by = (variance * scale + layer.eps).rsqrt()

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..errors import DeepLabError
-
-Shape = tuple[int, ...]
+from ..types import Shape
 
 
 class Rule(NamedTuple):

@@ -3,11 +3,14 @@
 import os
 
 import torch
+from torch import Tensor
 
 from ..engine.net import Net
 from ..errors import DeepLabError
 from ..formats.caffemodel import LayerBlobs, read_caffemodel
+from ..formats.file_blob import in_memory
 from ..layers import Layer
+from ..layers.batch_norm import BatchNorm
 from .fold import behind_convolutions
 
 
@@ -27,8 +30,8 @@ def unfold(net: Net, weights: str | os.PathLike[str]) -> list[str]:
     if not pairs:
         raise DeepLabError(f"{net.definition.source}: no BatchNorm and Scale behind a convolution")
     inside = {layer.name for pair in pairs.values() for layer in pair}
-    factors: dict[str, torch.Tensor] = {}
-    biases: dict[str, torch.Tensor] = {}
+    factors: dict[str, Tensor] = {}
+    biases: dict[str, Tensor] = {}
     for layer in net.layers:
         if layer.name in inside or not layer.blobs:
             continue
@@ -39,9 +42,9 @@ def unfold(net: Net, weights: str | os.PathLike[str]) -> list[str]:
         for blob, value in zip(layer.blobs, values, strict=True):
             blob.data = value
 
-    statistics: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+    statistics: dict[str, tuple[Tensor, Tensor]] = {}
 
-    def watch(index: int, layer: Layer, tops: dict[str, torch.Tensor]) -> None:
+    def watch(index: int, layer: Layer, tops: dict[str, Tensor]) -> None:
         if layer.name not in pairs:
             return
         norm, scale = pairs[layer.name]
@@ -58,7 +61,7 @@ def unfold(net: Net, weights: str | os.PathLike[str]) -> list[str]:
     return list(pairs)
 
 
-def _like_msra(weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _like_msra(weights: Tensor) -> tuple[Tensor, Tensor]:
     """Factor for each filter, and the weights so scaled: to the norm that the msra filler gives on average.
 
     A normalised convolution computes the same at any scale, but the larger its weights the smaller the steps
@@ -69,19 +72,20 @@ def _like_msra(weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return factor, weights * factor.view(-1, 1, 1, 1)
 
 
-def _pair(net: Net, name: str, behind: list[Layer]) -> tuple[Layer, Layer]:
-    if [layer.type for layer in behind] != ["BatchNorm", "Scale"] or len(behind[1].blobs) != 2:
-        raise DeepLabError(
-            f"{net.definition.source}: layer '{name}': BatchNorm and Scale with bias_term wanted behind it"
-        )
-    return behind[0], behind[1]
+def _pair(net: Net, name: str, behind: list[Layer]) -> tuple[BatchNorm, Layer]:
+    match behind:
+        case [BatchNorm() as norm, Layer(type="Scale", blobs=[_, _]) as scale]:
+            return norm, scale
+    raise DeepLabError(
+        f"{net.definition.source}: layer '{name}': BatchNorm and Scale with bias_term wanted behind it"
+    )
 
 
 def _values(
     layer: Layer, stored: dict[str, LayerBlobs], source: str | os.PathLike[str], extra: bool
-) -> list[torch.Tensor]:
+) -> list[Tensor]:
     """The file's blobs of a layer; `extra`: a bias, which the net's convolution lacks, may follow."""
-    blobs = list(stored[layer.name].blobs) if layer.name in stored else []
+    blobs = [in_memory(blob) for blob in stored[layer.name].blobs] if layer.name in stored else []
     wanted = [blob.count for blob in layer.blobs]
     counts = [blob.numel() for blob in blobs]
     with_bias = [*wanted, layer.blobs[0].shape[0]]

@@ -108,7 +108,7 @@ def message_size(pieces: Sequence[bytes | torch.Tensor]) -> int:
 def write_pieces(file: BinaryIO, pieces: Sequence[bytes | torch.Tensor]) -> None:
     """Writes pieces of a message, float32 values in little-endian order."""
     for piece in pieces:
-        file.write(piece if isinstance(piece, bytes) else memoryview(piece.numpy().astype("<f4", copy=False)))
+        file.write(piece if isinstance(piece, bytes) else piece.numpy().astype("<f4", copy=False).data)
 
 
 def _read_dims(data: mmap.mmap, shape: wire.Field, dims: list[int]) -> None:

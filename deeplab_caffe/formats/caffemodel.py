@@ -8,14 +8,14 @@ the file (file_blob.py).
 import mmap
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import torch
+from torch import Tensor
 
 from ..errors import DeepLabError
 from . import wire
 from .blob import Place, blob_message, find_blob, message_size, read_blob, write_pieces
-from .file_blob import SAME_BYTE_ORDER, FileBlob, OpenFile
+from .file_blob import SAME_BYTE_ORDER, FileBlob, OpenFile, in_memory
 from .files import file_error, replacing
 from .layer_types import V0_TYPES, V1_WIRE_NUMBERS, v1_wire_type
 from .wire import BYTES, VARINT, WireError
@@ -45,7 +45,7 @@ class LayerBlobs:
 
     name: str
     type: str = ""
-    blobs: list[torch.Tensor | FileBlob] = field(default_factory=list)
+    blobs: Sequence[Tensor | FileBlob] = ()
 
 
 def read_caffemodel(path: str | os.PathLike[str], in_file: bool = False) -> list[LayerBlobs]:
@@ -115,7 +115,8 @@ def _read_layer(data: mmap.mmap, record: wire.Field, source: str, opened: OpenFi
     name_field, type_field, blobs_field = (
         (_V2_NAME, _V2_TYPE, _V2_BLOBS) if v2 else (_V1_NAME, _V1_TYPE, _V1_BLOBS)
     )
-    name, kind, blobs = "", "", []
+    name, kind = "", ""
+    records: list[wire.Field] = []
     number = 0
     for part in wire.fields(data, record.start, record.end):
         if part.number == name_field:
@@ -125,7 +126,7 @@ def _read_layer(data: mmap.mmap, record: wire.Field, source: str, opened: OpenFi
         elif part.number == type_field:
             number = wire.expect(part, VARINT).value
         elif part.number == blobs_field:
-            blobs.append(wire.expect(part, BYTES))
+            records.append(wire.expect(part, BYTES))
         elif part.number == _V1_V0 and not v2:
             for old in wire.fields(data, wire.expect(part, BYTES).start, part.end):
                 if old.number == _V0_NAME:
@@ -133,24 +134,22 @@ def _read_layer(data: mmap.mmap, record: wire.Field, source: str, opened: OpenFi
                 elif old.number == _V0_TYPE:
                     kind = V0_TYPES.get(_text(data, old), "")
                 elif old.number == _V0_BLOBS:
-                    blobs.append(wire.expect(old, BYTES))
-        if len(blobs) > _MAX_BLOBS:
+                    records.append(wire.expect(old, BYTES))
+        if len(records) > _MAX_BLOBS:
             raise WireError(f"more than {_MAX_BLOBS} blobs")
     if not v2 and not kind:
-        kind = v1_wire_type(number, bool(blobs))
-    layer = LayerBlobs(name, kind)
-    for index, blob in enumerate(blobs):
+        kind = v1_wire_type(number, bool(records))
+    blobs: list[Tensor | FileBlob] = []
+    for index, message in enumerate(records):
         what = f"layer '{name}', blob {index}"
         try:
-            layer.blobs.append(_read_blob(data, blob, opened, what))
+            blobs.append(_read_blob(data, message, opened, what))
         except WireError as error:
             raise DeepLabError(f"{source}: {what}: {error}") from None
-    return layer
+    return LayerBlobs(name, kind, blobs)
 
 
-def _read_blob(
-    data: mmap.mmap, blob: wire.Field, opened: OpenFile | None, what: str
-) -> torch.Tensor | FileBlob:
+def _read_blob(data: mmap.mmap, blob: wire.Field, opened: OpenFile | None, what: str) -> Tensor | FileBlob:
     if opened is None:
         return read_blob(data, blob.start, blob.end)
     found = find_blob(data, blob.start, blob.end, _LEAST_LEFT_IN_FILE)
@@ -181,7 +180,7 @@ def write_caffemodel(
     if layout not in ("v1", "v2"):
         raise DeepLabError(f"{source}: layout '{layout}': v1 or v2 wanted")
     # Per layer: the record's header, then for each blob its header and values.
-    pieces: list[bytes | torch.Tensor] = [wire.bytes_field(_NET_NAME, name.encode())] if name else []
+    pieces: list[bytes | Tensor] = [wire.bytes_field(_NET_NAME, name.encode())] if name else []
     for layer in layers:
         pieces += _record(layer, layout, source)
     size = message_size(pieces)
@@ -191,7 +190,7 @@ def write_caffemodel(
         write_pieces(file, pieces)
 
 
-def _record(layer: LayerBlobs, layout: str, source: str) -> list[bytes | torch.Tensor]:
+def _record(layer: LayerBlobs, layout: str, source: str) -> list[bytes | Tensor]:
     name = layer.name.encode()
     if layout == "v2":
         number, blobs_field = _NET_V2, _V2_BLOBS
@@ -203,10 +202,10 @@ def _record(layer: LayerBlobs, layout: str, source: str) -> list[bytes | torch.T
                 f"{source}: layer '{layer.name}': type {layer.type} has no V1 number; use layout v2"
             )
         head = wire.bytes_field(_V1_NAME, name) + wire.number_field(_V1_TYPE, V1_WIRE_NUMBERS[layer.type])
-    body: list[bytes | torch.Tensor] = [head]
+    body: list[bytes | Tensor] = [head]
     for index, blob in enumerate(layer.blobs):
         try:
-            pieces = blob_message(blob, four_axes=layout == "v1")
+            pieces = blob_message(in_memory(blob), four_axes=layout == "v1")
         except ValueError as error:
             raise DeepLabError(f"{source}: layer '{layer.name}', blob {index}: {error}") from None
         body += [wire.bytes_header(blobs_field, message_size(pieces)), *pieces]

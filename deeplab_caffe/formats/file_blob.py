@@ -7,8 +7,10 @@ from dataclasses import dataclass, replace
 from math import prod
 
 import torch
+from torch import Tensor
 
 from ..errors import DeepLabError
+from ..types import Shape
 from .files import file_error
 
 # Whether floats in files, which are little-endian, are this machine's.
@@ -51,7 +53,7 @@ class FileBlob:
     file: OpenFile
     what: str
     offset: int
-    shape: tuple[int, ...]
+    shape: Shape
 
     def reshape(self, shape: Sequence[int]) -> "FileBlob":
         """The same values in another shape."""
@@ -68,10 +70,10 @@ class FileBlob:
         if not read(self.file.fileno(), self.offset):
             raise DeepLabError(f"{self.file.name}: {self.what}: cannot be read any more")
 
-    def read(self) -> torch.Tensor:
+    def read(self) -> Tensor:
         """The values, as a new tensor. Raises DeepLabError."""
         values = torch.empty(self.shape, dtype=torch.float32)
-        rest = memoryview(values.view(-1).numpy()).cast("B")
+        rest = memoryview(values.view(-1).numpy().data).cast("B")
 
         def read(file: int, offset: int) -> bool:
             nonlocal rest
@@ -88,3 +90,8 @@ class FileBlob:
         if prod(self.shape):
             self.read_with(read)
         return values
+
+
+def in_memory(blob: Tensor | FileBlob) -> Tensor:
+    """The blob's values, read now if they are in a file. Raises DeepLabError."""
+    return blob.read() if isinstance(blob, FileBlob) else blob

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..errors import DeepLabError
 from .caffemodel import LayerBlobs
+from .file_blob import in_memory
 from .files import replacing
 from .solverstate import SolverState
 
@@ -32,7 +34,7 @@ def write_hdf5_model(path: str | os.PathLike[str], layers: Sequence[LayerBlobs])
         for layer in layers:
             group = data.require_group(layer.name)
             for number, blob in enumerate(layer.blobs):
-                group[str(number)] = _plain(blob)
+                group[str(number)] = _plain(in_memory(blob))
 
     _write(path, fill)
 
@@ -55,20 +57,21 @@ def read_hdf5_model(path: str | os.PathLike[str]) -> list[LayerBlobs]:
     """Reads the layers of a caffemodel.h5, by name; DeepLabError for what is none."""
     with _open(path) as file:
         data = _group(file, "data", path)
-        found: dict[str, LayerBlobs] = {}
+        found: dict[str, list[h5py.Dataset]] = {}
 
         def visit(name: str, item: Any) -> None:
             layer, _, number = name.rpartition("/")
             if _is_set(item) and layer and number.isdigit():
-                found.setdefault(layer, LayerBlobs(layer)).blobs.append(item)
+                found.setdefault(layer, []).append(item)
 
         data.visititems(visit)
-        for layer in found.values():
-            sets = sorted(layer.blobs, key=lambda item: int(item.name.rpartition("/")[2]))
-            layer.blobs = [_read(item, path) for item in sets]
-    if not found:
+        layers = []
+        for name, sets in found.items():
+            sets.sort(key=lambda item: int(item.name.rpartition("/")[2]))
+            layers.append(LayerBlobs(name, blobs=[_read(item, path) for item in sets]))
+    if not layers:
         raise DeepLabError(f"{os.fspath(path)}: no weights in it: not a caffemodel")
-    return list(found.values())
+    return layers
 
 
 def read_hdf5_state(path: str | os.PathLike[str]) -> SolverState:
@@ -87,7 +90,7 @@ def read_hdf5_state(path: str | os.PathLike[str]) -> SolverState:
     return SolverState(iteration, bytes(name).decode("utf-8", "surrogateescape"), blobs, step)
 
 
-def _plain(blob: torch.Tensor) -> np.ndarray:
+def _plain(blob: Tensor) -> np.ndarray:
     return blob.detach().to("cpu", torch.float32).contiguous().numpy()
 
 
@@ -138,7 +141,7 @@ def _number(file: "h5py.File", name: str, path: str | os.PathLike[str]) -> int:
     return value
 
 
-def _read(item: "h5py.Dataset", path: str | os.PathLike[str]) -> torch.Tensor:
+def _read(item: "h5py.Dataset", path: str | os.PathLike[str]) -> Tensor:
     wanted = prod(item.shape) * item.dtype.itemsize
     if item.dtype.kind != "f" or wanted > _MOST_PACKED * os.path.getsize(path):
         raise DeepLabError(f"{os.fspath(path)}: {item.name}: {item.dtype} {item.shape}, floats wanted")

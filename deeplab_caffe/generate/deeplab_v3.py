@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ..errors import DeepLabError
+from ..types import Pair
 from . import mobilenet_v2, resnet_beta, xception
 from .net_text import NetText, Word
 from .slim import Slim
@@ -53,7 +54,6 @@ BACKBONES = {
 }
 
 
-@dataclass(frozen=True)
 class DeepLabV3:
     """One net of the family; with decoder (4, the stride of its low-level features) v3+, with 0 v3.
 
@@ -63,34 +63,33 @@ class DeepLabV3:
     the net runs at any other, too. Raises DeepLabError for what does not fit together.
     """
 
-    backbone: str
-    output_stride: int = 16
-    rates: tuple[int, ...] | None = None
-    multi_grid: tuple[int, ...] | None = None
-    decoder: int = 0
-    separable: bool | None = None
-    classes: int = 21
-    size: tuple[int, int] = SIZE
-
-    def __post_init__(self) -> None:
-        if self.backbone not in BACKBONES:
-            raise DeepLabError(f"backbone: {self.backbone} given, one of {', '.join(BACKBONES)} wanted")
-        backbone = BACKBONES[self.backbone]
-        if self.output_stride not in OUTPUT_STRIDES:
-            raise DeepLabError(f"output stride: {self.output_stride} given, 8, 16 or 32 wanted")
-        if self.decoder not in (0, 4):
-            raise DeepLabError(f"decoder: {self.decoder} given, 4 wanted, or 0 for none")
-        usual = tuple(factor * 96 // self.output_stride for factor in (1, 2, 3)) if backbone.atrous else ()
-        for field, default in (
-            ("rates", usual),
-            ("multi_grid", backbone.multi_grid),
-            ("separable", bool(self.decoder)),
-        ):
-            if getattr(self, field) is None:
-                object.__setattr__(self, field, default)
-        if len(self.multi_grid) != len(backbone.multi_grid):
-            wanted = f"{len(backbone.multi_grid) or 'no'} numbers"
-            raise DeepLabError(f"multi-grid: {len(self.multi_grid)} given, {self.backbone} wants {wanted}")
+    def __init__(
+        self,
+        backbone: str,
+        output_stride: int = 16,
+        rates: tuple[int, ...] | None = None,
+        multi_grid: tuple[int, ...] | None = None,
+        decoder: int = 0,
+        separable: bool | None = None,
+        classes: int = 21,
+        size: Pair = SIZE,
+    ) -> None:
+        if backbone not in BACKBONES:
+            raise DeepLabError(f"backbone: {backbone} given, one of {', '.join(BACKBONES)} wanted")
+        if output_stride not in OUTPUT_STRIDES:
+            raise DeepLabError(f"output stride: {output_stride} given, 8, 16 or 32 wanted")
+        if decoder not in (0, 4):
+            raise DeepLabError(f"decoder: {decoder} given, 4 wanted, or 0 for none")
+        own = BACKBONES[backbone]
+        usual = tuple(factor * 96 // output_stride for factor in (1, 2, 3)) if own.atrous else ()
+        self.backbone, self.output_stride, self.decoder = backbone, output_stride, decoder
+        self.rates = usual if rates is None else rates
+        self.multi_grid = own.multi_grid if multi_grid is None else multi_grid
+        self.separable = bool(decoder) if separable is None else separable
+        self.classes, self.size = classes, size
+        if len(self.multi_grid) != len(own.multi_grid):
+            wanted = f"{len(own.multi_grid) or 'no'} numbers"
+            raise DeepLabError(f"multi-grid: {len(self.multi_grid)} given, {backbone} wants {wanted}")
         for field, numbers in (
             ("rates", self.rates),
             ("multi-grid", self.multi_grid),

@@ -8,6 +8,7 @@ normalisation between the parts of a separable convolution.
 from dataclasses import dataclass
 
 from ..errors import DeepLabError
+from ..types import Pair
 from . import mobilenet_v3, torch_resnet
 from .deeplab_v3 import LIMIT, LOW_LEVEL_CHANNELS, SIZE
 from .net_text import NetText
@@ -33,7 +34,7 @@ class TorchDeepLab:
     output_stride: int = 0
     rates: tuple[int, ...] = HEAD_RATES
     classes: int = 21
-    size: tuple[int, int] = SIZE
+    size: Pair = SIZE
 
     def __post_init__(self) -> None:
         if self.package not in BACKBONES:

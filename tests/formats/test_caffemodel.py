@@ -145,6 +145,9 @@ def test_blobs_left_in_the_file(tmp_path):
     assert large.shape == (9, 512) and large.reshape((512, 9)).read().shape == (512, 9)
     path.unlink()
     same([LayerBlobs("x", "X", [large.read(), small, other.read()])], wanted)
+    copy = tmp_path / "copy.caffemodel"
+    write_caffemodel(copy, [layer])
+    same(read_caffemodel(copy), wanted)
 
 
 def test_blobs_that_cannot_be_left_in_the_file(tmp_path):
