@@ -5,10 +5,12 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike, fspath
-from typing import Any
 
 import torch
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 
 from ..autograd import accumulating
 from ..engine.module import NetModule, TrainResult
@@ -31,7 +33,7 @@ class Step:
     iteration: int
     loss: float
     rate: float
-    outputs: dict[str, torch.Tensor]
+    outputs: dict[str, Tensor]
 
 
 class LossError(DeepLabError):
@@ -58,17 +60,22 @@ class Solver:
         peers: Peers | None = None,
     ) -> None:
         self.settings, self.param, self.peers = settings, settings.param, peers or Peers()
-        place: dict[str, Any] = {"device": device, "precision": precision, "threads": threads}
-        ranks = {"rank": self.peers.rank, "ranks": self.peers.count}
-        self.net = Net(settings.train_net, phase="train", seed=settings.seed, **ranks, **place)
+        make_net = partial(Net, device=device, precision=precision, threads=threads)
+        self.net = make_net(
+            settings.train_net,
+            phase="train",
+            seed=settings.seed,
+            rank=self.peers.rank,
+            ranks=self.peers.count,
+        )
         if self.net.inputs:
             names = ", ".join(self.net.inputs)
             raise DeepLabError(f"{self.net.definition.source}: input {names}: a net to train feeds itself")
         self.module: NetModule = self.net.module()
-        self.test_nets = []
+        self.test_nets: list[Net] = []
         # The others wait for the first one's tests.
         for phase in settings.test_phases if self.peers.first else ():
-            self.test_nets.append(Net(phase.net, phase="test", **place))
+            self.test_nets.append(make_net(phase.net, phase="test"))
             self.test_nets[-1].share(self.net)
         self.learnables = self.module.learnables()
         self.trained = {
@@ -127,18 +134,19 @@ class Solver:
             values = parameter.values
             values.grad = torch.zeros_like(values) if values.grad is None else values.grad.zero_()
 
-    def _passes(self, module: torch.nn.Module) -> tuple[float, dict[str, torch.Tensor]]:
+    def _passes(self, module: torch.nn.Module) -> tuple[float, dict[str, Tensor]]:
         """iter_size passes forward and backward: the mean loss and the last outputs; gradients are summed."""
+        joined = module if isinstance(module, DistributedDataParallel) else None
         losses = []
         for number in range(self.param.iter_size):
             # Gradients travel between the processes with the last pass only.
             last = number + 1 == self.param.iter_size
-            with nullcontext() if last or not self.peers.several else module.no_sync():
+            with joined.no_sync() if joined and not last else nullcontext():
                 result: TrainResult = module()
                 result.loss.backward()
             losses.append(result.loss.detach())
         outputs = {name: tensor.detach() for name, tensor in result.outputs.items()}
-        return self.peers.mean(sum(losses) / len(losses)), outputs
+        return self.peers.mean(sum(losses[1:], losses[0]) / len(losses)), outputs
 
     def look(self) -> Step:
         """The loss where training stands, without an update."""
@@ -149,7 +157,7 @@ class Solver:
             self.iteration, self.peers.mean(result.loss), self.rate.at(self.iteration), result.outputs
         )
 
-    def test(self) -> list[dict[str, torch.Tensor]]:
+    def test(self) -> list[dict[str, Tensor]]:
         """Each test net's outputs, averaged over its test_iter forwards."""
         results = []
         for phase, net in zip(self.settings.test_phases, self.test_nets, strict=False):
@@ -202,7 +210,7 @@ class Solver:
     def _histories(self) -> int:
         return HISTORIES[self.param.type]
 
-    def _history(self, number: int) -> list[torch.Tensor]:
+    def _history(self, number: int) -> list[Tensor]:
         """The history blob `number` of every parameter, zeros for those without."""
         blobs = []
         for index, found in enumerate(self.learnables):
@@ -227,12 +235,12 @@ def _memory_errors() -> Iterator[None]:
 
 def average_outputs(
     net: Net, iterations: int, progress: Callable[[], object] = lambda: None
-) -> dict[str, torch.Tensor]:
+) -> dict[str, Tensor]:
     """Runs the net `iterations` times and averages each value of its outputs, as Caffe's `test` does.
 
     progress: called after each run.
     """
-    total: dict[str, torch.Tensor] = {}
+    total: dict[str, Tensor] = {}
     for _ in range(iterations):
         for name, tensor in net.forward().items():
             values = tensor.double()

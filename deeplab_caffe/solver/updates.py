@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .. import ops
 
@@ -21,10 +22,10 @@ HISTORIES = {"SGD": 1, "Nesterov": 1, "AdaGrad": 1, "RMSProp": 1, "AdaDelta": 2,
 class Trained:
     """A parameter that learns: values and history, float32 of one shape; Caffe's multipliers."""
 
-    values: torch.Tensor
+    values: Tensor
     lr_mult: float = 1.0
     decay_mult: float = 1.0
-    history: list[torch.Tensor] = field(default_factory=list)
+    history: list[Tensor] = field(default_factory=list)
 
 
 class Updater:
@@ -52,12 +53,12 @@ class Updater:
             self._apply(parameter, gradient, _F(rate) * _F(parameter.lr_mult), iteration)
 
     @staticmethod
-    def _gradient(values: torch.Tensor) -> torch.Tensor:
+    def _gradient(values: Tensor) -> Tensor:
         if values.grad is None:
             return torch.zeros_like(values)
         return values.grad.to(torch.float32).contiguous()
 
-    def _clip(self, gradients: list[torch.Tensor]) -> float:
+    def _clip(self, gradients: list[Tensor]) -> float:
         """The factor that brings the gradients' common length down to clip_gradients."""
         limit = self.param.clip_gradients
         if limit < 0:
@@ -66,24 +67,39 @@ class Updater:
         length = _F(sqrt(squares))
         return float(_F(limit) / length) if length > limit else 1.0
 
-    def _apply(self, parameter: Trained, gradient: torch.Tensor, rate: np.float32, iteration: int) -> None:
+    def _apply(self, parameter: Trained, gradient: Tensor, rate: np.float32, iteration: int) -> None:
         param, threads = self.param, self.threads
-        tensors = (parameter.values, gradient, *parameter.history)
+        values, history = parameter.values, parameter.history
+        if param.type == "Adam":
+            rate *= self._correction(iteration + 1)
+        step = float(rate)
         match param.type:
             case "SGD":
-                ops.sgd_update(*tensors, rate, param.momentum, threads=threads)
+                ops.sgd_update(values, gradient, history[0], step, param.momentum, threads=threads)
             case "Nesterov":
-                ops.nesterov_update(*tensors, rate, param.momentum, threads=threads)
+                ops.nesterov_update(values, gradient, history[0], step, param.momentum, threads=threads)
             case "AdaGrad":
-                ops.adagrad_update(*tensors, rate, param.delta, threads=threads)
+                ops.adagrad_update(values, gradient, history[0], step, param.delta, threads=threads)
             case "RMSProp":
-                ops.rmsprop_update(*tensors, rate, param.rms_decay, param.delta, threads=threads)
+                ops.rmsprop_update(
+                    values, gradient, history[0], step, param.rms_decay, param.delta, threads=threads
+                )
             case "AdaDelta":
-                ops.adadelta_update(*tensors, rate, param.momentum, param.delta, threads=threads)
+                ops.adadelta_update(
+                    values,
+                    gradient,
+                    history[0],
+                    history[1],
+                    step,
+                    param.momentum,
+                    param.delta,
+                    threads=threads,
+                )
             case "Adam":
-                rate *= self._correction(iteration + 1)
                 betas = param.momentum, param.momentum2
-                ops.adam_update(*tensors, rate, *betas, param.delta, threads=threads)
+                ops.adam_update(
+                    values, gradient, history[0], history[1], step, *betas, param.delta, threads=threads
+                )
 
     def _correction(self, time: int) -> np.float32:
         """What makes up for Adam's running means, which start from zero; in double, rounded once."""
