@@ -5,18 +5,18 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import product
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from .. import ops
 from ..ops.devices import usable_device
 from .conv_layers import ConvLayer
 from .measure import machine
-
-Tensor = torch.Tensor
 
 # Of each of our precisions: the class of its peers, and what their operands are.
 CLASSES = {"exact": "fp32", "fp32": "fp32", "tf32": "tf32", "bf16": "bf16", "fp16": "fp16"}
@@ -262,11 +262,15 @@ def matrix_product_rates(device: torch.device, kinds: Sequence[str]) -> dict[str
         before = torch.backends.cuda.matmul.allow_tf32
         torch.backends.cuda.matmul.allow_tf32 = kind == "tf32"
         try:
-            times = seconds(lambda _, a=a, b=b: a @ b, 1, 5, device)
+            times = seconds(partial(_product, a, b), 1, 5, device)
         finally:
             torch.backends.cuda.matmul.allow_tf32 = before
         found[kind] = 2 * side**3 / statistics.median(times)
     return found
+
+
+def _product(a: Tensor, b: Tensor, number: int) -> Tensor:
+    return a @ b
 
 
 def run(

@@ -66,16 +66,18 @@ def peer(case: Case, python: str) -> Iterator[Callable[[], Phases]]:
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         ) as process:
-            if process.stdout.readline().strip() != "ready":
+            requests, answers = process.stdin, process.stdout
+            assert requests is not None and answers is not None  # pipes, as asked for
+            if answers.readline().strip() != "ready":
                 raise RuntimeError(f"{python} has no {PEER}")
 
             def run() -> Phases:
-                process.stdin.write("run\n")
-                process.stdin.flush()
-                return json.loads(process.stdout.readline())
+                requests.write("run\n")
+                requests.flush()
+                return json.loads(answers.readline())
 
             yield run
-            process.stdin.close()
+            requests.close()
 
 
 def _name(threads: int) -> str:

@@ -3,6 +3,8 @@
 import json
 import statistics
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -18,11 +20,11 @@ from .torch_net import TorchNet
 
 STREAMED = "exact streamed"
 OURS = ("exact", STREAMED, "fp32", "bf16")
-PEERS = {
-    "torch NCHW": {"channels_last": False},
-    "torch NHWC": {},
-    "torch NHWC folded": {"fold": True},
-    "torch NHWC bf16": {"dtype": torch.bfloat16},
+PEERS: dict[str, Callable[[Net], TorchNet]] = {
+    "torch NCHW": partial(TorchNet, channels_last=False),
+    "torch NHWC": TorchNet,
+    "torch NHWC folded": partial(TorchNet, fold=True),
+    "torch NHWC bf16": partial(TorchNet, dtype=torch.bfloat16),
 }
 
 
@@ -52,7 +54,7 @@ def candidate(
     variables: dict[str, str],
     training: bool = False,
     weight_memory: int = 16 << 20,
-) -> Any:
+) -> Callable[[], object]:
     """The candidate `name` (one of OURS or PEERS) as a function without arguments.
 
     training: it goes forwards and backwards, else only forwards. weight_memory: of the candidate STREAMED.
@@ -67,7 +69,7 @@ def candidate(
             module = net.module()
             return lambda: _back(next(iter(module(image).outputs.values())), list(module.parameters()))
         return lambda: net(image)
-    peer = TorchNet(net, **PEERS[name])
+    peer = PEERS[name](net)
     for layer in net.layers:
         layer.blobs.clear()  # the peer has its own
     if training:

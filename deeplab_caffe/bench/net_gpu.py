@@ -8,6 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..engine.cost import analyse
 from ..engine.net import Net, precisions
@@ -85,7 +86,7 @@ def _case(
     cost = analyse(read_net(model, variables), size)
     entries: list[dict[str, Any]] = []
 
-    def measure(candidate: str, kind: str, forward: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+    def measure(candidate: str, kind: str, forward: Callable[[Tensor], Any]) -> Tensor:
         device_peak(device)
         seconds = device_seconds(lambda: forward(image), rounds, device)
         median = statistics.median(seconds)
@@ -128,5 +129,5 @@ def _case(
     return entries
 
 
-def _error(result: torch.Tensor, exact: torch.Tensor) -> float:
+def _error(result: Tensor, exact: Tensor) -> float:
     return ((result - exact).abs().max() / exact.abs().max()).item()

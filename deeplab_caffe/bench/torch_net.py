@@ -5,13 +5,20 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import Tensor
 
 from ..engine.net import Net
 from ..errors import DeepLabError
 from ..layers import Layer
+from ..layers.batch_norm import BatchNorm
+from ..layers.clip import Clip
+from ..layers.convolution import Convolution
+from ..layers.eltwise import Eltwise
+from ..layers.interp import Interp
+from ..layers.padding import Padding
 from ..layers.parts.same_padding import same_padding
+from ..layers.scale import Scale
 
-Tensor = torch.Tensor
 GATES = {"HardSigmoid": F.hardsigmoid, "HardSwish": F.hardswish}
 
 
@@ -72,57 +79,59 @@ class TorchNet:
     def _operator(self, layer: Layer, following: list[Layer]) -> tuple[Callable[..., Tensor] | None, int]:
         """The layer as a function of its bottoms (None: nothing to do), and how many more it covers."""
         kind = layer.type
-        if kind == "Convolution":
-            normalized = [f.type for f in following] == ["BatchNorm", "Scale"]
-            if self._fold and normalized:
-                return self._convolution(layer, following), 2
-            return self._convolution(layer, []), 0
-        if kind == "BatchNorm" and following and following[0].type == "Scale":
+        if isinstance(layer, Convolution):
+            match following:
+                case [BatchNorm() as norm, Scale() as scale] if self._fold:
+                    return self._convolution(layer, norm, scale), 2
+            return self._convolution(layer), 0
+        if isinstance(layer, BatchNorm) and following and following[0].type == "Scale":
             return self._batch_norm(layer, following[0]), 1
         if kind == "ReLU":
             in_place = layer.definition.bottoms == layer.definition.tops
             return torch.relu_ if in_place else torch.relu, 0
         if kind in GATES:
             return GATES[kind], 0
-        if kind == "Clip":
+        if isinstance(layer, Clip):
             low, high = layer.low, layer.high
             return (F.relu6 if (low, high) == (0, 6) else lambda x: x.clamp(low, high)), 0
         if kind == "Pooling":
             return _pooling(layer), 0
         if kind == "Flatten":
             return lambda x: x.flatten(1), 0
-        if kind == "Scale" and len(layer.definition.bottoms) == 2 and layer.along == 0:
+        if isinstance(layer, Scale) and len(layer.definition.bottoms) == 2 and layer.along == 0:
             return lambda x, gate: x * gate.view(*gate.shape, *[1] * (x.dim() - gate.dim())), 0
         if kind == "Input":
             return None, 0
         if kind in ("Dropout", "Split"):
             return (None, 0) if layer.definition.bottoms == layer.definition.tops else (lambda x: x, 0)
-        if kind == "Interp":
+        if isinstance(layer, Interp):
             size, corners = self._sizes[layer.definition.tops[0]], not layer.half_pixel
             return lambda x, *_: F.interpolate(x, size, mode="bilinear", align_corners=corners), 0
         if kind == "Concat":
             return lambda *xs: torch.cat(xs, 1), 0
-        if kind == "Eltwise":
+        if isinstance(layer, Eltwise):
             if layer.operation == "max":
                 return lambda *xs: torch.stack(xs).amax(0) if len(xs) > 2 else torch.maximum(*xs), 0
             return lambda first, *others: sum(others, first), 0
         if kind == "Softmax":
             return lambda x: torch.softmax(x, 1), 0
-        if kind == "Padding":
+        if isinstance(layer, Padding):
             begin, end = layer.begin, layer.end
             return lambda x: F.pad(x, (begin, end, begin, end)), 0
         raise DeepLabError(f"the torch peer has no {kind} (layer '{layer.name}')")
 
-    def _convolution(self, layer: Layer, normalization: list[Layer]) -> Callable[[Tensor], Tensor]:
-        key = layer.blobs[0], *(blob for other in normalization for blob in other.blobs)
+    def _convolution(
+        self, layer: Convolution, norm: BatchNorm | None = None, scale: Scale | None = None
+    ) -> Callable[[Tensor], Tensor]:
+        key = layer.blobs[0], *(blob for other in (norm, scale) if other for blob in other.blobs)
         if key in self._weights:  # scales that share parameters hold them once
             weights, bias = self._weights[key]
             return self._convolve(layer, weights, bias)
         weights = layer.blobs[0].values()
         bias = layer.blobs[1].values().reshape(-1) if len(layer.blobs) > 1 else None
-        if normalization:
-            mean, variance, gamma, beta = self._statistics(*normalization)
-            factor = gamma / torch.sqrt(variance + normalization[0].eps)
+        if norm and scale:
+            mean, variance, gamma, beta = self._statistics(norm, scale)
+            factor = gamma / torch.sqrt(variance + norm.eps)
             weights = weights * factor.view(-1, 1, 1, 1)
             bias = beta + ((0 if bias is None else bias) - mean) * factor
         weights = weights.to(self._dtype).contiguous(memory_format=self._format)
@@ -131,7 +140,7 @@ class TorchNet:
         return self._convolve(layer, weights, bias)
 
     @staticmethod
-    def _convolve(layer: Layer, weights: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
+    def _convolve(layer: Convolution, weights: Tensor, bias: Tensor | None) -> Callable[[Tensor], Tensor]:
         settings = (layer.dilation, layer.groups)
 
         def run(x: Tensor) -> Tensor:
@@ -143,11 +152,11 @@ class TorchNet:
 
         return run
 
-    def _batch_norm(self, layer: Layer, scale: Layer) -> Callable[[Tensor], Tensor]:
-        numbers = [t.to(self._dtype) for t in self._statistics(layer, scale)]
-        return lambda x: F.batch_norm(x, *numbers, training=False, eps=layer.eps)
+    def _batch_norm(self, layer: BatchNorm, scale: Layer) -> Callable[[Tensor], Tensor]:
+        mean, variance, gamma, beta = (t.to(self._dtype) for t in self._statistics(layer, scale))
+        return lambda x: F.batch_norm(x, mean, variance, gamma, beta, training=False, eps=layer.eps)
 
-    def _statistics(self, layer: Layer, scale: Layer) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def _statistics(self, layer: BatchNorm, scale: Layer) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         mean, variance, divisor = (blob.values() for blob in layer.blobs)
         factor = 1 / divisor if divisor.item() else torch.zeros(1)
         return mean * factor, variance * factor, scale.blobs[0].values(), scale.blobs[1].values()

@@ -6,6 +6,7 @@
 import importlib
 import pkgutil
 import sys
+from typing import Any
 
 import typer
 
@@ -26,7 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     0: done; 1: some of the inputs failed, the rest is done; 2: an error, told in one line on stderr;
     130: interrupted.
     """
-    usage_error = typer.BadParameter.__base__
+    # click's UsageError, from typer's own copy of click or the package.
+    usage_error: Any = typer.BadParameter.__base__
     try:
         result = app(arguments, prog_name="deeplab-caffe", standalone_mode=False)
         if result == INTERRUPTED:

@@ -81,11 +81,13 @@ def convert(
         for option, value in given.items():
             if value is not None:
                 raise DeepLabError(f"{option}: {package}'s nets have no such choice")
-        net = generate.torch_deeplab(package, backbone, output_stride, rates, classes, size)
+        net = generate.torch_deeplab(package, backbone, output_stride, rates, classes, size).deploy()
     else:
         stride = 16 if output_stride is None else output_stride
-        net = generate.deeplab_v3(backbone, stride, rates, multi_grid, decoder or 0, separable, classes, size)
-    filled = run(str(source), KINDS[name], variables, net.deploy(), output, averages, ignore_unused)
+        net = generate.deeplab_v3(
+            backbone, stride, rates, multi_grid, decoder or 0, separable, classes, size
+        ).deploy()
+    filled = run(str(source), KINDS[name], variables, net, output, averages, ignore_unused)
     _report(filled, output)
 
 

@@ -99,9 +99,11 @@ def read_inputs(texts: list[str], definition: "NetDefinition") -> dict[str, "np.
             raise DeepLabError(f"--input {path}: an array of numbers wanted")
         if name in arrays:
             raise DeepLabError(f"--input {name}: given twice")
-        wanted = len(definition.inputs.get(name, array.shape))
-        if array.ndim != wanted:
-            raise DeepLabError(f"--input {path}: {array.ndim} dimensions, '{name}' has {wanted} dimensions")
+        wanted = definition.inputs.get(name)
+        if wanted is not None and array.ndim != len(wanted):
+            raise DeepLabError(
+                f"--input {path}: {array.ndim} dimensions, '{name}' has {len(wanted)} dimensions"
+            )
         arrays[name] = array.astype(np.float32)
     return arrays
 

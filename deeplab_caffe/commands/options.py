@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, overload
 
 import typer
 
@@ -92,6 +92,10 @@ def parse_variables(pairs: list[str] | None) -> dict[str, str]:
     return variables
 
 
+@overload
+def parse_bytes(text: str, option: str) -> int: ...
+@overload
+def parse_bytes(text: str | None, option: str) -> int | None: ...
 def parse_bytes(text: str | None, option: str) -> int | None:
     """ "64M" as 67108864: a number of bytes, or of K, M or G, powers of 1024; None stays None."""
     if text is None:

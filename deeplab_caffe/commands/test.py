@@ -28,20 +28,20 @@ def test(
     from ..errors import DeepLabError
     from ..solver import average_outputs
 
-    place = {"device": device, "precision": precision, "threads": threads}
-    net = Net(model, weights, variables=options.parse_variables(variables), **place)
+    values = options.parse_variables(variables)
+    net = Net(model, weights, variables=values, device=device, precision=precision, threads=threads)
     if net.inputs:
         names = ", ".join(net.inputs)
         raise DeepLabError(f"{model}: input {names}: a net to test feeds itself; see forward")
     with options.progress(options.console()) as bar:
         task = bar.add_task("iterations", total=iterations)
         averages = average_outputs(net, iterations, lambda: bar.advance(task))
-    values = {name: tensor.flatten().tolist() for name, tensor in averages.items()}
+    outputs = {name: tensor.flatten().tolist() for name, tensor in averages.items()}
     if as_json:
-        print(json.dumps({"iterations": iterations, "outputs": values}, indent=1))
+        print(json.dumps({"iterations": iterations, "outputs": outputs}, indent=1))
         return
     table = Table("output", "number", "mean")
-    for name, numbers in values.items():
+    for name, numbers in outputs.items():
         for i, number in enumerate(numbers):
             table.add_row(name, str(i), f"{number:.6g}")
     options.print_table(table)

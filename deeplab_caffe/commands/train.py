@@ -70,7 +70,7 @@ def _start(solver: "Solver", settings: "Settings", weights: str | None, snapshot
 
 
 def _run(solver: "Solver", settings: "Settings", start: str, stop: "Stop") -> int:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich import progress as rich_progress
 
     from ..solver.log import TrainingLog
     from ..solver.loop import Loop
@@ -82,8 +82,13 @@ def _run(solver: "Solver", settings: "Settings", start: str, stop: "Stop") -> in
     console.print(f"{settings.source}: {settings.param.type}, {count:,} parameters, {start}")
     if settings.ignored:
         console.print(f"{settings.source}: without effect here: {', '.join(settings.ignored)}")
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+    columns = (
+        rich_progress.BarColumn(),
+        rich_progress.MofNCompleteColumn(),
+        rich_progress.TextColumn("{task.description}"),
+        rich_progress.TimeElapsedColumn(),
+    )
+    bar = rich_progress.Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
     log = TrainingLog(settings.prefix, go_on=solver.iteration > 0)
     try:
         with bar:

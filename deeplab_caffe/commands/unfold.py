@@ -28,8 +28,8 @@ def unfold(
     from ..convert.unfold import unfold as run
     from ..engine.net import Net
 
-    variables = options.parse_variables(variables)
-    net = Net(model, phase="train", variables=variables, precision="fp32", threads=threads, seed=seed)
+    values = options.parse_variables(variables)
+    net = Net(model, phase="train", variables=values, precision="fp32", threads=threads, seed=seed)
     names = run(net, weights)
     output.parent.mkdir(parents=True, exist_ok=True)
     net.save(output)

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from ...errors import DeepLabError
 from ...formats.files import read_bytes
@@ -21,11 +21,14 @@ else:
 if TYPE_CHECKING:
     from ...solver import Settings
 
-Section = TypeVar("Section")
+
+@dataclass(frozen=True)
+class Section:
+    """A table of the file: the fields of a subclass are what it may hold."""
 
 
 @dataclass(frozen=True)
-class Train:
+class Train(Section):
     """[train], [train2]: solver.prototxt, the list (variable TRAIN_SET), the caffemodel to start from.
 
     weights: default for train2 what train ended with. unfold: the training net, if batch normalisation is to
@@ -40,7 +43,7 @@ class Train:
 
 
 @dataclass(frozen=True)
-class Test:
+class Test(Section):
     """[test], [test2]: the net, the lists (variable TEST_SET), one after the other.
 
     weights: default what train (train2) ended with. fold: the training net, if its batch normalisation is to
@@ -57,7 +60,7 @@ class Test:
 
 
 @dataclass(frozen=True)
-class Crf:
+class Crf(Section):
     """[crf]: parameters of the dense CRF."""
 
     iterations: int = 10
@@ -69,14 +72,14 @@ class Crf:
 
 
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Section):
     """[evaluation]: the classes' names (see eval), the widths of the trimap bands."""
 
     palette: str = "voc"
     trimap: list[int] = field(default_factory=lambda: [1, 2, 3, 5, 8, 12, 20, 40])
 
 
-SECTIONS: dict[str, type] = {
+SECTIONS: dict[str, type[Section]] = {
     "train": Train,
     "test": Test,
     "train2": Train,
@@ -130,7 +133,7 @@ def read_config(path: str | os.PathLike[str], variables: Mapping[str, str] | Non
     for key in ("name", "output"):
         if not content.get(key):
             raise DeepLabError(f"{source}: {key}: missing")
-    stages = {
+    stages: dict[str, Any] = {
         key: _section(source, key, cls, content[key]) for key, cls in SECTIONS.items() if key in content
     }
     own = {name: str(value) for name, value in content.get("variables", {}).items()}
