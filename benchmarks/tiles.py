@@ -25,10 +25,10 @@ CUDA = torch.device("cuda")
 
 def plan_of(layer: ConvLayer, image: int, batch: int, like: torch.Tensor):
     size, rate = layer.size(image), layer.rates[0]
-    out = ops.convolved_size(size, layer.kernel, layer.stride, layer.pad(rate), rate)
-    numbers = (batch, 1, layer.inputs, size, size, layer.outputs, out, out)
-    pairs = (layer.kernel, layer.stride, layer.pad(rate), rate)
-    return device_plan(kernels(like), (*numbers, *(n for n in pairs for _ in range(2))), like.device).plan
+    weights = (layer.outputs, layer.inputs, layer.kernel, layer.kernel)
+    pairs = ((number, number) for number in (layer.stride, layer.pad(rate), rate))
+    geometry = ops.ConvGeometry.of((batch, layer.inputs, size, size), weights, *pairs)
+    return device_plan(kernels(like), geometry, like.device).plan
 
 
 def measure(layer: ConvLayer, image: int, batch: int, names: list[str], rounds: int) -> dict:

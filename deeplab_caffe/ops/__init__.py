@@ -10,17 +10,14 @@ from .conv_gradient import channel_sums, conv_data_gradient, conv_weight_gradien
 from .convolution import (
     atrous_conv,
     atrous_conv_rows,
-    convolved_size,
     pack_weights,
     packed_weights_size,
-    planned_multiply_adds,
     read_packed_weights,
-    rows_read,
-    tap_intervals,
     unpack_weights,
 )
 from .elementwise import batch_norm, exp, log, power, prelu, relu, scale, tanh
 from .eltwise import ELTWISE_OPERATIONS, eltwise
+from .geometry import ConvGeometry, convolved_size, planned_multiply_adds, rows_read, tap_intervals
 from .labels import argmax, softmax, softmax_loss
 from .memory import empty
 from .peak import fma_peak
@@ -46,6 +43,7 @@ from .tensor_core_plan import tensor_core_shapes, tensor_core_tiles
 from .tensor_core_weights import TENSOR_CORE_DTYPES, TensorCoreWeights, pack_tensor_core, round_tf32
 
 __all__ = [
+    "ConvGeometry",
     "ELTWISE_OPERATIONS",
     "TENSOR_CORE_BRANCHES",
     "TENSOR_CORE_DTYPES",

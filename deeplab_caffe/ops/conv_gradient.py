@@ -6,23 +6,16 @@ import torch
 
 from .. import _C
 from ..errors import DeepLabError
+from ..types import Pair, Shape
 from .backend import Tensor, thread_count
 from .checks import check, output
-
-Pair = tuple[int, int]
+from .geometry import ConvGeometry
 
 
 def _geometry(
-    x: tuple[int, ...],
-    dy: tuple[int, ...],
-    kernel: Pair,
-    stride: Pair,
-    pad: Pair,
-    dilation: Pair,
-    groups: int,
-) -> "_C.ConvGeometry":
-    numbers = [x[0], groups, x[1], x[2], x[3], dy[1], dy[2], dy[3], *kernel, *stride, *pad, *dilation]
-    return _C.ConvGeometry(numbers)
+    x: Shape, dy: Shape, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, groups: int
+) -> ConvGeometry:
+    return ConvGeometry(*x[:2], x[2:], dy[1], dy[2:], kernel, stride, pad, dilation, groups)
 
 
 def _check_cpu(name: str, x: Tensor) -> None:
@@ -30,9 +23,7 @@ def _check_cpu(name: str, x: Tensor) -> None:
         raise DeepLabError(f"{name}: on {x.device}, only the CPU has this kernel")
 
 
-def _check_fit(
-    name: str, x: tuple[int, ...], weights: tuple[int, ...], dy: tuple[int, ...], groups: int
-) -> None:
+def _check_fit(name: str, x: Shape, weights: Shape, dy: Shape, groups: int) -> None:
     fits = x[0] == dy[0] and weights[0] == dy[1] and weights[1] * groups == x[1] and dy[1] % groups == 0
     if not fits:
         raise DeepLabError(
@@ -93,14 +84,14 @@ def _taps_meeting(
 def _unstrided(
     dy: Tensor,
     weights: Tensor,
-    shape: tuple[int, ...],
+    shape: Shape,
     pad: Pair,
     dilation: Pair,
     groups: int,
     threads: int | None,
 ) -> Tensor:
-    kernel = (weights.shape[2], weights.shape[3])
-    geometry = _geometry(shape, tuple(dy.shape), kernel, (1, 1), pad, dilation, groups)
+    kernel = weights.shape[2], weights.shape[3]
+    geometry = _geometry(shape, tuple(dy.shape), kernel, (1, 1), pad, dilation, groups).native()
     packed = torch.empty(_C.gradient_weights_size(geometry))
     _C.pack_gradient_weights(geometry, weights.data_ptr(), packed.data_ptr(), thread_count(threads))
     dx = dy.new_empty(shape)
@@ -133,7 +124,7 @@ def conv_weight_gradient(
     shape = (dy.shape[1], x.shape[1] // groups, *kernel)
     dw = x.new_zeros(shape) if out is None else output("conv_weight_gradient", out, shape, x)
     _check_fit("conv_weight_gradient", tuple(x.shape), tuple(dw.shape), tuple(dy.shape), groups)
-    geometry = _geometry(tuple(x.shape), tuple(dy.shape), kernel, stride, pad, dilation, groups)
+    geometry = _geometry(tuple(x.shape), tuple(dy.shape), kernel, stride, pad, dilation, groups).native()
     _C.conv_weight_gradient(geometry, x.data_ptr(), dy.data_ptr(), dw.data_ptr(), thread_count(threads))
     return dw
 

@@ -10,6 +10,7 @@ import torch
 
 from ..errors import DeepLabError
 from .backend import Tensor, place
+from .geometry import ConvGeometry
 
 # Which tiles the kernel uses, for benchmarks: "128x64x128" (output channels x positions x threads), then
 # ",whole", ",split" or ",mixed": whether each block of a tile's reduction is a work item of its own, for no
@@ -49,13 +50,13 @@ def _tile_choice(native: ModuleType, wanted: str) -> tuple[int, int]:
 @lru_cache(KEPT_PLANS)
 def _device_plan(
     native: ModuleType,
-    numbers: tuple[int, ...],
+    geometry: ConvGeometry,
     device: torch.device,
     processors: int,
     choice: tuple[int, int],
 ) -> DevicePlan:
     try:
-        plan = native.ConvTilePlan(native.ConvGeometry(numbers), processors, *choice)
+        plan = native.ConvTilePlan(geometry.native(native), processors, *choice)
     except ValueError as error:
         raise DeepLabError(str(error)) from None
     tables = torch.empty(plan.table_bytes, dtype=torch.uint8)
@@ -68,25 +69,25 @@ def _processors(native: ModuleType, device: torch.device) -> int:
     return native.processors(place(torch.empty(0, device=device), None))
 
 
-def device_plan(native: ModuleType, numbers: tuple[int, ...], device: torch.device) -> DevicePlan:
-    """The plan for the geometry of these numbers, made on first use."""
+def device_plan(native: ModuleType, geometry: ConvGeometry, device: torch.device) -> DevicePlan:
+    """The plan for a geometry, made on first use."""
     choice = _tile_choice(native, os.environ.get(TILE_VARIABLE, ""))
-    plan = _device_plan(native, numbers, device, _processors(native, device), choice)
+    plan = _device_plan(native, geometry, device, _processors(native, device), choice)
     if device.type == "cuda" and torch.cuda.is_current_stream_capturing():
         _captured[id(plan)] = plan
     return plan
 
 
 def convolve_on_device(
-    native: ModuleType, numbers: tuple[int, ...], x: int, packed: int, steps: list[Any], y: int, like: Tensor
+    native: ModuleType, geometry: ConvGeometry, x: int, packed: int, steps: list[Any], y: int, like: Tensor
 ) -> None:
     """Convolves; x, packed, y: addresses on the device of `like`. See ops.atrous_conv."""
-    stream, geometry = place(like, None), native.ConvGeometry(numbers)
+    stream, own = place(like, None), geometry.native(native)
     try:
-        if geometry.depthwise:
-            native.depthwise_conv(geometry, x, packed, steps, y, stream)
+        if own.depthwise:
+            native.depthwise_conv(own, x, packed, steps, y, stream)
             return
-        planned = device_plan(native, numbers, like.device)
+        planned = device_plan(native, geometry, like.device)
         scratch = torch.empty(planned.plan.scratch, device=like.device)
         native.atrous_conv(
             planned.plan, planned.tables.data_ptr(), x, packed, steps, y, scratch.data_ptr(), stream

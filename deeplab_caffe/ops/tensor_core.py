@@ -9,7 +9,8 @@ from .. import _C
 from ..errors import DeepLabError
 from ..types import Pair
 from .backend import Tensor, kernels, place
-from .convolution import Step, _geometry
+from .convolution import Step
+from .geometry import ConvGeometry
 from .tensor_core_plan import card, plan_on
 from .tensor_core_weights import TENSOR_CORE_DTYPES, TensorCoreWeights, tensor_core_type
 
@@ -90,7 +91,8 @@ class _Branches:
     ) -> None:
         self.branches, self.dtype = branches, dtype
         self.geometries = tuple(
-            (shape, b.weights.shape, b.stride, b.pad, b.dilation, b.weights.groups, b.size) for b in branches
+            ConvGeometry.of(shape, b.weights.shape, b.stride, b.pad, b.dilation, b.weights.groups, b.size)
+            for b in branches
         )
         self.native: list[_C.TensorCoreBranch] = []
         self.results: list[Tensor] = []
@@ -99,11 +101,11 @@ class _Branches:
             if len(b.epilogue) > TENSOR_CORE_STEPS:
                 given = f"{len(b.epilogue)} steps given"
                 raise DeepLabError(f"tensor_core_conv: {given}, at most {TENSOR_CORE_STEPS} wanted")
-            numbers, out = _geometry(*geometry)
+            out = geometry.out_shape
             kind, device = tensor_core_type(b.weights.precision), b.weights.values.device
             y = torch.empty((out[0], *out[2:], out[1]), dtype=dtype, device=device).permute(0, 3, 1, 2)
             self.results.append(y)
-            self.native.append(_C.TensorCoreBranch(_C.ConvGeometry(numbers), kind))
+            self.native.append(_C.TensorCoreBranch(geometry.native(), kind))
             for step in b.epilogue:
                 self.kept += _add_step(self.native[-1], step, out, dtype, device)
 

@@ -10,9 +10,8 @@ import torch
 
 from .. import _C
 from ..errors import DeepLabError
-from ..types import Pair
 from .backend import Tensor
-from .convolution import _geometry
+from .geometry import ConvGeometry
 from .tensor_core_weights import tensor_core_type
 
 
@@ -29,15 +28,12 @@ class Plan:
     queues: int
 
 
-Geometry = tuple[tuple[int, ...], tuple[int, ...], Pair, Pair, Pair, int, Pair | None]
-
-
 _KEPT_PLANS = 16  # of each convolution's weights
 
 
 @lru_cache(maxsize=256)
 def _plan(
-    geometries: tuple[Geometry, ...],
+    geometries: tuple[ConvGeometry, ...],
     precision: str,
     tile: tuple[int, int] | None,
     wgmma: bool,
@@ -45,7 +41,7 @@ def _plan(
 ) -> Plan:
     """Cuts the outputs of all branches into tiles: of `tile` rows and columns, or what should be fastest."""
     kind = tensor_core_type(precision)
-    channels = gcd(*(weights[0] // groups for _, weights, _, _, _, groups, _ in geometries))
+    channels = gcd(*(geometry.out_channels // geometry.groups for geometry in geometries))
     shapes = [
         number
         for number, rows, columns, for_wgmma in _C.tensor_core_shapes(kind, channels)
@@ -55,7 +51,7 @@ def _plan(
         raise DeepLabError(
             f"tensor_core_conv: no kernel has tiles of {tile} in {precision} for {channels} channels"
         )
-    convolutions = [_C.ConvGeometry(_geometry(*geometry)[0]) for geometry in geometries]
+    convolutions = [geometry.native() for geometry in geometries]
     try:
         plans = [(shape, _C.TensorCoreTiles(convolutions, kind, shape, processors)) for shape in shapes]
     except ValueError as error:
@@ -95,7 +91,7 @@ def tensor_core_shapes(precision: str, channels: int = 8) -> list[tuple[int, int
 
 
 def tensor_core_tiles(
-    geometries: Sequence[Geometry], precision: str, tile: tuple[int, int]
+    geometries: Sequence[ConvGeometry], precision: str, tile: tuple[int, int]
 ) -> tuple[list[list[int]], list[list[int]], list[int]]:
     """How a launch cuts its work: items of 8 numbers, regions of 5, taps; see csrc/tensor_core.h."""
     plan = _plan(tuple(geometries), precision, tile, False, 1)

@@ -9,7 +9,7 @@ from torch.nn.functional import pad
 from .. import _C
 from ..errors import DeepLabError
 from .backend import Tensor
-from .convolution import _weights_geometry
+from .geometry import ConvGeometry
 
 # What the tensors of each precision are. tf32 rounds float32 operands to 10 bits behind the point; fp32 makes
 # three tf32 products, whose error is near that of float32 sums.
@@ -76,7 +76,7 @@ def pack_tensor_core(
         given = f"{weights.dim()}-dimensional {weights.dtype}"
         raise DeepLabError(f"pack_tensor_core: {given} weights given, 4-dimensional float32 wanted")
     shape = tuple(weights.shape)
-    geometry = _C.ConvGeometry(_weights_geometry(shape, groups))
+    geometry = ConvGeometry.of_weights(shape, groups).native()
     if bias is not None and bias.numel() != shape[0]:
         raise DeepLabError(f"pack_tensor_core: {bias.numel()} biases given, {shape[0]} wanted")
     layout = _C.TensorCoreBranch(geometry, kind)
@@ -90,7 +90,7 @@ def pack_tensor_core(
     if by_tap:
         flat = pad(weights, (0, 0, 0, 0, 0, 0, 0, padded - rows)).permute(2, 3, 0, 1)
         flat = flat.reshape(-1, shape[1], 1, 1)
-        layout = _C.TensorCoreBranch(_C.ConvGeometry(_weights_geometry(tuple(flat.shape), 1)), kind)
+        layout = _C.TensorCoreBranch(ConvGeometry.of_weights(tuple(flat.shape)).native(), kind)
         return TensorCoreWeights(_swizzled(flat, 1, precision, layout), bias, shape, groups, precision, True)
     return TensorCoreWeights(_swizzled(weights, groups, precision, layout), bias, shape, groups, precision)
 

@@ -1,6 +1,6 @@
 """The device's plan of a convolution: every output once, every tap it sees, in the canonical order."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import pytest
@@ -42,11 +42,10 @@ class Case:
     rows: Axis
     columns: Axis
 
-    def numbers(self) -> list[int]:
-        r, c = self.rows, self.columns
-        sizes = [self.batch, self.groups, self.channels, r.size, c.size, self.outputs, r.out, c.out]
-        pairs = ((getattr(r, n), getattr(c, n)) for n in ("kernel", "stride", "pad", "dilation"))
-        return [*sizes, *(n for pair in pairs for n in pair)]
+    def geometry(self):
+        size, out, *pairs = zip(astuple(self.rows), astuple(self.columns), strict=True)
+        geometry = ops.ConvGeometry(self.batch, self.channels, size, self.outputs, out, *pairs, self.groups)
+        return geometry.native(native)
 
 
 def make_axis(size, kernel, stride, pad, dilation):
@@ -66,7 +65,7 @@ def tables(plan):
 
 def check(case, shape, way, processors=2):
     """Returns the multiply-adds done for an output channel, and those of the outputs' own taps."""
-    plan = native.ConvTilePlan(native.ConvGeometry(case.numbers()), processors, shape, way)
+    plan = native.ConvTilePlan(case.geometry(), processors, shape, way)
     stages, regions, tiles, ends = tables(plan)
     rows, columns = case.rows, case.columns
     taps, per_group = rows.kernel * columns.kernel, case.channels // case.groups
@@ -174,7 +173,7 @@ def test_choice_follows_the_work():
     def plan(channels, size, outputs, batch):
         axis = make_axis(size, 3, 1, 6, 6)
         case = Case(batch, 1, channels, outputs, axis, axis)
-        return native.ConvTilePlan(native.ConvGeometry(case.numbers()), 132, -1, -1)
+        return native.ConvTilePlan(case.geometry(), 132, -1, -1)
 
     shapes = native.conv_tile_shapes()
     assert shapes[plan(512, 65, 21, 8).shape][0] == 32
@@ -190,7 +189,7 @@ def test_choice_follows_the_work():
 def test_sizes_beyond_the_device_are_errors():
     axis = make_axis(40000, 1, 1, 0, 1)
     with pytest.raises(ValueError, match="32-bit"):
-        native.ConvTilePlan(native.ConvGeometry(Case(2, 1, 1, 1, axis, axis).numbers()), 1, -1, -1)
+        native.ConvTilePlan(Case(2, 1, 1, 1, axis, axis).geometry(), 1, -1, -1)
     with pytest.raises(ValueError, match="no such tile"):
         small = make_axis(4, 1, 1, 0, 1)
-        native.ConvTilePlan(native.ConvGeometry(Case(1, 1, 1, 1, small, small).numbers()), 1, 99, -1)
+        native.ConvTilePlan(Case(1, 1, 1, 1, small, small).geometry(), 1, 99, -1)

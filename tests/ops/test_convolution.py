@@ -277,9 +277,8 @@ def test_intervals_partition_the_outputs_and_miss_no_tap(kernel, stride, dilatio
 def test_skipped_work_at_large_rates():
     """At rate 12 on a 65x65 map 23% of all taps lie in the padding, at rate 24 43% (3x3, pad = rate)."""
     for rate, share in ((12, 0.23), (24, 0.43)):
-        done = ops.planned_multiply_adds(
-            (1, 16, 65, 65), (8, 16, 3, 3), pad=(rate, rate), dilation=(rate, rate)
-        )
+        pairs = {"pad": (rate, rate), "dilation": (rate, rate)}
+        done = ops.planned_multiply_adds(ops.ConvGeometry.of((1, 16, 65, 65), (8, 16, 3, 3), **pairs))
         skipped = 1 - done / (65 * 65 * 16 * 8 * 9)
         assert abs(skipped - share) < 0.01
 

@@ -300,15 +300,14 @@ def test_tiles_cover_every_output_with_its_taps(seed):
     rng = random.Random(seed)
     precision, rows, columns = rng.choice([(p, r, c) for p, r, c, w in KERNELS if not w])
     cases = [random_case(rng, 40, columns == 32)[:5] for _ in range(rng.randint(1, 3))]
-    geometries = [
-        (x[:1] + (w[1],) + x[2:], w, stride, pad, dilation, 1, None) for x, w, stride, pad, dilation in cases
-    ]
+    cases = [((x[0], w[1], *x[2:]), w, *pairs) for x, w, *pairs in cases]
+    geometries = [ops.ConvGeometry.of(*case) for case in cases]
     items, regions, taps = ops.tensor_core_tiles(geometries, precision, (rows, columns))
     assert [item[7] for item in items] == sorted((item[7] for item in items), reverse=True)
     seen = [{} for _ in geometries]
     for branch, group, position, region, channel, taps_at, count, _ in items:
         assert group == 0 and channel % columns == 0
-        (batch, _, height, width), w, stride, pad, dilation, _, _ = geometries[branch]
+        (batch, _, height, width), w, stride, pad, dilation = cases[branch]
         out = [
             ops.convolved_size((height, width)[i], w[2 + i], stride[i], pad[i], dilation[i]) for i in range(2)
         ]
@@ -329,7 +328,7 @@ def test_tiles_cover_every_output_with_its_taps(seed):
                 and 0 <= at[2] * stride[1] - pad[1] + kx * dilation[1] < width
             }
             assert needed <= chosen
-    for (shape, w, stride, pad, dilation, _, _), found in zip(geometries, seen, strict=True):
+    for (shape, w, stride, pad, dilation), found in zip(cases, seen, strict=True):
         out = [ops.convolved_size(shape[2 + i], w[2 + i], stride[i], pad[i], dilation[i]) for i in range(2)]
         assert len(found) == shape[0] * out[0] * out[1] * -(-w[0] // columns)
         assert {at[0] for at in found} == {
@@ -339,11 +338,11 @@ def test_tiles_cover_every_output_with_its_taps(seed):
 
 def test_tiles_leave_padding_out():
     """Rate 24 on 65 x 65: 43% of the taps lie in the padding."""
-    geometry = ((8, 512, 65, 65), (1024, 512, 3, 3), (1, 1), (24, 24), (24, 24), 1, None)
+    geometry = ops.ConvGeometry.of((8, 512, 65, 65), (1024, 512, 3, 3), (1, 1), (24, 24), (24, 24))
     items, _, _ = ops.tensor_core_tiles([geometry], "bf16", (128, 128))
     full = -(-8 * 65 * 65 // 128) * 8 * 9 * 8
     planned = sum(item[7] for item in items) / full
-    needed = ops.planned_multiply_adds(*geometry[:5]) / (8 * 65 * 65 * 1024 * 512 * 9)
+    needed = ops.planned_multiply_adds(geometry) / (8 * 65 * 65 * 1024 * 512 * 9)
     assert needed <= planned < 1.03 * needed
 
 
