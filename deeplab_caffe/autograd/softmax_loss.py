@@ -32,7 +32,7 @@ class SoftmaxLossFunction(torch.autograd.Function):
         """(probability - onehot) * weight of the label, then times the loss's gradient over the divisor."""
         probability, labels = ctx.saved_tensors
         target, _, weight = ctx.layer.targets(labels)
-        along = ctx.layer.along
+        along = ctx.layer.along(probability.dim())
         at = (*probability.shape[:along], 1, *probability.shape[along + 1 :])
         dx = probability.clone()
         dx.scatter_add_(along, target.view(at), torch.full(at, -1.0, device=dx.device))

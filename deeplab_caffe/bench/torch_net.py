@@ -98,7 +98,7 @@ class TorchNet:
             return _pooling(layer), 0
         if kind == "Flatten":
             return lambda x: x.flatten(1), 0
-        if isinstance(layer, Scale) and len(layer.definition.bottoms) == 2 and layer.along == 0:
+        if isinstance(layer, Scale) and len(layer.definition.bottoms) == 2 and layer.param.axis == 0:
             return lambda x, gate: x * gate.view(*gate.shape, *[1] * (x.dim() - gate.dim())), 0
         if kind == "Input":
             return None, 0

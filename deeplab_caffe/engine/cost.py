@@ -7,9 +7,11 @@ from math import prod
 from ..errors import DeepLabError
 from ..formats.net_definition import NetDefinition
 from ..layers import Context, Layer, create
+from ..layers.abilities import Windowed
+from ..layers.parts.window import Window
 from ..types import Shape
 from . import dag, schedule
-from .dag import Step, Value
+from .dag import Value
 
 FLOAT = 4  # bytes
 
@@ -21,9 +23,10 @@ class Field:
     size: float = 1.0
     stride: float = 1.0
 
-    def widened(self, taps: float, stride: float = 1.0) -> "Field":
-        """After a window that reaches `taps` positions beyond the first and moves by `stride`."""
-        return Field(self.size + taps * self.stride, self.stride * stride)
+    def widened(self, window: Window) -> "Field":
+        """Of a position that reads `window` of positions like this."""
+        reach = window.dilation * (window.kernel - 1)
+        return Field(self.size + reach * self.stride, self.stride * window.stride)
 
 
 @dataclass(frozen=True)
@@ -76,13 +79,14 @@ def analyse(definition: NetDefinition, size: tuple[int, int] | None = None, phas
         bottoms = [shapes[value] for value in step.bottoms]
         for value in step.bottoms:
             fields.setdefault(value, (Field(), Field()))
-        own = _fields(step, shapes, [fields[value] for value in step.bottoms])
+        own = _fields(step.layer, bottoms, [fields[value] for value in step.bottoms])
         fields.update((value, own) for value in step.tops)
         parameters = [tuple(shape) for shape in step.layer.blob_shapes(bottoms)]
         for i, shape in enumerate(parameters):
             specs = step.layer.definition.params
             counted[(specs[i].name if i < len(specs) else "") or (step.index, i)] = prod(shape)
-        all_taps, inside = _multiply_adds(step.layer, bottoms, [shapes[value] for value in step.tops])
+        tops, layer = [shapes[value] for value in step.tops], step.layer
+        all_taps, inside = layer.multiply_adds(bottoms, tops) if isinstance(layer, Windowed) else (0, 0)
         costs.append(
             LayerCost(
                 step.index,
@@ -137,78 +141,18 @@ def _batch_and_channels(layer: Layer) -> tuple[int, int]:
     return (shapes[0][0], shapes[0][1]) if len(shapes[0]) == 4 else (1, 3)
 
 
-def _fields(
-    step: Step, shapes: dict[Value, Shape], bottoms: list[tuple[Field, Field]]
-) -> tuple[Field, Field]:
-    if not bottoms:
+def _fields(layer: Layer, bottoms: list[Shape], fields: list[tuple[Field, Field]]) -> tuple[Field, Field]:
+    """Of the tops, from those of the bottoms."""
+    if not fields:
         return Field(), Field()
-    before, after = shapes[step.bottoms[0]], shapes[step.tops[0]] if step.tops else ()
-    if len(before) != 4 or len(after) != 4:
-        return _largest(bottoms)
-    windows = _windows(step.layer)
-    own = []
-    for axis in (0, 1):
-        field, n_in, n_out = bottoms[0][axis], before[2 + axis], after[2 + axis]
-        if step.layer.type == "Deconvolution":
-            kernel, stride, _, dilation = windows[axis]
-            field = field.widened((dilation * (kernel - 1)) // stride, 1 / stride)
-        elif windows:
-            kernel, stride, _, dilation = windows[axis]
-            field = field.widened(dilation * (kernel - 1), stride)
-        elif step.layer.type == "Interp" and n_in != n_out and n_out > 1:
-            ratio = (n_in - 1) / (n_out - 1)
-            field = field.widened(0 if ratio.is_integer() else 1, ratio or 1)
-        elif step.layer.type == "InnerProduct":
-            field = field.widened(n_in - 1)
-        own.append(field)
-    if windows or step.layer.type == "Interp":
-        return own[0], own[1]
-    return _largest([(own[0], own[1]), *bottoms[1:]])
+    windows = layer.windows(bottoms) if isinstance(layer, Windowed) else []
+    if not windows:
+        return _largest(fields)
+    rows, columns = (field.widened(window) for field, window in zip(fields[0], windows, strict=True))
+    return rows, columns
 
 
 def _largest(fields: list[tuple[Field, Field]]) -> tuple[Field, Field]:
     """The widest field of several bottoms, the first one's stride."""
     rows, columns = (max(field[axis].size for field in fields) for axis in (0, 1))
     return Field(rows, fields[0][0].stride), Field(columns, fields[0][1].stride)
-
-
-def _multiply_adds(layer: Layer, bottoms: list[Shape], tops: list[Shape]) -> tuple[int, int]:
-    """(all, inside): multiply-adds of a forward, and those whose input (output) is not padding."""
-    if layer.type == "InnerProduct":
-        rows = prod(tops[0]) // layer.definition.param.inner_product_param.num_output
-        count = rows * prod(layer.blob_shapes(bottoms)[0])
-        return count, count
-    if layer.type not in ("Convolution", "Deconvolution"):
-        return 0, 0
-    rows, columns = _windows(layer)
-    group = max(1, layer.definition.param.convolution_param.group)
-    total = inside = 0
-    for bottom, top in zip(bottoms, tops, strict=True):
-        # A transposed convolution is a convolution from its top to its bottom.
-        (image, positions) = (top, bottom) if layer.type == "Deconvolution" else (bottom, top)
-        pairs = bottom[0] * bottom[1] * top[1] // group
-        total += pairs * rows[0] * columns[0] * positions[2] * positions[3]
-        inside += (
-            pairs * _taps_inside(rows, image[2], positions[2]) * _taps_inside(columns, image[3], positions[3])
-        )
-    return total, inside
-
-
-def _taps_inside(window: tuple[int, int, int, int], size: int, positions: int) -> int:
-    """How many (position, tap) pairs along one axis read inside 0..size-1."""
-    kernel, stride, pad, dilation = window
-    count = 0
-    for tap in range(kernel):
-        offset = tap * dilation - pad  # position o reads o * stride + offset
-        first = max(0, -(offset // stride))
-        last = min(positions - 1, (size - 1 - offset) // stride)
-        count += max(0, last - first + 1)
-    return count
-
-
-def _windows(layer: Layer) -> list[tuple[int, int, int, int]]:
-    """(kernel, stride, pad, dilation) for rows and columns of a convolution or pooling, else nothing."""
-    if layer.type not in ("Convolution", "Deconvolution", "Pooling"):
-        return []
-    dilation = getattr(layer, "dilation", (1, 1))
-    return list(zip(layer.kernel, layer.stride, layer.pad, dilation, strict=True))

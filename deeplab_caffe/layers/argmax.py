@@ -23,32 +23,36 @@ class ArgMax(Layer):
         self.param = self.definition.param.argmax_param
         if self.param.top_k < 1:
             raise self.error("top_k", f"{self.param.top_k} given, at least 1 wanted")
+        self.flat = not self.definition.dialect.argmax_keeps_axes and not self.param.HasField("axis")
+
+    def _along(self, dims: int) -> int:
+        return self.axis("axis", self.param.axis if self.param.HasField("axis") else 1, dims)
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
         bottom, top_k = bottoms[0], self.param.top_k
-        self.flat = not self.definition.dialect.argmax_keeps_axes and not self.param.HasField("axis")
         both = self.param.out_max_val and (self.flat or self.definition.dialect.argmax_appends_values)
         if self.flat:
             count = torch.Size(bottom[1:]).numel()
             top = (bottom[0], 2 if both else 1, top_k) + (1,) * (len(bottom) - 3)
         else:
-            self.along = self.axis("axis", self.param.axis if self.param.HasField("axis") else 1, len(bottom))
-            count = bottom[self.along]
-            top = (*bottom[: self.along], 2 * top_k if both else top_k, *bottom[self.along + 1 :])
+            along = self._along(len(bottom))
+            count = bottom[along]
+            top = (*bottom[:along], 2 * top_k if both else top_k, *bottom[along + 1 :])
         if top_k > count:
             raise self.error("top_k", f"{top_k} given, only {count} values to choose from")
         return [top]
 
     @property
     def finds_best_channel(self) -> bool:
-        """Whether the top is the best channel's number at each position, and nothing else."""
-        return self.param.top_k == 1 and not self.param.out_max_val and not self.flat and self.along == 1
+        """Whether the top of an image plane is the best channel's number at each position, no more."""
+        only_number = self.param.top_k == 1 and not self.param.out_max_val
+        return only_number and not self.flat and self._along(4) == 1
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
         x = bottoms[0].flatten(1) if self.flat else bottoms[0]
-        along = 1 if self.flat else self.along
+        along = 1 if self.flat else self._along(x.dim())
         labels, values = ops.argmax(x, along, self.param.top_k, threads=self.context.threads)
         if not self.param.out_max_val:
             tops[0].copy_(labels.view(tops[0].shape))

@@ -1,6 +1,6 @@
 """What every layer is made of: the base class, the context it runs in, and the registry of types."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -114,7 +114,11 @@ class Layer:
         """Reads and checks the fields of `self.definition.param`."""
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """Shapes of the tops for these bottoms; raises DeepLabError if they do not fit."""
+        """Shapes of the tops for these bottoms; raises DeepLabError if they do not fit.
+
+        A function of its arguments and of what `setup` has read: it remembers nothing, so that anybody may
+        ask for any size at any time. (A data layer may read the sample that its next forward gives.)
+        """
         return [bottoms[0]]
 
     def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
@@ -255,6 +259,11 @@ class Layer:
         if given and len(given) != tops:
             raise self.error("loss_weight", f"{len(given)} given for {tops} tops")
         return given or [1.0 if self.loss and i == 0 else 0.0 for i in range(tops)]
+
+
+def shapes_of(tensors: Iterable[torch.Tensor]) -> list[Shape]:
+    """Their shapes, as `Layer.shape` takes them."""
+    return [tuple(tensor.shape) for tensor in tensors]
 
 
 _REGISTRY: dict[str, type[Layer]] = {}

@@ -114,7 +114,9 @@ class BatchNorm(Layer):
             return False
         if isinstance(following, ReLU):
             return not following.slope
-        return isinstance(following, Scale) and not self.absorbed and following.can_be_epilogue()
+        if not isinstance(following, Scale) or self.absorbed:
+            return False
+        return following.can_be_epilogue() and following.param.axis == 1
 
     def _normalized(
         self,

@@ -4,7 +4,7 @@ import torch
 
 from .. import ops
 from ..types import Shape
-from .base import Layer, register
+from .base import Layer, register, shapes_of
 from .scale import operand_place
 
 
@@ -16,16 +16,18 @@ class Bias(Layer):
     bottom_count = (1, 2)
     in_place = True
 
+    def _place(self, bottoms: list[Shape]) -> tuple[int, Shape]:
+        param = self.definition.param.bias_param
+        return operand_place(self, bottoms, param.axis, param.num_axes)
+
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
-        param = self.definition.param.bias_param
-        self.along, self.bias_shape = operand_place(self, bottoms, param.axis, param.num_axes)
+        self._place(bottoms)
         return [bottoms[0]]
 
     def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
-        self.shape(bottoms)
-        return [] if len(bottoms) > 1 else [self.bias_shape]
+        return [] if len(bottoms) > 1 else [self._place(bottoms)[1]]
 
     def fillers(self) -> list[object]:
         """See Layer."""
@@ -34,11 +36,11 @@ class Bias(Layer):
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
         bias = bottoms[1] if len(bottoms) > 1 else self.blobs[0].values()
-        ops.scale(bottoms[0], None, bias, self.along, out=tops[0], threads=self.context.threads)
+        along, _ = self._place(shapes_of(bottoms))
+        ops.scale(bottoms[0], None, bias, along, out=tops[0], threads=self.context.threads)
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         x, bias = bottoms[0], bottoms[1] if len(bottoms) > 1 else blobs[0]
-        return [
-            x + bias.to(x.dtype).view(*self.bias_shape, *[1] * (x.dim() - self.along - len(self.bias_shape)))
-        ]
+        along, shape = self._place(shapes_of(bottoms))
+        return [x + bias.to(x.dtype).view(*shape, *[1] * (x.dim() - along - len(shape)))]

@@ -1,6 +1,7 @@
 """Convolution, with holes (v1 `hole`, v2 `dilation`)."""
 
 from collections.abc import Callable, Hashable, Sequence
+from math import prod
 from typing import Any, TypeVar
 
 import torch
@@ -8,17 +9,19 @@ import torch
 from .. import ops
 from ..formats.file_blob import FileBlob
 from ..types import Shape
+from .abilities import Windowed
 from .base import Layer, Rows, register
 from .parameters.weight_memory import Allocate
 from .parts import fast_convolution, fold
 from .parts.same_padding import same_padding
+from .parts.window import Window, taps_inside
 from .relu import ReLU
 
 Folded = TypeVar("Folded")
 
 
 @register("Convolution")
-class Convolution(Layer):
+class Convolution(Windowed, Layer):
     """`convolution_param { num_output kernel_size pad stride dilation group bias_term }`, also `_h` and `_w`.
 
     same_pad in place of pad: TensorFlow's SAME. Works on any number of bottoms, with the same weights.
@@ -83,8 +86,10 @@ class Convolution(Layer):
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
-        if self.same_pad and len(bottoms[0]) == 4:
-            self.pad = tuple(before for before, _ in self.padding(bottoms[0][2:]))
+        return self.windowed(bottoms, self.out_channels)
+
+    def windowed(self, bottoms: list[Shape], channels: int) -> list[Shape]:
+        """Shapes with `channels` channels and one position for each window of each bottom."""
         tops = []
         for bottom in bottoms:
             if len(bottom) != 4:
@@ -105,8 +110,26 @@ class Convolution(Layer):
                     "kernel_size",
                     f"the kernel spans {reach[0]}x{reach[1]}, the padded input only {padded[0]}x{padded[1]}",
                 )
-            tops.append((bottom[0], self.out_channels, *size))
+            tops.append((bottom[0], channels, *size))
         return tops
+
+    def windows(self, bottoms: list[Shape]) -> list[Window]:
+        """See Windowed."""
+        padding = self.padding(bottoms[0][2:])
+        return [Window(self.kernel[i], self.stride[i], padding[i][0], self.dilation[i]) for i in range(2)]
+
+    def multiply_adds(self, bottoms: list[Shape], tops: list[Shape]) -> tuple[int, int]:
+        """See Windowed."""
+        counts = [
+            self.taps(bottom, top, bottom[1] * top[1]) for bottom, top in zip(bottoms, tops, strict=True)
+        ]
+        return sum(every for every, _ in counts), sum(inside for _, inside in counts)
+
+    def taps(self, image: Shape, positions: Shape, channel_pairs: int) -> tuple[int, int]:
+        """Multiply-adds of windows over `image` at `positions`: all, and those inside the image."""
+        pairs, windows = image[0] * channel_pairs // self.groups, Convolution.windows(self, [image])
+        inside = (taps_inside(windows[i], image[2 + i], positions[2 + i]) for i in range(2))
+        return pairs * prod(self.kernel) * prod(positions[2:]), pairs * prod(inside)
 
     def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""

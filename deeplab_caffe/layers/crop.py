@@ -3,7 +3,7 @@
 import torch
 
 from ..types import Shape
-from .base import Layer, register
+from .base import Layer, register, shapes_of
 
 
 @register("Crop")
@@ -15,6 +15,9 @@ class Crop(Layer):
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
+        return [self._size_and_offsets(bottoms)[0]]
+
+    def _size_and_offsets(self, bottoms: list[Shape]) -> tuple[Shape, list[int]]:
         source, wanted = bottoms
         param = self.definition.param.crop_param
         axis = self.axis("axis", param.axis, len(source))
@@ -26,18 +29,17 @@ class Crop(Layer):
             raise self.error("offset", f"{len(offsets)} given, 1 or {count} wanted")
         if len(offsets) < 2:
             offsets = (offsets or [0]) * count
-        self.offsets = [0] * axis + offsets
+        offsets = [0] * axis + offsets
         shape = source[:axis] + wanted[axis:]
-        for i, (offset, size) in enumerate(zip(self.offsets, shape, strict=True)):
+        for i, (offset, size) in enumerate(zip(offsets, shape, strict=True)):
             if offset + size > source[i]:
                 raise self.error("offset", f"axis {i}: {offset} + {size} is more than {source[i]}")
-        return [shape]
+        return shape, offsets
 
     def _cut(self, bottoms: list[torch.Tensor]) -> torch.Tensor:
         cut = bottoms[0]
-        shape = self.shape([tuple(bottom.shape) for bottom in bottoms])[0]
-        for i, size in enumerate(shape):
-            cut = cut.narrow(i, self.offsets[i], size)
+        for i, (size, offset) in enumerate(zip(*self._size_and_offsets(shapes_of(bottoms)), strict=True)):
+            cut = cut.narrow(i, offset, size)
         return cut
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:

@@ -7,6 +7,7 @@ from .. import ops
 from ..types import Shape
 from .base import Layer, register
 from .convolution import Convolution
+from .parts.window import Window
 
 
 @register("Deconvolution")
@@ -38,6 +39,20 @@ class Deconvolution(Convolution):
                 raise self.error("pad", f"nothing is left of {bottom}: the top would be {size[0]}x{size[1]}")
             tops.append((bottom[0], self.out_channels, *size))
         return tops
+
+    def windows(self, bottoms: list[Shape]) -> list[Window]:
+        """See Windowed."""
+        reach = (self._reach(i) for i in range(2))
+        return [
+            Window((reach - 1) // step + 1, 1 / step) for reach, step in zip(reach, self.stride, strict=True)
+        ]
+
+    def multiply_adds(self, bottoms: list[Shape], tops: list[Shape]) -> tuple[int, int]:
+        """See Windowed: those of a convolution from the top to the bottom."""
+        counts = [
+            self.taps(top, bottom, bottom[1] * top[1]) for bottom, top in zip(bottoms, tops, strict=True)
+        ]
+        return sum(every for every, _ in counts), sum(inside for _, inside in counts)
 
     def _reach(self, axis: int) -> int:
         return self.dilation[axis] * (self.kernel[axis] - 1) + 1

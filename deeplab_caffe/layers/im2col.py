@@ -28,8 +28,13 @@ class Im2col(Convolution):
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
-        self.out_channels = torch.Size(bottoms[0][1:2]).numel() * self.kernel[0] * self.kernel[1]
-        return super().shape(bottoms)
+        channels = bottoms[0][1] if len(bottoms[0]) > 1 else 1
+        (top,) = self.windowed(bottoms, channels * self.kernel[0] * self.kernel[1])
+        return [top]
+
+    def multiply_adds(self, bottoms: list[Shape], tops: list[Shape]) -> tuple[int, int]:
+        """See Windowed."""
+        return 0, 0
 
     def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""

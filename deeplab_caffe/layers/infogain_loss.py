@@ -52,11 +52,8 @@ class InfogainLoss(LabelLossLayer):
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
-        if len(bottoms) > 2:
-            self.weights = bottoms[2].detach()
-        return super().formula(bottoms[:2], blobs)
-
-    def total(self, x: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
-        """See LossLayer."""
-        rows = self.weights.reshape(x.shape[1], -1)[self.labels(x, partner).view(-1)]
-        return -(rows.double() * x.clamp(min=1e-20).log()).sum()
+        weights = bottoms[2].detach() if len(bottoms) > 2 else self.weights
+        x, partner = self.flat(bottoms[:2])
+        rows = weights.reshape(x.shape[1], -1)[self.labels(x, partner).view(-1)]
+        total = -(rows.double() * x.clamp(min=1e-20).log()).sum()
+        return [self.top(total / len(x), bottoms[0])]

@@ -7,11 +7,13 @@ from torch.nn import functional
 
 from .. import ops
 from ..types import Shape
+from .abilities import Windowed
 from .base import Layer, register
+from .parts.window import Window
 
 
 @register("InnerProduct")
-class InnerProduct(Layer):
+class InnerProduct(Windowed, Layer):
     """`inner_product_param { num_output, bias_term, axis, transpose }`.
 
     The axes before `axis` (1) number the images, the others are summed over in the canonical reduction order.
@@ -28,18 +30,28 @@ class InnerProduct(Layer):
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
-        self.along = self.axis("axis", self.param.axis, len(bottoms[0]))
-        self.inputs = prod(bottoms[0][self.along :])
-        if self.inputs < 1:
+        along = self.axis("axis", self.param.axis, len(bottoms[0]))
+        if prod(bottoms[0][along:]) < 1:
             raise self.error("bottom", f"{bottoms[0]} has no values")
         legacy = (1, 1) if self.definition.dialect.four_axes else ()
-        return [(*bottoms[0][: self.along], self.param.num_output, *legacy)]
+        return [(*bottoms[0][:along], self.param.num_output, *legacy)]
+
+    def windows(self, bottoms: list[Shape]) -> list[Window]:
+        """See Windowed: the axes that are summed over."""
+        shape = bottoms[0]
+        along = self.axis("axis", self.param.axis, len(shape))
+        return [Window(shape[i] if along <= i else 1) for i in (2, 3)] if len(shape) == 4 else []
+
+    def multiply_adds(self, bottoms: list[Shape], tops: list[Shape]) -> tuple[int, int]:
+        """See Windowed."""
+        count = prod(bottoms[0]) * self.param.num_output
+        return count, count
 
     def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
-        self.shape(bottoms)
         blob_shape = self.definition.dialect.blob_shape
-        sides = (self.inputs, self.param.num_output)
+        inputs = prod(bottoms[0][self.axis("axis", self.param.axis, len(bottoms[0])) :])
+        sides = (inputs, self.param.num_output)
         weights = sides if self.param.transpose else sides[::-1]
         return [blob_shape(*weights), blob_shape(self.param.num_output)][: 1 + self.param.bias_term]
 
@@ -50,13 +62,14 @@ class InnerProduct(Layer):
     def _matrix(self, weights: torch.Tensor) -> torch.Tensor:
         """The weights as (outputs, inputs)."""
         if self.param.transpose:
-            return weights.reshape(self.inputs, -1).t()
-        return weights.reshape(-1, self.inputs)
+            return weights.reshape(-1, self.param.num_output).t()
+        return weights.reshape(self.param.num_output, -1)
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer: a 1x1 convolution over as many positions as there are images."""
         weights = self.blobs[0]
-        shape = (self.param.num_output, self.inputs, 1, 1)
+        inputs = weights.count // self.param.num_output
+        shape = (self.param.num_output, inputs, 1, 1)
 
         def unpack(packed: torch.Tensor) -> torch.Tensor:
             matrix = ops.unpack_weights(packed, shape).view(shape[:2])
@@ -68,7 +81,7 @@ class InnerProduct(Layer):
             unpack,
         )
         bias = [("bias", blob.values()) for blob in self.blobs[1:]]
-        x = bottoms[0].reshape(-1, self.inputs).t().contiguous().view(1, self.inputs, 1, -1)
+        x = bottoms[0].reshape(-1, inputs).t().contiguous().view(1, inputs, 1, -1)
         y = ops.atrous_conv(x, packed, epilogue=bias, packed_shape=shape, threads=self.context.threads)
         tops[0].view(-1, self.param.num_output).copy_(y.view(self.param.num_output, -1).t())
 
@@ -76,8 +89,6 @@ class InnerProduct(Layer):
         """See Layer."""
         dtype = self.working_dtype(blobs[0])
         weights, *bias = (blob.to(dtype) for blob in blobs)
-        x = bottoms[0].to(dtype)
-        y = functional.linear(
-            x.reshape(-1, self.inputs), self._matrix(weights), bias[0].view(-1) if bias else None
-        )
+        x, matrix = bottoms[0].to(dtype), self._matrix(weights)
+        y = functional.linear(x.reshape(-1, matrix.shape[1]), matrix, bias[0].view(-1) if bias else None)
         return [y.view(self.shape([tuple(x.shape)])[0])]

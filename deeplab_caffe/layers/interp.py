@@ -5,12 +5,14 @@ from torch.nn import functional
 
 from .. import ops
 from ..types import Shape
+from .abilities import Windowed
 from .argmax import ArgMax
 from .base import Layer, register
+from .parts.window import Window
 
 
 @register("Interp")
-class Interp(Layer):
+class Interp(Windowed, Layer):
     """`interp_param { height width | zoom_factor | shrink_factor, pad_beg, pad_end, align_corners }`.
 
     Corners coincide with the input's, unless align_corners is false: then pixel centres do (half-pixel). A
@@ -64,6 +66,15 @@ class Interp(Layer):
         shrunk = [(size - 1) // self.param.shrink_factor + 1 for size in sizes]
         zoomed = [size + (size - 1) * (self.param.zoom_factor - 1) for size in shrunk]
         return [(*bottoms[0][:2], *zoomed)]
+
+    def windows(self, bottoms: list[Shape]) -> list[Window]:
+        """See Windowed: one place where every position hits one, else two."""
+        (top,) = self.shape(bottoms)
+        windows = []
+        for before, after in zip(bottoms[0][2:], top[2:], strict=True):
+            ratio = (before - 1) / (after - 1) if after > 1 else 1.0
+            windows.append(Window(1 if ratio.is_integer() else 2, ratio or 1))
+        return windows
 
     def absorbs(self, following: Layer, bottom: int) -> bool:
         """See Layer: on a GPU the best label of each position, so that the scores are never in memory."""

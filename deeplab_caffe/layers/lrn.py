@@ -5,11 +5,13 @@ from torch.nn import functional
 
 from .. import ops
 from ..types import Shape
+from .abilities import Windowed
 from .base import Layer, register
+from .parts.window import Window
 
 
 @register("LRN")
-class LRN(Layer):
+class LRN(Windowed, Layer):
     """`lrn_param { local_size, alpha, beta, norm_region, k }`.
 
     ACROSS_CHANNELS: x * (k + alpha/n * sum of squares over n channels) ^ -beta.
@@ -28,6 +30,12 @@ class LRN(Layer):
         if len(bottoms[0]) != 4:
             raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
         return [bottoms[0]]
+
+    def windows(self, bottoms: list[Shape]) -> list[Window]:
+        """See Windowed."""
+        size = self.param.local_size
+        within = self.param.norm_region == self.param.WITHIN_CHANNEL
+        return [Window(size, pad=size // 2)] * 2 if within else []
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""

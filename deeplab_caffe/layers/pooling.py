@@ -5,14 +5,16 @@ from torch.nn import functional
 
 from .. import ops
 from ..types import Shape
-from .base import Layer, Rows, register
+from .abilities import Windowed
+from .base import Layer, Rows, register, shapes_of
 from .parts.same_padding import same_padding
+from .parts.window import Window
 
 Pair = tuple[int, int]
 
 
 @register("Pooling")
-class Pooling(Layer):
+class Pooling(Windowed, Layer):
     """`pooling_param { pool: MAX|AVE|STOCHASTIC, kernel_size, stride, pad (or _h, _w), global_pooling }`.
 
     round_mode: FLOOR leaves out windows that reach over the end. same_pad in place of pad: TensorFlow's SAME,
@@ -66,26 +68,35 @@ class Pooling(Layer):
         if len(bottoms[0]) != 4:
             raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
         size = bottoms[0][2:]
-        if self.param.global_pooling:
-            self.kernel = size
+        kernel, pad = self._window(size)
         if self.param.same_pad:
-            self.pad = tuple(self._same_padding(size, axis)[0] for axis in (0, 1))
             return [(*bottoms[0][:2], *(-(-size[axis] // self.stride[axis]) for axis in (0, 1)))]
         floor = self.param.round_mode == self.param.FLOOR
         out = []
         for axis in (0, 1):
-            room = size[axis] + 2 * self.pad[axis] - self.kernel[axis]
+            room = size[axis] + 2 * pad[axis] - kernel[axis]
             count = (room // self.stride[axis] if floor else -(-room // self.stride[axis])) + 1
             # With padding, the last window may not lie wholly beyond the input's end.
-            if max(self.pad) and (count - 1) * self.stride[axis] >= size[axis] + self.pad[axis]:
+            if max(pad) and (count - 1) * self.stride[axis] >= size[axis] + pad[axis]:
                 count -= 1
             if count < 1:
-                raise self.error("kernel_size", f"{self.kernel} does not fit the bottom {bottoms[0]}")
+                raise self.error("kernel_size", f"{kernel} does not fit the bottom {bottoms[0]}")
             out.append(count)
         return [(*bottoms[0][:2], *out)]
 
-    def _same_padding(self, size: Shape, axis: int) -> Pair:
-        return same_padding(size[axis], self.kernel[axis], self.stride[axis])
+    def windows(self, bottoms: list[Shape]) -> list[Window]:
+        """See Windowed."""
+        kernel, pad = self._window(bottoms[0][2:])
+        return [Window(kernel[i], self.stride[i], pad[i]) for i in (0, 1)]
+
+    def _window(self, size: Shape) -> tuple[Pair, Pair]:
+        """The kernel, and the padding above and to the left, for a plane of this (height, width)."""
+        if self.param.global_pooling:
+            return (size[0], size[1]), self.pad
+        if not self.param.same_pad:
+            return self.kernel, self.pad
+        rows, columns = (same_padding(size[i], self.kernel[i], self.stride[i])[0] for i in (0, 1))
+        return self.kernel, (rows, columns)
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
@@ -94,18 +105,21 @@ class Pooling(Layer):
             return
         pool = ops.max_pool if self.method == "MAX" else ops.average_pool
         size = tuple(tops[0].shape[2:])
-        pool(bottoms[0], size, self.kernel, self.stride, self.pad, out=tops[0], threads=self.context.threads)
+        kernel, pad = self._window(bottoms[0].shape[2:])
+        pool(bottoms[0], size, kernel, self.stride, pad, out=tops[0], threads=self.context.threads)
 
     def rows_read(self, rows: Pair, height: int) -> Pair | None:
         """See Layer: for MAX, where windows are simply clipped."""
         if self.method != "MAX" or self.param.global_pooling:
             return None
-        return ops.rows_read(rows, height, self.kernel[0], self.stride[0], self.pad[0])
+        _, pad = self._window((height, height))
+        return ops.rows_read(rows, height, self.kernel[0], self.stride[0], pad[0])
 
     def forward_rows(self, bottom: Rows, rows: Pair, top: Rows, others: list[torch.Tensor]) -> None:
         """See Layer."""
         first, end = self.rows_read(rows, bottom.height)
-        pad = first - (rows[0] * self.stride[0] - self.pad[0]), self.pad[1]
+        _, whole = self._window((bottom.height, bottom.values.shape[3]))
+        pad = first - (rows[0] * self.stride[0] - whole[0]), whole[1]
         size = rows[1] - rows[0], top.values.shape[3]
         x = bottom.values[:, :, first - bottom.first : end - bottom.first]
         pooled = ops.max_pool(x, size, self.kernel, self.stride, pad, threads=self.context.threads)
@@ -113,10 +127,11 @@ class Pooling(Layer):
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
-        size = self.shape([tuple(bottoms[0].shape)])[0][2:]
+        size = self.shape(shapes_of(bottoms))[0][2:]
+        kernel, pad = self._window(bottoms[0].shape[2:])
         if self.method == "STOCHASTIC":
-            return [weighted_pool(bottoms[0], size, self.kernel, self.stride)]
-        return [torch_pool(self.method, bottoms[0], size, self.kernel, self.stride, self.pad)]
+            return [weighted_pool(bottoms[0], size, kernel, self.stride)]
+        return [torch_pool(self.method, bottoms[0], size, kernel, self.stride, pad)]
 
 
 def weighted_pool(x: torch.Tensor, size: Shape, kernel: Pair, stride: Pair) -> torch.Tensor:

@@ -17,16 +17,18 @@ class Reduction(Layer):
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
-        param = self.definition.param.reduction_param
-        self.along = self.axis("axis", param.axis, len(bottoms[0]))
-        if prod(bottoms[0][self.along :]) == 0:
-            raise self.error("bottom", f"{bottoms[0]} has nothing to add up from axis {self.along} on")
-        return [bottoms[0][: self.along]]
+        along = self._along(len(bottoms[0]))
+        if prod(bottoms[0][along:]) == 0:
+            raise self.error("bottom", f"{bottoms[0]} has nothing to add up from axis {along} on")
+        return [bottoms[0][:along]]
+
+    def _along(self, dims: int) -> int:
+        return self.axis("axis", self.definition.param.reduction_param.axis, dims)
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
         param = self.definition.param.reduction_param
-        rows = bottoms[0].flatten(self.along).double()
+        rows = bottoms[0].flatten(self._along(bottoms[0].dim())).double()
         total = {
             "SUM": lambda: rows.sum(-1),
             "ASUM": lambda: rows.abs().sum(-1),
@@ -38,7 +40,7 @@ class Reduction(Layer):
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         param = self.definition.param.reduction_param
-        rows = bottoms[0].flatten(self.along)
+        rows = bottoms[0].flatten(self._along(bottoms[0].dim()))
         kind = param.ReductionOp.Name(param.operation)
         rows = {"ASUM": rows.abs, "SUMSQ": rows.square}.get(kind, lambda: rows)()
         return [(rows.mean(-1) if kind == "MEAN" else rows.sum(-1)) * param.coeff]

@@ -6,7 +6,7 @@ import torch
 
 from .. import ops
 from ..types import Shape
-from .base import Layer, register
+from .base import Layer, register, shapes_of
 
 
 def operand_place(layer: Layer, bottoms: list[Shape], axis: int, num_axes: int) -> tuple[int, Shape]:
@@ -45,15 +45,17 @@ class Scale(Layer):
         """See Layer."""
         self.param = self.definition.param.scale_param
 
+    def _place(self, bottoms: list[Shape]) -> tuple[int, Shape]:
+        return operand_place(self, bottoms, self.param.axis, self.param.num_axes)
+
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
-        self.along, self.factor_shape = operand_place(self, bottoms, self.param.axis, self.param.num_axes)
+        self._place(bottoms)
         return [bottoms[0]]
 
     def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
-        self.shape(bottoms)
-        return [self.factor_shape] * ((len(bottoms) == 1) + self.param.bias_term)
+        return [self._place(bottoms)[1]] * ((len(bottoms) == 1) + self.param.bias_term)
 
     def fillers(self) -> list[object]:
         """See Layer."""
@@ -65,14 +67,15 @@ class Scale(Layer):
         return [*factor, self.param.bias_filler] if self.param.bias_term else factor
 
     def operands(self, bottoms: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Factor and summand, of `factor_shape`."""
+        """Factor and summand, of one shape."""
         blobs = [blob.values() for blob in self.blobs]
         factor = bottoms[1] if len(bottoms) > 1 else blobs[0]
         return factor, blobs[-1] if self.param.bias_term else None
 
     def can_be_epilogue(self) -> bool:
-        """See Layer: with one factor per channel."""
-        return len(self.definition.bottoms) == 1 and self.along == 1 and len(self.factor_shape) == 1
+        """See Layer: with one factor per channel of an image plane."""
+        channels = self.param.axis in (1, -3) and self.param.num_axes == 1
+        return channels and len(self.definition.bottoms) == 1
 
     def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[tuple[Any, ...]]:
         """See Layer."""
@@ -82,12 +85,14 @@ class Scale(Layer):
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
         factor, bias = self.operands(bottoms)
-        ops.scale(bottoms[0], factor, bias, self.along, out=tops[0], threads=self.context.threads)
+        along, _ = self._place(shapes_of(bottoms))
+        ops.scale(bottoms[0], factor, bias, along, out=tops[0], threads=self.context.threads)
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         x = bottoms[0]
-        shape = (*self.factor_shape, *[1] * (x.dim() - self.along - len(self.factor_shape)))
+        along, shape = self._place(shapes_of(bottoms))
+        shape = (*shape, *[1] * (x.dim() - along - len(shape)))
         factor = (bottoms[1] if len(bottoms) > 1 else blobs[0]).to(x.dtype).view(shape)
         if not self.param.bias_term:
             return [x * factor]

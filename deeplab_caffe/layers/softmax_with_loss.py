@@ -53,29 +53,31 @@ class SoftmaxWithLoss(Layer):
             raise self.error("weight_source", f"{path}: a weight is negative or not a number")
         return weights
 
+    def along(self, dims: int) -> int:
+        """The axis of the labels in scores with so many axes."""
+        return self.axis("axis", self.definition.param.softmax_param.axis, dims)
+
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
         scores, labels = bottoms
-        self.along = self.axis("axis", self.definition.param.softmax_param.axis, len(scores))
-        positions = prod(scores[: self.along]) * prod(scores[self.along + 1 :])
+        along = self.along(len(scores))
+        positions = prod(scores[:along]) * prod(scores[along + 1 :])
         if prod(labels) != positions:
             raise self.error(
                 "bottom", f"{labels} given for the labels of {scores}, {positions} values wanted"
             )
-        if self.weights is not None and len(self.weights) != scores[self.along]:
-            raise self.error(
-                "weight_source", f"{len(self.weights)} weights given for {scores[self.along]} labels"
-            )
+        if self.weights is not None and len(self.weights) != scores[along]:
+            raise self.error("weight_source", f"{len(self.weights)} weights given for {scores[along]} labels")
         loss = self.definition.dialect.top_shape()
         return [loss, scores][: len(self.definition.tops)]
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> float:
         """See Layer; returns what the sum is divided by."""
         scores, labels = bottoms
-        out = tops[1] if len(tops) > 1 else None
-        probability = ops.softmax(scores, self.along, out=out, threads=self.context.threads)
+        out, along = tops[1] if len(tops) > 1 else None, self.along(scores.dim())
+        probability = ops.softmax(scores, along, out=out, threads=self.context.threads)
         try:
-            loss, weight, count = ops.softmax_loss(probability, labels, self.weights, self.ignore, self.along)
+            loss, weight, count = ops.softmax_loss(probability, labels, self.weights, self.ignore, along)
         except DeepLabError as error:
             raise self.error("bottom", str(error)) from None
         divisor = self._divisor(weight, count, scores.shape)
@@ -105,10 +107,11 @@ class SoftmaxWithLoss(Layer):
         """What the sum is divided by: `weight` the counted positions' weights, `count` their number."""
         if self.definition.dialect.loss_over_weights:
             return weight
+        along = self.along(len(shape))
         divisors = {
-            "FULL": prod(shape) // shape[self.along],
+            "FULL": prod(shape) // shape[along],
             "VALID": count,
-            "BATCH_SIZE": prod(shape[: self.along]),
+            "BATCH_SIZE": prod(shape[:along]),
             "NONE": 1,
         }
         return max(1, divisors[self.normalization])
@@ -116,8 +119,9 @@ class SoftmaxWithLoss(Layer):
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer; ignored positions have no gradient. If all are, the loss of v1 is NaN, without one."""
         scores, labels = bottoms[0].to(torch.promote_types(bottoms[0].dtype, torch.float32)), bottoms[1]
-        logs = functional.log_softmax(scores, self.along)
-        rows = logs.movedim(self.along, -1).reshape(-1, scores.shape[self.along])
+        along = self.along(scores.dim())
+        logs = functional.log_softmax(scores, along)
+        rows = logs.movedim(along, -1).reshape(-1, scores.shape[along])
         target, counted, weight = self.targets(labels)
         wrong = (target < 0) | (target >= rows.shape[1])
         if wrong.any():

@@ -6,7 +6,9 @@ import torch
 
 from .. import ops
 from ..types import Shape
+from .abilities import Windowed
 from .base import Layer, register
+from .parts.window import Window
 from .pooling import torch_pool
 
 # Of one axis: bins, window (also its step), padding at the beginning.
@@ -14,7 +16,7 @@ Windows = tuple[int, int, int]
 
 
 @register("SPP")
-class SPP(Layer):
+class SPP(Windowed, Layer):
     """`spp_param { pyramid_height, pool: MAX|AVE }`: level i pools 2^i x 2^i windows that cover the map.
 
     The levels' values come one after the other, (num, values); a single level stays (num, channels, 1, 1).
@@ -39,22 +41,30 @@ class SPP(Layer):
         # As in Pooling: with padding, the last window may not lie wholly beyond the input's end.
         return count - (pad > 0 and (count - 1) * window >= size + pad), window, pad
 
+    def _levels(self, size: Shape) -> list[tuple[Windows, ...]]:
+        """The windows of each level, by axis of a map of this size."""
+        levels = range(self.param.pyramid_height)
+        return [tuple(self._windows(extent, 2**level) for extent in size) for level in levels]
+
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
         if len(bottoms[0]) != 4:
             raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
         num, channels, *size = bottoms[0]
-        levels = [2**level for level in range(self.param.pyramid_height)]
-        self.levels = [tuple(self._windows(extent, bins) for extent in size) for bins in levels]
+        levels = self._levels(tuple(size))
         if len(levels) == 1:
             return [(num, channels, 1, 1)]
-        return [(num, channels * sum(prod(axis[0] for axis in level) for level in self.levels))]
+        return [(num, channels * sum(prod(axis[0] for axis in level) for level in levels))]
+
+    def windows(self, bottoms: list[Shape]) -> list[Window]:
+        """See Windowed: those of the first level, the whole map."""
+        return [Window(size) for size in bottoms[0][2:]]
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
         pool = ops.max_pool if self.param.pool == self.param.MAX else ops.average_pool
         pooled = []
-        for rows, columns in self.levels:
+        for rows, columns in self._levels(bottoms[0].shape[2:]):
             size, window, pad = zip(rows, columns, strict=True)
             y = pool(bottoms[0], size, window, window, pad, threads=self.context.threads)
             pooled.append(y.flatten(1))
@@ -64,7 +74,7 @@ class SPP(Layer):
         """See Layer."""
         method = "MAX" if self.param.pool == self.param.MAX else "AVE"
         pooled = []
-        for rows, columns in self.levels:
+        for rows, columns in self._levels(bottoms[0].shape[2:]):
             size, window, pad = zip(rows, columns, strict=True)
             pooled.append(torch_pool(method, bottoms[0], size, window, window, pad).flatten(1))
         return [torch.cat(pooled, 1).view(self.shape([tuple(bottoms[0].shape)])[0])]

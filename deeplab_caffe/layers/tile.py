@@ -17,19 +17,21 @@ class Tile(Layer):
         param = self.definition.param.tile_param
         if param.tiles < 1:
             raise self.error("tiles", f"{param.tiles} given, at least 1 wanted")
-        self.along = self.axis("axis", param.axis, len(bottoms[0]))
         top = list(bottoms[0])
-        top[self.along] *= param.tiles
+        top[self._along(len(top))] *= param.tiles
         return [tuple(top)]
+
+    def _along(self, dims: int) -> int:
+        return self.axis("axis", self.definition.param.tile_param.axis, dims)
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
-        x = bottoms[0]
-        parts = tops[0].view(*x.shape[: self.along], -1, *x.shape[self.along :])
-        parts.copy_(x.unsqueeze(self.along).expand_as(parts))
+        x, along = bottoms[0], self._along(bottoms[0].dim())
+        parts = tops[0].view(*x.shape[:along], -1, *x.shape[along:])
+        parts.copy_(x.unsqueeze(along).expand_as(parts))
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
         repeats = [1] * bottoms[0].dim()
-        repeats[self.along] = self.definition.param.tile_param.tiles
+        repeats[self._along(len(repeats))] = self.definition.param.tile_param.tiles
         return [bottoms[0].repeat(repeats)]

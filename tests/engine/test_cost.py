@@ -1,5 +1,3 @@
-import itertools
-
 import pytest
 
 from deeplab_caffe.assets import asset
@@ -12,16 +10,6 @@ INPUT = 'input: "data" input_dim: 2 input_dim: 4 input_dim: 11 input_dim: 8\n'
 
 def analyse(text, size=None):
     return cost.analyse(read_net("net.prototxt", text=text), size)
-
-
-@pytest.mark.parametrize("window", list(itertools.product((1, 2, 3, 4), (1, 2, 3), (0, 1, 5), (1, 2, 7))))
-def test_taps_inside_against_counting(window):
-    kernel, stride, pad, dilation = window
-    for size in (1, 6, 11):
-        for positions in (1, 4, (size + 2 * pad) // stride + 1):
-            places = (o * stride + k * dilation - pad for o in range(positions) for k in range(kernel))
-            expected = sum(0 <= place < size for place in places)
-            assert cost._taps_inside(window, size, positions) == expected
 
 
 def test_convolution():
@@ -89,3 +77,40 @@ def test_shared_parameters_count_once():
     layer = """layers { name: "NAME" type: CONVOLUTION bottom: "data" top: "NAME" param: "w" param: "b"
       convolution_param { num_output: 6 kernel_size: 1 } }"""
     assert analyse(INPUT + layer.replace("NAME", "x") + layer.replace("NAME", "y")).parameters == 30
+
+
+LRN = "lrn_param { local_size: 5 norm_region: %s }"
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "field", "stride"),
+    [
+        ("LRN", LRN % "WITHIN_CHANNEL", (1 + 4, 1 + 4), 1),
+        ("LRN", LRN % "ACROSS_CHANNELS", (1, 1), 1),
+        ("Im2col", "convolution_param { kernel_h: 3 kernel_w: 2 stride: 2 dilation: 2 }", (5, 3), 2),
+        ("SPP", "spp_param { pyramid_height: 2 }", (11, 8), 1),
+        ("Pooling", "pooling_param { pool: AVE global_pooling: true }", (11, 8), 1),
+        ("Pooling", "pooling_param { kernel_size: 3 stride: 2 same_pad: true }", (3, 3), 2),
+        ("InnerProduct", "inner_product_param { num_output: 5 }", (11, 8), 1),
+        ("InnerProduct", "inner_product_param { num_output: 5 axis: 3 }", (1, 8), 1),
+        ("Interp", "interp_param { height: 21 width: 8 }", (1 + 1, 1), (0.5, 1)),
+        ("Deconvolution", "convolution_param { num_output: 2 kernel_size: 4 stride: 2 }", (2, 2), 0.5),
+    ],
+)
+def test_layers_tell_what_they_read(kind, fields, field, stride):
+    (layer,) = analyse(
+        INPUT + f'layer {{ name: "l" type: "{kind}" bottom: "data" top: "l" {fields} }}'
+    ).layers
+    assert layer.receptive_field == field
+    assert layer.stride == (stride if isinstance(stride, tuple) else (stride, stride))
+
+
+def test_windows_behind_each_other():
+    text = (
+        INPUT
+        + """
+      layer { name: "p" type: "Pooling" bottom: "data" top: "p" pooling_param { kernel_size: 2 stride: 2 } }
+      layer { name: "n" type: "LRN" bottom: "p" top: "n" LRN }"""
+    )
+    layers = analyse(text.replace("LRN }", (LRN % "WITHIN_CHANNEL") + " }")).layers
+    assert layers[1].receptive_field == (2 + 2 * 4,) * 2 and layers[1].stride == (2, 2)

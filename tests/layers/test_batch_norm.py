@@ -55,7 +55,7 @@ def test_scale(run_layer, rand, fields, shape):
     run = run_layer(layer("Scale", f"{fields} bias_term: true"))
     assert run.layer.blob_shapes([tuple(x.shape)]) == [shape, shape]
     run.layer.blobs = parameters(factor, bias)
-    axis = run.layer.along
+    axis = run.layer.param.axis
     sides = (*shape, *[1] * (4 - axis - len(shape)))
     assert torch.equal(run(x)[0], x * factor.view(sides) + bias.view(sides))
     torch.testing.assert_close(run.layer.forward_fast([x])[0], run(x)[0])

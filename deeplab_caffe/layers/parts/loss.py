@@ -35,10 +35,13 @@ class LossLayer(Layer):
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""
-        x, partner = (
-            bottom.flatten(1).double() if bottom.dim() > 1 else bottom.double() for bottom in bottoms
-        )
+        x, partner = self.flat(bottoms)
         return [self.top(self.total(x, partner) / len(x), bottoms[0])]
+
+    @staticmethod
+    def flat(bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
+        """The bottoms as float64 (num, values of an image)."""
+        return [bottom.flatten(1).double() if bottom.dim() > 1 else bottom.double() for bottom in bottoms]
 
     def top(self, loss: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """The loss in the shape of the top, float32 or the scores' own type where that is finer."""
