@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import torch
+
+# Before a group is there: DistributedDataParallel imports these functions, which keep the group they find as
+# a default, and its threads with it, to the end of the interpreter.
+import torch.distributed.nn.functional  # noqa: F401
 from torch import distributed
 
 from ..engine.module import NetModule
