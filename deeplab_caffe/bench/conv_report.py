@@ -6,7 +6,8 @@ from typing import Any
 
 from rich.table import Table
 
-from ..formats.files import replacing
+from ..evaluation import charts
+from . import tables
 
 
 def _pairs(result: dict[str, Any]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
@@ -29,22 +30,11 @@ def _share(value: float | None) -> str:
 
 def conv_table(result: dict[str, Any]) -> Table:
     """One row per layer, size, batch and precision of ours."""
-    about = result["machine"]
-    table = Table(title=f"convolutions on {about.get('device', about['cpu'])}")
-    for heading in ("layer", "size", "batch", "precision"):
-        table.add_column(heading)
-    for heading in (
-        "ms",
-        "TFLOP/s",
-        "needed",
-        "nominal",
-        "GB/s",
-        "error",
-        "torch ms",
-        "torch error",
-        "ratio",
-    ):
-        table.add_column(heading, justify="right")
+    table = tables.table(
+        f"convolutions on {tables.machine(result)}",
+        ("layer", "size", "batch", "precision"),
+        ("ms", "TFLOP/s", "needed", "nominal", "GB/s", "error", "torch ms", "torch error", "ratio"),
+    )
     table.add_column("torch's fastest")
     for ours, peer in _pairs(result):
         table.add_row(
@@ -68,32 +58,20 @@ def conv_table(result: dict[str, Any]) -> Table:
 
 def conv_chart(result: dict[str, Any], path: Path) -> None:
     """How many times faster than torch's fastest each layer is, a panel per size and batch; a PNG."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     ours = [row for row, _ in _pairs(result)]
     panels = list(dict.fromkeys((row["size"], row["batch"]) for row in ours))
     names = list(dict.fromkeys(row["candidate"].removeprefix("ours ") for row in ours))
-    figure, axes = pyplot.subplots(
-        max(1, len(panels)), 1, figsize=(14, 3.6 * max(1, len(panels))), layout="constrained", squeeze=False
-    )
-    width = 0.85 / max(1, len(names))
-    for (size, batch), plot in zip(panels, axes[:, 0], strict=False):
+    count = max(1, len(panels))
+    figure, axes = charts.figure(14, 3.6 * count, rows=count)
+    for (size, batch), axis in zip(panels, axes, strict=False):
         rows = [row for row in ours if (row["size"], row["batch"]) == (size, batch)]
         layers = list(dict.fromkeys(row["layer"] for row in rows))
-        for i, name in enumerate(names):
-            ratio = {row["layer"]: row["ratio"] for row in rows if row["candidate"] == f"ours {name}"}
-            at = [n + (i - (len(names) - 1) / 2) * width for n in range(len(layers))]
-            plot.bar(at, [ratio.get(layer, 0.0) for layer in layers], width, label=name)
-        plot.axhline(1.0, color="black", linewidth=0.8)
-        plot.set_xticks(range(len(layers)), layers, rotation=25, ha="right", fontsize=8)
-        plot.set_ylabel("times torch's fastest")
-        plot.set_title(f"{size}x{size}, batch {batch}", fontsize=10)
-        plot.legend(fontsize=8, ncols=max(1, len(names)))
-    about = result["machine"]
-    figure.suptitle(f"convolutions, {about.get('device', about['cpu'])}")
-    with replacing(path) as file:
-        figure.savefig(file, format="png", dpi=110)
-    pyplot.close(figure)
+        ratios = {(row["layer"], row["candidate"].removeprefix("ours ")): row["ratio"] for row in rows}
+        bars = {name: [ratios.get((layer, name), 0.0) for layer in layers] for name in names}
+        charts.draw_bars(axis, layers, bars, rotation=25, ha="right", fontsize=8)
+        axis.axhline(1.0, color="black", linewidth=0.8)
+        axis.set_ylabel("times torch's fastest")
+        axis.set_title(f"{size}x{size}, batch {batch}", fontsize=10)
+        axis.legend(fontsize=8, ncols=max(1, len(names)))
+    figure.suptitle(f"convolutions, {tables.machine(result)}")
+    charts.save(figure, path)

@@ -5,25 +5,25 @@ from typing import Any
 
 from rich.table import Table
 
-from ..formats.files import replacing
+from ..evaluation import charts
+from . import tables
+
+PANELS = {"pixels": "thousand pixels", "labels": "labels", "flatness": "image"}
+PHASES = {"total": "median", "construction": "construction", "inference": "captured"}
 
 
 def crf_gpu_table(result: dict[str, Any]) -> Table:
     """One row a case; times are milliseconds an image."""
-    about = result["machine"]
-    table = Table(
-        title=f"dense CRF, {result['iterations']} iterations, {about.get('device', about['cpu'])}, "
-        "milliseconds an image"
+    table = tables.table(
+        f"{_title(result)}, milliseconds an image",
+        ("size", "labels", "batch", "image"),
+        ("construction", "inference", "as a graph", "total", "vertices", "MB", "CPU's bits"),
     )
-    for heading in ("size", "labels", "batch", "image"):
-        table.add_column(heading)
-    for heading in ("construction", "inference", "as a graph", "total", "vertices", "MB", "CPU's bits"):
-        table.add_column(heading, justify="right")
     for row in result["results"] + result["flatness"]:
         height, width, labels, batch, kind = row["size"]
         times = (row[name] for name in ("construction", "inference", "captured", "median"))
         table.add_row(
-            f"{height}x{width}",
+            tables.size(height, width),
             str(labels),
             str(batch),
             kind,
@@ -37,38 +37,27 @@ def crf_gpu_table(result: dict[str, Any]) -> Table:
 
 def crf_gpu_chart(result: dict[str, Any], path: Path) -> None:
     """Milliseconds an image by pixels, by labels and by the image's flatness; written as PNG."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(1, 3, figsize=(13, 4), layout="constrained")
-    for axis, group in zip(axes, ("pixels", "labels", "flatness"), strict=True):
+    figure, axes = charts.figure(13, 4, columns=3)
+    for axis, (group, x) in zip(axes, PANELS.items(), strict=True):
         rows = result[group]
         places: list[Any] = {
             "pixels": [row["size"][0] * row["size"][1] / 1000 for row in rows],
             "labels": [row["size"][2] for row in rows],
             "flatness": [row["size"][4] for row in rows],
         }[group]
-        for phase, label in (
-            ("median", "total"),
-            ("construction", "construction"),
-            ("captured", "inference"),
-        ):
-            heights = [1e3 * row[phase] / row["size"][3] for row in rows]
-            axis.plot(places, heights, marker="o", label=label)
+        lines = {
+            label: (places, [1e3 * row[phase] / row["size"][3] for row in rows])
+            for label, phase in PHASES.items()
+        }
         height, width, labels = rows[0]["size"][:3]
         fixed = f"{labels} labels" if group == "pixels" else f"{height} x {width} pixels"
-        axis.set_title(fixed + (f", {labels} labels" if group == "flatness" else ""), fontsize=10)
-        axis.set_xlabel({"pixels": "thousand pixels", "labels": "labels", "flatness": "image"}[group])
-        axis.set_ylabel("ms an image")
+        title = fixed + (f", {labels} labels" if group == "flatness" else "")
+        charts.draw_lines(axis, lines, x, "ms an image", title)
         axis.set_ylim(bottom=0)
-        axis.grid(alpha=0.3)
     axes[0].legend(fontsize=8)
-    about = result["machine"]
-    figure.suptitle(
-        f"dense CRF, {result['iterations']} iterations, {about.get('device', about['cpu'])}", fontsize=10
-    )
-    with replacing(path) as file:
-        figure.savefig(file, format="png", dpi=120)
-    pyplot.close(figure)
+    figure.suptitle(_title(result), fontsize=10)
+    charts.save(figure, path)
+
+
+def _title(result: dict[str, Any]) -> str:
+    return f"dense CRF, {result['iterations']} iterations, {tables.machine(result)}"

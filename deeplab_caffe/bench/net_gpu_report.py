@@ -5,19 +5,20 @@ from typing import Any
 
 from rich.table import Table
 
-from ..formats.files import replacing
+from ..evaluation import charts
+from . import tables
 
 
 def net_gpu_table(result: dict[str, Any]) -> Table:
     """One row per size, batch and candidate."""
-    table = Table(title=f"{result['model']} on {result['machine']['device']}")
-    for heading in ("size", "batch", "candidate"):
-        table.add_column(heading)
-    for heading in ("ms", "images/s", "to torch's best", "error", "TFLOP/s", "done", "memory MB"):
-        table.add_column(heading, justify="right")
+    table = tables.table(
+        f"{result['model']} on {tables.machine(result)}",
+        ("size", "batch", "candidate"),
+        ("ms", "images/s", "to torch's best", "error", "TFLOP/s", "done", "memory MB"),
+    )
     for row in result["results"]:
         table.add_row(
-            "x".join(map(str, row["size"])),
+            tables.size(*row["size"]),
             str(row["batch"]),
             row["candidate"],
             f"{1e3 * row['median']:.3f}",
@@ -33,25 +34,18 @@ def net_gpu_table(result: dict[str, Any]) -> Table:
 
 def net_gpu_chart(result: dict[str, Any], path: Path) -> None:
     """Bars of images a second, one group for each size and batch; written as PNG."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     rows = result["results"]
-    groups = list(dict.fromkeys((tuple(row["size"]), row["batch"]) for row in rows))
-    names = list(dict.fromkeys(row["candidate"] for row in rows))
-    speed = {(tuple(r["size"]), r["batch"], r["candidate"]): r["images_per_second"] for r in rows}
-    figure, axes = pyplot.subplots(figsize=(2 + 3.2 * len(groups), 4.5), layout="constrained")
-    width = 0.85 / len(names)
-    for i, name in enumerate(names):
-        at = [g + (i - (len(names) - 1) / 2) * width for g in range(len(groups))]
-        bars = axes.bar(at, [speed[(*group, name)] for group in groups], width, label=name)
-        axes.bar_label(bars, fmt="%.0f", fontsize=6)
-    axes.set_xticks(range(len(groups)), [f"{h}x{w}, batch {batch}" for (h, w), batch in groups])
+    groups = list(dict.fromkeys((*row["size"], row["batch"]) for row in rows))
+    speed = {(*row["size"], row["batch"], row["candidate"]): row["images_per_second"] for row in rows}
+    names = dict.fromkeys(row["candidate"] for row in rows)
+    figure, (axes,) = charts.figure(2 + 3.2 * len(groups), 4.5)
+    charts.draw_bars(
+        axes,
+        [f"{tables.size(height, width)}, batch {batch}" for height, width, batch in groups],
+        {name: [speed[(*group, name)] for group in groups] for name in names},
+        "%.0f",
+    )
     axes.set_ylabel("images a second (median)")
-    axes.set_title(f"{result['model']}, {result['machine']['device']}", fontsize=10)
+    axes.set_title(f"{result['model']}, {tables.machine(result)}", fontsize=10)
     axes.legend(fontsize=7)
-    with replacing(path) as file:
-        figure.savefig(file, format="png", dpi=120)
-    pyplot.close(figure)
+    charts.save(figure, path)

@@ -5,22 +5,21 @@ from typing import Any
 
 from rich.table import Table
 
-from ..formats.files import replacing
+from ..evaluation import charts
+from . import tables
 
 
 def net_table(result: dict[str, Any]) -> Table:
     """One row per candidate, size and thread count."""
-    table = Table(
-        title=f"{result['model']} on {result['machine']['cpu']}, {result['machine']['instructions']}"
+    table = tables.table(
+        f"{result['model']} on {result['machine']['cpu']}, {result['machine']['instructions']}",
+        ("size", "threads", "candidate"),
+        ("seconds", "images/s", "to torch NHWC", "nominal peak", "done peak", "memory MB"),
     )
-    for heading in ("size", "threads", "candidate"):
-        table.add_column(heading)
-    for heading in ("seconds", "images/s", "to torch NHWC", "nominal peak", "done peak", "memory MB"):
-        table.add_column(heading, justify="right")
     for row in result["results"]:
         exact = row["candidate"].startswith("exact")
         table.add_row(
-            "x".join(map(str, row["size"])),
+            tables.size(*row["size"]),
             str(row["threads"]),
             row["candidate"],
             f"{row['median']:.3f}",
@@ -35,33 +34,18 @@ def net_table(result: dict[str, Any]) -> Table:
 
 def net_chart(result: dict[str, Any], path: Path) -> None:
     """Bars of seconds per image, one group for each size and thread count; written as PNG."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    groups = list(dict.fromkeys((tuple(row["size"]), row["threads"]) for row in result["results"]))
-    names = list(dict.fromkeys(row["candidate"] for row in result["results"]))
-    figure, axes = pyplot.subplots(figsize=(1.5 + 2.6 * len(groups), 4), layout="constrained")
-    width = 0.8 / len(names)
-    for i, name in enumerate(names):
-        medians = [
-            next(
-                row["median"]
-                for row in result["results"]
-                if (tuple(row["size"]), row["threads"], row["candidate"]) == (*group, name)
-            )
-            for group in groups
-        ]
-        bars = axes.bar(
-            [g + (i - (len(names) - 1) / 2) * width for g in range(len(groups))], medians, width, label=name
-        )
-        axes.bar_label(bars, fmt="%.2f", fontsize=7)
-    labels = [f"{size[0]}x{size[1]}, {count} thread{'s' * (count > 1)}" for size, count in groups]
-    axes.set_xticks(range(len(groups)), labels)
+    rows = result["results"]
+    groups = list(dict.fromkeys((*row["size"], row["threads"]) for row in rows))
+    seconds = {(*row["size"], row["threads"], row["candidate"]): row["median"] for row in rows}
+    names = dict.fromkeys(row["candidate"] for row in rows)
+    figure, (axes,) = charts.figure(1.5 + 2.6 * len(groups), 4)
+    charts.draw_bars(
+        axes,
+        [f"{tables.size(*size)}, {count} thread{'s' * (count > 1)}" for *size, count in groups],
+        {name: [seconds[(*group, name)] for group in groups] for name in names},
+        "%.2f",
+    )
     axes.set_ylabel("seconds per image (median)")
     axes.set_title(f"{result['model']}, {result['machine']['cpu']}", fontsize=10)
     axes.legend(fontsize=8)
-    with replacing(path) as file:
-        figure.savefig(file, format="png", dpi=120)
-    pyplot.close(figure)
+    charts.save(figure, path)

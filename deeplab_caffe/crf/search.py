@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DeepLabError
-from ..evaluation import metrics
+from ..evaluation import charts, metrics
 from ..formats.files import replacing
 from .dense_crf import DenseCRF
 from .lattice import Lattice, bilateral_lattice, position_lattice
@@ -146,28 +146,15 @@ def write_table(path: str | os.PathLike[str], search: Search) -> None:
 
 def write_heat_map(path: str | os.PathLike[str], search: Search) -> None:
     """Picture: mean IoU over bi_xy_std and bi_rgb_std for each bi_w, the best over the other parameters."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     grid = search.grid
     values = search.mean_iou().reshape([len(getattr(grid, field)) for field in FIELDS]).max((0, 1)) * 100
-    figure, axes = pyplot.subplots(
-        1, len(grid.bi_w), figsize=(1 + 5 * len(grid.bi_w), 4.5), squeeze=False, layout="constrained"
-    )
-    for number, (axis, weight) in enumerate(zip(axes[0], grid.bi_w, strict=True)):
-        plane = values[:, :, number]
-        picture = axis.imshow(plane, vmin=np.nanmin(values), vmax=np.nanmax(values), aspect="auto")
+    figure, axes = charts.figure(1 + 5 * len(grid.bi_w), 4.5, columns=len(grid.bi_w))
+    for number, (axis, weight) in enumerate(zip(axes, grid.bi_w, strict=True)):
+        cells = charts.draw_heat_map(axis, values[:, :, number], np.nanmin(values), np.nanmax(values), "%.1f")
         axis.set_title(f"bilateral weight {weight:g}")
         axis.set_xlabel("colour standard deviation")
         axis.set_ylabel("position standard deviation, pixels")
-        axis.set_xticks(range(plane.shape[1]), [f"{v:g}" for v in grid.bi_rgb_std])
-        axis.set_yticks(range(plane.shape[0]), [f"{v:g}" for v in grid.bi_xy_std])
-        for (row, column), value in np.ndenumerate(plane):
-            color = "black" if picture.norm(value) > 0.6 else "white"
-            axis.text(column, row, f"{value:.1f}", ha="center", va="center", color=color, fontsize=8)
-    figure.colorbar(picture, ax=axes[0].tolist(), label="mean IoU, %")
-    with replacing(path) as file:
-        figure.savefig(file, format="png", dpi=110)
-    pyplot.close(figure)
+        axis.set_xticks(range(len(grid.bi_rgb_std)), [f"{v:g}" for v in grid.bi_rgb_std])
+        axis.set_yticks(range(len(grid.bi_xy_std)), [f"{v:g}" for v in grid.bi_xy_std])
+    figure.colorbar(cells, ax=axes, label="mean IoU, %")
+    charts.save(figure, path)

@@ -1,16 +1,79 @@
-"""Pictures of an evaluation."""
+"""Pictures: of an evaluation, and the parts that all pictures of the package are drawn with.
+
+The only module that imports matplotlib: figures of their own, so that the state of pyplot stays the user's.
+"""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..formats.files import replacing
 from .evaluation import Band, Evaluation
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+Points = tuple[Sequence[Any], Sequence[float]]  # x, y
+
+
+def figure(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple["Figure", list["Axes"]]:
+    """A figure of that many inches and its axes, row by row."""
+    from matplotlib.figure import Figure
+
+    result = Figure(figsize=(width, height), layout="constrained")
+    return result, list(result.subplots(rows, columns, squeeze=False).flat)
+
+
+def save(figure: "Figure", path: str | os.PathLike[str]) -> None:
+    """Writes the figure as PNG, whole or not at all."""
+    with replacing(path) as file:
+        figure.savefig(file, format="png", dpi=110)
+
+
+def draw_lines(axes: "Axes", lines: Mapping[str, Points], x: str, y: str, title: str = "") -> None:
+    """A marked line for each name; x, y: the axes' titles."""
+    for name, points in lines.items():
+        axes.plot(*points, marker="o", label=name)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.set_title(title, fontsize=10)
+    axes.grid(alpha=0.3)
+
+
+def draw_bars(
+    axes: "Axes",
+    groups: Sequence[str],
+    bars: Mapping[str, Sequence[float]],
+    label: str = "",
+    **ticks: Any,
+) -> None:
+    """For each group one bar a name, side by side.
+
+    label: how the values are written above them ("%.2f"); ticks: how the groups' names look.
+    """
+    width = 0.85 / max(1, len(bars))
+    for number, (name, heights) in enumerate(bars.items()):
+        shift = (number - (len(bars) - 1) / 2) * width
+        drawn = axes.bar([group + shift for group in range(len(groups))], heights, width, label=name)
+        if label:
+            axes.bar_label(drawn, fmt=label, fontsize=6)
+    axes.set_xticks(range(len(groups)), groups, **ticks)
+
+
+def draw_heat_map(
+    axes: "Axes", values: NDArray[Any], low: float, high: float, text: str, least: float = -np.inf
+) -> Any:
+    """Cells coloured from `low` to `high`, values from `least` on written into them; for the colour bar."""
+    picture = axes.imshow(values, vmin=low, vmax=high, cmap="viridis", aspect="auto")
+    for (row, column), value in np.ndenumerate(values):
+        if not value < least:
+            colour = "black" if picture.norm(value) > 0.6 else "white"
+            axes.text(column, row, text % value, ha="center", va="center", color=colour, fontsize=7)
+    return picture
 
 
 def write_confusion(path: str | os.PathLike[str], evaluation: Evaluation, names: Sequence[str]) -> None:
@@ -18,48 +81,28 @@ def write_confusion(path: str | os.PathLike[str], evaluation: Evaluation, names:
     sizes = evaluation.counts.sum(axis=1, keepdims=True)
     share = 100 * evaluation.counts / np.maximum(sizes, 1)
     n = evaluation.labels
-    figure, axes = _figure(2.5 + 0.45 * n, 1.8 + 0.4 * n)
-    picture = axes.imshow(share, vmin=0, vmax=100, cmap="viridis", aspect="auto")
+    picture, (axes,) = figure(2.5 + 0.45 * n, 1.8 + 0.4 * n)
+    cells = draw_heat_map(axes, share, 0, 100, "%.0f", least=0.5)
     axes.set_xticks(range(n), names, rotation=60, ha="right")
     axes.set_yticks(range(n), names)
     axes.set_xlabel("predicted")
     axes.set_ylabel("truth")
-    for (row, column), value in np.ndenumerate(share):
-        if value >= 0.5:
-            colour = "black" if value > 60 else "white"
-            axes.text(column, row, f"{value:.0f}", ha="center", va="center", color=colour, fontsize=7)
-    figure.colorbar(picture, label="% of the class's pixels")
-    _save(figure, path)
+    picture.colorbar(cells, label="% of the class's pixels")
+    save(picture, path)
 
 
 def write_trimap(path: str | os.PathLike[str], curves: dict[str, Sequence[Band]]) -> None:
     """Picture (PNG) of pixel accuracy and mean IoU over the band's width, a curve for each name."""
-    figure, (left, right) = _figure(9, 3.6, columns=2)
-    for name, bands in curves.items():
-        widths = [band.width for band in bands]
-        left.plot(widths, [100 * band.pixel_accuracy for band in bands], marker="o", label=name)
-        right.plot(widths, [100 * band.mean_iou for band in bands], marker="o", label=name)
-    for axes, title in ((left, "pixel accuracy, %"), (right, "mean IoU, %")):
-        axes.set_xlabel("trimap width, pixels")
-        axes.set_ylabel(title)
-        axes.grid(alpha=0.3)
+    picture, both = figure(9, 3.6, columns=2)
+    for axes, title, measure in (
+        (both[0], "pixel accuracy, %", "pixel_accuracy"),
+        (both[1], "mean IoU, %", "mean_iou"),
+    ):
+        lines = {
+            name: ([band.width for band in bands], [100 * getattr(band, measure) for band in bands])
+            for name, bands in curves.items()
+        }
+        draw_lines(axes, lines, "trimap width, pixels", title)
     if len(curves) > 1:
-        left.legend()
-    _save(figure, path)
-
-
-def _figure(width: float, height: float, columns: int = 1) -> tuple["Figure", Any]:
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    return pyplot.subplots(1, columns, figsize=(width, height), layout="constrained")
-
-
-def _save(figure: "Figure", path: str | os.PathLike[str]) -> None:
-    from matplotlib import pyplot
-
-    with replacing(path) as file:
-        figure.savefig(file, format="png", dpi=110)
-    pyplot.close(figure)
+        both[0].legend()
+    save(picture, path)

@@ -12,7 +12,8 @@ from typing import Any
 
 import torch
 
-from ..formats.files import file_error, read_bytes, replacing
+from ..evaluation import charts
+from ..formats.files import file_error, read_bytes
 from ..formats.tensorboard import EventWriter
 
 _MAX_LOG = 1 << 30
@@ -95,14 +96,8 @@ def read_log(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
 
 def draw_curve(records: list[dict[str, Any]], path: str | os.PathLike[str]) -> None:
     """Draws the loss, its running mean and the learning rate over the iterations, as a PNG."""
-    import matplotlib
-
-    matplotlib.use("Agg", force=False)
-    from matplotlib.figure import Figure
-
     train = [record for record in records if "test" not in record and "loss" in record]
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.add_subplot()
+    figure, (axes,) = charts.figure(8, 4.5)
     iterations = [record["iteration"] for record in train]
     axes.plot(iterations, [record["loss"] for record in train], color="#9db8d9", lw=0.8, label="loss")
     axes.plot(iterations, [record["smoothed"] for record in train], color="#1f4e8c", lw=1.5, label="smoothed")
@@ -124,8 +119,7 @@ def draw_curve(records: list[dict[str, Any]], path: str | os.PathLike[str]) -> N
     rates.set_ylim(bottom=0)
     lines = [*axes.get_lines(), *rates.get_lines()]
     axes.legend(lines, [str(line.get_label()) for line in lines], loc="upper right")
-    with replacing(path) as file:
-        figure.savefig(file, format="png", dpi=110)
+    charts.save(figure, path)
 
 
 def _finite(value: Any) -> Any:

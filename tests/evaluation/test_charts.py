@@ -1,0 +1,58 @@
+"""Pictures: what is drawn into them, that they are written whole, that pyplot is left alone."""
+
+import numpy as np
+import pytest
+
+from deeplab_caffe.evaluation import charts
+from deeplab_caffe.evaluation.evaluation import Band, Evaluation
+
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def test_axes_come_row_by_row():
+    figure, axes = charts.figure(4, 3, rows=2, columns=3)
+    assert len(axes) == 6 and list(figure.get_size_inches()) == [4, 3]
+    assert axes[1].get_subplotspec().colspan.start == 1
+    assert not hasattr(figure, "number")  # which pyplot gives its figures
+
+
+def test_lines():
+    _, (axes,) = charts.figure(3, 3)
+    charts.draw_lines(axes, {"a": ([1, 2], [3, 4]), "b": ([1], [5])}, "x", "y", "title")
+    assert [(line.get_label(), list(line.get_ydata())) for line in axes.get_lines()] == [
+        ("a", [3, 4]),
+        ("b", [5]),
+    ]
+    assert (axes.get_xlabel(), axes.get_ylabel(), axes.get_title()) == ("x", "y", "title")
+
+
+def test_bars_stand_side_by_side_around_their_group():
+    _, (axes,) = charts.figure(3, 3)
+    charts.draw_bars(axes, ["one", "two"], {"a": [1, 2], "b": [3, 4]}, "%.1f")
+    assert [bar.get_height() for bar in axes.patches] == [1, 2, 3, 4]
+    middles = [bar.get_x() + bar.get_width() / 2 for bar in axes.patches]
+    assert np.allclose([middles[0] + middles[2], middles[1] + middles[3]], [0, 2])
+    assert [text.get_text() for text in axes.texts] == ["1.0", "2.0", "3.0", "4.0"]
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["one", "two"]
+
+
+def test_heat_map_writes_values_in_a_colour_that_can_be_read():
+    _, (axes,) = charts.figure(3, 3)
+    charts.draw_heat_map(axes, np.array([[0.0, 20], [60, 61]]), 0, 100, "%.0f", least=0.5)
+    written = {text.get_text(): text.get_color() for text in axes.texts}
+    assert written == {"20": "white", "60": "white", "61": "black"}
+
+
+@pytest.fixture
+def evaluation():
+    result = Evaluation(2, [1])
+    result.add(np.array([[0, 1, 255]]), np.array([[0, 0, 0]]))
+    return result
+
+
+def test_confusion_and_trimap_are_pngs(tmp_path, evaluation):
+    charts.write_confusion(tmp_path / "confusion.png", evaluation, ["sky", "road"])
+    charts.write_trimap(tmp_path / "trimap.png", {"a": evaluation.bands, "b": [Band(1, 5, 0.5, 0.5)]})
+    for name in ("confusion.png", "trimap.png"):
+        assert (tmp_path / name).read_bytes().startswith(PNG)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["confusion.png", "trimap.png"]
