@@ -72,7 +72,7 @@ def bench_net(
     from ..assets import asset
     from ..bench import net, net_gpu
     from ..bench.net_gpu_report import net_gpu_chart, net_gpu_table
-    from ..bench.report import net_chart, net_table
+    from ..bench.net_report import net_chart, net_table
     from ..errors import DeepLabError
 
     path = model or str(asset("prototxt/deeplab_v1/largefov/deploy.prototxt"))
@@ -108,7 +108,7 @@ def bench_train(
     """Times forward and backward of a net in every precision against the same net in torch, on the CPU."""
     from ..assets import asset
     from ..bench import net
-    from ..bench.report import net_chart, net_table
+    from ..bench.net_report import net_chart, net_table
 
     path = model or str(asset("prototxt/deeplab_v1/largefov/deploy.prototxt"))
     values = parse_variables(variables)
