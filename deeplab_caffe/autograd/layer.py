@@ -3,13 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from ..ops.devices import torch_precision
 
 if TYPE_CHECKING:
     from ..layers import Layer
-
-Tensor = torch.Tensor
 
 
 def layer_function(layer: "Layer", bottoms: list[Tensor]) -> list[Tensor]:
@@ -17,7 +16,7 @@ def layer_function(layer: "Layer", bottoms: list[Tensor]) -> list[Tensor]:
 
     In the fast precisions the formula itself is the forward.
     """
-    blobs = [blob.tensor for blob in layer.blobs]
+    blobs: list[Tensor] = [blob.tensor for blob in layer.blobs]
     exact = layer.context.precision == "exact" and all(x.dtype == torch.float32 for x in (*bottoms, *blobs))
     if not exact:
         tops = layer.formula(bottoms, blobs)

@@ -3,12 +3,11 @@
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 if TYPE_CHECKING:
     from ..layers.softmax_with_loss import SoftmaxWithLoss
-
-Tensor = torch.Tensor
 
 
 class SoftmaxLossFunction(torch.autograd.Function):
@@ -20,7 +19,7 @@ class SoftmaxLossFunction(torch.autograd.Function):
         scores, labels = scores.contiguous(), labels.contiguous()
         loss = torch.empty(layer.definition.dialect.top_shape(), device=scores.device)
         probability = torch.empty_like(scores)
-        ctx.divisor = layer.forward([scores, labels], [loss, probability])
+        ctx.divisor = layer.compute_loss([scores, labels], [loss, probability])
         ctx.layer = layer
         ctx.save_for_backward(probability, labels)
         ctx.mark_non_differentiable(probability)

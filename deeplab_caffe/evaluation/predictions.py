@@ -2,7 +2,6 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +11,6 @@ from ..formats.bin import read_bin
 from ..formats.scores import read_values
 from ..images.image_file import read_label
 from . import metrics
-
-if TYPE_CHECKING:
-    pass
 
 
 def read_prediction(folder: str | os.PathLike[str], name: str, height: int, width: int) -> NDArray:
@@ -29,6 +25,7 @@ def read_prediction(folder: str | os.PathLike[str], name: str, height: int, widt
             break
     else:
         raise DeepLabError(f"{folder}: no prediction {name}.png, .bin, .mat or .npy")
+    labels: NDArray[np.integer]
     if ending == ".png":
         labels = read_label(path)
     elif ending == ".bin" and (values := read_bin(path)).dtype != np.float32:

@@ -4,10 +4,12 @@ import os
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import DeepLabError
+from ..types import Bytes
 from .voc_palette import voc_palette
+
+Colour = tuple[int, int, int]
 
 VOC_NAMES = (
     "background aeroplane bicycle bird boat bottle bus car cat chair cow table dog horse motorbike person "
@@ -32,7 +34,7 @@ CAMVID = {
 class Palette:
     """`colours`: RGB bytes (256, 3) by label; `names`: of the first labels, maybe none."""
 
-    colours: NDArray[np.uint8]
+    colours: Bytes
     names: tuple[str, ...] = ()
 
     def name(self, label: int) -> str:
@@ -52,7 +54,8 @@ def palette(name: str) -> Palette:
 
 
 def _read(path: str) -> Palette:
-    colours, names = [], []
+    colours: list[Colour] = []
+    names: list[str] = []
     try:
         with open(path, encoding="utf-8") as file:
             lines = [line.split("#")[0].strip() for line in file]
@@ -63,19 +66,19 @@ def _read(path: str) -> Palette:
             continue
         parts = line.split(maxsplit=3)
         try:
-            colour = tuple(int(value) for value in parts[:3])
+            red, green, blue = (int(value) for value in parts[:3])
         except ValueError:
-            colour = ()
-        if len(colour) != 3 or not all(0 <= value <= 255 for value in colour):
+            red = green = blue = -1
+        if not all(0 <= value <= 255 for value in (red, green, blue)):
             raise DeepLabError(f"{path}:{number}: red green blue [name] wanted, each 0 to 255")
-        colours.append(colour)
+        colours.append((red, green, blue))
         names.append(parts[3] if len(parts) > 3 else str(len(names)))
     if not 0 < len(colours) <= 256:
         raise DeepLabError(f"{path}: {len(colours)} colours, 1 to 256 wanted")
     return Palette(_extend(colours), tuple(names))
 
 
-def _extend(colours: list[tuple[int, int, int]]) -> NDArray[np.uint8]:
+def _extend(colours: list[Colour]) -> Bytes:
     """256 colours: those given, black after them, and 255 (void) the light grey of PASCAL VOC's own."""
     table = np.zeros((256, 3), np.uint8)
     table[255] = (224, 224, 192)

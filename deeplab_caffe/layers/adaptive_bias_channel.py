@@ -44,7 +44,7 @@ class AdaptiveBiasChannel(Layer):
         """See Layer."""
         tops[0].copy_(self.formula(bottoms, [])[0])
 
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
         """See Layer."""
         adapted = []
         for scores, given in zip(*bottoms, strict=True):

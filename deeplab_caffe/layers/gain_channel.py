@@ -75,7 +75,7 @@ class GainChannel(Layer):
         self._project()
         return super().forward_fast(bottoms)
 
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
         """See Layer; of gains that are changed already."""
         return [bottoms[0] * blobs[0].to(bottoms[0].dtype)]
 
@@ -86,7 +86,8 @@ class GainChannel(Layer):
     def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
         """See Layer; one product is rounded as in `forward`."""
         self._project()
-        gains, self.passes = self.blobs[0].tensor, self.passes + 1
+        gains: torch.Tensor = self.blobs[0].tensor
+        self.passes += 1
         if gains.requires_grad:
             where = f"{self.name} {self.context.rank} {self.passes}"
             seed = crc32(where.encode(), self.context.seed & 0xFFFFFFFF)

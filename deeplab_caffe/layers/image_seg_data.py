@@ -21,7 +21,7 @@ class Sample:
 
     data: types.Floats
     label: types.Floats
-    size: tuple[int, int]
+    size: types.Pair
 
 
 @register("ImageSegData")
@@ -65,13 +65,14 @@ class ImageSegData(ImageListData[Sample]):
         if not height:
             height, width = self.peek().data.shape[1:]
         n = self.data.batch_size
-        shapes = [(n, self.channels, height, width), (n, 1, height, width), (n, 1, 1, 2)]
+        shapes: list[Shape] = [(n, self.channels, height, width), (n, 1, height, width), (n, 1, 1, 2)]
         return shapes[: len(self.definition.tops)]
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """Fills the tops with the next images of the list, which starts again at its end."""
         for n, sample in enumerate(self.take()):
-            for top, values in zip(tops, (sample.data, sample.label, np.float32(sample.size)), strict=False):
+            size = np.array(sample.size, np.float32)
+            for top, values in zip(tops, (sample.data, sample.label, size), strict=False):
                 top[n].copy_(torch.from_numpy(values).reshape(top[n].shape))
 
     def sample(self, entry: image_list.Entry, generator: np.random.Generator) -> Sample:
@@ -94,7 +95,7 @@ class ImageSegData(ImageListData[Sample]):
             data, label = data[:, :, ::-1], label[:, :, ::-1]
         return Sample(np.ascontiguousarray(data), np.ascontiguousarray(label), (shown.height, shown.width))
 
-    def _size(self, image: types.Bytes, generator: np.random.Generator) -> tuple[int, int]:
+    def _size(self, image: types.Bytes, generator: np.random.Generator) -> types.Pair:
         """Rows and columns of the image before it is cropped."""
         height, width = self.data.new_height or image.shape[0], self.data.new_width or image.shape[1]
         factors = self.transform.scale_factors
@@ -116,7 +117,7 @@ class ImageSegData(ImageListData[Sample]):
         factor = np.float32(generator.uniform(1 - most, 1 + most))
         return np.rint((image * factor).clip(0, 255)).astype(np.uint8)
 
-    def _label(self, entry: image_list.Entry, size: tuple[int, int]) -> np.ndarray:
+    def _label(self, entry: image_list.Entry, size: types.Pair) -> np.ndarray:
         """The label map. label_type IMAGE repeats the number; NONE, has_label: false ignore_label."""
         kind = self.data.label_type if self.data.has_label else NONE
         if kind == PIXEL:

@@ -27,7 +27,7 @@ class InfogainLoss(LabelLossLayer):
         param = self.definition.param.infogain_loss_param
         if param.axis != 1:
             raise self.error("axis", f"{param.axis} given, only 1 is supported")
-        self.weights = None
+        self.weights = torch.empty(0)  # of the third bottom, if there is one
         if len(self.definition.bottoms) < 3:
             if not param.source:
                 raise self.error("source", "missing, and there is no third bottom with the weights")
@@ -50,7 +50,7 @@ class InfogainLoss(LabelLossLayer):
             raise self.error("source", f"{given} weights given, {classes}x{classes} wanted")
         return top
 
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
         """See Layer."""
         weights = bottoms[2].detach() if len(bottoms) > 2 else self.weights
         x, partner = self.flat(bottoms[:2])

@@ -44,5 +44,5 @@ class SegAccuracy(Layer):
             raise self.error("bottom", str(error)) from None
         self.counts = counts if self.reset or self.counts is None else self.counts + counts
         measures = (metrics.pixel_accuracy, metrics.mean_recall, metrics.mean_iou)
-        values = np.float32([measure(self.counts) for measure in measures])
+        values = np.array([measure(self.counts) for measure in measures], np.float32)
         tops[0].copy_(torch.from_numpy(values).reshape(1, 1, 1, 3))

@@ -40,7 +40,7 @@ class SoftmaxWithLoss(Layer):
         self.normalization = loss.NormalizationMode.Name(loss.normalization)
         if loss.HasField("normalize") and not loss.HasField("normalization"):
             self.normalization = "VALID" if loss.normalize else "BATCH_SIZE"
-        self.weights = None
+        self.weights: torch.Tensor | None = None
         if softmaxloss.HasField("weight_source"):
             self.weights = self._read_weights(softmaxloss.weight_source)
 
@@ -71,8 +71,12 @@ class SoftmaxWithLoss(Layer):
         loss = self.definition.dialect.top_shape()
         return [loss, scores][: len(self.definition.tops)]
 
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> float:
-        """See Layer; returns what the sum is divided by."""
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+        """See Layer."""
+        self.compute_loss(bottoms, tops)
+
+    def compute_loss(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> float:
+        """Fills the tops; returns what the sum is divided by."""
         scores, labels = bottoms
         out, along = tops[1] if len(tops) > 1 else None, self.along(scores.dim())
         probability = ops.softmax(scores, along, out=out, threads=self.context.threads)

@@ -9,14 +9,13 @@ from enum import IntEnum
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from .. import crf
 from ..crf.backend import Device
-from ..crf.lattice import to_numpy
+from ..crf.lattice import Normalization, to_numpy
 from ..errors import DeepLabError
-
-Floats = NDArray[np.float32]
+from ..types import Floats
 
 
 class KernelType(IntEnum):
@@ -38,7 +37,12 @@ class NormalizationType(IntEnum):
 
 CONST_KERNEL, DIAG_KERNEL, FULL_KERNEL = KernelType
 NO_NORMALIZATION, NORMALIZE_BEFORE, NORMALIZE_AFTER, NORMALIZE_SYMMETRIC = NormalizationType
-_NORMALIZATIONS = dict(zip(NormalizationType, ("none", "before", "after", "symmetric"), strict=True))
+_NORMALIZATIONS: dict[int, Normalization] = {
+    NO_NORMALIZATION: "none",
+    NORMALIZE_BEFORE: "before",
+    NORMALIZE_AFTER: "after",
+    NORMALIZE_SYMMETRIC: "symmetric",
+}
 
 
 class Unary:
@@ -158,7 +162,7 @@ class DenseCRF2D(DenseCRF):
 
 def _options(
     compat: float | ArrayLike, kernel: int, normalization: int
-) -> tuple[float, NDArray[np.float32] | None, str]:
+) -> tuple[float, Floats | None, Normalization]:
     """Weight, compatibility and normalisation as crf.DenseCRF has them, where compat is an energy."""
     KernelType(kernel)
     compat = np.asarray(compat, np.float32)

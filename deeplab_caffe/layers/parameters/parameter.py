@@ -5,12 +5,13 @@ from math import prod
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
+
+from ...types import Shape
 
 if TYPE_CHECKING:
     from ...formats.file_blob import FileBlob
     from .weight_memory import Allocate, WeightMemory
-
-Tensor = torch.Tensor
 
 
 class Parameter:
@@ -29,7 +30,7 @@ class Parameter:
 
     def __init__(
         self,
-        shape: tuple[int, ...],
+        shape: Shape,
         make: Callable[[], Tensor] | None = None,
         lr_mult: float = 1.0,
         decay_mult: float = 1.0,
@@ -68,9 +69,10 @@ class Parameter:
     @property
     def version(self) -> Hashable:
         """Something that differs after every change of the values."""
-        if not self.trained:
+        plain = self._plain
+        if plain is None or not self.trained:
             return self._writes
-        return self._writes, self._plain._version, self._plain.data_ptr(), self._plain.dtype
+        return self._writes, plain._version, plain.data_ptr(), plain.dtype
 
     @property
     def tensor(self) -> torch.nn.Parameter:
@@ -79,9 +81,10 @@ class Parameter:
         Whoever writes to it does so in place, under torch.no_grad() and not through `.data`, which would hide
         the change.
         """
-        if not self.trained:
-            self._plain = torch.nn.Parameter(self.values(), requires_grad=self.lr_mult != 0)
-            self._forget()
+        if isinstance(self._plain, torch.nn.Parameter):
+            return self._plain
+        self._plain = torch.nn.Parameter(self.values(), requires_grad=self.lr_mult != 0)
+        self._forget()
         return self._plain
 
     def values(self) -> Tensor:
@@ -110,7 +113,7 @@ class Parameter:
         if tensor.numel() != self.count:
             raise ValueError(f"{tuple(tensor.shape)} given, {self.shape} wanted")
         tensor = tensor.detach().to(self.device, torch.float32).contiguous().view(self.shape)
-        if self.trained:
+        if self._plain is not None and self.trained:
             with torch.no_grad():
                 self._plain.copy_(tensor)
         else:

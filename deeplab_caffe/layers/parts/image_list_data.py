@@ -83,15 +83,16 @@ class ImageListData(Layer, Generic[Sample]):
         first = (passes * self.context.ranks + self.context.rank) * n
         return range(first, first + n)
 
-    def _read_list(self) -> None:
+    def _read_list(self) -> image_list.Stream:
         if self._stream is None:
             entries = image_list.read_list(self.data.source, self.data.root_folder)
             self._stream = image_list.Stream(
                 entries, self.data.shuffle, self.data.rand_skip, self.context.seed
             )
+        return self._stream
 
     def _make(self, number: int) -> Sample:
-        entry = self._stream[number]
+        entry = self._read_list()[number]
         try:
             return self.sample(entry, image_list.generator(self.context.seed, 0, number))
         except DeepLabError as error:

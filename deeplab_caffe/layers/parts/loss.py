@@ -33,7 +33,7 @@ class LossLayer(Layer):
         """See Layer."""
         tops[0].copy_(self.formula(bottoms, [])[0])
 
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
         """See Layer."""
         x, partner = self.flat(bottoms)
         return [self.top(self.total(x, partner) / len(x), bottoms[0])]
