@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -15,10 +16,11 @@ import numpy as np
 from PIL import Image
 
 from ..assets import asset
+from ..crf.parameters import AUTHORS
 from ..crf.refinement import image_crf
 from .measure import interleave, machine, median_ratio, own_peak_memory, peak_memory
 
-ITERATIONS = 10
+ITERATIONS = AUTHORS.iterations
 PEER = "pydensecrf2"
 Phases = dict[str, float]
 
@@ -61,7 +63,7 @@ def peer(case: Case, python: str) -> Iterator[Callable[[], Phases]]:
     image, unary = problem(case)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "case.npz"
-        np.savez(path, image=image, unary=unary, iterations=ITERATIONS)
+        np.savez(path, image=image, unary=unary, **asdict(AUTHORS))
         command = [python, str(Path(__file__).with_name("crf_peer.py")), str(path)]
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True

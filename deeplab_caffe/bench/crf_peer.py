@@ -16,16 +16,20 @@ def main(path: str) -> None:
     import pydensecrf.densecrf as dcrf
 
     case = np.load(path)
-    image, unary, iterations = case["image"], case["unary"], int(case["iterations"])
+    image, unary = case["image"], case["unary"]
+    # The fields of deeplab_caffe.crf.CRFParameters.
+    iterations, *numbers = (case[name].item() for name in case.files if name not in ("image", "unary"))
+    pos_std, pos_w, xy_std, rgb_std, bi_w = numbers
     height, width, labels = unary.shape
     flat = np.ascontiguousarray(unary.reshape(-1, labels).T)
+    after = dcrf.NORMALIZE_AFTER
     print("ready", flush=True)
     for _ in sys.stdin:
         start = time.perf_counter()
         crf = dcrf.DenseCRF2D(width, height, labels)
         crf.setUnaryEnergy(flat)
-        crf.addPairwiseGaussian(sxy=3, compat=3, normalization=dcrf.NORMALIZE_AFTER)
-        crf.addPairwiseBilateral(sxy=50, srgb=10, rgbim=image, compat=5, normalization=dcrf.NORMALIZE_AFTER)
+        crf.addPairwiseGaussian(sxy=pos_std, compat=pos_w, normalization=after)
+        crf.addPairwiseBilateral(sxy=xy_std, srgb=rgb_std, rgbim=image, compat=bi_w, normalization=after)
         built = time.perf_counter()
         np.argmax(crf.inference(iterations), axis=0)
         seconds = built - start, time.perf_counter() - built

@@ -5,17 +5,11 @@ from typing import Annotated
 
 import typer
 
+from ..crf.parameters import AUTHORS, CRFParameters
 from ..errors import DeepLabError
 from . import options
+from .crf_options import BiRgbStd, BiW, BiXyStd, Iterations, PosStd, PosW
 from .options import verb
-
-# What the original's scripts use.
-PosStd = Annotated[float, typer.Option(help="Position kernel: standard deviation, pixels.")]
-PosW = Annotated[float, typer.Option(help="Position kernel: weight; 0 leaves it out.")]
-BiXyStd = Annotated[float, typer.Option(help="Bilateral kernel: standard deviation, pixels.")]
-BiRgbStd = Annotated[float, typer.Option(help="Bilateral kernel: standard deviation, grey levels.")]
-BiW = Annotated[float, typer.Option(help="Bilateral kernel: weight; 0 leaves it out.")]
-Iterations = Annotated[int, typer.Option(min=0, help="Mean-field iterations.")]
 
 
 @verb("crf")
@@ -38,12 +32,12 @@ def crf(
     map_file: Annotated[
         Path | None, typer.Option("--map", metavar="PNG", help="Write the most probable labels.")
     ] = None,
-    pos_std: PosStd = 3.0,
-    pos_w: PosW = 3.0,
-    bi_xy_std: BiXyStd = 50.0,
-    bi_rgb_std: BiRgbStd = 10.0,
-    bi_w: BiW = 5.0,
-    iterations: Iterations = 10,
+    iterations: Iterations = AUTHORS.iterations,
+    pos_std: PosStd = AUTHORS.pos_std,
+    pos_w: PosW = AUTHORS.pos_w,
+    bi_xy_std: BiXyStd = AUTHORS.bi_xy_std,
+    bi_rgb_std: BiRgbStd = AUTHORS.bi_rgb_std,
+    bi_w: BiW = AUTHORS.bi_w,
     palette: Annotated[str, typer.Option(help="Of --map: voc, camvid or a text file.")] = "voc",
     device: options.Device = "cpu",
     threads: options.Threads = None,
@@ -73,17 +67,8 @@ def crf(
     energy = read_energies(path, kind, *rgb.shape[:2], threads)
     if map_file is not None and energy.shape[2] > 256:
         raise DeepLabError(f"--map: {energy.shape[2]} labels do not fit a byte")
-    model = image_crf(
-        rgb,
-        energy.shape[2],
-        pos_std=pos_std,
-        pos_w=pos_w,
-        bi_xy_std=bi_xy_std,
-        bi_rgb_std=bi_rgb_std,
-        bi_w=bi_w,
-        threads=threads,
-        device=device,
-    )
+    parameters = CRFParameters(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w)
+    model = image_crf(rgb, energy.shape[2], parameters, threads=threads, device=device)
     result = model.unary(energy).infer(iterations)
     if marginals is not None:
         options.write_npy(marginals, result)

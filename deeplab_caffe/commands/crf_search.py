@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..crf.parameters import AUTHORS, lacking
 from ..errors import DeepLabError
 from . import options
+from .crf_options import Iterations
 from .options import verb
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def crf_search(
     bi_xy_std: Annotated[str, typer.Option(help="The same.")] = "40,50,60,70,80,90,100",
     bi_rgb_std: Annotated[str, typer.Option(help="The same.")] = "3,4,5,6,7,8,9,10",
     bi_w: Annotated[str, typer.Option(help="The same.")] = "5,10",
-    iterations: Annotated[int, typer.Option(min=0, help="Mean-field iterations.")] = 10,
+    iterations: Iterations = AUTHORS.iterations,
     threads: options.Threads = None,
 ) -> None:
     """Try every combination of CRF parameters on images with scores and ground truth.
@@ -68,7 +70,7 @@ def crf_search(
     write_table(output / "search.csv", search)
     write_heat_map(output / "search.png", search)
     best = max(range(len(search.points)), key=lambda i: search.mean_iou()[i])
-    values = ", ".join(f"{name} {value:g}" for name, value in zip(lists, search.points[best], strict=True))
+    values = ", ".join(f"{name} {getattr(search.points[best], name):g}" for name in lists)
     console.print(f"best: {values}: mean IoU {search.mean_iou()[best]:.4f}", markup=False, soft_wrap=True)
 
 
@@ -92,12 +94,7 @@ def _numbers(name: str, text: str) -> tuple[float, ...]:
         values = tuple(float(part) for part in text.split(","))
     except ValueError:
         values = ()
-    positive = name.endswith("std")
-    if (
-        not values
-        or len(set(values)) < len(values)
-        or not all(v > 0 or (v == 0 and not positive) for v in values)
-    ):
-        option = name.replace("_", "-")
-        raise DeepLabError(f"--{option} {text}: different numbers above 0 with commas between wanted")
+    if not values or len(set(values)) < len(values) or any(lacking(name, value) for value in values):
+        option, above = name.replace("_", "-"), " above 0" * name.endswith("_std")
+        raise DeepLabError(f"--{option} {text}: different numbers{above} with commas between wanted")
     return values

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
+from ..crf.parameters import AUTHORS, CRFParameters
 from ..errors import DeepLabError
 from . import options
+from .crf_options import crf_option
 from .options import verb
 
 
@@ -24,27 +26,48 @@ def refine_pascal(
         Path | None, typer.Option("--list", metavar="TXT", help="In its place: a list of images.")
     ] = None,
     root: Annotated[str, typer.Option(help="Goes before the paths of the list.")] = "",
-    iterations: Annotated[int, typer.Option("-i", "--iterations", min=0, help="Iterations.")] = 10,
-    px: Annotated[float, typer.Option("-px", "--pos-x-std", help="Position kernel: deviation in x.")] = 3,
-    py: Annotated[float, typer.Option("-py", "--pos-y-std", help="Position kernel: deviation in y.")] = 3,
-    pw: Annotated[float, typer.Option("-pw", "--pos-w", help="Position kernel: weight.")] = 3,
-    bx: Annotated[float, typer.Option("-bx", "--bi-x-std", help="Bilateral kernel: deviation in x.")] = 50,
-    by: Annotated[float, typer.Option("-by", "--bi-y-std", help="Bilateral kernel: deviation in y.")] = 50,
-    br: Annotated[float, typer.Option("-br", "--bi-r-std", help="Bilateral kernel: of red.")] = 10,
-    bg: Annotated[float, typer.Option("-bg", "--bi-g-std", help="Bilateral kernel: of green.")] = 10,
-    bb: Annotated[float, typer.Option("-bb", "--bi-b-std", help="Bilateral kernel: of blue.")] = 10,
-    bw: Annotated[float, typer.Option("-bw", "--bi-w", help="Bilateral kernel: weight.")] = 5,
+    iterations: Annotated[
+        int, crf_option("iterations", "-i", "--iterations", help="Iterations.")
+    ] = AUTHORS.iterations,
+    px: Annotated[
+        float, crf_option("pos_std", "-px", "--pos-x-std", help="Position kernel: deviation in x.")
+    ] = AUTHORS.pos_std,
+    py: Annotated[
+        float, crf_option("pos_std", "-py", "--pos-y-std", help="Position kernel: deviation in y.")
+    ] = AUTHORS.pos_std,
+    pw: Annotated[
+        float, crf_option("pos_w", "-pw", "--pos-w", help="Position kernel: weight.")
+    ] = AUTHORS.pos_w,
+    bx: Annotated[
+        float, crf_option("bi_xy_std", "-bx", "--bi-x-std", help="Bilateral kernel: deviation in x.")
+    ] = AUTHORS.bi_xy_std,
+    by: Annotated[
+        float, crf_option("bi_xy_std", "-by", "--bi-y-std", help="Bilateral kernel: deviation in y.")
+    ] = AUTHORS.bi_xy_std,
+    br: Annotated[
+        float, crf_option("bi_rgb_std", "-br", "--bi-r-std", help="Bilateral kernel: of red.")
+    ] = AUTHORS.bi_rgb_std,
+    bg: Annotated[
+        float, crf_option("bi_rgb_std", "-bg", "--bi-g-std", help="Bilateral kernel: of green.")
+    ] = AUTHORS.bi_rgb_std,
+    bb: Annotated[
+        float, crf_option("bi_rgb_std", "-bb", "--bi-b-std", help="Bilateral kernel: of blue.")
+    ] = AUTHORS.bi_rgb_std,
+    bw: Annotated[
+        float, crf_option("bi_w", "-bw", "--bi-w", help="Bilateral kernel: weight.")
+    ] = AUTHORS.bi_w,
     threads: options.Threads = None,
 ) -> int:
     """Refine the segmentation of every image of a folder, as prog_refine_pascal and its _v4 did.
 
     A broken image among several is reported and the rest still done; the exit code is then 1.
     """
-    from ..crf.dense_crf import DenseCRF
     from ..crf.energies import read_energies
+    from ..crf.refinement import image_crf
     from ..formats.bin import write_bin
     from ..images import image_file
 
+    parameters = CRFParameters(iterations, (px, py), pw, (bx, by), (br, bg, bb), bw)
     jobs = _jobs(images, listed, root)
     if not features.is_dir():
         raise DeepLabError(f"{features}: no such folder")
@@ -54,12 +77,7 @@ def refine_pascal(
         rgb = image_file.read_image(image)
         path, kind = _feature(features, image.stem)
         energy = read_energies(path, kind, *rgb.shape[:2], threads)
-        model = DenseCRF(*energy.shape, threads=threads).unary(energy)
-        if pw != 0:
-            model.gaussian((px, py), pw)
-        if bw != 0:
-            model.bilateral(rgb, (bx, by), (br, bg, bb), bw)
-        model.step(iterations)
+        model = image_crf(rgb, energy.shape[2], parameters, threads=threads).unary(energy).step(iterations)
         write_bin(output / f"{image.stem}.bin", model.map())
 
     console = options.console()

@@ -1,7 +1,27 @@
 """The dense CRF: fully connected, with Gaussian pairwise terms on a permutohedral lattice."""
 
-from .dense_crf import DenseCRF, Step
-from .energies import Kind, energies_of
-from .refinement import image_crf, refine
+import importlib
+from typing import Any
 
-__all__ = ["DenseCRF", "Kind", "Step", "energies_of", "image_crf", "refine"]
+# What `from deeplab_caffe.crf import ...` gives, by module; loaded when first used, so that the command line
+# can name parameters without numpy.
+_PUBLIC = {
+    "CRFParameters": "parameters",
+    "DenseCRF": "dense_crf",
+    "Kind": "energies",
+    "Step": "dense_crf",
+    "energies_of": "energies",
+    "image_crf": "refinement",
+    "refine": "refinement",
+}
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -20,7 +20,6 @@ from .backend import Array, Device, find_device, is_tensor, ops_of, to_device
 from .lattice import (
     Lattice,
     Normalization,
-    Std,
     as_array,
     bilateral_lattice,
     bilateral_lattice_of_images,
@@ -28,6 +27,7 @@ from .lattice import (
     position_lattice_of_images,
     to_numpy,
 )
+from .parameters import Std
 
 
 class Step(NamedTuple):

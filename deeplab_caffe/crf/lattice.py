@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..errors import DeepLabError
 from ..types import Floats
 from .backend import Array, Device, find_device, is_tensor, ops_of, to_device
+from .parameters import Std
 
 Normalization = Literal["none", "before", "after", "symmetric"]
 
@@ -68,9 +69,6 @@ class Lattice:
         if normalization == "symmetric":
             return norm, norm
         return (norm, None) if normalization == "before" else (None, norm)
-
-
-Std = float | Sequence[float]
 
 
 def position_lattice(

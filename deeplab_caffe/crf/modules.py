@@ -1,6 +1,6 @@
 """The dense CRF as torch modules: a mean field whose weights are learned, and a loss. See crf_autograd."""
 
-from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 import torch
@@ -9,9 +9,9 @@ from ..errors import DeepLabError
 from .autograd import Kernel, dense_crf_loss, mean_field_logits
 from .backend import device_of
 from .lattice import Normalization, bilateral_lattice, position_lattice
+from .parameters import CRF_AS_RNN, CRFParameters, Std
 
 Tensor = torch.Tensor
-Std = float | Sequence[float]
 
 
 class MeanField(torch.nn.Module):
@@ -19,34 +19,30 @@ class MeanField(torch.nn.Module):
 
     Each of the two kernels, position and position with colour, has a weight; `per`: "image" learns one number
     a kernel, "label" one for each label, "matrix" moreover the labels' compatibility, shared by the kernels.
-    All start as the Potts model of `pos_w` and `bi_w`, which is what `crf.refine` computes. Standard
-    deviations are in pixels and the image's units, and constant.
+    All start as the Potts model of `pos_w` and `bi_w`, which is what `crf.refine` computes; standard
+    deviations are constant. changed: fields of `parameters` to replace, `bi_rgb_std=20`.
     """
 
     def __init__(
         self,
         labels: int,
+        parameters: CRFParameters = CRF_AS_RNN,
         *,
-        pos_std: Std = 3.0,
-        pos_w: float = 3.0,
-        bi_xy_std: Std = 50.0,
-        bi_rgb_std: Std = 10.0,
-        bi_w: float = 5.0,
-        iterations: int = 5,
         per: Literal["image", "label", "matrix"] = "matrix",
         normalization: Normalization = "after",
         threads: int | None = None,
+        **changed: Std,
     ) -> None:
         super().__init__()
         if labels < 1 or per not in ("image", "label", "matrix"):
             raise DeepLabError(
                 f"MeanField: {labels} labels, weights per {per}: 1 or more, image|label|matrix"
             )
-        self.labels, self.pos_std, self.bi_xy_std, self.bi_rgb_std = labels, pos_std, bi_xy_std, bi_rgb_std
-        self.iterations, self.normalization, self.threads = iterations, normalization, threads
+        self.labels, self.crf = labels, replace(parameters, **changed)
+        self.normalization, self.threads = normalization, threads
         shape = () if per == "image" else (labels,)
-        self.pos_w = torch.nn.Parameter(torch.full(shape, float(pos_w)))
-        self.bi_w = torch.nn.Parameter(torch.full(shape, float(bi_w)))
+        self.pos_w = torch.nn.Parameter(torch.full(shape, float(self.crf.pos_w)))
+        self.bi_w = torch.nn.Parameter(torch.full(shape, float(self.crf.bi_w)))
         # Penalties [from, to]: Potts' model is minus the identity, since it supports equal labels.
         self.compatibility = torch.nn.Parameter(-torch.eye(labels)) if per == "matrix" else None
 
@@ -63,8 +59,9 @@ class MeanField(torch.nn.Module):
     def _one(self, image: Tensor, scores: Tensor) -> Tensor:
         labels, height, width = scores.shape
         device = device_of(scores)
-        position = position_lattice(height, width, self.pos_std, self.threads, device)
-        bilateral = bilateral_lattice(image, self.bi_xy_std, self.bi_rgb_std, self.threads, device)
+        fixed = self.crf
+        position = position_lattice(height, width, fixed.pos_std, self.threads, device)
+        bilateral = bilateral_lattice(image, fixed.bi_xy_std, fixed.bi_rgb_std, self.threads, device)
         weights = self.pos_w, self.bi_w
         if self.compatibility is not None:
             weights = tuple(weight[:, None] * self.compatibility for weight in weights)
@@ -73,7 +70,7 @@ class MeanField(torch.nn.Module):
             for lattice, weight in zip((position, bilateral), weights, strict=True)
         ]
         energies = -scores.reshape(labels, -1).T
-        logits = mean_field_logits(energies, kernels, self.iterations, threads=self.threads)
+        logits = mean_field_logits(energies, kernels, fixed.iterations, threads=self.threads)
         return logits.T.reshape(scores.shape)
 
 

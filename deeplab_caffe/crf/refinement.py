@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -10,25 +11,25 @@ from ..errors import DeepLabError
 from .backend import Array, Device, device_of, find_device, is_tensor
 from .dense_crf import DenseCRF
 from .energies import Kind, energies_of
+from .parameters import AUTHORS, CRFParameters, Std
 
 
 def image_crf(
     image: Array | Sequence[Array],
     labels: int,
+    parameters: CRFParameters = AUTHORS,
     *,
-    pos_std: float = 3.0,
-    pos_w: float = 3.0,
-    bi_xy_std: float = 50.0,
-    bi_rgb_std: float = 10.0,
-    bi_w: float = 5.0,
     threads: int | None = None,
     device: Device = None,
+    **changed: Std,
 ) -> DenseCRF:
     """The CRF of the DeepLab authors' scripts for an RGB image (H, W, 3): a Gaussian and a bilateral kernel.
 
-    Standard deviations are in pixels and in grey levels; a kernel of weight 0 is left out. A list of images,
-    for a GPU, makes one CRF of them all (DenseCRF.of_images).
+    changed: fields of `parameters` to replace, `pos_std=4`; its iterations are for `infer`. A list of images,
+    for a GPU, makes one CRF of them all (DenseCRF.of_images). Raises DeepLabError for parameters out of range
+    and images that are none.
     """
+    parameters = replace(parameters, **changed)
     images = image if isinstance(image, list | tuple) else [image]
     for one in images:
         if len(one.shape) != 3:
@@ -38,34 +39,31 @@ def image_crf(
         crf = DenseCRF.of_images(sizes, labels, device=device)
     else:
         crf = DenseCRF(*sizes[0], labels, threads=threads, device=device)
-    if pos_w != 0:
-        crf.gaussian(pos_std, pos_w)
-    if bi_w != 0:
-        crf.bilateral(image, bi_xy_std, bi_rgb_std, bi_w)
+    if parameters.pos_w != 0:
+        crf.gaussian(parameters.pos_std, parameters.pos_w)
+    if parameters.bi_w != 0:
+        crf.bilateral(image, parameters.bi_xy_std, parameters.bi_rgb_std, parameters.bi_w)
     return crf
 
 
 def refine(
     image: Array | Sequence[Array],
     scores: Array | Sequence[Array],
+    parameters: CRFParameters = AUTHORS,
     *,
     kind: Kind = "scores",
-    iterations: int = 10,
-    pos_std: float = 3.0,
-    pos_w: float = 3.0,
-    bi_xy_std: float = 50.0,
-    bi_rgb_std: float = 10.0,
-    bi_w: float = 5.0,
     threads: int | None = None,
     device: Device = None,
+    **changed: Std,
 ) -> Array | list[Array]:
     """Marginals (labels, H, W) of a net's scores (labels, H, W) after refinement along the edges of an image.
 
     image: RGB (H, W, 3), any numeric type; a batch (N, H, W, 3) goes with scores (N, labels, H, W), a list of
     images of any sizes with a list of scores. kind: of `scores`. device: None is the GPU that the scores are
-    on, or the CPU; a GPU infers a batch at once. The other parameters are those of `image_crf`. Raises
-    DeepLabError if sizes do not fit.
+    on, or the CPU; a GPU infers a batch at once. changed: fields of `parameters` to replace, `iterations=5`.
+    Raises DeepLabError if sizes do not fit or parameters are out of range.
     """
+    parameters = replace(parameters, **changed)
     several = isinstance(scores, list | tuple) or len(scores.shape) == 4
     images, maps = (list(image), list(scores)) if several else ([image], [scores])
     if len(images) != len(maps) or not maps:
@@ -82,16 +80,8 @@ def refine(
                 f"the image is {one.shape[0]} x {one.shape[1]}"
             )
     device = device_of(maps[0]) if device is None else device
-    build = partial(
-        image_crf,
-        pos_std=pos_std,
-        pos_w=pos_w,
-        bi_xy_std=bi_xy_std,
-        bi_rgb_std=bi_rgb_std,
-        bi_w=bi_w,
-        threads=threads,
-        device=device,
-    )
+    build = partial(image_crf, parameters=parameters, threads=threads, device=device)
+    iterations = parameters.iterations
     if find_device(device) is None:
         results = [
             np.ascontiguousarray(

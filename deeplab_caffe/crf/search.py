@@ -16,9 +16,8 @@ from ..evaluation import charts, metrics
 from ..formats.files import replacing
 from .dense_crf import DenseCRF
 from .lattice import Lattice, bilateral_lattice, position_lattice
+from .parameters import KERNEL_FIELDS, CRFParameters, Std
 
-FIELDS = ("pos_std", "pos_w", "bi_xy_std", "bi_rgb_std", "bi_w")
-Point = tuple[float, ...]  # one value a field
 Floats = NDArray[np.float32]
 Bytes = NDArray[np.uint8]
 Image = tuple[Bytes, Floats, Bytes]  # RGB, energies (H, W, labels), truth (H, W)
@@ -35,9 +34,10 @@ class Grid:
     bi_w: tuple[float, ...] = (5, 10)
     iterations: int = 10
 
-    def points(self) -> list[Point]:
-        """All combinations, the last field fastest."""
-        return list(itertools.product(*(getattr(self, field) for field in FIELDS)))
+    def points(self) -> list[CRFParameters]:
+        """All combinations, the last field fastest. Raises DeepLabError for values out of range."""
+        values = (getattr(self, field) for field in KERNEL_FIELDS)
+        return [CRFParameters(self.iterations, *point) for point in itertools.product(*values)]
 
 
 class Search:
@@ -86,8 +86,8 @@ class Search:
 
     def rows(self) -> Iterable[dict[str, float]]:
         """Each point with its measures; the first row has no CRF (NaN for its parameters)."""
-        for point, counts in zip([(float("nan"),) * len(FIELDS), *self.points], self.counts, strict=True):
-            yield dict(zip(FIELDS, point, strict=True)) | {
+        for point, counts in zip([None, *self.points], self.counts, strict=True):
+            yield {field: getattr(point, field, float("nan")) for field in KERNEL_FIELDS} | {
                 "mean_iou": metrics.mean_iou(counts),
                 "pixel_accuracy": metrics.pixel_accuracy(counts),
                 "mean_recall": metrics.mean_recall(counts),
@@ -98,21 +98,24 @@ class Search:
     ) -> Iterator[tuple[int, NDArray[np.int16]]]:
         """Each point's number and label map; lattices are built once for each standard deviation."""
         height, width = rgb.shape[:2]
-        order = sorted(range(len(self.points)), key=lambda i: (self.points[i][2:4], i))
-        positions: dict[float, Lattice] = {}
-        last: tuple[tuple[float, ...], Lattice] | None = None
+        order = sorted(
+            range(len(self.points)), key=lambda i: (self.points[i].bi_xy_std, self.points[i].bi_rgb_std, i)
+        )
+        positions: dict[Std, Lattice] = {}
+        last: tuple[tuple[Std, Std], Lattice] | None = None
         for number in order:
-            pos_std, pos_w, xy_std, rgb_std, bi_w = self.points[number]
+            point = self.points[number]
             model = DenseCRF(*energy.shape, threads=threads).unary(energy)
-            if pos_w != 0:
-                if pos_std not in positions:
-                    positions[pos_std] = position_lattice(height, width, pos_std, threads)
-                model.add(positions[pos_std], pos_w)
-            if bi_w != 0:
-                if last is None or last[0] != (xy_std, rgb_std):
-                    last = (xy_std, rgb_std), bilateral_lattice(rgb, xy_std, rgb_std, threads)
-                model.add(last[1], bi_w)
-            yield number, model.step(self.grid.iterations).map()
+            if point.pos_w != 0:
+                if point.pos_std not in positions:
+                    positions[point.pos_std] = position_lattice(height, width, point.pos_std, threads)
+                model.add(positions[point.pos_std], point.pos_w)
+            if point.bi_w != 0:
+                stds = point.bi_xy_std, point.bi_rgb_std
+                if last is None or last[0] != stds:
+                    last = stds, bilateral_lattice(rgb, *stds, threads)
+                model.add(last[1], point.bi_w)
+            yield number, model.step(point.iterations).map()
 
     def _confusion(self, truth: NDArray, labels: NDArray) -> NDArray[np.int64]:
         return metrics.confusion(truth, labels, self.labels)
@@ -147,7 +150,8 @@ def write_table(path: str | os.PathLike[str], search: Search) -> None:
 def write_heat_map(path: str | os.PathLike[str], search: Search) -> None:
     """Picture: mean IoU over bi_xy_std and bi_rgb_std for each bi_w, the best over the other parameters."""
     grid = search.grid
-    values = search.mean_iou().reshape([len(getattr(grid, field)) for field in FIELDS]).max((0, 1)) * 100
+    sizes = [len(getattr(grid, field)) for field in KERNEL_FIELDS]
+    values = search.mean_iou().reshape(sizes).max((0, 1)) * 100
     figure, axes = charts.figure(1 + 5 * len(grid.bi_w), 4.5, columns=len(grid.bi_w))
     for number, (axis, weight) in enumerate(zip(axes, grid.bi_w, strict=True)):
         cells = charts.draw_heat_map(axis, values[:, :, number], np.nanmin(values), np.nanmax(values), "%.1f")

@@ -91,6 +91,8 @@ def test_crf_errors(case, fails):
         assert message in fails("crf", *image, *out, "--unary", folder / name)
     assert "std 0: a number above 0" in fails("crf", *image, *out, *good, "--pos-std", "0")
     assert "std -1" in fails("crf", *image, *out, *good, "--bi-rgb-std", "-1")
+    assert "--pos-w nan: a finite number" in fails("crf", *image, *out, *good, "--pos-w", "nan")
+    assert "--iterations -1: 0 or more" in fails("crf", *image, *out, *good, "--iterations", "-1")
     assert "larger standard deviations" in fails("crf", *image, *out, *good, "--bi-rgb-std", "1e-6")
     assert not (folder / "m.npy").exists()
 
@@ -125,6 +127,7 @@ def test_refine_pascal_defaults_and_failures(case, fails, capsys):
     capsys.readouterr()
     assert main(["refine-pascal", *folders]) == 1
     assert "b.ppm" in capsys.readouterr().err
+    assert "--bi-g-std 0: a number above 0" in fails("refine-pascal", *folders, "-bg", "0")
     shutil.copy(folder / "a.bin", folder / "a_blob_0.mat")
     (folder / "ppm/b.ppm").unlink()
     assert "both a.bin or" in fails("refine-pascal", *folders)

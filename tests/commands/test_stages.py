@@ -113,6 +113,8 @@ fold = "train2.prototxt"
         ("[crf]", "[cr", "run.toml: "),
         ("bi_w", "bw", r"run.toml: crf.bw: unknown; known: iterations, pos_std"),
         ("bi_w = 4", "bi_w = true", "run.toml: crf.bi_w: a number wanted"),
+        ("bi_w = 4", "pos_std = 0", "run.toml: crf.pos_std 0: a number above 0 wanted"),
+        ("bi_w = 4", "bi_w = nan", "run.toml: crf.bi_w nan: a finite number wanted"),
         ("[2]", '["2"]', "run.toml: evaluation.trimap: a list of whole numbers wanted"),
         ("[2]", "[]", "run.toml: evaluation.trimap: a list of whole numbers wanted"),
         ('model = "test.prototxt"', "", "run.toml: test.model: missing"),

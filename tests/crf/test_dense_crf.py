@@ -228,7 +228,7 @@ def test_label_ruled_out():
         (lambda i, u: crf.image_crf(i, 4, bi_rgb_std=-3), "rgb_std -3: .* above 0"),
         (lambda i, u: crf.image_crf(i, 4, bi_xy_std=float("nan")), "xy_std nan"),
         (lambda i, u: crf.image_crf(i, 4, pos_std=1e-6), "larger standard deviations"),
-        (lambda i, u: crf.image_crf(i, 4, pos_w=float("nan")), "weight nan"),
+        (lambda i, u: crf.image_crf(i, 4, pos_w=float("nan")), "pos_w nan: a finite number"),
         (lambda i, u: crf.DenseCRF(9, 11, 4).gaussian((1, 2, 3), 3), "3 numbers"),
         (lambda i, u: crf.DenseCRF(9, 11, 4).gaussian(3, 3, np.ones(3)), r"compatibility: \(3,\)"),
         (lambda i, u: crf.DenseCRF(9, 11, 4).gaussian(3, 3, None, "left"), "normalization left"),

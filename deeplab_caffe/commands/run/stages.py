@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from ...crf.parameters import CRFParameters, Std
 from ...errors import DeepLabError
 from ...formats.files import read_bytes
 from ...images import image_list
@@ -60,15 +61,8 @@ class Test(Section):
 
 
 @dataclass(frozen=True)
-class Crf(Section):
+class Crf(CRFParameters, Section):
     """[crf]: parameters of the dense CRF."""
-
-    iterations: int = 10
-    pos_std: float = 3
-    pos_w: float = 3
-    bi_xy_std: float = 50
-    bi_rgb_std: float = 10
-    bi_w: float = 5
 
 
 @dataclass(frozen=True)
@@ -160,17 +154,20 @@ def _section(source: str, name: str, cls: type[Section], content: Any) -> Sectio
     for key, item in known.items():
         if item.default is MISSING and item.default_factory is MISSING and key not in content:
             raise DeepLabError(f"{source}: {name}.{key}: missing")
-    return cls(**content)
+    try:
+        return cls(**content)
+    except DeepLabError as error:
+        raise DeepLabError(f"{source}: {name}.{error}") from None
 
 
 def _fits(value: Any, kind: Any) -> bool:
     if kind in (list[str], list[int]):
         return isinstance(value, list) and bool(value) and all(_fits(v, kind.__args__[0]) for v in value)
-    return type(value) is kind or (kind is float and type(value) is int)
+    return type(value) is kind or (kind in (float, Std) and type(value) in (int, float))
 
 
 def _kind(kind: Any) -> str:
-    names = {str: "text", int: "a whole number", float: "a number", dict: "a table"}
+    names = {str: "text", int: "a whole number", float: "a number", Std: "a number", dict: "a table"}
     return names.get(kind) or f"a list of {'texts' if kind == list[str] else 'whole numbers'}"
 
 

@@ -1,0 +1,54 @@
+"""The parameters of the dense CRF as the DeepLab authors use it: a Gaussian and a bilateral kernel."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from numbers import Real
+
+from ..errors import DeepLabError
+
+Std = float | Sequence[float]
+
+
+def lacking(field: str, value: float) -> str | None:
+    """What is wanted in place of a number that a field of CRFParameters does not allow; None: it does."""
+    if field == "iterations":
+        return None if value >= 0 else "0 or more"
+    if field.endswith("_std"):
+        return None if math.isfinite(value) and value > 0 else "a number above 0"
+    return None if math.isfinite(value) else "a finite number"
+
+
+@dataclass(frozen=True)
+class CRFParameters:
+    """Mean-field iterations, and each kernel's standard deviations and weight; those of the authors' example.
+
+    Standard deviations are in pixels (pos_std, bi_xy_std: one number, or x and y) and in the image's units
+    (bi_rgb_std: one number, or one a channel). A kernel of weight 0 is left out. Raises DeepLabError for a
+    value out of range.
+    """
+
+    iterations: int = 10
+    pos_std: Std = 3.0
+    pos_w: float = 3.0
+    bi_xy_std: Std = 50.0
+    bi_rgb_std: Std = 10.0
+    bi_w: float = 5.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            for one in [value] if isinstance(value, Real) else value:
+                if wanted := lacking(field.name, one):
+                    raise DeepLabError(f"{field.name} {one:g}: {wanted} wanted")
+
+
+# The authors' own numbers, which programs of theirs have as defaults.
+AUTHORS = CRFParameters()
+# Zheng et al. (2015) train through 5 iterations: more cost memory and time, and change little.
+CRF_AS_RNN = CRFParameters(iterations=5)
+# The bundled CamVid model was evaluated with these; weights/README.md has the numbers.
+CAMVID = CRFParameters(iterations=5, bi_xy_std=20.0, bi_rgb_std=3.0)
+
+# What a search tries values of, in this order.
+KERNEL_FIELDS = tuple(field.name for field in fields(CRFParameters) if field.name != "iterations")
