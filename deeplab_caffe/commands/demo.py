@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from . import options, predict
+from ..crf.parameters import CAMVID
+from . import options
 from .options import verb
 
 if TYPE_CHECKING:
     from ..images.palettes import Palette
 
-# How the bundled model was evaluated with a CRF; weights/README.md has the numbers.
-CRF = predict.Crf(iterations=5, pos_std=3, pos_w=3, bi_xy_std=20, bi_rgb_std=3, bi_w=5)
 CREDIT = (
     "Photos: CamVid (Brostow, Fauqueur, Cipolla, PRL 2009; Brostow, Shotton, Fauqueur, Cipolla, ECCV 2008)"
 )
@@ -66,16 +65,17 @@ def segment_photo(segmenter: Any, photo: Path, output: Path, colours: "Palette")
     import time
 
     from ..images import image_file
-    from ..segmenter.segmenter import labels_of, overlay
+    from ..segmenter.segmentation import refine_scores, segment
+    from ..segmenter.segmenter import overlay
 
     image = image_file.read_image(photo)
     start = time.perf_counter()
-    scores = segmenter.scores(image)
+    scores, plain = segment(segmenter, image)
     middle = time.perf_counter()
-    _, refined = predict.refine(image, scores, CRF, segmenter.net.context.threads)
+    refined = refine_scores(image, scores, CAMVID, threads=segmenter.net.context.threads).labels
     end = time.perf_counter()
     panels = {"photo": image}
-    for title, labels in (("net", labels_of(scores)), ("crf", refined)):
+    for title, labels in (("net", plain), ("crf", refined)):
         panels[title] = overlay(image, labels, colours.colours)
         image_file.write_image(output / f"{photo.stem}_{title}_labels.png", labels, colours.colours)
         image_file.write_image(output / f"{photo.stem}_{title}.png", panels[title])

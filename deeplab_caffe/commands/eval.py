@@ -6,16 +6,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..crf.parameters import AUTHORS, CRFParameters
 from ..errors import DeepLabError
 from . import options
+from .crf_options import BiRgbStd, BiW, BiXyStd, Iterations, PosStd, PosW, UseCrf
 from .options import verb
-from .predict import BiRgbStd, BiW, BiXyStd, Crf, Flip, Iterations, PosStd, PosW, Scales, UseCrf, numbers
+from .segmenter_options import Flip, Mean, PadTo, Scales, ScoresBlob, make_segmenter
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..evaluation.evaluation import Evaluation
     from ..images.image_list import Entry
+    from ..segmenter.segmenter import Segmenter
     from ..types import Bytes
 
 Labels = Callable[["Entry", "Bytes"], "NDArray[Any]"]  # a line of the list, its truth -> predicted labels
@@ -50,22 +53,23 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", metavar="FOLDER", help="For eval.json and pictures.")
     ] = None,
-    scores_blob: Annotated[
-        str | None, typer.Option("--scores-blob", help="The net's scores, if it has several outputs.")
-    ] = None,
+    mean: Mean = None,
     scales: Scales = "1",
     flip: Flip = False,
+    scores_blob: ScoresBlob = None,
+    pad_to: PadTo = None,
     crf: UseCrf = False,
-    iterations: Iterations = Crf.iterations,
-    pos_std: PosStd = Crf.pos_std,
-    pos_w: PosW = Crf.pos_w,
-    bi_xy_std: BiXyStd = Crf.bi_xy_std,
-    bi_rgb_std: BiRgbStd = Crf.bi_rgb_std,
-    bi_w: BiW = Crf.bi_w,
+    iterations: Iterations = AUTHORS.iterations,
+    pos_std: PosStd = AUTHORS.pos_std,
+    pos_w: PosW = AUTHORS.pos_w,
+    bi_xy_std: BiXyStd = AUTHORS.bi_xy_std,
+    bi_rgb_std: BiRgbStd = AUTHORS.bi_rgb_std,
+    bi_w: BiW = AUTHORS.bi_w,
     variables: options.Variables = None,
     device: options.Device = "cpu",
     precision: options.Precision = "exact",
     threads: options.Threads = None,
+    weight_memory: options.WeightMemory = None,
 ) -> None:
     """Compare label maps, or what a net makes of the images, with ground truth.
 
@@ -81,22 +85,27 @@ def evaluate(
     count = labels or len(table.names)
     names = [table.name(label) for label in range(count)]
     evaluation = Evaluation(count, _widths(trimap))
-    settings = Crf(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w) if crf else None
-    if predictions is not None:
-        predicted = _from_folder(predictions, settings)
+    if model is None:
+        if crf:
+            raise DeepLabError("--crf: only with --model; the verb crf refines stored scores")
+        predicted = _from_folder(predictions)
     else:
-        predicted = _from_net(
-            settings,
-            model=model,
-            weights=weights,
-            output=scores_blob,
-            scales=numbers(scales, "--scales"),
+        segmenter = make_segmenter(
+            model,
+            weights,
+            mean=mean,
+            scales=scales,
             flip=flip,
-            variables=options.parse_variables(variables),
+            scores_blob=scores_blob,
+            pad_to=pad_to,
+            variables=variables,
             device=device,
             precision=precision,
             threads=threads,
+            weight_memory=weight_memory,
         )
+        parameters = CRFParameters(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w) if crf else None
+        predicted = _from_net(segmenter, parameters)
     entries = image_list.read_list(str(images), root)
     with options.progress(options.console()) as bar:
         task = bar.add_task("evaluating", total=len(entries))
@@ -118,28 +127,19 @@ def _add(evaluation: "Evaluation", entry: "Entry", root: str, predicted: Labels)
         raise DeepLabError(f"{entry.where}: {error}") from None
 
 
-def _from_folder(folder: Path, crf: Crf | None) -> Labels:
+def _from_folder(folder: Path) -> Labels:
     from ..evaluation.predictions import read_prediction
 
-    if crf is not None:
-        raise DeepLabError("--crf: only with --model; the verb crf refines stored scores")
     return lambda entry, truth: read_prediction(folder, Path(entry.image).stem, *truth.shape)
 
 
-def _from_net(crf: Crf | None, **options: Any) -> Labels:
+def _from_net(segmenter: "Segmenter", crf: CRFParameters | None) -> Labels:
     from ..images import image_file
-    from ..segmenter.segmenter import Segmenter, labels_of
-    from .predict import refine
-
-    segmenter = Segmenter(**options)
+    from ..segmenter.segmentation import segment
 
     def predict(entry: "Entry", truth: "Bytes") -> "NDArray[Any]":
         image = image_file.read_image(entry.image, color=segmenter.color)
-        scores = segmenter.scores(image)
-        if crf is None:
-            return labels_of(scores)
-        kind = "probabilities" if segmenter.averages else "scores"
-        return refine(image, scores, crf, segmenter.net.context.threads, kind)[1]
+        return segment(segmenter, image, crf).labels
 
     return predict
 

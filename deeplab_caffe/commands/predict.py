@@ -1,50 +1,24 @@
 """`deeplab-caffe predict`: photos in, label maps, overlays and scores out."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..crf.parameters import AUTHORS, CRFParameters
 from ..errors import DeepLabError
 from . import options
+from .crf_options import BiRgbStd, BiW, BiXyStd, Iterations, PosStd, PosW, UseCrf
 from .options import verb
+from .segmenter_options import Flip, Mean, PadTo, Scales, ScoresBlob, make_segmenter
 
 if TYPE_CHECKING:
-    from ..crf.backend import Array
-    from ..crf.energies import Kind
     from ..images.palettes import Palette
     from ..segmenter.segmenter import Segmenter
-    from ..types import Bytes
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
 LISTS = {".txt", ".lst", ".list"}
 KINDS = ("labels", "overlay", "scores", "mat")
-
-
-@dataclass(frozen=True)
-class Crf:
-    """The dense CRF's parameters, as the original program's defaults have them."""
-
-    iterations: int = 10
-    pos_std: float = 3.0
-    pos_w: float = 3.0
-    bi_xy_std: float = 50.0
-    bi_rgb_std: float = 10.0
-    bi_w: float = 5.0
-
-
-Scales = Annotated[
-    str, typer.Option(help="Sizes to look at, of the image's; the mean of their probabilities counts.")
-]
-Flip = Annotated[bool, typer.Option("--flip", help="Look at mirror images, too.")]
-UseCrf = Annotated[bool, typer.Option("--crf", help="Refine the scores with a dense CRF.")]
-Iterations = Annotated[int, typer.Option(min=0, help="CRF: mean-field iterations.")]
-PosStd = Annotated[float, typer.Option(help="CRF: std of the position kernel, pixels.")]
-PosW = Annotated[float, typer.Option(help="CRF: its weight.")]
-BiXyStd = Annotated[float, typer.Option(help="CRF: bilateral kernel, pixels.")]
-BiRgbStd = Annotated[float, typer.Option(help="CRF: bilateral kernel, colour.")]
-BiW = Annotated[float, typer.Option(help="CRF: its weight.")]
 
 
 @verb("predict")
@@ -63,29 +37,18 @@ def predict(
         str, typer.Option(help="voc, camvid or a text file: `red green blue [name]` a line.")
     ] = "voc",
     root: Annotated[str, typer.Option(help="Goes before the paths in lists.")] = "",
-    mean: Annotated[
-        str | None,
-        typer.Option(
-            metavar="B,G,R",
-            help="Subtracted from the image, in the order of the net's channels; default: the net's own, or "
-            "104.008,116.669,122.675 if it has none.",
-        ),
-    ] = None,
+    mean: Mean = None,
     scales: Scales = "1",
     flip: Flip = False,
-    scores_blob: Annotated[
-        str | None, typer.Option("--scores-blob", help="The scores, if the net has several outputs.")
-    ] = None,
+    scores_blob: ScoresBlob = None,
+    pad_to: PadTo = None,
     crf: UseCrf = False,
-    iterations: Iterations = Crf.iterations,
-    pos_std: PosStd = Crf.pos_std,
-    pos_w: PosW = Crf.pos_w,
-    bi_xy_std: BiXyStd = Crf.bi_xy_std,
-    bi_rgb_std: BiRgbStd = Crf.bi_rgb_std,
-    bi_w: BiW = Crf.bi_w,
-    pad_to: Annotated[
-        str | None, typer.Option(metavar="HxW", help="Pad smaller images, as TensorFlow's evaluation did.")
-    ] = None,
+    iterations: Iterations = AUTHORS.iterations,
+    pos_std: PosStd = AUTHORS.pos_std,
+    pos_w: PosW = AUTHORS.pos_w,
+    bi_xy_std: BiXyStd = AUTHORS.bi_xy_std,
+    bi_rgb_std: BiRgbStd = AUTHORS.bi_rgb_std,
+    bi_w: BiW = AUTHORS.bi_w,
     variables: options.Variables = None,
     device: options.Device = "cpu",
     precision: options.Precision = "exact",
@@ -100,28 +63,26 @@ def predict(
     the exit code is then 1.
     """
     from ..images import palettes
-    from ..segmenter.segmenter import Segmenter
-    from .inspect import parse_size
 
     kinds = _kinds(save)
     table = palettes.palette(palette)
     jobs = collect(images, root)
-    segmenter = Segmenter(
+    segmenter = make_segmenter(
         model,
         weights,
-        mean=None if mean is None else numbers(mean, "--mean"),
-        output=scores_blob,
-        variables=options.parse_variables(variables),
-        scales=numbers(scales, "--scales"),
+        mean=mean,
+        scales=scales,
         flip=flip,
-        pad_to=parse_size(pad_to, "--pad-to") or (0, 0),
+        scores_blob=scores_blob,
+        pad_to=pad_to,
+        variables=variables,
         device=device,
         precision=precision,
         threads=threads,
-        weight_memory=options.parse_bytes(weight_memory, "--weight-memory"),
+        weight_memory=weight_memory,
     )
-    settings = Crf(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w) if crf else None
-    return run(segmenter, jobs, output, kinds, table, settings)
+    parameters = CRFParameters(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w) if crf else None
+    return run(segmenter, jobs, output, kinds, table, parameters)
 
 
 def run(
@@ -130,7 +91,7 @@ def run(
     output: Path,
     kinds: list[str],
     table: "Palette",
-    crf: Crf | None,
+    crf: CRFParameters | None,
 ) -> int:
     """Segments all images and writes the results and predict.json; 1 if some of several failed, else 0."""
     console = options.console()
@@ -162,28 +123,21 @@ def segment_file(
     output: Path,
     kinds: list[str],
     table: "Palette",
-    crf: Crf | None = None,
+    crf: CRFParameters | None = None,
 ) -> dict[str, Any]:
     """Segments one image and writes what `kinds` asks for; returns its record for predict.json."""
     import time
 
     import numpy as np
 
-    from ..crf.lattice import to_numpy
     from ..formats.mat import write_mat
     from ..images import image_file
-    from ..segmenter.segmenter import labels_of, overlay
+    from ..segmenter.segmentation import segment
+    from ..segmenter.segmenter import overlay
 
     start = time.perf_counter()
     image = image_file.read_image(path, color=segmenter.color)
-    if crf is None:
-        scores = segmenter.scores(image)
-        labels = labels_of(scores)
-    else:
-        kind = "probabilities" if segmenter.averages else "scores"
-        scores, labels = refine(
-            image, segmenter.score_map(image)[0], crf, segmenter.net.context.threads, kind
-        )
+    scores, labels = segment(segmenter, image, crf)
     files = {}
     for kind in kinds:
         file = output / kind / f"{name}{ {'scores': '.npy', 'mat': '_blob_0.mat'}.get(kind, '.png') }"
@@ -194,9 +148,9 @@ def segment_file(
         elif kind == "overlay":
             image_file.write_image(file, overlay(image, labels, table.colours))
         elif kind == "scores":
-            options.write_npy(file, to_numpy("scores", scores))
+            options.write_npy(file, scores.cpu().numpy())
         else:
-            write_mat(file, to_numpy("scores", scores)[None])
+            write_mat(file, scores.cpu().numpy()[None])
     values, counts = np.unique(labels, return_counts=True)
     return {
         "image": str(path),
@@ -206,35 +160,6 @@ def segment_file(
         "classes": {table.name(int(v)): int(c) for v, c in zip(values, counts, strict=True)},
         "files": files,
     }
-
-
-def refine(
-    image: "Bytes", scores: "Array", crf: Crf, threads: int | None, kind: "Kind" = "scores"
-) -> tuple["Array", "Bytes"]:
-    """The CRF's marginals (labels, H, W) for scores (labels, H, W) on the RGB image, and their label map.
-
-    kind: of the scores, see crf.refine. Scores on a GPU are refined there; then the marginals stay there and
-    only the label map is copied. Of equal marginals the first label wins, as in the original CRF program.
-    """
-    import numpy as np
-
-    from ..crf.backend import device_of
-    from ..crf.energies import energies_of
-    from ..crf.refinement import image_crf
-
-    if scores.shape[0] < 2:
-        raise DeepLabError("a CRF needs the scores of at least two labels, the net gives one plane")
-    parameters = vars(crf).copy()
-    iterations, device = parameters.pop("iterations"), device_of(scores)
-    model = image_crf(image, scores.shape[0], **parameters, threads=threads, device=device)
-    energies = energies_of(scores, kind, threads, device)
-    energies = energies.transpose(1, 2, 0) if device is None else energies.permute(1, 2, 0)
-    marginals = model.unary(energies).infer(iterations)
-    marginals = marginals.transpose(2, 0, 1) if device is None else marginals.permute(2, 0, 1)
-    labels = model.map() if device is None else model.map().cpu().numpy()
-    if device is None:
-        marginals = np.ascontiguousarray(marginals)
-    return marginals, labels.astype(np.uint8)
 
 
 def collect(inputs: list[str], root: str = "") -> dict[str, Path]:
@@ -271,11 +196,3 @@ def _kinds(text: str) -> list[str]:
         if kind not in KINDS:
             raise DeepLabError(f"--save {kind}: one of {', '.join(KINDS)} wanted")
     return kinds
-
-
-def numbers(text: str, option: str) -> tuple[float, ...]:
-    """ "1,2.5" of an option as numbers; DeepLabError for anything else."""
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise DeepLabError(f"{option} {text}: numbers with commas between wanted") from None

@@ -96,6 +96,10 @@ class Segmenter:
         """Whether the net wants colour images."""
         return self._shape[1] == 3
 
+    def rgb(self, image: Bytes) -> Bytes:
+        """The image, given in `channel_order`, in the order R, G, B."""
+        return image[:, :, ::-1] if self.channel_order == "bgr" else image
+
     def scores(self, image: Bytes) -> Floats:
         """Scores (labels, H, W) for RGB bytes (H, W, 3), one for each pixel; grey nets take (H, W, 1).
 
@@ -111,8 +115,8 @@ class Segmenter:
                 f"image: {image.shape} {image.dtype} given, (H, W, {self._shape[1]}) bytes wanted"
             )
         height, width = image.shape[:2]
-        image = image[:, :, ::-1] if self.channel_order == "bgr" else image
-        data = torch.from_numpy(preprocessing.pad(self.preprocessing.blob(image)[None], *self.pad_to))
+        blob = self.preprocessing.blob(self.rgb(image))
+        data = torch.from_numpy(preprocessing.pad(blob[None], *self.pad_to))
         scores = views.probabilities(self, data) if self.averages else self.map(data)
         return scores[:, :, :height, :width].contiguous()
 
@@ -135,10 +139,7 @@ class Segmenter:
 
     def labels(self, image: Bytes) -> Bytes:
         """Label map (H, W): the label of the highest score; of equal scores the highest label (ArgMax)."""
-        scores = self.score_map(image)
-        if ops.is_gpu(scores.device) and 1 < scores.shape[1] <= 256:
-            scores = ops.argmax(scores)[0]  # there, for the scores are many
-        return labels_of(scores[0].cpu().numpy())
+        return label_map(self.score_map(image)[0])
 
     def aligned(self, size: int) -> int:
         """The height or width that an image of that many pixels is padded to."""
@@ -161,6 +162,13 @@ class Segmenter:
             raise DeepLabError(f"{self.net.definition.source}: no blob is named '{name}'")
         shapes = dag.infer(self._graph, {self.input: (1, self._shape[1], *size)})
         return shapes[self._graph.blobs[name]]
+
+
+def label_map(scores: torch.Tensor) -> Bytes:
+    """`labels_of` scores (labels, H, W) on any device."""
+    if ops.is_gpu(scores.device) and 1 < scores.shape[0] <= 256:
+        scores = ops.argmax(scores[None])[0][0]  # there, for the scores are many
+    return labels_of(scores.cpu().numpy())
 
 
 def labels_of(scores: Floats) -> Bytes:

@@ -99,15 +99,24 @@ def test_predictions_in_every_format(case, succeeds):
     assert len(set(reports)) == 1
 
 
-def test_a_net(case, net, succeeds):
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--crf"],
+        ["--crf", "--iterations", "3", "--bi-rgb-std", "4", "--flip"],
+        ["--flip", "--scales", "1,2"],
+        ["--mean", "1,2,90", "--pad-to", "24x24", "--weight-memory", "0"],
+    ],
+)
+def test_a_net_has_the_labels_that_predict_writes(case, net, succeeds, options):
     folder, _ = case
-    for options in (["--crf"], ["--flip", "--scales", "1,2"]):
-        predict = "predict", "--model", net, folder / "list.txt", "--root", folder, "-o", folder
-        succeeds(*predict, *options)
-        stored, run = folder / "stored", folder / "run"
-        succeeds(*arguments(folder), "--predictions", folder / "labels", "-o", stored)
-        succeeds(*arguments(folder), "--model", net, *options, "-o", run)
-        assert (run / "eval.json").read_text() == (stored / "eval.json").read_text()
+    predict = "predict", "--model", net, folder / "list.txt", "--root", folder, "-o", folder
+    succeeds(*predict, *options)
+    stored, run = folder / "stored", folder / "run"
+    succeeds(*arguments(folder), "--predictions", folder / "labels", "-o", stored)
+    succeeds(*arguments(folder), "--model", net, *options, "-o", run)
+    assert (run / "eval.json").read_text() == (stored / "eval.json").read_text()
 
 
 def test_errors(case, fails, net):

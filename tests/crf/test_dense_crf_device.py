@@ -11,11 +11,12 @@ import torch
 from PIL import Image
 
 from deeplab_caffe import crf
-from deeplab_caffe.commands import predict
 from deeplab_caffe.crf.autograd import Kernel, dense_crf_loss, mean_field
 from deeplab_caffe.crf.captured import CapturedCRF
 from deeplab_caffe.crf.lattice import Lattice, bilateral_lattice, position_lattice
+from deeplab_caffe.crf.parameters import AUTHORS
 from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.segmenter.segmentation import refine_scores
 
 GOLDEN = Path(__file__).parents[1] / "golden/crf"
 REFERENCE = (
@@ -254,8 +255,8 @@ def test_out_of_memory():
 def test_predict_refines_on_the_gpu(kind):
     image, unary = problem(64, 80, 5)
     scores = torch.softmax(torch.from_numpy(unary), 2).permute(2, 0, 1).contiguous()
-    marginals, labels = predict.refine(image, scores, predict.Crf(), None, kind)
-    on_gpu, same = predict.refine(image, scores.cuda(), predict.Crf(), None, kind)
+    marginals, labels = refine_scores(image, scores, AUTHORS, kind)
+    on_gpu, same = refine_scores(image, scores.cuda(), AUTHORS, kind)
     assert on_gpu.is_cuda and np.array_equal(on_gpu.cpu(), marginals) and np.array_equal(same, labels)
 
 

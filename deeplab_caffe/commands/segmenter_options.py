@@ -1,0 +1,74 @@
+"""How a photo goes through a deploy net, on the command line: options of the verbs that make a Segmenter."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import DeepLabError
+from . import options
+
+if TYPE_CHECKING:
+    from ..segmenter.segmenter import Segmenter
+
+Mean = Annotated[
+    str | None,
+    typer.Option(
+        metavar="B,G,R",
+        help="Subtracted from the image, in the order of the net's channels; default: the net's own, or "
+        "104.008,116.669,122.675 if it has none.",
+    ),
+]
+Scales = Annotated[
+    str, typer.Option(help="Sizes to look at, of the image's; the mean of their probabilities counts.")
+]
+Flip = Annotated[bool, typer.Option("--flip", help="Look at mirror images, too.")]
+ScoresBlob = Annotated[
+    str | None, typer.Option("--scores-blob", help="The scores, if the net has several outputs.")
+]
+PadTo = Annotated[
+    str | None, typer.Option(metavar="HxW", help="Pad smaller images, as TensorFlow's evaluation did.")
+]
+
+
+def make_segmenter(
+    model: Path,
+    weights: Path | None,
+    *,
+    mean: str | None,
+    scales: str,
+    flip: bool,
+    scores_blob: str | None,
+    pad_to: str | None,
+    variables: list[str] | None,
+    device: str,
+    precision: str,
+    threads: int | None,
+    weight_memory: str | None,
+) -> "Segmenter":
+    """The Segmenter that the options describe; DeepLabError names one that is wrong."""
+    from ..segmenter.segmenter import Segmenter
+    from .inspect import parse_size
+
+    return Segmenter(
+        model,
+        weights,
+        mean=None if mean is None else parse_numbers(mean, "--mean"),
+        output=scores_blob,
+        variables=options.parse_variables(variables),
+        scales=parse_numbers(scales, "--scales"),
+        flip=flip,
+        pad_to=parse_size(pad_to, "--pad-to") or (0, 0),
+        device=device,
+        precision=precision,
+        threads=threads,
+        weight_memory=options.parse_bytes(weight_memory, "--weight-memory"),
+    )
+
+
+def parse_numbers(text: str, option: str) -> tuple[float, ...]:
+    """ "1,2.5" of an option as numbers; DeepLabError for anything else."""
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise DeepLabError(f"{option} {text}: numbers with commas between wanted") from None
