@@ -1,5 +1,6 @@
 import importlib.util
 from contextlib import nullcontext
+from dataclasses import is_dataclass, replace
 
 import pytest
 import torch
@@ -24,6 +25,8 @@ class Device:
             return value if self.emulated else value.cuda()
         if isinstance(value, list | tuple):
             return type(value)(self.to(item) for item in value)
+        if is_dataclass(value):
+            return replace(value, **{name: self.to(v) for name, v in vars(value).items()})
         return value
 
     def back(self, value):

@@ -76,7 +76,7 @@ class Case:
                         w,
                         **self._geometry(rate),
                         groups=groups,
-                        epilogue=[("bias", b)],
+                        epilogue=[ops.epilogue.Bias(b)],
                         packed_shape=shape,
                     )
                     for w, b, rate in zip(packed, self.bias, self.layer.rates, strict=True)

@@ -146,8 +146,8 @@ class Layer:
         """Whether this layer can be steps behind a convolution, in its pass; then `epilogue` gives them."""
         return False
 
-    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[tuple[Any, ...]]:
-        """This layer as steps behind a convolution (see ops.atrous_conv).
+    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
+        """This layer as ops behind a convolution (see ops.epilogue).
 
         bottom: number of the bottom that is the convolution's output; others: the other bottoms, in order.
         """

@@ -1,6 +1,4 @@
-"""BatchNorm: values less their channel's mean, over their deviation."""
-
-from typing import Any
+"""BatchNorm: values less their channel's mean, over its standard deviation."""
 
 import torch
 
@@ -44,40 +42,40 @@ class BatchNorm(Layer):
         return [(channels,), (channels,), (1,)]
 
     def statistics(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """The stored mean and deviation (channels), in the original's roundings."""
+        """The stored mean and standard deviation (channels), in the original's roundings."""
         versions = tuple(blob.version for blob in self.blobs)
         if versions != self._versions:
             mean, variance, divisor = (blob.values().cpu() for blob in self.blobs)
             factor = torch.zeros(()) if divisor.item() == 0 else 1 / divisor[0]
-            statistics = mean * factor, self._deviation(variance * factor)
+            statistics = mean * factor, self._std(variance * factor)
             self._statistics = tuple(t.to(self.context.device) for t in statistics)
             self._versions = versions
         return self._statistics
 
-    def _deviation(self, variance: torch.Tensor) -> torch.Tensor:
+    def _std(self, variance: torch.Tensor) -> torch.Tensor:
         return ops.power(variance + self.eps, 0.5)
 
     def can_be_epilogue(self) -> bool:
         """See Layer: with stored statistics only, those of the batch need all of it."""
         return self.stored
 
-    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[tuple[Any, ...]]:
+    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
         """See Layer."""
-        return [("batch_norm", *self.statistics())]
+        return [ops.epilogue.BatchNorm(*self.statistics())]
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer; in the train phase batch statistics enter the stored ones."""
         x = bottoms[0]
         if self.stored:
-            mean, deviation = self.statistics()
+            mean, std = self.statistics()
         else:
             axes = [axis for axis in range(x.dim()) if axis != 1]
             # On the host, whatever the device: the order of these sums is torch's.
             moments = torch.var_mean(x.cpu().double(), axes, correction=0)
             variance, mean = (t.float().to(x.device) for t in moments)
-            deviation = self._deviation(variance)
+            std = self._std(variance)
             self._store(mean, variance, x.numel() // x.shape[1])
-        ops.batch_norm(x, mean, deviation, out=tops[0], threads=self.context.threads)
+        ops.batch_norm(x, mean, std, out=tops[0], threads=self.context.threads)
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""

@@ -1,9 +1,8 @@
 """Clip: values between two bounds; ReLU6 is the one between 0 and 6."""
 
-from typing import Any
-
 import torch
 
+from .. import ops
 from .base import register
 from .parts.elementwise import ElementwiseLayer
 
@@ -28,9 +27,9 @@ class Clip(ElementwiseLayer):
         """See Layer."""
         return True
 
-    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[tuple[Any, ...]]:
+    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
         """See Layer."""
-        return [("clip", self.low, self.high)]
+        return [ops.epilogue.Clip(self.low, self.high)]
 
     def function(self, x: torch.Tensor) -> torch.Tensor:
         """See ElementwiseLayer."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from math import prod
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
@@ -177,15 +177,15 @@ class Convolution(Windowed, Layer):
         tops = super().forward_train(bottoms)
         return [relu.rectify_(top) for top in tops] if relu else tops
 
-    def _epilogue(self, others: list[torch.Tensor]) -> list[tuple[Any, ...]]:
-        """The bias and the absorbed layers as steps; others: those layers' further bottoms, in order."""
-        steps: list[tuple[Any, ...]] = [("bias", self.blobs[1].values())] if len(self.blobs) > 1 else []
+    def _epilogue(self, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
+        """The bias and the absorbed layers as ops; others: those layers' further bottoms, in order."""
+        found: list[ops.EpilogueOp] = [ops.epilogue.Bias(blob.values()) for blob in self.blobs[1:]]
         top = self.definition.tops[0]
         for layer in self.absorbed:
             count = len(layer.definition.bottoms) - 1
-            steps += layer.epilogue(layer.definition.bottoms.index(top), others[:count])
+            found += layer.epilogue(layer.definition.bottoms.index(top), others[:count])
             top, others = layer.definition.tops[0], others[count:]
-        return steps
+        return found
 
     def _packed_weights(self) -> torch.Tensor:
         weights = self.blobs[0]
@@ -204,15 +204,15 @@ class Convolution(Windowed, Layer):
             load,
         )
 
-    def _weights_and_steps(self, others: list[torch.Tensor]) -> tuple[torch.Tensor, list[fold.Step]]:
-        """Packed weights and the epilogue; in fp32 its first steps are one factor and summand."""
-        weights, steps = self._packed_weights(), self._epilogue(others)
+    def _weights_and_epilogue(self, others: list[torch.Tensor]) -> tuple[torch.Tensor, list[ops.EpilogueOp]]:
+        """Packed weights and the epilogue; in fp32 its first ops are one scale and shift."""
+        weights, epilogue = self._packed_weights(), self._epilogue(others)
         if self.context.precision == "exact":
-            return weights, steps
+            return weights, epilogue
         state = self._state()
         if self._merged_state != state:
-            self._merged_steps, self._merged_state = fold.merge(steps), state
-        return weights, self._merged_steps + fold.rest(steps)
+            self._merged, self._merged_state = fold.merge(epilogue), state
+        return weights, self._merged + fold.rest(epilogue)
 
     def rows_read(self, rows: tuple[int, int], height: int) -> tuple[int, int] | None:
         """See Layer."""
@@ -232,7 +232,7 @@ class Convolution(Windowed, Layer):
     ) -> None:
         """See Layer."""
         padding = self.padding((bottom.height, bottom.values.shape[3]))
-        packed, epilogue = self._weights_and_steps(others)
+        packed, epilogue = self._weights_and_epilogue(others)
         ops.atrous_conv_rows(
             bottom.values,
             packed,
@@ -252,7 +252,7 @@ class Convolution(Windowed, Layer):
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
-        packed, epilogue = self._weights_and_steps(bottoms[len(tops) :])
+        packed, epilogue = self._weights_and_epilogue(bottoms[len(tops) :])
         for bottom, top in zip(bottoms, tops, strict=False):
             rows, columns = self.padding(bottom.shape[2:])
             ops.atrous_conv(
@@ -276,8 +276,8 @@ class Convolution(Windowed, Layer):
             return [self._branches([self], bottom, bottoms[count:])[0] for bottom in bottoms[:count]]
         shape = tuple(bottoms[0].shape)
         convolve = self._folded(bottoms[count:], lambda weights, bias: self._fast(weights, bias, shape))
-        steps = fold.rest(self._epilogue(bottoms[count:]))
-        return [convolve(bottom, self.padding(bottom.shape[2:]), steps) for bottom in bottoms[:count]]
+        epilogue = fold.rest(self._epilogue(bottoms[count:]))
+        return [convolve(bottom, self.padding(bottom.shape[2:]), epilogue) for bottom in bottoms[:count]]
 
     @property
     def on_tensor_cores(self) -> bool:
@@ -298,21 +298,21 @@ class Convolution(Windowed, Layer):
         layers: list["Convolution"], bottom: torch.Tensor, others: list[torch.Tensor]
     ) -> list[torch.Tensor]:
         """The layers' tops for one bottom; others: further bottoms, of a single layer only."""
-        steps = [fold.rest(layer._epilogue(others)) for layer in layers]
+        epilogues = [fold.rest(layer._epilogue(others)) for layer in layers]
         most = ops.TENSOR_CORE_STEPS
         branches = [
-            layer._branch(bottom, others, own[:most]) for layer, own in zip(layers, steps, strict=True)
+            layer._branch(bottom, others, own[:most]) for layer, own in zip(layers, epilogues, strict=True)
         ]
         tops = ops.tensor_core_convs(bottom, branches)
-        return [fold.apply(top, own[most:]) for top, own in zip(tops, steps, strict=True)]
+        return [fold.apply(top, own[most:]) for top, own in zip(tops, epilogues, strict=True)]
 
     def _branch(
-        self, bottom: torch.Tensor, others: list[torch.Tensor], steps: list[tuple[Any, ...]]
+        self, bottom: torch.Tensor, others: list[torch.Tensor], epilogue: list[ops.EpilogueOp]
     ) -> ops.TensorCoreBranch:
         rows, columns = self.padding(bottom.shape[2:])
         size = self.shape([tuple(bottom.shape)])[0][2:]
         packed = self._folded(others, self._packed)
-        return ops.TensorCoreBranch(packed, self.stride, (rows[0], columns[0]), self.dilation, steps, size)
+        return ops.TensorCoreBranch(packed, self.stride, (rows[0], columns[0]), self.dilation, epilogue, size)
 
     def _fast(
         self, weights: torch.Tensor, bias: torch.Tensor | None, shape: Shape

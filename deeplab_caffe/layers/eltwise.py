@@ -1,7 +1,5 @@
 """Eltwise: blobs of one shape combined element by element."""
 
-from typing import Any
-
 import torch
 
 from .. import ops
@@ -38,9 +36,11 @@ class Eltwise(Layer):
         """See Layer: the sum of two."""
         return self.operation == "sum" and len(self.coefficients) == 2
 
-    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[tuple[Any, ...]]:
+    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
         """See Layer."""
-        return [("sum", others[0], self.coefficients[bottom], self.coefficients[1 - bottom], bottom == 1)]
+        return [
+            ops.epilogue.Sum(others[0], self.coefficients[bottom], self.coefficients[1 - bottom], bottom == 1)
+        ]
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""

@@ -80,7 +80,7 @@ class InnerProduct(Windowed, Layer):
             lambda plain: ops.pack_weights(self._matrix(plain).contiguous().view(shape)),
             unpack,
         )
-        bias = [("bias", blob.values()) for blob in self.blobs[1:]]
+        bias = [ops.epilogue.Bias(blob.values()) for blob in self.blobs[1:]]
         x = bottoms[0].reshape(-1, inputs).t().contiguous().view(1, inputs, 1, -1)
         y = ops.atrous_conv(x, packed, epilogue=bias, packed_shape=shape, threads=self.context.threads)
         tops[0].view(-1, self.param.num_output).copy_(y.view(self.param.num_output, -1).t())

@@ -1,7 +1,5 @@
 """ReLU: negative values are cut off, or made smaller."""
 
-from typing import Any
-
 import torch
 from torch.nn import functional
 
@@ -24,9 +22,9 @@ class ReLU(Layer):
         """See Layer."""
         return True
 
-    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[tuple[Any, ...]]:
+    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
         """See Layer."""
-        return [("relu", self.slope)]
+        return [ops.epilogue.ReLU(self.slope)]
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""

@@ -1,7 +1,5 @@
 """Scale: a factor, and an optional summand, per channel."""
 
-from typing import Any
-
 import torch
 
 from .. import ops
@@ -77,10 +75,10 @@ class Scale(Layer):
         channels = self.param.axis in (1, -3) and self.param.num_axes == 1
         return channels and len(self.definition.bottoms) == 1
 
-    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[tuple[Any, ...]]:
+    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
         """See Layer."""
         factor, bias = self.operands([])
-        return [("scale", factor)] + ([] if bias is None else [("bias", bias)])
+        return [ops.epilogue.Scale(factor), *([] if bias is None else [ops.epilogue.Bias(bias)])]
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""

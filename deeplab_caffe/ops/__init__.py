@@ -5,6 +5,7 @@ is the number of CPU threads, None for torch's own setting; on a GPU an op joins
 plain twin with the same arguments is in `tests/reference`.
 """
 
+from . import epilogue
 from .backend import cuda_targets, emulated_cuda, is_gpu, isa, on_host
 from .conv_gradient import channel_sums, conv_data_gradient, conv_weight_gradient
 from .convolution import (
@@ -17,6 +18,7 @@ from .convolution import (
 )
 from .elementwise import batch_norm, exp, log, power, prelu, relu, scale, tanh
 from .eltwise import ELTWISE_OPERATIONS, eltwise
+from .epilogue import EpilogueOp
 from .geometry import ConvGeometry, convolved_size, planned_multiply_adds, rows_read, tap_intervals
 from .labels import argmax, softmax, softmax_loss
 from .memory import empty
@@ -44,6 +46,7 @@ from .tensor_core_weights import TENSOR_CORE_DTYPES, TensorCoreWeights, pack_ten
 
 __all__ = [
     "ConvGeometry",
+    "EpilogueOp",
     "ELTWISE_OPERATIONS",
     "TENSOR_CORE_BRANCHES",
     "TENSOR_CORE_DTYPES",
@@ -66,6 +69,7 @@ __all__ = [
     "eltwise",
     "empty",
     "emulated_cuda",
+    "epilogue",
     "exp",
     "fma_peak",
     "interp",

@@ -1,8 +1,6 @@
 """Atrous convolution in the canonical reduction order, and its packed weights."""
 
 from collections.abc import Sequence
-from types import ModuleType
-from typing import Any
 
 import torch
 
@@ -12,14 +10,9 @@ from ..types import Pair
 from .backend import Tensor, kernels, place, thread_count
 from .checks import check, output
 from .device_convolution import convolve_on_device
+from .epilogue import EpilogueOp, native_epilogue
 from .geometry import ConvGeometry, rows_read
 from .memory import empty
-
-# A step that the outputs go through in the same pass, with the roundings of the layer it stands for:
-# ("bias", b), ("scale", f), ("batch_norm", mean, deviation): one value per channel;
-# ("sum", other, own_coefficient, other_coefficient, after): Eltwise SUM with a tensor of the output's shape,
-# which is the first of the two if `after`; ("relu", slope); ("clip", low, high).
-Step = tuple[Any, ...]
 
 
 def pack_weights(weights: Tensor, groups: int = 1) -> Tensor:
@@ -62,31 +55,6 @@ def read_packed_weights(
     return _C.read_packed_weights(geometry, file, offset, out.data_ptr(), thread_count(threads))
 
 
-def _epilogue_step(
-    native: ModuleType, step: Step, shape: tuple[int, ...], like: Tensor, moved: int = 0
-) -> tuple[Any, list[Tensor]]:
-    """The step for the kernel, and the tensors that must outlive the call.
-
-    moved: bytes between the first value of a tensor of `shape` and the one for the first output.
-    """
-    kind, *operands = step
-    tensors: list[Tensor] = []
-    first, second, after = 1.0, 1.0, False
-    if kind == "relu":
-        (first,) = operands
-    elif kind == "clip":
-        first, second = operands
-    elif kind == "sum":
-        other, first, second, after = operands
-        if tuple(other.shape) != shape:
-            raise DeepLabError(f"atrous_conv: sum with {tuple(other.shape)}, {shape} wanted")
-        tensors = [check("atrous_conv", other, like=like)]
-    else:
-        tensors, moved = [check("atrous_conv", t, count=shape[1], like=like) for t in operands], 0
-    a, b = ([tensor.data_ptr() + moved for tensor in tensors] + [0, 0])[:2]
-    return native.EpilogueStep(getattr(native.EpilogueKind, kind), a, b, first, second, after), tensors
-
-
 def atrous_conv(
     x: Tensor,
     weights: Tensor,
@@ -94,7 +62,7 @@ def atrous_conv(
     pad: Pair = (0, 0),
     dilation: Pair = (1, 1),
     groups: int = 1,
-    epilogue: Sequence[Step] = (),
+    epilogue: Sequence[EpilogueOp] = (),
     packed_shape: tuple[int, ...] | None = None,
     size: Pair | None = None,
     out: Tensor | None = None,
@@ -104,8 +72,8 @@ def atrous_conv(
 
     x: float32 [batch, channels, height, width]; weights: [out, channels / groups, kh, kw], or what
     `pack_weights` made of them, with their shape in `packed_shape`. dilation is DeepLab's `hole`, the rate of
-    atrous convolution (Chen et al., "DeepLab", 2016, section 3.1). epilogue: steps that each output goes
-    through, see `Step`: ("bias", b), ("relu", 0.0) and so on. size: rows and columns of the result, for
+    atrous convolution (Chen et al., "DeepLab", 2016, section 3.1). epilogue: what each output goes
+    through, in order: Bias, ReLU and so on, see `ops.epilogue`. size: rows and columns of the result, for
     a padding that differs at both ends (`pad` is the one before); by default it is the same. Returns float32
     [batch, out, h, w]. Raises DeepLabError if the shapes do not fit together.
     """
@@ -118,9 +86,9 @@ def atrous_conv(
     if packed_shape is None:
         weights = pack_weights(weights, groups)
     packed = check("atrous_conv", weights, 1, native.packed_weights_size(geometry.native(native)), like=x)
-    steps = [_epilogue_step(native, step, geometry.out_shape, x) for step in epilogue]
+    steps, _kept = native_epilogue(native, epilogue, geometry.out_shape, x)
     y = output("atrous_conv", out, geometry.out_shape, x)
-    operands = x.data_ptr(), packed.data_ptr(), [step for step, _ in steps], y.data_ptr()
+    operands = x.data_ptr(), packed.data_ptr(), steps, y.data_ptr()
     if native is _C:
         native.atrous_conv(geometry.native(), *operands, place(x, threads))
     elif y.numel():
@@ -141,7 +109,7 @@ def atrous_conv_rows(
     pad: Pair = (0, 0),
     dilation: Pair = (1, 1),
     groups: int = 1,
-    epilogue: Sequence[Step] = (),
+    epilogue: Sequence[EpilogueOp] = (),
     threads: int | None = None,
 ) -> Tensor:
     """`atrous_conv` of some rows, on the CPU: nothing else of the input and output need be in memory.
@@ -149,7 +117,7 @@ def atrous_conv_rows(
     rows: the first row of the output to compute, and the one behind the last. height: that of the whole
     input, of which x [batch, channels, some rows, width] holds those from `x_first` on, at least what
     `rows_read` tells. out [batch, out, some rows, width] is written to; it holds the output's rows from
-    `out_first` on, and a tensor of a ("sum", ...) step the same. Raises DeepLabError if rows are missing.
+    `out_first` on, and the tensor of a Sum the same. Raises DeepLabError if rows are missing.
     """
     x = check("atrous_conv_rows", x, 4)
     if out.dtype != torch.float32 or not out.is_contiguous() or out.shape[:2] != (len(x), packed_shape[0]):
@@ -163,12 +131,12 @@ def atrous_conv_rows(
     geometry = ConvGeometry.of(whole, packed_shape, stride, pad, dilation, groups, size)
     part = geometry.of_rows(rows, x[0, 0].numel(), out[0, 0].numel()).native()
     moved = 4 * out.shape[3] * (rows[0] - out_first)
-    steps = [_epilogue_step(_C, step, tuple(out.shape), x, moved) for step in epilogue]
+    steps, _kept = native_epilogue(_C, epilogue, tuple(out.shape), x, moved)
     _C.atrous_conv(
         part,
         (x.data_ptr() - 4 * x.shape[3] * x_first) % 2**64,  # where row 0 would lie: only an address
         check("atrous_conv_rows", packed, 1, _C.packed_weights_size(part)).data_ptr(),
-        [step for step, _ in steps],
+        steps,
         out.data_ptr() + moved,
         place(x, threads),
     )

@@ -54,16 +54,16 @@ def power(x: Tensor, exponent: float, *, threads: int | None = None, out: Tensor
 
 
 def batch_norm(
-    x: Tensor, mean: Tensor, deviation: Tensor, *, threads: int | None = None, out: Tensor | None = None
+    x: Tensor, mean: Tensor, std: Tensor, *, threads: int | None = None, out: Tensor | None = None
 ) -> Tensor:
-    """(x - mean) / deviation; x is (num, channels, ...), mean and deviation (channels)."""
+    """(x - mean) / std; x is (num, channels, ...), mean and std (channels)."""
     x = check("batch_norm", x)
     outer, channels, inner = around_axis("batch_norm", x, 1)
     mean = check("batch_norm: mean", mean, count=channels, like=x)
-    deviation = check("batch_norm: deviation", deviation, count=channels, like=x)
+    std = check("batch_norm: std", std, count=channels, like=x)
     out = output("batch_norm", out, x.shape, x)
     sizes = outer, channels, inner, place(x, threads)
-    kernels(x).batch_norm(x.data_ptr(), mean.data_ptr(), deviation.data_ptr(), out.data_ptr(), *sizes)
+    kernels(x).batch_norm(x.data_ptr(), mean.data_ptr(), std.data_ptr(), out.data_ptr(), *sizes)
     return out
 
 

@@ -7,9 +7,9 @@ import torch
 
 from .. import _C
 from ..errors import DeepLabError
-from ..types import Pair
+from ..types import Pair, Shape
 from .backend import Tensor, kernels, place
-from .convolution import Step
+from .epilogue import ChannelOp, EpilogueOp, check_epilogue
 from .geometry import ConvGeometry
 from .tensor_core_plan import card, plan_on
 from .tensor_core_weights import TENSOR_CORE_DTYPES, TensorCoreWeights, tensor_core_type
@@ -27,7 +27,7 @@ class TensorCoreBranch:
     stride: Pair = (1, 1)
     pad: Pair = (0, 0)
     dilation: Pair = (1, 1)
-    epilogue: Sequence[Step] = ()
+    epilogue: Sequence[EpilogueOp] = ()
     size: Pair | None = None
 
 
@@ -46,49 +46,40 @@ def _padded(x: Tensor, groups: int, unit: int) -> Tensor:
     return torch.nn.functional.pad(split, (0, -channels % unit)).flatten(3).contiguous()
 
 
-def _add_step(
-    branch: "_C.TensorCoreBranch",
-    step: Step,
-    shape: tuple[int, ...],
-    dtype: torch.dtype,
-    device: torch.device,
+def _add_op(
+    branch: "_C.TensorCoreBranch", op: EpilogueOp, shape: Shape, dtype: torch.dtype, device: torch.device
 ) -> list[Tensor]:
-    """Adds a step of the epilogue; returns the tensors that must outlive the launch."""
-    kind, *operands = step
-    if kind == "relu":
-        branch.add_step(_C.TensorCoreStep.relu, operands[0], 0.0, 0, 0)
-        return []
-    if kind == "clip":
-        branch.add_step(_C.TensorCoreStep.clip, *operands, 0, 0)
-        return []
-    if kind == "sum":
-        other, first, second, _ = operands
+    """Adds an op of the epilogue; returns the tensors that must outlive the launch."""
+    if isinstance(op, ChannelOp):
+        kept = _scale_and_shift(op, shape[1], device)
+        branch.add_step(_C.TensorCoreStep.affine, 1.0, 1.0, *(tensor.data_ptr() for tensor in kept))
+        return kept
+    given, kept = op.operands(), []
+    if given.other is not None:
+        other = given.other
         if tuple(other.shape) != shape or other.device != device:
-            given = f"{tuple(other.shape)} on {other.device}"
-            raise DeepLabError(f"tensor_core_conv: sum with {given}, {shape} on {device} wanted")
-        other = _channels_last(other, dtype)
-        branch.add_step(_C.TensorCoreStep.sum, first, second, other.data_ptr(), 0)
-        return [other]
-    values = [operand.reshape(-1).to(device, torch.float32) for operand in operands]
-    if any(value.numel() != shape[1] for value in values):
-        raise DeepLabError(f"tensor_core_conv: {kind} with {values[0].numel()} values, {shape[1]} wanted")
-    if kind == "bias":
-        factor, summand = torch.ones_like(values[0]), values[0]
-    elif kind == "scale":
-        factor, summand = values[0], torch.zeros_like(values[0])
-    else:
-        factor, summand = 1 / values[1], -values[0] / values[1]
-    factor, summand = factor.contiguous(), summand.contiguous()
-    branch.add_step(_C.TensorCoreStep.affine, 1.0, 1.0, factor.data_ptr(), summand.data_ptr())
-    return [factor, summand]
+            found = f"{tuple(other.shape)} on {other.device}"
+            raise DeepLabError(f"tensor_core_conv: sum with {found}, {shape} on {device} wanted")
+        kept = [_channels_last(other, dtype)]
+    address = kept[0].data_ptr() if kept else 0
+    branch.add_step(getattr(_C.TensorCoreStep, op.kind), given.first, given.second, address, 0)
+    return kept
+
+
+def _scale_and_shift(op: ChannelOp, channels: int, device: torch.device) -> list[Tensor]:
+    """Those of each channel, in float32, that stand for `op`."""
+    for values in op.operands().channels:
+        if values.numel() != channels:
+            given = f"{op.kind} with {values.numel()} values"
+            raise DeepLabError(f"tensor_core_conv: {given}, {channels} wanted")
+    ones = torch.ones(channels, device=device)
+    return [values.float() for values in op.behind(ones, torch.zeros_like(ones))]
 
 
 class _Branches:
     """Branches as the kernels take them, the tensors they write, and those that must outlive the launch."""
 
-    def __init__(
-        self, branches: Sequence[TensorCoreBranch], shape: tuple[int, ...], dtype: torch.dtype
-    ) -> None:
+    def __init__(self, branches: Sequence[TensorCoreBranch], shape: Shape, dtype: torch.dtype) -> None:
         self.branches, self.dtype = branches, dtype
         self.geometries = tuple(
             ConvGeometry.of(shape, b.weights.shape, b.stride, b.pad, b.dilation, b.weights.groups, b.size)
@@ -98,6 +89,7 @@ class _Branches:
         self.results: list[Tensor] = []
         self.kept: list[Tensor] = []
         for b, geometry in zip(branches, self.geometries, strict=True):
+            check_epilogue("tensor_core_conv", b.epilogue)
             if len(b.epilogue) > TENSOR_CORE_STEPS:
                 given = f"{len(b.epilogue)} steps given"
                 raise DeepLabError(f"tensor_core_conv: {given}, at most {TENSOR_CORE_STEPS} wanted")
@@ -106,8 +98,8 @@ class _Branches:
             y = torch.empty((out[0], *out[2:], out[1]), dtype=dtype, device=device).permute(0, 3, 1, 2)
             self.results.append(y)
             self.native.append(_C.TensorCoreBranch(geometry.native(), kind))
-            for step in b.epilogue:
-                self.kept += _add_step(self.native[-1], step, out, dtype, device)
+            for op in b.epilogue:
+                self.kept += _add_op(self.native[-1], op, out, dtype, device)
 
     def read(self, inputs: Sequence[Tensor]) -> list["_C.TensorCoreBranch"]:
         """The branches with their operands, each with its own of `inputs`."""
@@ -158,7 +150,7 @@ def tensor_core_convs(
 
 def _multiply(
     memory: Tensor,
-    shape: tuple[int, ...],
+    shape: Shape,
     branches: Sequence[TensorCoreBranch],
     dtype: torch.dtype,
     tile: tuple[int, int] | None,
@@ -187,7 +179,7 @@ def _multiply(
 
 def _multiply_by_tap(
     memory: Tensor,
-    shape: tuple[int, ...],
+    shape: Shape,
     branches: Sequence[TensorCoreBranch],
     dtype: torch.dtype,
     tile: tuple[int, int] | None,
@@ -213,7 +205,7 @@ def tensor_core_conv(
     stride: Pair = (1, 1),
     pad: Pair = (0, 0),
     dilation: Pair = (1, 1),
-    epilogue: Sequence[Step] = (),
+    epilogue: Sequence[EpilogueOp] = (),
     size: Pair | None = None,
     float_output: bool = False,
     tile: tuple[int, int] | None = None,

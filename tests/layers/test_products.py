@@ -36,7 +36,7 @@ def test_inner_product(run_layer, rand, fields, threads):
     # Canonical order: the 1x1 convolution's bits.
     flat = x.flatten(axis)
     kernels = matrix.contiguous()[..., None, None]
-    y = ops.atrous_conv(flat.reshape(-1, flat.shape[-1], 1, 1), kernels, epilogue=[("bias", bias)])
+    y = ops.atrous_conv(flat.reshape(-1, flat.shape[-1], 1, 1), kernels, epilogue=[ops.epilogue.Bias(bias)])
     assert torch.equal(top.flatten(), y.flatten())
     assert torch.equal(run.layer.blobs[0].values(), blobs[0])  # after packing
 

@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 
 from deeplab_caffe import ops
 from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.ops.epilogue import BatchNorm, Bias, Clip, ReLU, Scale, Sum
 from tests import reference
 
 ROOT = Path(__file__).parents[2]
@@ -95,22 +97,22 @@ def arguments(case: dict) -> dict:
     ]
     out = case["out"]
     operands = {
-        "bias": (draw(out),),
-        "scale": (draw(out),),
-        "batch_norm": (draw(out), draw(out).abs() + 0.5),
-        "sum": (
+        "bias": Bias(draw(out)),
+        "scale": Scale(draw(out)),
+        "batch_norm": BatchNorm(draw(out), draw(out).abs() + 0.5),
+        "sum": Sum(
             draw(case["batch"], out, *(ops.convolved_size(*axis) for axis in axes)),
             1.5,
             -0.7,
             out % 2 == 0,
         ),
-        "relu": (0.25 * (out % 3),),
-        "clip": (-1.0, 2.0),
+        "relu": ReLU(0.25 * (out % 3)),
+        "clip": Clip(-1.0, 2.0),
     }
     return {
         "x": draw(case["batch"], case["channels"], *case["size"]),
         "weights": draw(out, case["channels"] // case["groups"], *case["kernel"]),
-        "epilogue": [(kind, *operands[kind]) for kind in case["steps"]],
+        "epilogue": [operands[kind] for kind in case["steps"]],
         **{name: case[name] for name in ("stride", "pad", "dilation", "groups")},
     }
 
@@ -150,9 +152,9 @@ def rows_of(case: dict, first: int, end: int) -> tuple[torch.Tensor, torch.Tenso
     reads = ops.rows_read((first, end), x.shape[2], *window)
     whole = ops.atrous_conv(x, weights, **given | {"epilogue": []})
     shape = (*whole.shape[:2], end - first + 1, whole.shape[3])
-    for i, (kind, *operands) in enumerate(given["epilogue"]):
-        if kind == "sum":
-            given["epilogue"][i] = (kind, torch.randn(shape), *operands[1:])
+    for i, op in enumerate(given["epilogue"]):
+        if isinstance(op, Sum):
+            given["epilogue"][i] = replace(op, other=torch.randn(shape))
     held = x[:, :, reads[0] : reads[1]].contiguous()
     outs = torch.full(shape, 7.0), torch.full(shape, 7.0)
     place = {"rows": (first, end), "height": x.shape[2], "x_first": reads[0], "out_first": first - 1}
@@ -290,8 +292,9 @@ def test_skipped_work_at_large_rates():
         ({"stride": (0, 1)}, "stride"),
         ({"dilation": (9, 9)}, "larger than"),
         ({"pad": (-1, 0)}, "pad"),
-        ({"epilogue": [("bias", torch.zeros(3))]}, "values given"),
-        ({"epilogue": [("sum", torch.zeros(3), 1.0, 1.0, False)]}, "sum with"),
+        ({"epilogue": [Bias(torch.zeros(3))]}, "values given"),
+        ({"epilogue": [("bias", torch.zeros(8))]}, "an EpilogueOp wanted"),
+        ({"epilogue": [Sum(torch.zeros(3))]}, "sum with"),
         ({"out": torch.zeros(1)}, "out is"),
     ],
 )
@@ -303,8 +306,8 @@ def test_what_does_not_fit_is_an_error(change, message):
 
 def test_a_sum_may_be_written_over_its_other_term():
     x, w, other = torch.randn(1, 4, 20, 50), torch.randn(9, 4, 1, 1), torch.randn(1, 9, 20, 50)
-    wanted = ops.atrous_conv(x, w, epilogue=[("sum", other, 1.0, 1.0, False)])
-    assert same_bits(ops.atrous_conv(x, w, epilogue=[("sum", other, 1.0, 1.0, False)], out=other), wanted)
+    wanted = ops.atrous_conv(x, w, epilogue=[Sum(other)])
+    assert same_bits(ops.atrous_conv(x, w, epilogue=[Sum(other)], out=other), wanted)
 
 
 def test_wrong_types_are_errors():

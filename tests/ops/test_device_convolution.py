@@ -17,6 +17,7 @@ from deeplab_caffe.formats.prototxt import read_net
 from deeplab_caffe.layers import Context, create
 from deeplab_caffe.ops import device_convolution
 from deeplab_caffe.ops.device_convolution import TILE_VARIABLE
+from deeplab_caffe.ops.epilogue import BatchNorm, Bias, Clip, ReLU, Scale, Sum
 
 GOLDEN = Path(__file__).parents[1] / "golden/nets"
 SHARED = Path(__file__).parents[3] / "shared/reference"
@@ -98,22 +99,22 @@ def arguments(case: dict) -> dict:
 
     out = case["out"]
     operands = {
-        "bias": (draw(out),),
-        "scale": (draw(out),),
-        "batch_norm": (draw(out), draw(out).abs() + 0.5),
-        "sum": (
+        "bias": Bias(draw(out)),
+        "scale": Scale(draw(out)),
+        "batch_norm": BatchNorm(draw(out), draw(out).abs() + 0.5),
+        "sum": Sum(
             draw(case["batch"], out, *(ops.convolved_size(*axis) for axis in axes(case))),
             1.5,
             -0.7,
             case["seed"] % 2 == 0,
         ),
-        "relu": (0.25 * (case["seed"] % 3),),
-        "clip": (-1.0, 2.0),
+        "relu": ReLU(0.25 * (case["seed"] % 3)),
+        "clip": Clip(-1.0, 2.0),
     }
     return {
         "x": draw(case["batch"], case["channels"], *case["size"]),
         "weights": draw(out, case["channels"] // case["groups"], *case["kernel"]),
-        "epilogue": [(kind, *operands[kind]) for kind in case["steps"]],
+        "epilogue": [operands[kind] for kind in case["steps"]],
         **{name: case[name] for name in ("stride", "pad", "dilation", "groups")},
     }
 
@@ -147,7 +148,7 @@ def test_every_tile(device, tile, way, monkeypatch):
 @pytest.mark.parametrize("rate", [6, 12, 18, 24, 36])
 def test_atrous_rates(device, rate):
     x, w = torch.randn(2, 5, 41, 37), torch.randn(21, 5, 3, 3)
-    given = {"pad": (rate, rate), "dilation": (rate, rate), "epilogue": [("bias", torch.randn(21))]}
+    given = {"pad": (rate, rate), "dilation": (rate, rate), "epilogue": [Bias(torch.randn(21))]}
     assert same_bits(device(ops.atrous_conv, x, w, **given), ops.atrous_conv(x, w, **given))
 
 
@@ -165,7 +166,7 @@ def test_sums_in_place(device):
     x, w, other = torch.randn(1, 4, 20, 50), torch.randn(9, 4, 1, 1), torch.randn(1, 9, 20, 50)
 
     def in_place(x, w, other):
-        return ops.atrous_conv(x, w, epilogue=[("sum", other, 1.0, 1.0, False)], out=other)
+        return ops.atrous_conv(x, w, epilogue=[Sum(other)], out=other)
 
     assert same_bits(device(in_place, x, w, other.clone()), in_place(x, w, other.clone()))
 
@@ -199,7 +200,7 @@ def test_convolutions_of_the_original_programs(device, case):
             blob.reshape(shape)
             for blob, shape in zip(weights[definition.name], layer.blob_shapes([shape]), strict=True)
         )
-        steps = [("bias", bias[0].reshape(-1))] if bias else []
+        steps = [Bias(bias[0].reshape(-1))] if bias else []
         y = device(ops.atrous_conv, x, w, layer.stride, layer.pad, layer.dilation, layer.groups, steps)
         digest = hashlib.sha256(y.contiguous().numpy().tobytes()).hexdigest()
         assert digest == expected[definition.name]["sha256"], definition.name
@@ -210,7 +211,7 @@ def test_convolutions_of_the_original_programs(device, case):
 def test_what_does_not_fit_is_an_error(device, monkeypatch):
     x, w = torch.zeros(1, 3, 8, 8), torch.zeros(4, 3, 3, 3)
     with pytest.raises(DeepLabError, match="more than 16 steps"):
-        device(ops.atrous_conv, x, w, epilogue=[("relu", 0.0)] * 17)
+        device(ops.atrous_conv, x, w, epilogue=[ReLU()] * 17)
     with pytest.raises(DeepLabError, match="values given"):
         device(ops.atrous_conv, x, w.view(-1)[:5], packed_shape=(4, 3, 3, 3))
     for wrong in ("128x128", "128x128x256,half"):

@@ -5,6 +5,7 @@ import torch
 
 from deeplab_caffe import ops
 from deeplab_caffe.ops.device_convolution import TILE_VARIABLE
+from deeplab_caffe.ops.epilogue import Bias, ReLU
 
 pytestmark = [
     pytest.mark.gpu,
@@ -20,7 +21,7 @@ def layer(seed: int, size: int = 65) -> tuple[dict, torch.Tensor]:
         "weights": torch.randn(130, 96, 3, 3, generator=g),
         "pad": (12, 12),
         "dilation": (12, 12),
-        "epilogue": [("bias", torch.randn(130, generator=g)), ("relu", 0.0)],
+        "epilogue": [Bias(torch.randn(130, generator=g)), ReLU()],
     }
     return given, ops.atrous_conv(**given)
 

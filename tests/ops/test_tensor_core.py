@@ -9,6 +9,7 @@ import torch.nn.functional as F
 
 from deeplab_caffe import ops
 from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.ops.epilogue import BatchNorm, Bias, Clip, ReLU, Scale, Sum
 from tests import reference
 
 PRECISIONS = tuple(ops.TENSOR_CORE_DTYPES)
@@ -133,10 +134,10 @@ def test_fp32_sums_in_blocks(device):
 
 
 STEPS = [
-    [("relu", 0.0)],
-    [("relu", 0.25), ("clip", -0.5, 2.0)],
-    [("sum", "other", 1.0, 0.5, False), ("relu", 0.0), ("scale", "v0")],
-    [("batch_norm", "v0", "v1"), ("scale", "v1"), ("bias", "v2"), ("sum", "other", -2.0, 1.0, True)],
+    lambda other, v: [ReLU()],
+    lambda other, v: [ReLU(0.25), Clip(-0.5, 2.0)],
+    lambda other, v: [Sum(other, 1.0, 0.5), ReLU(), Scale(v[0])],
+    lambda other, v: [BatchNorm(v[0], v[1]), Scale(v[1]), Bias(v[2]), Sum(other, -2.0, 1.0, True)],
 ]
 
 
@@ -148,9 +149,7 @@ def test_epilogue(device, steps, channels, float_output):
     other = normal(2, 2 * channels, 6, 7, seed=3).bfloat16()
     if float_output:
         other = other.float()
-    values = {"other": other} | {f"v{i}": normal(2 * channels, seed=4 + i).abs() + 0.5 for i in range(3)}
-    epilogue = [tuple(values.get(v, v) if isinstance(v, str) else v for v in step) for step in steps]
-    epilogue = [(kind, *rest) for (kind, *_), (_, *rest) in zip(steps, epilogue, strict=True)]
+    epilogue = steps(other, [normal(2 * channels, seed=4 + i).abs() + 0.5 for i in range(3)])
     named = {"groups": 2, "pad": (2, 2), "dilation": (2, 2)}
 
     def with_epilogue(x, w, b, *steps):
@@ -174,7 +173,7 @@ def test_branches_of_one_launch(device, wgmma):
 
     def all_of(x, *weights):
         branches = [
-            ops.TensorCoreBranch(ops.pack_tensor_core(w), pad=p, dilation=d, epilogue=[("relu", 0.0)])
+            ops.TensorCoreBranch(ops.pack_tensor_core(w), pad=p, dilation=d, epilogue=[ReLU()])
             for w, p, d in zip(weights, pads, rates, strict=True)
         ]
         return ops.tensor_core_convs(x, branches, float_output=True, wgmma=wgmma)
@@ -193,7 +192,7 @@ def test_few_outputs_are_summed_by_tap(device, precision, stride, size):
 
     def both(x, w, b, other):
         packed = [ops.pack_tensor_core(w, b, 1, precision, by_tap) for by_tap in (True, False)]
-        steps = [("sum", other, 1.0, 2.0, False), ("relu", 0.0)]
+        steps = [Sum(other, 1.0, 2.0), ReLU()]
         branches = [ops.TensorCoreBranch(p, stride, (3, 3), (3, 3), steps, size) for p in packed]
         branches.append(ops.TensorCoreBranch(packed[0], pad=(6, 6), dilation=(6, 6)))
         return ops.tensor_core_convs(x, branches, float_output=True)
@@ -361,9 +360,9 @@ def test_errors(device):
     with pytest.raises(DeepLabError, match="no kernel has tiles of"):
         device(conv, x, w, tile=(1, 1))
     with pytest.raises(DeepLabError, match="5 steps"):
-        device(conv, x, w, epilogue=[("relu", 0.0)] * 5)
+        device(conv, x, w, epilogue=[ReLU()] * 5)
     with pytest.raises(DeepLabError, match="sum with"):
-        device(conv, x, w, epilogue=[("sum", torch.zeros(1), 1.0, 1.0, False)])
+        device(conv, x, w, epilogue=[Sum(torch.zeros(1))])
 
 
 def test_the_cpu_has_no_tensor_cores():

@@ -1,17 +1,17 @@
 """The twin of ops.convolution: one output channel and one tap at a time, in the canonical order."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 
+from deeplab_caffe.ops.epilogue import BatchNorm, Bias, Clip, EpilogueOp, ReLU, Scale, Sum
+from deeplab_caffe.types import Pair
 from tests.reference.elementwise import relu
 from tests.reference.eltwise import eltwise, fma
 
 Tensor = torch.Tensor
-Pair = tuple[int, int]
-Step = tuple[Any, ...]
 
 
 def reduction_blocks(depth: int) -> list[tuple[int, int]]:
@@ -25,22 +25,28 @@ def reduction_blocks(depth: int) -> list[tuple[int, int]]:
     return blocks
 
 
-def _apply(step: Step, y: Tensor) -> Tensor:
-    """One step of the epilogue, see ops.atrous_conv."""
-    kind, *operands = step
-    if kind == "relu":
-        return relu(y, operands[0])
-    if kind == "clip":
-        return y.clamp(*operands)
-    if kind == "sum":
-        other, own_coefficient, other_coefficient, after = operands
-        terms = [(own_coefficient, y), (other_coefficient, other)]
-        coefficients, bottoms = zip(*(reversed(terms) if after else terms), strict=True)
-        return eltwise("sum", list(bottoms), list(coefficients))
-    values = [value.reshape(1, -1, 1, 1) for value in operands]
-    if kind == "batch_norm":
-        return (y - values[0]) / values[1]
-    return y + values[0] if kind == "bias" else y * values[0]
+def apply(op: EpilogueOp, y: Tensor) -> Tensor:
+    """One op of the epilogue."""
+
+    def channels(values: Tensor) -> Tensor:
+        return values.reshape(1, -1, 1, 1)
+
+    match op:
+        case Bias(shift):
+            return y + channels(shift)
+        case Scale(scale):
+            return y * channels(scale)
+        case BatchNorm(mean, std):
+            return (y - channels(mean)) / channels(std)
+        case Sum(other, coefficient, other_coefficient, after):
+            terms = [(coefficient, y), (other_coefficient, other)]
+            coefficients, bottoms = zip(*(reversed(terms) if after else terms), strict=True)
+            return eltwise("sum", list(bottoms), list(coefficients))
+        case ReLU(slope):
+            return relu(y, slope)
+        case Clip(low, high):
+            return y.clamp(low, high)
+    raise TypeError(f"{op} is no EpilogueOp")
 
 
 def atrous_conv(
@@ -50,7 +56,7 @@ def atrous_conv(
     pad: Pair = (0, 0),
     dilation: Pair = (1, 1),
     groups: int = 1,
-    epilogue: Sequence[Step] = (),
+    epilogue: Sequence[EpilogueOp] = (),
     size: Pair | None = None,
 ) -> Tensor:
     """See ops.atrous_conv; weights are plain."""
@@ -81,8 +87,8 @@ def atrous_conv(
                 acc = fma(w[:, k].view(1, rows, 1, 1).expand_as(acc), terms[k].expand_as(acc), acc)
             total = acc if total is None else total + acc
         y[:, group * rows : (group + 1) * rows] = total
-    for step in epilogue:
-        y = _apply(step, y)
+    for op in epilogue:
+        y = apply(op, y)
     return y
 
 
@@ -98,16 +104,16 @@ def atrous_conv_rows(
     pad: Pair = (0, 0),
     dilation: Pair = (1, 1),
     groups: int = 1,
-    epilogue: Sequence[Step] = (),
+    epilogue: Sequence[EpilogueOp] = (),
 ) -> Tensor:
     """See ops.atrous_conv_rows; weights are plain. Works on the whole image, zeros where x has no rows."""
     whole = F.pad(x, (0, 0, x_first, height - x_first - x.shape[2]))
     y = atrous_conv(whole, weights, stride, pad, dilation, groups)
     first, end = rows[0] - out_first, rows[1] - out_first
     result = y[:, :, rows[0] : rows[1]]
-    for kind, *operands in epilogue:
-        if kind == "sum":
-            operands[0] = operands[0][:, :, first:end]
-        result = _apply((kind, *operands), result)
+    for op in epilogue:
+        if isinstance(op, Sum):
+            op = replace(op, other=op.other[:, :, first:end])
+        result = apply(op, result)
     out[:, :, first:end] = result
     return out

@@ -35,9 +35,9 @@ def _along(values: Tensor, x: Tensor, axis: int = 1) -> Tensor:
     return values.reshape(*values.shape, *[1] * (x.dim() - axis - values.dim()))
 
 
-def batch_norm(x: Tensor, mean: Tensor, deviation: Tensor) -> Tensor:
+def batch_norm(x: Tensor, mean: Tensor, std: Tensor) -> Tensor:
     """See ops.batch_norm."""
-    return (x - _along(mean, x)) / _along(deviation, x)
+    return (x - _along(mean, x)) / _along(std, x)
 
 
 def scale(x: Tensor, factor: Tensor | None, bias: Tensor | None = None, axis: int = 1) -> Tensor:

@@ -1,14 +1,16 @@
 """The twin of ops.tensor_core: operands rounded as the precision says, the rest in double."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
 
 import torch
 import torch.nn.functional as F
 
+from deeplab_caffe.ops.epilogue import EpilogueOp
+from deeplab_caffe.types import Pair
+from tests.reference.convolution import apply
+
 Tensor = torch.Tensor
-Pair = tuple[int, int]
-Step = tuple[Any, ...]
 
 
 def round_operand(x: Tensor, precision: str) -> Tensor:
@@ -30,7 +32,7 @@ def tensor_core_conv(
     pad: Pair = (0, 0),
     dilation: Pair = (1, 1),
     groups: int = 1,
-    epilogue: Sequence[Step] = (),
+    epilogue: Sequence[EpilogueOp] = (),
     size: Pair | None = None,
     precision: str = "bf16",
 ) -> Tensor:
@@ -46,17 +48,12 @@ def tensor_core_conv(
     padded = F.pad(round_operand(x, precision), (pad[1], behind_w, pad[0], behind_h))
     w = round_operand(weights, precision)
     y = F.conv2d(padded, w, None if bias is None else bias.double(), stride, 0, dilation, groups)
-    for kind, *operands in epilogue:
-        if kind == "relu":
-            y = torch.where(y > 0, y, operands[0] * y)
-        elif kind == "clip":
-            y = y.clamp(*operands)
-        elif kind == "sum":
-            y = operands[1] * y + operands[2] * operands[0].double()
-        else:
-            values = [operand.double().reshape(1, -1, 1, 1) for operand in operands]
-            if kind == "batch_norm":
-                y = (y - values[0]) / values[1]
-            else:
-                y = y + values[0] if kind == "bias" else y * values[0]
+    for op in epilogue:
+        y = apply(in_double(op), y)
     return y
+
+
+def in_double(op: EpilogueOp) -> EpilogueOp:
+    """The op with its tensors in float64."""
+    fields = vars(op).items()
+    return replace(op, **{name: v.double() if isinstance(v, Tensor) else v for name, v in fields})

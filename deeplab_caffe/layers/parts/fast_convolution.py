@@ -5,18 +5,19 @@ has oneDNN add a tensor in the same pass; the operators it uses for that are use
 clip: there oneDNN loses NaN.)
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
 
 from ... import ops
+from ...ops.epilogue import EpilogueOp, Sum
+from ...types import Pair, Shape
 from . import fold
 
 Tensor = torch.Tensor
-Shape = tuple[int, ...]
-Pair = tuple[int, int]
-Padding = list[tuple[int, int]]  # before and behind the rows, and the columns
+Padding = list[Pair]  # before and behind the rows, and the columns
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,12 @@ class TorchConvolution:
         self.dtype, self.bias, self.geometry = weights.dtype, bias, geometry
         self.weights = weights.contiguous(memory_format=torch.channels_last)
 
-    def __call__(self, x: Tensor, padding: Padding, steps: list[fold.Step]) -> Tensor:
-        """The convolution of x, then the steps."""
+    def __call__(self, x: Tensor, padding: Padding, epilogue: Sequence[EpilogueOp]) -> Tensor:
+        """The convolution of x, then the epilogue."""
         x, pad = prepared(x, self.dtype, padding)
         g = self.geometry
         y = functional.conv2d(x, self.weights, self.bias, g.stride, pad, g.dilation, g.groups)
-        return fold.apply(y, steps)
+        return fold.apply(y, epilogue)
 
 
 class PackedConvolution:
@@ -65,18 +66,19 @@ class PackedConvolution:
         g, reorder = geometry, torch.ops.mkldnn._reorder_convolution_weight
         self.weights = reorder(weights, pad, g.stride, g.dilation, g.groups, shape)
 
-    def __call__(self, x: Tensor, padding: Padding, steps: list[fold.Step]) -> Tensor:
+    def __call__(self, x: Tensor, padding: Padding, epilogue: Sequence[EpilogueOp]) -> Tensor:
         """See TorchConvolution."""
         if self.weights.is_mkldnn and tuple(x.shape) != self._shape:
             self.weights = self.weights.to_dense().contiguous(memory_format=torch.channels_last)
         x, pad = prepared(x, self.dtype, padding)
         g = self.geometry
         numbers = self.weights, self.bias, pad, g.stride, g.dilation, g.groups
-        if steps and steps[0][0] == "sum" and steps[0][2:4] == (1.0, 1.0):
-            other = steps[0][1].to(self.dtype).contiguous(memory_format=torch.channels_last)
+        first = epilogue[0] if epilogue else None
+        if isinstance(first, Sum) and first.coefficient == first.other_coefficient == 1:
+            other = first.other.to(self.dtype).contiguous(memory_format=torch.channels_last)
             y = self._convolve.binary(x, other, *numbers, "add", 1.0, None, [], None)
-            return fold.apply(y, steps[1:])
-        return fold.apply(self._convolve(x, *numbers, "none", [], None), steps)
+            return fold.apply(y, epilogue[1:])
+        return fold.apply(self._convolve(x, *numbers, "none", [], None), epilogue)
 
 
 FastConvolution = TorchConvolution | PackedConvolution

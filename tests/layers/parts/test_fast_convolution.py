@@ -6,6 +6,7 @@ from torch.nn import functional
 
 from deeplab_caffe.layers.parts import fast_convolution
 from deeplab_caffe.layers.parts.fast_convolution import Geometry
+from deeplab_caffe.ops.epilogue import Clip, ReLU, Scale, Sum
 
 NONE, ONE = [(0, 0), (0, 0)], [(1, 1), (1, 1)]
 KINDS = {
@@ -45,13 +46,13 @@ def test_each_kind_with_steps(kind, bias):
     other, factor = rand(*y.shape, seed=3), rand(y.shape[1], seed=4)
     for steps, wanted in (
         ([], y),
-        ([("relu", 0.0)], y.relu()),
-        ([("relu", 0.25)], functional.leaky_relu(y, 0.25)),
-        ([("clip", 0.0, 1.0)], y.clamp(0, 1)),
-        ([("relu", 0.0), ("clip", 0.5, 1.0)], y.clamp(0.5, 1)),
-        ([("sum", other, 1.0, 1.0, False), ("relu", 0.0)], (y + other).relu()),
-        ([("sum", other, 0.5, -2.0, True)], 0.5 * y - 2 * other),
-        ([("clip", 0.0, 1.0), ("scale", factor)], y.clamp(0, 1) * factor.view(1, -1, 1, 1)),
+        ([ReLU()], y.relu()),
+        ([ReLU(0.25)], functional.leaky_relu(y, 0.25)),
+        ([Clip(0.0, 1.0)], y.clamp(0, 1)),
+        ([ReLU(), Clip(0.5, 1.0)], y.clamp(0.5, 1)),
+        ([Sum(other), ReLU()], (y + other).relu()),
+        ([Sum(other, 0.5, -2.0, True)], 0.5 * y - 2 * other),
+        ([Clip(0.0, 1.0), Scale(factor)], y.clamp(0, 1) * factor.view(1, -1, 1, 1)),
     ):
         before = other.clone()
         result = convolve(x, padding, steps)
@@ -71,7 +72,7 @@ def test_other_sizes(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("steps", [[("relu", 0.0)], [("clip", 0.0, 6.0)]])
+@pytest.mark.parametrize("steps", [[ReLU()], [Clip(0.0, 6.0)]])
 def test_nan_stays(kind, steps):
     x, weights, bias, geometry, padding = case(kind)
     x[1, :, 5, 5] = nan
@@ -100,7 +101,7 @@ def test_torch_without_packed_weights(monkeypatch, missing):
 def test_bfloat16():
     x, weights, bias, geometry, padding = case("atrous")
     half = weights.bfloat16(), bias.bfloat16()
-    y = fast_convolution.make(*half, geometry, tuple(x.shape), padding)(x, padding, [("relu", 0.0)])
+    y = fast_convolution.make(*half, geometry, tuple(x.shape), padding)(x, padding, [ReLU()])
     assert y.dtype == torch.bfloat16
     wanted = plain(x, weights, bias, geometry, padding).relu()
     assert (y - wanted).norm() < 1e-2 * wanted.norm()
