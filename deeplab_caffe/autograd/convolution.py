@@ -3,15 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from .. import ops
+from ..types import plane
 from .accumulation import place_to_add
 
 if TYPE_CHECKING:
     from ..layers.convolution import Convolution
-
-Tensor = torch.Tensor
 
 
 class ConvolutionFunction(torch.autograd.Function):
@@ -27,13 +27,13 @@ class ConvolutionFunction(torch.autograd.Function):
         y = torch.empty(shape, device=x.device)
         layer.forward([x], [y])
         rows, columns = layer.padding(tuple(x.shape[2:]))
-        ctx.geometry = (
-            layer.stride,
-            (rows[0], columns[0]),
-            layer.dilation,
-            layer.groups,
-            layer.context.threads,
-        )
+        ctx.geometry = {
+            "stride": layer.stride,
+            "pad": (rows[0], columns[0]),
+            "dilation": layer.dilation,
+            "groups": layer.groups,
+            "threads": layer.context.threads,
+        }
         ctx.slope, ctx.bias_shape = slope, None if bias is None else bias.shape
         ctx.parameters = weights, bias
         ctx.save_for_backward(x, weights, y if slope is not None else None)
@@ -52,13 +52,13 @@ class ConvolutionFunction(torch.autograd.Function):
             dy = torch.where(y > 0, dy, ctx.slope * dy)
         dx = dw = db = None
         if needs_x:
-            dx = ops.conv_data_gradient(dy, weights, tuple(x.shape[2:]), *ctx.geometry)
+            dx = ops.conv_data_gradient(dy, weights, plane(x.shape), **ctx.geometry)
         if needs_weights:
             total = place_to_add(ctx.parameters[0])
-            dw = ops.conv_weight_gradient(x, dy, tuple(weights.shape[2:]), *ctx.geometry, out=total)
+            dw = ops.conv_weight_gradient(x, dy, plane(weights.shape), **ctx.geometry, out=total)
             dw = dw if total is None else torch.zeros_like(dw)
         if needs_bias:
             total = place_to_add(ctx.parameters[1])
-            db = ops.channel_sums(dy, ctx.geometry[-1], None if total is None else total.view(-1))
+            db = ops.channel_sums(dy, ctx.geometry["threads"], None if total is None else total.view(-1))
             db = (db if total is None else torch.zeros_like(db)).view(ctx.bias_shape)
         return None, None, dx, dw, db

@@ -36,13 +36,13 @@ def net_gpu_chart(result: dict[str, Any], path: Path) -> None:
     """Bars of images a second, one group for each size and batch; written as PNG."""
     rows = result["results"]
     groups = list(dict.fromkeys((*row["size"], row["batch"]) for row in rows))
-    speed = {(*row["size"], row["batch"], row["candidate"]): row["images_per_second"] for row in rows}
+    speed = {((*row["size"], row["batch"]), row["candidate"]): row["images_per_second"] for row in rows}
     names = dict.fromkeys(row["candidate"] for row in rows)
     figure, (axes,) = charts.figure(2 + 3.2 * len(groups), 4.5)
     charts.draw_bars(
         axes,
         [f"{tables.size(height, width)}, batch {batch}" for height, width, batch in groups],
-        {name: [speed[(*group, name)] for group in groups] for name in names},
+        {name: [speed[group, name] for group in groups] for name in names},
         "%.0f",
     )
     axes.set_ylabel("images a second (median)")

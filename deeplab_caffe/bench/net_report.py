@@ -36,13 +36,13 @@ def net_chart(result: dict[str, Any], path: Path) -> None:
     """Bars of seconds per image, one group for each size and thread count; written as PNG."""
     rows = result["results"]
     groups = list(dict.fromkeys((*row["size"], row["threads"]) for row in rows))
-    seconds = {(*row["size"], row["threads"], row["candidate"]): row["median"] for row in rows}
+    seconds = {((*row["size"], row["threads"]), row["candidate"]): row["median"] for row in rows}
     names = dict.fromkeys(row["candidate"] for row in rows)
     figure, (axes,) = charts.figure(1.5 + 2.6 * len(groups), 4)
     charts.draw_bars(
         axes,
         [f"{tables.size(*size)}, {count} thread{'s' * (count > 1)}" for *size, count in groups],
-        {name: [seconds[(*group, name)] for group in groups] for name in names},
+        {name: [seconds[group, name] for group in groups] for name in names},
         "%.2f",
     )
     axes.set_ylabel("seconds per image (median)")

@@ -1,13 +1,13 @@
 """A net as a torch.nn.Module: parameters for any optimizer, gradients, DistributedDataParallel, autocast."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 if TYPE_CHECKING:
     from .net import Net
-
-Tensor = torch.Tensor
 
 
 class TrainResult(NamedTuple):
@@ -17,7 +17,8 @@ class TrainResult(NamedTuple):
     outputs: dict[str, Tensor]
 
 
-class Learnable(NamedTuple):
+@dataclass(frozen=True)
+class Learnable:
     """One parameter blob: the layer that owns it, its number there, its values and Caffe's multipliers."""
 
     layer: str
@@ -43,7 +44,7 @@ class NetModule(torch.nn.Module):
             name = learnable.layer.replace(".", "_")
             if name not in self._modules:
                 self.add_module(name, torch.nn.Module())
-            self._modules[name].register_parameter(str(learnable.index), learnable.tensor)
+            self.get_submodule(name).register_parameter(str(learnable.index), learnable.tensor)
 
     def learnables(self) -> list[Learnable]:
         """All parameter blobs in the order of the layers, those that do not learn (lr_mult 0) included."""

@@ -5,10 +5,11 @@ from os import PathLike
 
 from ..errors import DeepLabError
 from ..formats.caffemodel import LayerBlobs, read_caffemodel, write_caffemodel
-from ..formats.file_blob import FileBlob
+from ..formats.file_blob import FileBlob, in_memory
 from ..formats.hdf5_snapshot import write_hdf5_model
 from ..formats.layer_types import V1_WIRE_NUMBERS
 from ..layers import Layer
+from ..layers.parameters.parameter import Parameter
 from ..layers.parameters.weight_memory import WeightMemory
 from .weight_match import LayerShapes, match_weights
 
@@ -54,10 +55,10 @@ def load_weights(
     by_name = {layer.name: layer for layer in reversed(layers)}
     for copy in match.copies:
         parameter = by_name[copy.layer].blobs[copy.index]
-        if isinstance(copy.values, FileBlob):
+        if isinstance(copy.values, FileBlob) and memory is not None:
             parameter.stream(copy.values, memory)
         else:
-            parameter.data = copy.values
+            parameter.data = in_memory(copy.values)
     loaded = list(dict.fromkeys(copy.layer for copy in match.copies))
     return WeightReport(source, loaded, match.unused, match.missing)
 
@@ -70,7 +71,8 @@ def save_weights(
     A layer that only shares what earlier ones own is left out: whoever reads the file shares them again. So
     is one without parameters whose type the V1 layout has no number for.
     """
-    stored, written = [], set()
+    stored: list[LayerBlobs] = []
+    written: set[Parameter] = set()
     for layer in layers:
         if layer.blobs and written.issuperset(layer.blobs):
             continue

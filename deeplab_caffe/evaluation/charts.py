@@ -71,7 +71,7 @@ def draw_heat_map(
     picture = axes.imshow(values, vmin=low, vmax=high, cmap="viridis", aspect="auto")
     for (row, column), value in np.ndenumerate(values):
         if not value < least:
-            colour = "black" if picture.norm(value) > 0.6 else "white"
+            colour = "black" if value > low + 0.6 * (high - low) else "white"
             axes.text(column, row, text % value, ha="center", va="center", color=colour, fontsize=7)
     return picture
 

@@ -27,7 +27,7 @@ class ContrastiveLoss(LossLayer):
             raise self.error("bottom", f"{first}, {second} and {similar} do not fit")
         return top
 
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
         """See Layer."""
         param = self.definition.param.contrastive_loss_param
         squared = (bottoms[0] - bottoms[1]).flatten(1).double().square().sum(1)

@@ -13,7 +13,7 @@ class EuclideanLoss(LossLayer):
     v1: `euclidean_loss_param { type }`: over 2 * count (L2, the default), or the root of their mean (L2sqrt).
     """
 
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
         """See Layer."""
         difference = (bottoms[0].flatten() - bottoms[1].flatten()).double()
         param = self.definition.param.euclidean_loss_param

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from .. import ops
-from ..types import Shape
+from ..types import Shape, plane
 from .abilities import Windowed
 from .base import Layer, register
 from .parts.window import Window
@@ -67,7 +67,7 @@ class LRN(Windowed, Layer):
         size = self.param.local_size
         squares = ops.power(x, 2.0, threads=self.context.threads)
         window = (size, size), (1, 1), (size // 2, size // 2)
-        average = ops.average_pool(squares, tuple(x.shape[2:]), *window, threads=self.context.threads)
+        average = ops.average_pool(squares, plane(x.shape), *window, threads=self.context.threads)
         return average * self.param.alpha + 1
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:

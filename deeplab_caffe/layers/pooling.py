@@ -4,13 +4,11 @@ import torch
 from torch.nn import functional
 
 from .. import ops
-from ..types import Shape
+from ..types import Pair, Shape, plane
 from .abilities import Windowed
 from .base import Layer, Rows, register, shapes_of
 from .parts.same_padding import same_padding
 from .parts.window import Window
-
-Pair = tuple[int, int]
 
 
 @register("Pooling")
@@ -104,7 +102,7 @@ class Pooling(Windowed, Layer):
             tops[0].copy_(self.formula(bottoms, [])[0])
             return
         pool = ops.max_pool if self.method == "MAX" else ops.average_pool
-        size = tuple(tops[0].shape[2:])
+        size = plane(tops[0].shape)
         kernel, pad = self._window(bottoms[0].shape[2:])
         pool(bottoms[0], size, kernel, self.stride, pad, out=tops[0], threads=self.context.threads)
 
@@ -117,15 +115,15 @@ class Pooling(Windowed, Layer):
 
     def forward_rows(self, bottom: Rows, rows: Pair, top: Rows, others: list[torch.Tensor]) -> None:
         """See Layer."""
-        first, end = self.rows_read(rows, bottom.height)
         _, whole = self._window((bottom.height, bottom.values.shape[3]))
+        first, end = ops.rows_read(rows, bottom.height, self.kernel[0], self.stride[0], whole[0])
         pad = first - (rows[0] * self.stride[0] - whole[0]), whole[1]
         size = rows[1] - rows[0], top.values.shape[3]
         x = bottom.values[:, :, first - bottom.first : end - bottom.first]
         pooled = ops.max_pool(x, size, self.kernel, self.stride, pad, threads=self.context.threads)
         top.values[:, :, rows[0] - top.first : rows[1] - top.first] = pooled
 
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
         """See Layer."""
         size = self.shape(shapes_of(bottoms))[0][2:]
         kernel, pad = self._window(bottoms[0].shape[2:])

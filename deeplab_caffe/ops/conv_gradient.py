@@ -6,7 +6,7 @@ import torch
 
 from .. import _C
 from ..errors import DeepLabError
-from ..types import Pair, Shape
+from ..types import Pair, Shape, plane
 from .backend import Tensor, thread_count
 from .checks import check, output
 from .geometry import ConvGeometry
@@ -15,7 +15,7 @@ from .geometry import ConvGeometry
 def _geometry(
     x: Shape, dy: Shape, kernel: Pair, stride: Pair, pad: Pair, dilation: Pair, groups: int
 ) -> ConvGeometry:
-    return ConvGeometry(*x[:2], x[2:], dy[1], dy[2:], kernel, stride, pad, dilation, groups)
+    return ConvGeometry(x[0], x[1], plane(x), dy[1], plane(dy), kernel, stride, pad, dilation, groups)
 
 
 def _check_cpu(name: str, x: Tensor) -> None:

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from .. import ops
 from ..errors import DeepLabError
 from ..layers.interp import Interp
+from ..types import Pair, plane
 
 if TYPE_CHECKING:
     from .segmenter import Segmenter
@@ -32,16 +34,16 @@ def scaled(size: int, scale: float) -> int:
     return max(1, int((size - 1) * scale + 1))
 
 
-def probabilities(segmenter: "Segmenter", data: torch.Tensor) -> torch.Tensor:
+def probabilities(segmenter: "Segmenter", data: Tensor) -> Tensor:
     """Mean softmax maps (1, labels, H, W) over `segmenter.scales`, and mirror images if `segmenter.flip`.
 
     data: a preprocessed image (1, channels, H, W). Raises DeepLabError for a net that gives labels.
     """
-    size = tuple(data.shape[2:])
+    height, width = size = plane(data.shape)
     threads = segmenter.net.context.threads
     total = torch.zeros(())
     for scale in segmenter.scales:
-        view = ops.interp(data, tuple(scaled(n, scale) for n in size), threads=threads)
+        view = ops.interp(data, (scaled(height, scale), scaled(width, scale)), threads=threads)
         for mirrored in (False, True) if segmenter.flip else (False,):
             scores = _scores(segmenter, view.flip(3) if mirrored else view, size)
             if scores.shape[1] < 2:
@@ -51,7 +53,7 @@ def probabilities(segmenter: "Segmenter", data: torch.Tensor) -> torch.Tensor:
     return total / (len(segmenter.scales) * (1 + segmenter.flip))
 
 
-def _scores(segmenter: "Segmenter", view: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+def _scores(segmenter: "Segmenter", view: Tensor, size: Pair) -> Tensor:
     """The net's scores for a view of an image of `size`, before the Interp that enlarges them.
 
     Those of a view smaller than the image are first enlarged to what the image's own would be. Where the net
@@ -63,8 +65,8 @@ def _scores(segmenter: "Segmenter", view: torch.Tensor, size: tuple[int, int]) -
         return segmenter.map(view)
     scores = segmenter.run(view, coarse)
     if view.shape[2] < size[0] or view.shape[3] < size[1]:
-        own = segmenter.shape(coarse, size)[2:]
-        scores = ops.interp(scores, tuple(own), threads=segmenter.net.context.threads)
+        own = plane(segmenter.shape(coarse, size))
+        scores = ops.interp(scores, own, threads=segmenter.net.context.threads)
     return scores
 
 
