@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ..crf.backend import find_device
 from ..crf.captured import CapturedCRF
 from ..crf.dense_crf import DenseCRF
+from ..crf.devices import backend_for
 from ..crf.refinement import image_crf
 from .crf import ITERATIONS, problem
 from .crf import Case as Size
@@ -44,7 +44,7 @@ def images_of(case: Case) -> tuple[list[np.ndarray], np.ndarray]:
 
 def run(cases: dict[str, list[Case]], rounds: int, device: str, check: bool = True) -> dict[str, Any]:
     """The measurements of each group of cases, as plain data; see `measure`."""
-    place = find_device(device)
+    place = backend_for(device).device
     about = machine()
     if place.type == "cuda":
         about["device"] = torch.cuda.get_device_name(place)
@@ -63,7 +63,7 @@ def measure(case: Case, rounds: int, device: str, check: bool) -> dict[str, Any]
     `median`: of both in one go; `captured`: inference as a CUDA graph; each for the whole batch. `vertices`:
     of the bilateral lattice; `memory`: bytes of the device at most. check: `same_bits` as the CPU's.
     """
-    place = find_device(device)
+    place = backend_for(device).device
     arrays, unary = images_of(case)
     images = [torch.from_numpy(image).to(place) for image in arrays]
     energies = torch.from_numpy(unary).to(place).flatten(0, 1).repeat(case.batch, 1)

@@ -11,13 +11,13 @@ Lattices on a GPU filter there, float32 only; those on the CPU filter tensors of
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
 from ..errors import DeepLabError
 from . import cpu_ops
-from .backend import Device, ops_of
+from .arrays import Array
+from .backend import Backend, CPUBackend
 from .lattice import Lattice, Normalization
 
 Tensor = torch.Tensor
@@ -62,7 +62,7 @@ def mean_field(
     fields as recurrent neural networks"). Raises DeepLabError for shapes that do not fit.
     """
     _check(unary, kernels, iterations)
-    run = _Run(true_exp, threads, _device(kernels), unary)
+    run = _Run(_backend(kernels), unary, true_exp, threads)
     q = _Start.apply(unary, run)
     for _ in range(iterations):
         q = _Step.apply(unary, q, kernels, run, *_weights(kernels, unary))
@@ -118,7 +118,7 @@ class _Filter(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, values: Tensor, lattice: Lattice, before: np.ndarray | None, after: np.ndarray | None
+        ctx: Any, values: Tensor, lattice: Lattice, before: Array | None, after: Array | None
     ) -> Tensor:
         ctx.lattice, ctx.before, ctx.after = lattice, before, after
         return _filter(values, lattice, before, after)
@@ -130,28 +130,24 @@ class _Filter(torch.autograd.Function):
 
 
 class _Run:
-    """How one mean field computes: on the CPU through arrays, or with the tensors of a GPU."""
+    """How one mean field in float32 computes: with the ops of its lattices' backend."""
 
-    def __init__(self, true_exp: bool, threads: int | None, device: Device, unary: Tensor) -> None:
-        self.true_exp, self.threads, self.device, self._ops = true_exp, threads, device, ops_of(device)
-        # A GPU notes a bad point, which one look at the end tells.
-        self._bad = {} if device is None else {"bad": self._ops.bad_point(unary)}
+    def __init__(self, backend: Backend, unary: Tensor, true_exp: bool, threads: int | None) -> None:
+        self.backend, self._bad = backend, backend.ops.bad_point(unary)
+        self._options = {"true_exp": true_exp, "threads": threads, "bad": self._bad}
 
     def start(self, unary: Tensor) -> Tensor:
-        x = _on(self.device, unary)
-        return _like(self._ops.mean_field_start(x, self.true_exp, threads=self.threads, **self._bad), unary)
+        q = self.backend.ops.mean_field_start(self.backend.of_tensor(unary), **self._options)
+        return _like(self.backend, q, unary)
 
     def step(self, kernels: list[cpu_ops.Pairwise], unary: Tensor, q: Tensor) -> Tensor:
-        start, x = _on(self.device, q), _on(self.device, unary)
-        start = start.copy() if self.device is None else start.clone()
-        result = self._ops.mean_field_iterate(
-            kernels, x, start, 1, self.true_exp, threads=self.threads, **self._bad
+        x, start = self.backend.of_tensor(unary), self.backend.copy(self.backend.of_tensor(q))
+        return _like(
+            self.backend, self.backend.ops.mean_field_iterate(kernels, x, start, 1, **self._options), unary
         )
-        return _like(result, unary)
 
     def check(self, unary: Tensor) -> None:
-        if self._bad:
-            self._ops.check_points(self._bad["bad"], unary)
+        self.backend.ops.check_points(self._bad, unary)
 
 
 class _Start(torch.autograd.Function):
@@ -240,10 +236,10 @@ def _through_softmax(q: Tensor, gradient: Tensor) -> Tensor:
 def _native(kernel: Kernel, weight: Tensor) -> cpu_ops.Pairwise:
     """The kernel as `DenseCRF.add` makes it, so that the bits are the same."""
     before, after = kernel.lattice.norms(kernel.normalization)
-    device = kernel.lattice.device
-    ones = torch.ones(kernel.lattice.points, device=device)
-    scale = _on(device, ones) if after is None else after
-    value = _on(device, weight)
+    backend = kernel.lattice.backend
+    ones = torch.ones(kernel.lattice.points, device=backend.device)
+    scale = backend.of_tensor(ones) if after is None else after
+    value = backend.of_tensor(weight)
     if weight.dim() == 0:
         return cpu_ops.Pairwise(kernel.lattice.native, scale * value, before)
     if weight.dim() == 1:
@@ -258,17 +254,14 @@ def _normalized(values: Tensor, lattice: Lattice, normalization: Normalization) 
 def _filter(
     values: Tensor,
     lattice: Lattice,
-    before: np.ndarray | None,
-    after: np.ndarray | None,
+    before: Array | None,
+    after: Array | None,
     adjoint: bool = False,
 ) -> Tensor:
-    x = _on(lattice.device, values)
-    if before is not None and lattice.device is None:
-        before = before.astype(x.dtype, copy=False)
-    filtered = lattice.filter(x, before, adjoint)
+    filtered = lattice.filter(lattice.backend.of_tensor(values), before, adjoint)
     if after is not None:
         filtered = filtered * after[:, None]
-    return _like(filtered, values)
+    return _like(lattice.backend, filtered, values)
 
 
 def _weights(kernels: Sequence[Kernel], like: Tensor) -> list[Tensor]:
@@ -296,20 +289,13 @@ def _check(unary: Tensor, kernels: Sequence[Kernel], iterations: int) -> None:
             )
 
 
-def _device(kernels: Sequence[Kernel]) -> Device:
-    """Where the kernels' lattices are, all of them."""
-    devices = {kernel.lattice.device for kernel in kernels}
-    if len(devices) > 1:
-        raise DeepLabError(f"mean_field: lattices on {' and '.join(str(d or 'cpu') for d in devices)}")
-    return next(iter(devices), None)
+def _backend(kernels: Sequence[Kernel]) -> Backend:
+    """That of the kernels' lattices, all of them; the CPU's without kernels."""
+    backends = {kernel.lattice.device: kernel.lattice.backend for kernel in kernels}
+    if len(backends) > 1:
+        raise DeepLabError(f"mean_field: lattices on {' and '.join(map(str, backends.values()))}")
+    return next(iter(backends.values()), None) or CPUBackend()
 
 
-def _on(device: Device, x: Tensor) -> Any:
-    """`x` as the ops of the device take it: an array in main memory, or a tensor there."""
-    return x.detach().cpu().numpy() if device is None else x.detach().to(device)
-
-
-def _like(x: Any, tensor: Tensor) -> Tensor:
-    if not isinstance(x, Tensor):
-        x = torch.from_numpy(np.ascontiguousarray(x))
-    return x.to(tensor.device)
+def _like(backend: Backend, x: Array, tensor: Tensor) -> Tensor:
+    return backend.result(x, as_numpy=False).to(tensor.device)

@@ -1,65 +1,121 @@
-"""Where a CRF's arrays live: numpy's on the CPU, torch's on a GPU. torch is loaded for the latter only."""
+"""Where a CRF computes: its arrays and its ops, behind one interface for numpy on the CPU and torch on a GPU.
+
+`devices` chooses a backend once; nobody else asks what the device is.
+"""
 
 import sys
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
-from ..errors import DeepLabError
+import numpy as np
+from typing_extensions import override
+
+from ..types import Floats
 from . import cpu_ops
-
-Array = Any  # numpy.ndarray or torch.Tensor
-# A torch.device, or its name; None and "cpu" are the CPU.
-Device = Any
+from .arrays import Array, as_array, is_tensor, to_numpy
 
 
-def find_device(device: Device) -> Device:
-    """The torch.device of a GPU, or None for the CPU; DeepLabError for a name that is neither.
+class Backend(ABC):
+    """Arrays and ops of one device."""
 
-    In ops.emulated_cuda every GPU is the CPU's torch.device.
-    """
-    if device is None or str(device) == "cpu":
-        return None
-    import torch
+    # The CRF's ops, of one signature: cpu_ops or gpu_ops.
+    ops: ModuleType
+    # Whether one CRF takes several images, each inferred as if it were alone.
+    takes_images: ClassVar[bool]
+    # The torch.device of a GPU; None for the CPU.
+    device: Any = None
 
-    from ..ops import is_gpu
-    from ..ops.devices import usable_device
+    def __str__(self) -> str:
+        return str(self.device or "cpu")
 
-    cpu = torch.device("cpu")
-    if is_gpu(cpu) and str(device).startswith("cuda"):
-        return cpu
-    return usable_device(device)
+    @abstractmethod
+    def array(self, name: str, x: Array) -> Array:
+        """Numbers of any kind as float32 on the device; DeepLabError names those that are no numbers."""
+
+    @abstractmethod
+    def of_tensor(self, x: Array) -> Array:
+        """A tensor of any device, as the ops take it, in its own type."""
+
+    @abstractmethod
+    def result(self, x: Array, as_numpy: bool) -> Array:
+        """What an op gave, as a numpy array or as a tensor of the device."""
+
+    @abstractmethod
+    def copy(self, x: Array) -> Array:
+        """A copy."""
+
+    @abstractmethod
+    def contiguous(self, x: Array) -> Array:
+        """The same values, contiguous in memory."""
+
+    @abstractmethod
+    def rows(self, x: Array) -> Array:
+        """Rows (points, labels), laid out as the ops take them without a copy."""
+
+    @abstractmethod
+    def joined(self, rows: Sequence[Array]) -> Array:
+        """`rows` of several arrays, one after the other."""
+
+    @abstractmethod
+    def image_features(
+        self, sizes: Sequence[tuple[int, int]], stds: Sequence[float], images: Sequence[Array]
+    ) -> Array:
+        """Feature planes (2 + channels, points) of the pixels of images of (height, width), one by one.
+
+        They are the column and the row over stds[0] and stds[1], then the channels of `images` (height,
+        width, channels) over the others of `stds`; without images, the first two only.
+        """
 
 
-def device_of(x: Array) -> Device:
-    """The GPU that a tensor is on; None for anything else."""
-    return x.device if is_tensor(x) and x.is_cuda else None
+class CPUBackend(Backend):
+    """numpy's arrays and the CPU's ops."""
 
+    ops = cpu_ops
+    takes_images = False
 
-def ops_of(device: Device) -> ModuleType:
-    """The CRF's ops for the result of find_device: of one signature, for numpy arrays or for tensors."""
-    if device is None:
-        return cpu_ops
-    from . import gpu_ops
+    @override
+    def array(self, name: str, x: Array) -> Floats:
+        return to_numpy(name, x)
 
-    return gpu_ops
+    @override
+    def of_tensor(self, x: Array) -> Array:
+        return x.detach().cpu().numpy()
 
+    @override
+    def result(self, x: Array, as_numpy: bool) -> Array:
+        return x if as_numpy or is_tensor(x) else sys.modules["torch"].from_numpy(x)
 
-def is_tensor(x: Array) -> bool:
-    """Whether x is a torch tensor; torch need not be there."""
-    return "torch" in sys.modules and isinstance(x, sys.modules["torch"].Tensor)
+    @override
+    def copy(self, x: Floats) -> Floats:
+        return x.copy()
 
+    @override
+    def contiguous(self, x: Floats) -> Floats:
+        return np.ascontiguousarray(x)
 
-def to_device(name: str, x: Array, device: Device) -> Array:
-    """Numbers of any kind as a float32 tensor on the device."""
-    import numpy as np
-    import torch
+    @override
+    def rows(self, x: Floats) -> Floats:
+        return x
 
-    if not is_tensor(x):
-        x = np.asarray(x)
-        if x.dtype.kind not in "fiub":
-            raise DeepLabError(f"{name}: numbers wanted: {x.dtype} given")
-        if x.dtype != np.uint8:  # bytes are fewer to send
-            with np.errstate(over="ignore"):
-                x = x.astype(np.float32, copy=False)
-        x = torch.from_numpy(np.require(x, requirements=["C", "W"]))
-    return x.detach().to(device).to(torch.float32)
+    @override
+    def joined(self, rows: Sequence[Floats]) -> Floats:
+        return np.concatenate(rows)
+
+    @override
+    def image_features(
+        self, sizes: Sequence[tuple[int, int]], stds: Sequence[float], images: Sequence[Array]
+    ) -> Floats:
+        planes = np.empty((len(stds), sum(height * width for height, width in sizes)), np.float32)
+        first = 0
+        for number, (height, width) in enumerate(sizes):
+            inside = slice(first, first := first + height * width)
+            column, row, *channels = (plane[inside].reshape(height, width) for plane in planes)
+            with np.errstate(over="ignore"):  # The lattice tells what is too large.
+                column[...] = np.arange(width, dtype=np.float32) / np.float32(stds[0])
+                row[...] = (np.arange(height, dtype=np.float32) / np.float32(stds[1]))[:, None]
+                for channel, plane in enumerate(channels):
+                    plane[...] = as_array("image", images[number])[:, :, channel]
+                    plane /= np.float32(stds[2 + channel])
+        return planes

@@ -36,12 +36,16 @@ class Pairwise(NamedTuple):
     compatibility: Floats | None = None  # (labels, labels)
 
 
-def lattice(features: Floats, *, threads: int | None = None) -> _C.Lattice:
+def lattice(
+    features: Floats, image_sizes: Sequence[int] | None = None, *, threads: int | None = None
+) -> _C.Lattice:
     """The lattice of points given as planes of features, (d, points), d from 1 to MAX_FEATURES.
 
     Features are in units of the kernel's standard deviation. Raises DeepLabError if they are not finite or so
-    large that a coordinate leaves 16 bits.
+    large that a coordinate leaves 16 bits, and for points of several images: those need a GPU.
     """
+    if image_sizes is not None and len(image_sizes) > 1:
+        raise DeepLabError("a lattice over several images is built on a GPU: device cuda wanted")
     features = _check("lattice: features", features, 2)
     d, points = features.shape
     if not 1 <= d <= MAX_FEATURES:
@@ -69,14 +73,15 @@ def lattice_filter(
 
     adjoint: the transposed filter instead, as gradients need it; `before` still applies first. The lattice
     approximates a symmetric filter but is not exactly symmetric: it blurs its axes in a certain order, the
-    adjoint in the reverse of it. float64 values (and `before`) are filtered in double precision.
+    adjoint in the reverse of it. float64 values are filtered in double precision.
     """
     dtype = np.float64 if values.dtype == np.float64 else np.float32
     values = _check("lattice_filter: values", values, 2, dtype=dtype)
     points, channels = values.shape
     if points != lattice.points or channels == 0:
         raise DeepLabError(f"lattice_filter: values {values.shape} for a lattice of {lattice.points} points")
-    before = before if before is None else _check("lattice_filter: before", before, 1, points, dtype)
+    if before is not None:
+        before = _check("lattice_filter: before", before.astype(dtype, copy=False), 1, points, dtype)
     if dtype == np.float64:
         out = np.empty_like(values)
         addresses = _address(values), channels, _address(before), adjoint, _address(out)
@@ -103,7 +108,17 @@ def norms(ones: Floats, root: bool) -> Floats:
     return 1 / np.sqrt(total) if root else 1 / total
 
 
-def mean_field_start(unary: Floats, true_exp: bool = False, *, threads: int | None = None) -> Floats:
+def bad_point(like: Floats) -> None:
+    """A GPU notes a point without a distribution there, for one look at the end; here ops raise at once."""
+
+
+def check_points(bad: None, unary: Floats) -> None:
+    """Nothing is left to raise: see bad_point."""
+
+
+def mean_field_start(
+    unary: Floats, true_exp: bool = False, *, bad: None = None, threads: int | None = None
+) -> Floats:
     """softmax(-unary) of energies (points, labels), by the original's fast exponential or a true one.
 
     DeepLabError names the first point that has no distribution (NaN, minus infinity, only infinity).
@@ -127,6 +142,7 @@ def mean_field_iterate(
     iterations: int = 1,
     true_exp: bool = False,
     *,
+    bad: None = None,
     threads: int | None = None,
 ) -> Floats:
     """q after `iterations` updates q = softmax(-unary + all kernels of q), in place where q allows it.
@@ -152,6 +168,7 @@ def mean_field(
     iterations: int,
     true_exp: bool = False,
     *,
+    bad: None = None,
     threads: int | None = None,
 ) -> Floats:
     """mean_field_start, then mean_field_iterate, faster. Raises what they raise."""

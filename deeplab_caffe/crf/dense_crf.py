@@ -6,27 +6,18 @@ potentials, -log of probabilities up to a constant. Standard deviations are in p
 """
 
 import math
-import sys
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DeepLabError
 from ..types import Floats
-from . import cpu_ops
-from .backend import Array, Device, find_device, is_tensor, ops_of, to_device
-from .lattice import (
-    Lattice,
-    Normalization,
-    as_array,
-    bilateral_lattice,
-    bilateral_lattice_of_images,
-    position_lattice,
-    position_lattice_of_images,
-    to_numpy,
-)
+from .arrays import Array, as_array, is_tensor, to_numpy
+from .cpu_ops import Pairwise
+from .devices import Device, backend_for
+from .lattice import Lattice, Normalization, bilateral_lattice_of_images, position_lattice_of_images
 from .parameters import Std
 
 
@@ -87,11 +78,12 @@ class DenseCRF:
         energies (height, width, labels) or all points' (points, labels); results are (points, labels), or by
         image with `split`.
         """
-        if find_device(device) is None:
+        backend = backend_for(device)
+        if not backend.takes_images:
             raise DeepLabError("a CRF over several images computes on a GPU: device cuda wanted")
         if not sizes or min(min(size) for size in sizes) < 1:
             raise DeepLabError(f"CRF over images of {list(sizes)}: 1 x 1 or more wanted")
-        crf = cls.of_points(sum(h * w for h, w in sizes), labels, true_exp=true_exp, device=device)
+        crf = cls.of_points(sum(h * w for h, w in sizes), labels, true_exp=true_exp, device=backend)
         crf.sizes, crf._several = [(height, width) for height, width in sizes], True
         return crf
 
@@ -103,14 +95,18 @@ class DenseCRF:
                 f"CRF over {' x '.join(map(str, shape))} points with {labels} labels: 1 or more wanted"
             )
         self.shape, self.labels, self.true_exp, self.threads = shape, labels, true_exp, threads
-        self._device, self.device = device, find_device(device)
-        self._ops = ops_of(self.device)
+        self.backend = backend_for(device)
         self.points = math.prod(shape)
         self.sizes: list[tuple[int, int]] = []  # of the images
-        self.kernels: list[cpu_ops.Pairwise] = []
+        self.kernels: list[Pairwise] = []
         self._unary: Array | None = None
         self._q: Array | None = None
         self._numpy = self._several = False
+
+    @property
+    def device(self) -> Any:
+        """The torch.device of the GPU where it computes; None for the CPU."""
+        return self.backend.device
 
     def unary(self, energy: Array | Sequence[Array]) -> "DenseCRF":
         """Sets the energies, (height, width, labels) or (points, labels); plus infinity rules a label out.
@@ -119,19 +115,19 @@ class DenseCRF:
         """
         if self._several and isinstance(energy, list | tuple):
             self._numpy = not is_tensor(energy[0])
-            energies = [self._array("unary", one).reshape(-1, self.labels) for one in energy]
+            energies = [self.backend.array("unary", one).reshape(-1, self.labels) for one in energy]
             if sum(map(len, energies)) != self.points:
                 raise DeepLabError(
                     f"unary: energies of {sum(map(len, energies))} points, {self.points} wanted"
                 )
-            self._unary, self._q = self._ops.joined(energies), None
+            self._unary, self._q = self.backend.joined(energies), None
             return self
         self._numpy = not is_tensor(energy)
-        energy = self._array("unary", energy)
+        energy = self.backend.array("unary", energy)
         if tuple(energy.shape) not in {(*self.shape, self.labels), (self.points, self.labels)}:
             wanted = " x ".join(map(str, (*self.shape, self.labels)))
             raise DeepLabError(f"unary: {' x '.join(map(str, energy.shape))} energies given, {wanted} wanted")
-        self._unary, self._q = self._rows(energy.reshape(self.points, self.labels)), None
+        self._unary, self._q = self.backend.rows(energy.reshape(self.points, self.labels)), None
         return self
 
     def gaussian(
@@ -142,11 +138,7 @@ class DenseCRF:
         normalization: Normalization = "after",
     ) -> "DenseCRF":
         """Adds a kernel over positions; std in pixels, one number or (x, y). See `add`."""
-        sizes = self._sizes()
-        if self.device is None:
-            lattice = position_lattice(*sizes[0], std, self.threads)
-        else:
-            lattice = position_lattice_of_images(sizes, std, self._device)
+        lattice = position_lattice_of_images(self._sizes(), std, self.threads, self.backend)
         return self.add(lattice, weight, compatibility, normalization)
 
     def bilateral(
@@ -165,10 +157,7 @@ class DenseCRF:
             given = ", ".join(" x ".join(map(str, one.shape)) for one in images)
             wanted = ", ".join(f"{height} x {width}" for height, width in sizes)
             raise DeepLabError(f"image: {given} given, the CRF is {wanted}")
-        if self.device is None:
-            lattice = bilateral_lattice(images[0], xy_std, rgb_std, self.threads)
-        else:
-            lattice = bilateral_lattice_of_images(images, xy_std, rgb_std, self._device)
+        lattice = bilateral_lattice_of_images(images, xy_std, rgb_std, self.threads, self.backend)
         return self.add(lattice, weight, compatibility, normalization)
 
     def pairwise(
@@ -179,14 +168,12 @@ class DenseCRF:
         normalization: Normalization = "after",
     ) -> "DenseCRF":
         """Adds a kernel over features (points, d) or (H, W, d), in units of its deviation. See `add`."""
-        features = (
-            as_array("features", features) if self.device is None else self._array("features", features)
-        )
+        features = self.backend.array("features", features)
         if features.ndim < 2 or tuple(features.shape[:-1]) not in {self.shape, (self.points,)}:
             raise DeepLabError(f"features: {tuple(features.shape)} given, ({self.points}, d) wanted")
         planes = features.reshape(self.points, -1).T
         counts = [height * width for height, width in self.sizes] or None
-        lattice = Lattice(planes, self.threads, self._device, counts)
+        lattice = Lattice(planes, self.threads, self.backend, counts)
         return self.add(lattice, weight, compatibility, normalization)
 
     def add(
@@ -205,16 +192,14 @@ class DenseCRF:
         Raises DeepLabError for another number of points or labels, or weights that are not finite.
         """
         if lattice.device != self.device:
-            raise DeepLabError(
-                f"a lattice on {lattice.device or 'cpu'}, the CRF is on {self.device or 'cpu'}"
-            )
+            raise DeepLabError(f"a lattice on {lattice.backend}, the CRF is on {self.backend}")
         if lattice.points != self.points:
             raise DeepLabError(f"a kernel over {lattice.points} points, the CRF has {self.points}")
         if not math.isfinite(weight):
             raise DeepLabError(f"weight {weight}: a finite number wanted")
         before, after = lattice.norms(normalization)
         if after is None:
-            scale = self._array("weight", np.full(self.points, weight, np.float32))
+            scale = self.backend.array("weight", np.full(self.points, weight, np.float32))
         else:
             scale = after * float(np.float32(weight))
         label_weights = matrix = None
@@ -228,15 +213,15 @@ class DenseCRF:
             if not np.isfinite(compatibility).all():
                 raise DeepLabError("compatibility: finite numbers wanted")
             if compatibility.ndim == 1:
-                label_weights = self._array("compatibility", compatibility)
+                label_weights = self.backend.array("compatibility", compatibility)
             else:
-                matrix = self._array("compatibility", -compatibility)
-        self.kernels.append(cpu_ops.Pairwise(lattice.native, scale, before, label_weights, matrix))
+                matrix = self.backend.array("compatibility", -compatibility)
+        self.kernels.append(Pairwise(lattice.native, scale, before, label_weights, matrix))
         return self
 
     def start(self) -> "DenseCRF":
         """Begins inference: marginals become softmax(-unary). DeepLabError for energies such as NaN."""
-        self._q = self._ops.mean_field_start(self._given(), self.true_exp, threads=self.threads)
+        self._q = self.backend.ops.mean_field_start(self._given(), self.true_exp, threads=self.threads)
         return self
 
     def step(self, iterations: int = 1) -> "DenseCRF":
@@ -246,21 +231,20 @@ class DenseCRF:
         if not (iterations and self.kernels):
             return self if self._q is not None else self.start()
         if self._q is None:
-            self._q = self._ops.mean_field(
+            self._q = self.backend.ops.mean_field(
                 self.kernels, self._given(), iterations, self.true_exp, threads=self.threads
             )
         else:
-            self._q = self._ops.mean_field_iterate(
+            self._q = self.backend.ops.mean_field_iterate(
                 self.kernels, self._unary, self._q, iterations, self.true_exp, threads=self.threads
             )
         return self
 
     def advance(self, marginals: Array, iterations: int = 1) -> Array:
         """These marginals (points, labels) after iterations; the CRF's own stay. Like them, on its device."""
-        q = self._array("marginals", marginals).reshape(self.points, self.labels)
-        q = q.copy() if self.device is None else q.clone()
-        return self._ops.mean_field_iterate(
-            self.kernels, self._given(), q, iterations, self.true_exp, threads=self.threads
+        q = self.backend.array("marginals", marginals).reshape(self.points, self.labels)
+        return self.backend.ops.mean_field_iterate(
+            self.kernels, self._given(), self.backend.copy(q), iterations, self.true_exp, threads=self.threads
         )
 
     def infer(self, iterations: int = 10) -> Array:
@@ -274,10 +258,7 @@ class DenseCRF:
         for iteration in range(iterations + 1):
             if iteration:
                 self.step()
-            current = self._current()
-            copy = (current.copy() if self.device is None else current.clone()).reshape(
-                *self.shape, self.labels
-            )
+            copy = self.backend.copy(self._current()).reshape(*self.shape, self.labels)
             yield Step(iteration, self._result(copy), self.kl_divergence())
 
     def split(self, x: Array) -> list[Array]:
@@ -295,7 +276,7 @@ class DenseCRF:
 
     def map(self) -> Array:
         """The most probable label of each point (the lowest of equals), int16 (height, width) or (points)."""
-        labels = self._ops.best_labels(self._current(), threads=self.threads)
+        labels = self.backend.ops.best_labels(self._current(), threads=self.threads)
         return self._result(labels.reshape(self.shape))
 
     def kl_divergence(self, marginals: Array | None = None) -> float:
@@ -327,10 +308,12 @@ class DenseCRF:
             energy += np.take_along_axis(self._potential(one, q), index, 1)[:, 0]
         return self._result(energy.reshape(self.shape))
 
-    def _potential(self, kernel: cpu_ops.Pairwise, q: Floats) -> Floats:
+    def _potential(self, kernel: Pairwise, q: Floats) -> Floats:
         """What the kernel adds to the energies."""
-        values = q if self.device is None else to_device("q", q, self.device)
-        filtered = self._ops.lattice_filter(kernel.lattice, values, kernel.before, threads=self.threads)
+        values = self.backend.array("q", q)
+        filtered = self.backend.ops.lattice_filter(
+            kernel.lattice, values, kernel.before, threads=self.threads
+        )
         filtered = to_numpy("q", filtered) * -to_numpy("scale", kernel.scale)[:, None]
         if kernel.compatibility is not None:
             return filtered @ to_numpy("compatibility", kernel.compatibility)
@@ -342,13 +325,6 @@ class DenseCRF:
         if not self.sizes:
             raise DeepLabError("a CRF of points has no positions: use pairwise")
         return self.sizes
-
-    def _array(self, name: str, x: Array) -> Array:
-        return to_numpy(name, x) if self.device is None else to_device(name, x, self.device)
-
-    def _rows(self, x: Array) -> Array:
-        """Rows of labels as the GPU's ops take them without a copy."""
-        return x if self.device is None else self._ops.padded(x)[:, : self.labels]
 
     def _current(self) -> Array:
         if self._q is None:
@@ -376,6 +352,4 @@ class DenseCRF:
         return index
 
     def _result(self, x: Array) -> Array:
-        if self._numpy:
-            return x.cpu().numpy() if is_tensor(x) else x
-        return x if is_tensor(x) else sys.modules["torch"].from_numpy(x).to(self.device)
+        return self.backend.result(x, self._numpy)

@@ -9,22 +9,22 @@ from numpy.typing import NDArray
 
 from ..errors import DeepLabError
 from ..formats.scores import read_values
-from .backend import Array, Device, find_device, ops_of, to_device
-from .lattice import to_numpy
+from .arrays import Array
+from .devices import Device, backend_for
 
 Kind = Literal["scores", "probabilities", "energies"]
 
 
 def energies_of(values: Array, kind: Kind, threads: int | None = None, device: Device = None) -> Array:
     """Unary energies from scores (negated), probabilities (-log; infinity for 0) or energies themselves."""
-    found = find_device(device)
-    x = to_numpy(kind, values) if found is None else to_device(kind, values, found)
+    backend = backend_for(device)
+    x = backend.array(kind, values)
     if kind == "scores":
         return -x
     if kind == "probabilities":
         if math.prod(x.shape) and (x.min() < 0 or x.max() > 1.001):
             raise DeepLabError(f"probabilities: from 0 to 1 wanted, {x.min():g} to {x.max():g} given")
-        return -ops_of(found).log(x, threads=threads)
+        return -backend.ops.log(x, threads=threads)
     if kind != "energies":
         raise DeepLabError(f"kind {kind}: scores, probabilities or energies wanted")
     return x

@@ -55,7 +55,9 @@ class Lattice:
 
 
 @_one_line_errors()
-def lattice(features: Tensor, image_sizes: Sequence[int] | None = None) -> Lattice:
+def lattice(
+    features: Tensor, image_sizes: Sequence[int] | None = None, *, threads: int | None = None
+) -> Lattice:
     """The lattice of points given as planes of features, (d, points), d from 1 to 16.
 
     Features are in units of the kernel's standard deviation. image_sizes: the points of each of several
@@ -227,8 +229,8 @@ def mean_field(
     iterations: int,
     true_exp: bool = False,
     *,
-    threads: int | None = None,
     bad: Tensor | None = None,
+    threads: int | None = None,
 ) -> Tensor:
     """mean_field_start, then mean_field_iterate, with one wait for the device, or none with `bad`."""
     own = bad_point(unary) if bad is None else bad

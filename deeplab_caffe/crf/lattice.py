@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import DeepLabError
-from ..types import Floats
-from .backend import Array, Device, find_device, is_tensor, ops_of, to_device
+from .arrays import Array, as_array, is_tensor
+from .devices import Device, backend_for
 from .parameters import Std
 
 Normalization = Literal["none", "before", "after", "symmetric"]
@@ -22,7 +21,8 @@ class Lattice:
 
     features: (d, N) planes in units of the standard deviation. device: None for the CPU or a GPU, in whose
     memory the lattice is and whose tensors it filters. image_sizes: on a GPU, the points of each of several
-    images, which do not interact. Raises DeepLabError: NaN or so large that coordinates leave 16 bits.
+    images, which do not interact. `native` is the lattice as the ops have it. Raises DeepLabError: NaN or so
+    large that coordinates leave 16 bits.
     """
 
     def __init__(
@@ -32,13 +32,15 @@ class Lattice:
         device: Device = None,
         image_sizes: Sequence[int] | None = None,
     ) -> None:
-        self.threads, self.device = threads, find_device(device)
-        self._ops = ops_of(self.device)
-        if self.device is None:
-            self.native = self._ops.lattice(to_numpy("features", features), threads=threads)
-        else:
-            self.native = self._ops.lattice(to_device("features", features, self.device), image_sizes)
+        self.threads, self.backend = threads, backend_for(device)
+        planes = self.backend.array("features", features)
+        self.native = self.backend.ops.lattice(planes, image_sizes, threads=threads)
         self._ones: Array | None = None
+
+    @property
+    def device(self) -> Any:
+        """The torch.device of the GPU it is on; None for the CPU."""
+        return self.backend.device
 
     @property
     def points(self) -> int:
@@ -55,7 +57,7 @@ class Lattice:
 
         adjoint: see cpu_ops.lattice_filter; float64 there too, on the CPU.
         """
-        return self._ops.lattice_filter(self.native, values, before, adjoint, threads=self.threads)
+        return self.backend.ops.lattice_filter(self.native, values, before, adjoint, threads=self.threads)
 
     def norms(self, normalization: Normalization) -> tuple[Array | None, Array | None]:
         """The factors (N) before and after the filter that normalise it; None is 1."""
@@ -64,8 +66,8 @@ class Lattice:
         if normalization == "none":
             return None, None
         if self._ones is None:
-            self._ones = self._ops.lattice_ones(self.native, threads=self.threads)
-        norm = self._ops.norms(self._ones, normalization == "symmetric")
+            self._ones = self.backend.ops.lattice_ones(self.native, threads=self.threads)
+        norm = self.backend.ops.norms(self._ones, normalization == "symmetric")
         if normalization == "symmetric":
             return norm, norm
         return (norm, None) if normalization == "before" else (None, norm)
@@ -75,34 +77,25 @@ def position_lattice(
     height: int, width: int, std: Std, threads: int | None = None, device: Device = None
 ) -> Lattice:
     """Lattice of pixel positions; std: pixels, one number or (x, y)."""
-    if find_device(device) is not None:
-        return position_lattice_of_images([(height, width)], std, device)
-    return Lattice(_position_planes(height, width, _numbers("std", std, 2), 0).reshape(2, -1), threads)
+    return position_lattice_of_images([(height, width)], std, threads, device)
 
 
 def bilateral_lattice(
     image: Array, xy_std: Std, rgb_std: Std, threads: int | None = None, device: Device = None
 ) -> Lattice:
     """Lattice of positions and colours of an image (H, W, C); stds: one number, (x, y), one a channel."""
-    if find_device(device) is not None:
-        return bilateral_lattice_of_images([image], xy_std, rgb_std, device)
-    image = as_array("image", image)
-    height, width, channels = _image_shape(image)
-    planes = _position_planes(height, width, _numbers("xy_std", xy_std, 2), channels)
-    for channel, std in enumerate(_numbers("rgb_std", rgb_std, channels)):
-        planes[2 + channel] = image[:, :, channel]
-        with np.errstate(over="ignore"):
-            planes[2 + channel] /= np.float32(std)
-    return Lattice(planes.reshape(2 + channels, -1), threads)
+    return bilateral_lattice_of_images([image], xy_std, rgb_std, threads, device)
 
 
-def position_lattice_of_images(sizes: Sequence[tuple[int, int]], std: Std, device: Device) -> Lattice:
-    """On a GPU, one lattice of the pixels of several images of (height, width), one after the other."""
-    return _lattice_of_images(sizes, _numbers("std", std, 2), [], device)
+def position_lattice_of_images(
+    sizes: Sequence[tuple[int, int]], std: Std, threads: int | None = None, device: Device = None
+) -> Lattice:
+    """One lattice of the pixels of images of (height, width), one after the other; several only on a GPU."""
+    return _lattice_of_images(sizes, _numbers("std", std, 2), [], threads, device)
 
 
 def bilateral_lattice_of_images(
-    images: Sequence[Array], xy_std: Std, rgb_std: Std, device: Device
+    images: Sequence[Array], xy_std: Std, rgb_std: Std, threads: int | None = None, device: Device = None
 ) -> Lattice:
     """The same of positions and colours of images (H, W, C) of any sizes."""
     images = [image if is_tensor(image) else as_array("image", image) for image in images]
@@ -111,16 +104,19 @@ def bilateral_lattice_of_images(
     if len(channels) != 1:
         raise DeepLabError(f"images of {', '.join(map(str, sorted(channels)))} channels do not go together")
     stds = _numbers("xy_std", xy_std, 2) + _numbers("rgb_std", rgb_std, *channels)
-    return _lattice_of_images([shape[:2] for shape in shapes], stds, images, device)
+    return _lattice_of_images([shape[:2] for shape in shapes], stds, images, threads, device)
 
 
 def _lattice_of_images(
-    sizes: Sequence[tuple[int, int]], stds: tuple[float, ...], images: Sequence[Array], device: Device
+    sizes: Sequence[tuple[int, int]],
+    stds: tuple[float, ...],
+    images: Sequence[Array],
+    threads: int | None,
+    device: Device,
 ) -> Lattice:
-    found = find_device(device)
-    tensors = [to_device("image", image, found) for image in images]
-    planes = ops_of(found).image_features(sizes, stds, tensors, found)
-    return Lattice(planes, device=device, image_sizes=[height * width for height, width in sizes])
+    backend = backend_for(device)
+    planes = backend.image_features(sizes, stds, images)
+    return Lattice(planes, threads, backend, [height * width for height, width in sizes])
 
 
 def _image_shape(image: Array) -> tuple[int, int, int]:
@@ -128,34 +124,6 @@ def _image_shape(image: Array) -> tuple[int, int, int]:
     if len(shape) != 3 or 0 in shape:
         raise DeepLabError(f"image: {shape} given, (height, width, channels) wanted")
     return shape
-
-
-def as_array(name: str, x: Array) -> NDArray[Any]:
-    """A numpy array, tensor (of any device) or sequence as a numpy array of numbers."""
-    if is_tensor(x):
-        x = x.detach().cpu()
-        return (x.float() if x.is_floating_point() else x).numpy()
-    try:
-        x = np.asarray(x)
-        if x.dtype.kind not in "fiub":
-            raise TypeError(f"{x.dtype} given")
-        return x
-    except (TypeError, ValueError) as error:
-        raise DeepLabError(f"{name}: numbers wanted: {error}") from None
-
-
-def to_numpy(name: str, x: Array) -> Floats:
-    """The same as contiguous float32; no copy where it is that already."""
-    with np.errstate(over="ignore"):  # A double beyond float32 becomes infinite.
-        return np.ascontiguousarray(as_array(name, x), np.float32)
-
-
-def _position_planes(height: int, width: int, std: tuple[float, ...], more: int) -> Floats:
-    planes = np.empty((2 + more, height, width), np.float32)
-    with np.errstate(over="ignore"):  # Lattice tells what is too large.
-        planes[0] = np.arange(width, dtype=np.float32) / np.float32(std[0])
-        planes[1] = (np.arange(height, dtype=np.float32) / np.float32(std[1]))[:, None]
-    return planes
 
 
 def _numbers(name: str, value: float | Sequence[float], count: int) -> tuple[float, ...]:

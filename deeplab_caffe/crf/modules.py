@@ -7,7 +7,7 @@ import torch
 
 from ..errors import DeepLabError
 from .autograd import Kernel, dense_crf_loss, mean_field_logits
-from .backend import device_of
+from .devices import backend_of
 from .lattice import Normalization, bilateral_lattice, position_lattice
 from .parameters import CRF_AS_RNN, CRFParameters, Std
 
@@ -58,10 +58,10 @@ class MeanField(torch.nn.Module):
 
     def _one(self, image: Tensor, scores: Tensor) -> Tensor:
         labels, height, width = scores.shape
-        device = device_of(scores)
+        backend = backend_of(scores)
         fixed = self.crf
-        position = position_lattice(height, width, fixed.pos_std, self.threads, device)
-        bilateral = bilateral_lattice(image, fixed.bi_xy_std, fixed.bi_rgb_std, self.threads, device)
+        position = position_lattice(height, width, fixed.pos_std, self.threads, backend)
+        bilateral = bilateral_lattice(image, fixed.bi_xy_std, fixed.bi_rgb_std, self.threads, backend)
         weights = self.pos_w, self.bi_w
         if self.compatibility is not None:
             weights = tuple(weight[:, None] * self.compatibility for weight in weights)
@@ -104,7 +104,7 @@ class DenseCRFLoss(torch.nn.Module):
             )
         losses = []
         for number, (image, one) in enumerate(zip(images, probabilities, strict=True)):
-            lattice = bilateral_lattice(image, self.xy_std, self.rgb_std, self.threads, device_of(one))
+            lattice = bilateral_lattice(image, self.xy_std, self.rgb_std, self.threads, backend_of(one))
             mask = None if masks is None else masks[number]
             losses.append(dense_crf_loss(one.flatten(1).T, lattice, mask, self.normalization))
         return self.weight * torch.stack(losses).mean()

@@ -1,15 +1,17 @@
 """Scores to refined marginals with the CRF of the DeepLab authors' scripts."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from ..errors import DeepLabError
-from .backend import Array, Device, device_of, find_device, is_tensor
+from .arrays import Array, channels_first, channels_last, is_tensor
+from .backend import Backend
 from .dense_crf import DenseCRF
+from .devices import Device, backend_for, backend_of
 from .energies import Kind, energies_of
 from .parameters import AUTHORS, CRFParameters, Std
 
@@ -79,23 +81,10 @@ def refine(
                 f"scores: {values.shape[1]} x {values.shape[2]} given, "
                 f"the image is {one.shape[0]} x {one.shape[1]}"
             )
-    device = device_of(maps[0]) if device is None else device
-    build = partial(image_crf, parameters=parameters, threads=threads, device=device)
-    iterations = parameters.iterations
-    if find_device(device) is None:
-        results = [
-            np.ascontiguousarray(
-                build(one, len(values))
-                .unary(energies_of(values, kind, threads).transpose(1, 2, 0))
-                .infer(iterations)
-                .transpose(2, 0, 1)
-            )
-            for one, values in zip(images, maps, strict=True)
-        ]
-        if is_tensor(maps[0]):
-            results = [sys.modules["torch"].from_numpy(result) for result in results]
-    else:
-        results = _refine_on_gpu(build, images, maps, kind, iterations, device)
+    backend = backend_of(maps[0]) if device is None else backend_for(device)
+    infer = partial(_marginals, parameters=parameters, kind=kind, threads=threads, backend=backend)
+    results = infer(images, maps) if backend.takes_images else list(map(infer, images, maps))
+    results = [backend.result(one, not is_tensor(maps[0])) for one in results]
     if not several:
         return results[0]
     if isinstance(scores, list | tuple):
@@ -103,20 +92,23 @@ def refine(
     return sys.modules["torch"].stack(results) if is_tensor(scores) else np.stack(results)
 
 
-def _refine_on_gpu(
-    build: Callable[..., DenseCRF],
-    images: list[Array],
-    maps: list[Array],
+def _marginals(
+    image: Array | list[Array],
+    scores: Array | list[Array],
+    parameters: CRFParameters,
     kind: Kind,
-    iterations: int,
-    device: Device,
-) -> list[Array]:
-    """All images in one CRF; tensors on the GPU, or numpy arrays for scores that are."""
-    labels = {len(values) for values in maps}
-    if len(labels) != 1:
-        raise DeepLabError(f"scores of {', '.join(map(str, sorted(labels)))} labels do not go together")
-    energies = [energies_of(values, kind, device=device).permute(1, 2, 0) for values in maps]
-    crf = build(images, *labels)
-    crf.unary(energies)
-    results = [one.permute(2, 0, 1).contiguous() for one in crf.split(crf.infer(iterations))]
-    return results if is_tensor(maps[0]) else [result.cpu().numpy() for result in results]
+    threads: int | None,
+    backend: Backend,
+) -> Array | list[Array]:
+    """Marginals (labels, H, W) of an image, or of each of a list of images that are inferred at once."""
+    maps = scores if isinstance(scores, list) else [scores]
+    counts = {len(values) for values in maps}
+    if len(counts) != 1:
+        raise DeepLabError(f"scores of {', '.join(map(str, sorted(counts)))} labels do not go together")
+    crf = image_crf(image, *counts, parameters, threads=threads, device=backend)
+    energies = [channels_last(energies_of(values, kind, threads, backend)) for values in maps]
+    crf.unary(energies if maps is scores else energies[0])
+    marginals = crf.infer(parameters.iterations)
+    parts = crf.split(marginals) if maps is scores else [marginals]
+    results = [backend.contiguous(channels_first(part)) for part in parts]
+    return results if maps is scores else results[0]

@@ -4,6 +4,7 @@ import torch
 
 from .. import ops
 from ..crf.dense_crf import DenseCRF as Model
+from ..crf.devices import backend_of
 from ..errors import DeepLabError
 from ..types import Shape
 from .base import Layer, register
@@ -75,9 +76,8 @@ class DenseCRF(Layer):
         energies = [-one for one in _crops(scores, sizes)]
         images = _crops(bottoms[2], sizes) if self.bilaterals else [None] * len(sizes)
         try:
-            if ops.is_gpu(self.context.device):
-                gpu = self.context.device if self.context.device.type == "cuda" else "cuda"
-                model = Model.of_images(sizes, scores.shape[1], device=gpu)
+            if (backend := backend_of(scores)).takes_images:
+                model = Model.of_images(sizes, scores.shape[1], device=backend)
                 marginals = model.split(self._infer(model, energies, images))
             else:
                 marginals = [

@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import crf
-from ..crf.backend import Device
-from ..crf.lattice import Normalization, to_numpy
+from ..crf.arrays import to_numpy
+from ..crf.devices import Device
+from ..crf.lattice import Normalization
 from ..errors import DeepLabError
 from ..types import Floats
 

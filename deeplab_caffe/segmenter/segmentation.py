@@ -5,7 +5,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ..crf.backend import device_of
+from ..crf.arrays import channels_first, channels_last
+from ..crf.devices import backend_of
 from ..crf.energies import Kind, energies_of
 from ..crf.parameters import CRFParameters
 from ..crf.refinement import image_crf
@@ -48,8 +49,8 @@ def refine_scores(
     """
     if scores.shape[0] < 2:
         raise DeepLabError("a CRF needs the scores of at least two labels, the net gives one plane")
-    device = device_of(scores)
-    energies = torch.as_tensor(energies_of(scores, kind, threads, device)).permute(1, 2, 0)
-    model = image_crf(image, len(scores), parameters, threads=threads, device=device).unary(energies)
-    marginals = model.infer(parameters.iterations).permute(2, 0, 1).contiguous()
+    backend = backend_of(scores)
+    energies = torch.as_tensor(channels_last(energies_of(scores, kind, threads, backend)))
+    model = image_crf(image, len(scores), parameters, threads=threads, device=backend).unary(energies)
+    marginals = channels_first(model.infer(parameters.iterations)).contiguous()
     return Segmentation(marginals, model.map().cpu().numpy().astype(np.uint8))
