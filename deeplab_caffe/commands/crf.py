@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ..crf.parameters import AUTHORS, CRFParameters
+from ..crf.parameters import AUTHORS, BI_RGB_STD, BI_XY_STD, POS_STD, CRFParameters
 from ..errors import DeepLabError
 from . import options
 from .crf_options import BiRgbStd, BiW, BiXyStd, Iterations, PosStd, PosW
@@ -33,10 +33,10 @@ def crf(
         Path | None, typer.Option("--map", metavar="PNG", help="Write the most probable labels.")
     ] = None,
     iterations: Iterations = AUTHORS.iterations,
-    pos_std: PosStd = AUTHORS.pos_std,
+    pos_std: PosStd = POS_STD,
     pos_w: PosW = AUTHORS.pos_w,
-    bi_xy_std: BiXyStd = AUTHORS.bi_xy_std,
-    bi_rgb_std: BiRgbStd = AUTHORS.bi_rgb_std,
+    bi_xy_std: BiXyStd = BI_XY_STD,
+    bi_rgb_std: BiRgbStd = BI_RGB_STD,
     bi_w: BiW = AUTHORS.bi_w,
     palette: Annotated[str, typer.Option(help="Of --map: voc, camvid or a text file.")] = "voc",
     device: options.Device = "cpu",
@@ -48,12 +48,12 @@ def crf(
     """
     import numpy as np
 
-    from ..crf.energies import read_energies
+    from ..crf.energies import Kind, read_energies
     from ..crf.refinement import image_crf
     from ..images import image_file
     from ..images.palettes import palette as read_palette
 
-    given = {"energies": unary, "scores": scores, "probabilities": probabilities}
+    given: dict[Kind, Path | None] = {"energies": unary, "scores": scores, "probabilities": probabilities}
     inputs = [(kind, path) for kind, path in given.items() if path is not None]
     if len(inputs) != 1:
         raise DeepLabError("one of --unary, --scores and --probabilities is wanted")
@@ -64,7 +64,8 @@ def crf(
     table = read_palette(palette)
     rgb = image_file.read_image(image)
     ((kind, path),) = inputs
-    energy = read_energies(path, kind, *rgb.shape[:2], threads)
+    height, width = rgb.shape[:2]
+    energy = read_energies(path, kind, height, width, threads)
     if map_file is not None and energy.shape[2] > 256:
         raise DeepLabError(f"--map: {energy.shape[2]} labels do not fit a byte")
     parameters = CRFParameters(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w)

@@ -75,7 +75,7 @@ def crf_search(
 
 
 def _read(image: str, label: str, features: Path, threads: int | None) -> "Image":
-    from ..crf.energies import read_energies
+    from ..crf.energies import Kind, read_energies
     from ..images import image_file
 
     rgb = image_file.read_image(image)
@@ -84,8 +84,9 @@ def _read(image: str, label: str, features: Path, threads: int | None) -> "Image
     for name in names:
         path = features / name
         if path.exists():
-            kind = "probabilities" if path.suffix == ".bin" else "scores"
-            return rgb, read_energies(path, kind, *rgb.shape[:2], threads), image_file.read_label(label)
+            height, width = rgb.shape[:2]
+            kind: Kind = "probabilities" if path.suffix == ".bin" else "scores"
+            return rgb, read_energies(path, kind, height, width, threads), image_file.read_label(label)
     raise DeepLabError(f"{features}: none of {', '.join(names)}")
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..crf.parameters import AUTHORS, CRFParameters
+from ..crf.parameters import AUTHORS, BI_RGB_STD, BI_XY_STD, POS_STD, CRFParameters
 from ..errors import DeepLabError
 from . import options
 from .crf_options import BiRgbStd, BiW, BiXyStd, Iterations, PosStd, PosW, UseCrf
@@ -60,10 +60,10 @@ def evaluate(
     pad_to: PadTo = None,
     crf: UseCrf = False,
     iterations: Iterations = AUTHORS.iterations,
-    pos_std: PosStd = AUTHORS.pos_std,
+    pos_std: PosStd = POS_STD,
     pos_w: PosW = AUTHORS.pos_w,
-    bi_xy_std: BiXyStd = AUTHORS.bi_xy_std,
-    bi_rgb_std: BiRgbStd = AUTHORS.bi_rgb_std,
+    bi_xy_std: BiXyStd = BI_XY_STD,
+    bi_rgb_std: BiRgbStd = BI_RGB_STD,
     bi_w: BiW = AUTHORS.bi_w,
     variables: options.Variables = None,
     device: options.Device = "cpu",
@@ -79,17 +79,15 @@ def evaluate(
     from ..evaluation.evaluation import Evaluation
     from ..images import image_list, palettes
 
-    if (predictions is None) == (model is None):
-        raise DeepLabError("give either --predictions or --model")
     table = palettes.palette(palette)
     count = labels or len(table.names)
     names = [table.name(label) for label in range(count)]
     evaluation = Evaluation(count, _widths(trimap))
-    if model is None:
+    if model is None and predictions is not None:
         if crf:
             raise DeepLabError("--crf: only with --model; the verb crf refines stored scores")
         predicted = _from_folder(predictions)
-    else:
+    elif model is not None and predictions is None:
         segmenter = make_segmenter(
             model,
             weights,
@@ -106,6 +104,8 @@ def evaluate(
         )
         parameters = CRFParameters(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w) if crf else None
         predicted = _from_net(segmenter, parameters)
+    else:
+        raise DeepLabError("give either --predictions or --model")
     entries = image_list.read_list(str(images), root)
     with options.progress(options.console()) as bar:
         task = bar.add_task("evaluating", total=len(entries))

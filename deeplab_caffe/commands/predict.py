@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..crf.parameters import AUTHORS, CRFParameters
+from ..crf.parameters import AUTHORS, BI_RGB_STD, BI_XY_STD, POS_STD, CRFParameters
 from ..errors import DeepLabError
 from . import options
 from .crf_options import BiRgbStd, BiW, BiXyStd, Iterations, PosStd, PosW, UseCrf
@@ -44,10 +44,10 @@ def predict(
     pad_to: PadTo = None,
     crf: UseCrf = False,
     iterations: Iterations = AUTHORS.iterations,
-    pos_std: PosStd = AUTHORS.pos_std,
+    pos_std: PosStd = POS_STD,
     pos_w: PosW = AUTHORS.pos_w,
-    bi_xy_std: BiXyStd = AUTHORS.bi_xy_std,
-    bi_rgb_std: BiRgbStd = AUTHORS.bi_rgb_std,
+    bi_xy_std: BiXyStd = BI_XY_STD,
+    bi_rgb_std: BiRgbStd = BI_RGB_STD,
     bi_w: BiW = AUTHORS.bi_w,
     variables: options.Variables = None,
     device: options.Device = "cpu",

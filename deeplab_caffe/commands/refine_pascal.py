@@ -1,15 +1,18 @@
 """`deeplab-caffe refine-pascal`: the original CRF programs, over a folder, with their own flags."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..crf.parameters import AUTHORS, CRFParameters
+from ..crf.parameters import AUTHORS, BI_RGB_STD, BI_XY_STD, POS_STD, CRFParameters
 from ..errors import DeepLabError
 from . import options
 from .crf_options import crf_option
 from .options import verb
+
+if TYPE_CHECKING:
+    from ..crf.energies import Kind
 
 
 @verb("refine-pascal")
@@ -31,28 +34,28 @@ def refine_pascal(
     ] = AUTHORS.iterations,
     px: Annotated[
         float, crf_option("pos_std", "-px", "--pos-x-std", help="Position kernel: deviation in x.")
-    ] = AUTHORS.pos_std,
+    ] = POS_STD,
     py: Annotated[
         float, crf_option("pos_std", "-py", "--pos-y-std", help="Position kernel: deviation in y.")
-    ] = AUTHORS.pos_std,
+    ] = POS_STD,
     pw: Annotated[
         float, crf_option("pos_w", "-pw", "--pos-w", help="Position kernel: weight.")
     ] = AUTHORS.pos_w,
     bx: Annotated[
         float, crf_option("bi_xy_std", "-bx", "--bi-x-std", help="Bilateral kernel: deviation in x.")
-    ] = AUTHORS.bi_xy_std,
+    ] = BI_XY_STD,
     by: Annotated[
         float, crf_option("bi_xy_std", "-by", "--bi-y-std", help="Bilateral kernel: deviation in y.")
-    ] = AUTHORS.bi_xy_std,
+    ] = BI_XY_STD,
     br: Annotated[
         float, crf_option("bi_rgb_std", "-br", "--bi-r-std", help="Bilateral kernel: of red.")
-    ] = AUTHORS.bi_rgb_std,
+    ] = BI_RGB_STD,
     bg: Annotated[
         float, crf_option("bi_rgb_std", "-bg", "--bi-g-std", help="Bilateral kernel: of green.")
-    ] = AUTHORS.bi_rgb_std,
+    ] = BI_RGB_STD,
     bb: Annotated[
         float, crf_option("bi_rgb_std", "-bb", "--bi-b-std", help="Bilateral kernel: of blue.")
-    ] = AUTHORS.bi_rgb_std,
+    ] = BI_RGB_STD,
     bw: Annotated[
         float, crf_option("bi_w", "-bw", "--bi-w", help="Bilateral kernel: weight.")
     ] = AUTHORS.bi_w,
@@ -76,7 +79,8 @@ def refine_pascal(
     def refine(image: Path) -> None:
         rgb = image_file.read_image(image)
         path, kind = _feature(features, image.stem)
-        energy = read_energies(path, kind, *rgb.shape[:2], threads)
+        height, width = rgb.shape[:2]
+        energy = read_energies(path, kind, height, width, threads)
         model = image_crf(rgb, energy.shape[2], parameters, threads=threads).unary(energy).step(iterations)
         write_bin(output / f"{image.stem}.bin", model.map())
 
@@ -102,19 +106,22 @@ def refine_pascal(
 def _jobs(folder: Path | None, listed: Path | None, root: str) -> list[Path]:
     from ..images import image_list
 
-    if (folder is None) == (listed is None):
-        raise DeepLabError("give either -id or --list")
-    if listed is not None:
+    if listed is not None and folder is None:
         return [Path(entry.image) for entry in image_list.read_list(str(listed), root)]
+    if folder is None or listed is not None:
+        raise DeepLabError("give either -id or --list")
     jobs = sorted(folder.glob("*.ppm"))
     if not jobs:
         raise DeepLabError(f"{folder}: no .ppm images in this folder")
     return jobs
 
 
-def _feature(folder: Path, name: str) -> tuple[Path, str]:
+def _feature(folder: Path, name: str) -> tuple[Path, "Kind"]:
     """The file of an image's scores or probabilities, and which of the two it holds."""
-    candidates = [(folder / f"{name}.bin", "probabilities"), (folder / f"{name}_blob_0.mat", "scores")]
+    candidates: list[tuple[Path, Kind]] = [
+        (folder / f"{name}.bin", "probabilities"),
+        (folder / f"{name}_blob_0.mat", "scores"),
+    ]
     found = [(path, kind) for path, kind in candidates if path.exists()]
     if len(found) != 1:
         which = " or ".join(path.name for path, _ in candidates)

@@ -4,10 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from numbers import Real
+from typing import Any, TypedDict
 
 from ..errors import DeepLabError
 
 Std = float | Sequence[float]
+
+# The standard deviations of the authors' example.
+POS_STD, BI_XY_STD, BI_RGB_STD = 3.0, 50.0, 10.0
 
 
 def lacking(field: str, value: float) -> str | None:
@@ -29,18 +33,30 @@ class CRFParameters:
     """
 
     iterations: int = 10
-    pos_std: Std = 3.0
+    pos_std: Std = POS_STD
     pos_w: float = 3.0
-    bi_xy_std: Std = 50.0
-    bi_rgb_std: Std = 10.0
+    bi_xy_std: Std = BI_XY_STD
+    bi_rgb_std: Std = BI_RGB_STD
     bi_w: float = 5.0
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
-            for one in [value] if isinstance(value, Real) else value:
+            value: Any = getattr(self, field.name)
+            several = not isinstance(value, Real)
+            for one in value if several else [value]:
                 if wanted := lacking(field.name, one):
                     raise DeepLabError(f"{field.name} {one:g}: {wanted} wanted")
+
+
+class Changes(TypedDict, total=False):
+    """Fields of CRFParameters with other values."""
+
+    iterations: int
+    pos_std: Std
+    pos_w: float
+    bi_xy_std: Std
+    bi_rgb_std: Std
+    bi_w: float
 
 
 # The authors' own numbers, which programs of theirs have as defaults.
