@@ -4,6 +4,7 @@ import torch
 from deeplab_caffe.engine.net import Net
 from deeplab_caffe.formats.prototxt import read_net
 from deeplab_caffe.layers import Context, create
+from tests.layers.layer_text import layer
 
 
 class Harness:
@@ -54,3 +55,20 @@ def run_in_net(tmp_path):
 def rand():
     """rand(2, 3): normal values, always the same for the same shape."""
     return lambda *shape: torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+@pytest.fixture
+def against_float64(run_layer):
+    """against_float64("TanH", torch.tanh, fields): each value alone, with 1 and 2 threads and in place."""
+
+    def check(kind, wanted, fields=""):
+        x = torch.linspace(-30, 30, 4001)
+        for threads in (1, 2):
+            run = run_layer(layer(kind, fields), threads=threads)
+            (top,) = run(x)
+            torch.testing.assert_close(top.double(), wanted(x.double()), rtol=2e-6, atol=1e-7)
+            y = x.clone()
+            run.layer.forward([y], [y])
+            assert torch.equal(y, top)
+
+    return check

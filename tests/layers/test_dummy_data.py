@@ -1,5 +1,3 @@
-"""Input, MemoryData and DummyData."""
-
 import pytest
 import torch
 
@@ -11,26 +9,6 @@ def net(tmp_path, text):
     path = tmp_path / "net.prototxt"
     path.write_text(text)
     return Net(path)
-
-
-def test_input(tmp_path):
-    one = 'layer { name: "i" type: "Input" top: "a" top: "b" input_param { shape { dim: 2 dim: 3 } %s } }'
-    assert net(tmp_path, one % "").inputs == {"a": (2, 3), "b": (2, 3)}
-    both = net(tmp_path, one % "shape { dim: 1 }")
-    assert both.inputs == {"a": (2, 3), "b": (1,)}
-    a, b = torch.ones(4, 3), torch.ones(5)
-    result = both.forward(a=a, b=b)
-    assert torch.equal(result["a"], a) and torch.equal(result["b"], b)
-    with pytest.raises(DeepLabError, match="shape: 3 given for 2 tops"):
-        net(tmp_path, one % "shape { dim: 1 } shape { dim: 1 }")
-
-
-def test_memory_data(tmp_path):
-    text = """layer { name: "m" type: "MemoryData" top: "data" top: "label"
-      memory_data_param { batch_size: 2 channels: 3 height: 4 width: 5 } }"""
-    assert net(tmp_path, text).inputs == {"data": (2, 3, 4, 5), "label": (2,)}
-    text = text.replace("layer {", "layers {").replace('"MemoryData"', "MEMORY_DATA")
-    assert net(tmp_path, text).inputs == {"data": (2, 3, 4, 5), "label": (2, 1, 1, 1)}
 
 
 def test_dummy_data(tmp_path):

@@ -1,5 +1,3 @@
-"""Softmax, SoftmaxWithLoss, ArgMax."""
-
 import math
 
 import pytest
@@ -12,23 +10,6 @@ from deeplab_caffe.errors import DeepLabError
 def softmax_loss(fields="", v1=False, tops='top: "loss"'):
     word, kind = ("layers", "SOFTMAX_LOSS") if v1 else ("layer", '"SoftmaxWithLoss"')
     return f'{word} {{ name: "s" type: {kind} bottom: "a" bottom: "b" {tops} {fields} }}'
-
-
-def argmax(fields="", v1=False):
-    word, kind = ("layers", "ARGMAX") if v1 else ("layer", '"ArgMax"')
-    return f'{word} {{ name: "m" type: {kind} bottom: "a" top: "b" argmax_param {{ {fields} }} }}'
-
-
-def test_softmax(run_layer, rand):
-    x = rand(2, 5, 6, 7)
-    text = 'layer {{ name: "s" type: "Softmax" bottom: "a" top: "b" softmax_param {{ axis: {} }} }}'
-    for axis in (1, -1, 0):
-        run = run_layer(text.format(axis))
-        (top,) = run(x)
-        assert torch.equal(top, ops.softmax(x, axis))
-        torch.testing.assert_close(run.layer.forward_fast([x])[0], top)
-    with pytest.raises(DeepLabError, match="axis 4"):
-        run_layer(text.format(4))(x)
 
 
 @pytest.mark.parametrize("v1", [False, True])
@@ -95,33 +76,3 @@ def test_softmax_loss_errors(run_layer, rand):
         run_layer(softmax_loss())(rand(1, 4, 1, 2), torch.tensor([1.0, 4.0]))
     with pytest.raises(DeepLabError, match="2 values wanted"):
         run_layer(softmax_loss())(rand(1, 4, 1, 2), torch.zeros(3))
-
-
-def test_argmax_v1(run_layer, rand):
-    x = rand(2, 5, 3, 4)
-    (top,) = run_layer(argmax("", v1=True))(x)
-    assert torch.equal(top, x.argmax(1, keepdim=True).float())
-    (top,) = run_layer(argmax("top_k: 2 out_max_val: true", v1=True))(x)
-    values, labels = x.topk(2, 1)
-    assert torch.equal(top, torch.cat([labels.float(), values], 1))
-
-
-def test_argmax_v2(run_layer, rand):
-    x = rand(2, 5, 3, 4)
-    values, labels = x.topk(2, 3)
-    assert torch.equal(run_layer(argmax("top_k: 2 axis: -1"))(x)[0], labels.float())
-    assert torch.equal(run_layer(argmax("top_k: 2 axis: 3 out_max_val: true"))(x)[0], values)
-    values, labels = x.flatten(1).topk(2)
-    (top,) = run_layer(argmax("top_k: 2 out_max_val: true"))(x)
-    assert torch.equal(top, torch.stack([labels.float(), values], 1).unsqueeze(-1))
-    assert run_layer(argmax())(x.flatten(1))[0].shape == (2, 1, 1)
-
-
-def test_argmax_errors(run_layer, rand):
-    for fields, message in (
-        ("top_k: 0", "top_k: 0"),
-        ("axis: 1 top_k: 6", "top_k: 6"),
-        ("axis: 4", "axis 4"),
-    ):
-        with pytest.raises(DeepLabError, match=message):
-            run_layer(argmax(fields))(rand(2, 5, 3, 4))
