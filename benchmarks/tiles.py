@@ -17,7 +17,6 @@ import torch
 from deeplab_caffe import ops
 from deeplab_caffe.bench.conv import Case, seconds
 from deeplab_caffe.bench.conv_layers import LAYERS, ConvLayer
-from deeplab_caffe.ops.backend import kernels
 from deeplab_caffe.ops.device_convolution import TILE_VARIABLE, device_plan, tile_names
 
 CUDA = torch.device("cuda")
@@ -28,7 +27,7 @@ def plan_of(layer: ConvLayer, image: int, batch: int, like: torch.Tensor):
     weights = (layer.outputs, layer.inputs, layer.kernel, layer.kernel)
     pairs = ((number, number) for number in (layer.stride, layer.pad(rate), rate))
     geometry = ops.ConvGeometry.of((batch, layer.inputs, size, size), weights, *pairs)
-    return device_plan(kernels(like), geometry, like.device).plan
+    return device_plan(ops.backend_of(like.device), geometry, like.device).plan
 
 
 def measure(layer: ConvLayer, image: int, batch: int, names: list[str], rounds: int) -> dict:
@@ -69,12 +68,15 @@ def main() -> None:
         if not torch.cuda.is_available():
             with ops.emulated_cuda():
                 like = torch.empty(0)
-                names, plan = tile_names(kernels(like)), plan_of(layer, image, batch, like)
+                names, plan = (
+                    tile_names(ops.backend_of(like.device).native),
+                    plan_of(layer, image, batch, like),
+                )
             print(
                 f"{layer.name:24} {image} x{batch}: {names[plan.shape]}, whole {plan.whole} of {plan.tiles}"
             )
             continue
-        names = tile_names(kernels(torch.empty(0, device=CUDA)))
+        names = tile_names(ops.backend_of(CUDA).native)
         results.append(measure(layer, image, batch, names, given.rounds))
         last = results[-1]
         print(

@@ -4,8 +4,6 @@ Apart from `ops` because they need numpy only: a CRF runs without the time and m
 Arrays are float32; `threads` is the number of CPU threads, None for torch's setting or that of the process.
 The plain twin of each op is in `tests/reference`."""
 
-import os
-import sys
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -14,6 +12,7 @@ from numpy.typing import NDArray
 
 from .. import _C
 from ..errors import DeepLabError
+from ..threads import thread_count
 from ..types import Doubles, Floats
 
 MAX_FEATURES = _C.MAX_LATTICE_DIMS
@@ -206,16 +205,6 @@ def log(x: Floats, *, threads: int | None = None) -> Floats:
     if x.size:
         _C.exact_log(_address(x), _address(out), x.size, thread_count(threads))
     return out
-
-
-def thread_count(threads: int | None) -> int:
-    """The number given, or torch's setting where torch is loaded, or OMP_NUM_THREADS, or all processors."""
-    if threads is not None:
-        return max(1, threads)
-    if "torch" in sys.modules:
-        return sys.modules["torch"].get_num_threads()
-    setting = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, int(setting)) if setting.isdigit() else len(os.sched_getaffinity(0))
 
 
 def _check(

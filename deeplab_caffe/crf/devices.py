@@ -18,22 +18,17 @@ def backend_for(device: Device) -> Backend:
         return device
     if device is None or str(device) == "cpu":
         return CPUBackend()
-    import torch
-
-    from ..ops import is_gpu
     from ..ops.devices import usable_device
     from .gpu_backend import GPUBackend
 
-    cpu = torch.device("cpu")
-    emulated = is_gpu(cpu) and str(device).startswith("cuda")
-    return GPUBackend(cpu if emulated else usable_device(device))
+    return GPUBackend(usable_device(device))
 
 
 def backend_of(x: Array) -> Backend:
     """The backend of the device that a tensor is on; that of the CPU for anything else."""
     if not is_tensor(x):
         return CPUBackend()
-    from ..ops import is_gpu
+    from .. import ops
     from .gpu_backend import GPUBackend
 
-    return GPUBackend(x.device) if is_gpu(x.device) else CPUBackend()
+    return GPUBackend(x.device) if ops.backend_of(x.device).is_gpu else CPUBackend()

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from ..errors import DeepLabError
-from ..ops.backend import kernels, place
+from ..ops.backend import kernels
 from ..ops.checks import check
 from ..ops.elementwise import log as exact_log
 from .cpu_ops import Pairwise
@@ -50,7 +50,7 @@ class Lattice:
 
     def tables(self, labels: int) -> Tensor:
         """Memory to filter `labels` labels in."""
-        words = kernels(self.storage).filter_words(self.vertices, labels)
+        words = kernels(self.storage)[0].filter_words(self.vertices, labels)
         return torch.empty(words, dtype=torch.float32, device=self.storage.device)
 
 
@@ -66,7 +66,7 @@ def lattice(
     16 bits.
     """
     features = check("lattice: features", features, 2)
-    module, stream = kernels(features), place(features, None)
+    module, stream = kernels(features)
     d, points = features.shape
     if not 1 <= d <= module.MAX_LATTICE_DIMS:
         raise DeepLabError(
@@ -111,7 +111,7 @@ def image_features(
     """
     points = sum(height * width for height, width in sizes)
     planes = torch.empty(len(stds), points, device=device)
-    module, stream = kernels(planes), place(planes, None)
+    module, stream = kernels(planes)
     if len(stds) > module.MAX_LATTICE_DIMS:
         raise DeepLabError(
             f"image of {len(stds) - 2} channels: at most {module.MAX_LATTICE_DIMS - 2} wanted on a GPU"
@@ -157,8 +157,8 @@ def lattice_ones(lattice: Lattice, *, threads: int | None = None) -> Tensor:
 def norms(ones: Tensor, root: bool) -> Tensor:
     """See cpu_ops.norms."""
     out = torch.empty(len(ones), device=ones.device)
-    stream = place(ones, None)
-    kernels(ones).filter_norms(ones.data_ptr(), ones.stride(0), root, out.data_ptr(), len(out), stream)
+    module, stream = kernels(ones)
+    module.filter_norms(ones.data_ptr(), ones.stride(0), root, out.data_ptr(), len(out), stream)
     return out
 
 
@@ -174,7 +174,8 @@ def mean_field_start(
     own = bad_point(unary) if bad is None else bad
     q = torch.empty_like(rows)
     addresses = rows.data_ptr(), q.data_ptr(), points, labels, true_exp, own.data_ptr()
-    kernels(unary).mean_field_start(*addresses, place(unary, None))
+    module, stream = kernels(unary)
+    module.mean_field_start(*addresses, stream)
     if bad is None:
         check_points(own, unary)
     return q[:, :labels]
@@ -195,7 +196,7 @@ def mean_field_iterate(
     rows = padded(unary)
     points, labels = unary.shape
     result = padded(q if q.shape == unary.shape else q.reshape(unary.shape))
-    module = kernels(unary)
+    module, stream = kernels(unary)
     native, keep = [], []
     for kernel in pairwise:
         if kernel.lattice.points != points:
@@ -217,7 +218,7 @@ def mean_field_iterate(
         )
     own = bad_point(unary) if bad is None else bad
     addresses = rows.data_ptr(), result.data_ptr(), points, labels, iterations, true_exp, own.data_ptr()
-    module.mean_field_iterate(native, *addresses, place(unary, None))
+    module.mean_field_iterate(native, *addresses, stream)
     if bad is None:
         check_points(own, unary)
     return result[:, :labels]
@@ -249,7 +250,8 @@ def best_labels(q: Tensor, *, threads: int | None = None) -> Tensor:
         raise DeepLabError(f"best_labels: {labels} labels; 1 to 32767 wanted")
     best = torch.empty(points, dtype=torch.int16, device=q.device)
     if points:
-        kernels(q).best_labels(rows.data_ptr(), best.data_ptr(), points, labels, place(q, None))
+        module, stream = kernels(q)
+        module.best_labels(rows.data_ptr(), best.data_ptr(), points, labels, stream)
     return best
 
 
@@ -319,7 +321,8 @@ def _filter(
         tables.data_ptr(),
         out.data_ptr(),
     )
-    kernels(rows).lattice_filter(lattice.native, *addresses, place(rows, None))
+    module, stream = kernels(rows)
+    module.lattice_filter(lattice.native, *addresses, stream)
     return out[:, :channels]
 
 

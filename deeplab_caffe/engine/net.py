@@ -335,7 +335,8 @@ class Net:
                 chosen = {name: self._graph.blobs[name] for name in outputs}
             threads = self.context.threads or torch.get_num_threads()
             plain_forward = fused == "forward" and self.context.runs_forward
-            in_bands = plain_forward and not self.keep_blobs and not ops.is_gpu(self.context.device)
+            on_gpu = ops.backend_of(self.context.device).is_gpu
+            in_bands = plain_forward and not self.keep_blobs and not on_gpu
             schedule = make_schedule(
                 self._graph,
                 self._shapes,
@@ -371,7 +372,7 @@ def torch_threads(threads: int | None) -> Iterator[None]:
 
 def precisions(device: torch.device) -> tuple[str, ...]:
     """The precisions a net can have on a device."""
-    return GPU_PRECISIONS if ops.is_gpu(device) else PRECISIONS
+    return GPU_PRECISIONS if ops.backend_of(device).is_gpu else PRECISIONS
 
 
 def _context(phase: str, device: str | torch.device, precision: str, threads: int | None) -> Context:

@@ -35,7 +35,9 @@ class Context:
     @property
     def runs_forward(self) -> bool:
         """Whether layers run `forward` (exact, and fp32 on the CPU), not `forward_fast`."""
-        return self.precision == "exact" or (self.precision == "fp32" and not ops.is_gpu(self.device))
+        if self.precision == "fp32":
+            return not ops.backend_of(self.device).is_gpu
+        return self.precision == "exact"
 
 
 @dataclass
@@ -185,7 +187,7 @@ class Layer:
 
     def compute(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """`forward`, through main memory where the layer has no kernels for the tensors' device."""
-        if self.on_device or not ops.is_gpu(self.context.device):
+        if self.on_device or not ops.backend_of(self.context.device).is_gpu:
             self.forward(bottoms, tops)
             return
         results = [torch.empty(top.shape) for top in tops]

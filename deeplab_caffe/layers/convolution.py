@@ -283,7 +283,7 @@ class Convolution(Windowed, Layer):
     def on_tensor_cores(self) -> bool:
         """Whether our kernels for a GPU's tensor cores convolve: not where a group has few channels."""
         few = self.groups > 1 and self.blobs[0].shape[1] < 16
-        return ops.is_gpu(self.context.device) and self.context.precision != "exact" and not few
+        return ops.backend_of(self.context.device).is_gpu and self.context.precision != "exact" and not few
 
     def together(self) -> Hashable:
         """See Layer: DeepLab's parallel branches, convolved in one launch that reads their input once."""

@@ -78,7 +78,7 @@ class Interp(Windowed, Layer):
 
     def absorbs(self, following: Layer, bottom: int) -> bool:
         """See Layer: on a GPU the best label of each position, so that the scores are never in memory."""
-        if self.absorbed or not ops.is_gpu(self.context.device):
+        if self.absorbed or not ops.backend_of(self.context.device).is_gpu:
             return False
         return isinstance(following, ArgMax) and following.finds_best_channel
 
@@ -92,7 +92,7 @@ class Interp(Windowed, Layer):
         """See Layer."""
         x, size = bottoms[0], self.shape([tuple(bottom.shape) for bottom in bottoms])[0][2:]
         options = {"crop": self.crop, "half_pixel": self.half_pixel, "threads": self.context.threads}
-        if ops.is_gpu(self.context.device):
+        if ops.backend_of(self.context.device).is_gpu:
             if self.absorbed:
                 return [ops.interp_argmax(x.float(), size, **options)]
             return super().forward_fast(bottoms)

@@ -6,7 +6,7 @@ plain twin with the same arguments is in `tests/reference`.
 """
 
 from . import epilogue
-from .backend import cuda_targets, emulated_cuda, is_gpu, isa, on_host
+from .backend import backend_of, cuda_targets, emulated_cuda, isa, on_host
 from .conv_gradient import channel_sums, conv_data_gradient, conv_weight_gradient
 from .convolution import (
     atrous_conv,
@@ -60,6 +60,7 @@ __all__ = [
     "atrous_conv",
     "atrous_conv_rows",
     "average_pool",
+    "backend_of",
     "batch_norm",
     "channel_sums",
     "conv_data_gradient",
@@ -74,7 +75,6 @@ __all__ = [
     "fma_peak",
     "interp",
     "interp_argmax",
-    "is_gpu",
     "isa",
     "log",
     "max_pool",

@@ -1,18 +1,95 @@
-"""The module and place an op runs in: the CPU's kernels, CUDA's, or those on the host emulator."""
+"""Where an op runs, decided once by its tensors' device: the CPU, a GPU, or the host's emulator of one."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from .. import _C
 from ..errors import DeepLabError
+from ..threads import thread_count
 
-Tensor = torch.Tensor
+
+class Backend(ABC):
+    """A native module and how to call its kernels."""
+
+    # Whether its kernels are those for a GPU, wherever they run.
+    is_gpu = True
+
+    @property
+    @abstractmethod
+    def native(self) -> ModuleType:
+        """The module; DeepLabError if this build has none."""
+
+    @abstractmethod
+    def executor(self, device: torch.device, threads: int | None = None) -> Any:
+        """What kernels take last: the number of CPU threads, or the Stream they join."""
+
+    def tensor_cores(self, device: torch.device) -> tuple[bool, int]:
+        """Whether the kernels for sm_90a can run on a device, and its number of multiprocessors."""
+        raise DeepLabError("tensor_core_conv: only a GPU has tensor cores, the input is on the CPU")
+
+
+class _CPU(Backend):
+    is_gpu = False
+    native = _C
+
+    def executor(self, device: torch.device, threads: int | None = None) -> int:
+        return thread_count(threads)
+
+
+class _CUDA(Backend):
+    @property
+    def native(self) -> ModuleType:
+        return _cuda_module()
+
+    def executor(self, device: torch.device, threads: int | None = None) -> Any:
+        stream = torch.cuda.current_stream(device)
+        return self.native.Stream(stream.device.index, stream.cuda_stream)
+
+    def tensor_cores(self, device: torch.device) -> tuple[bool, int]:
+        return _card(device)
+
+
+class _Emulated(Backend):
+    """The CUDA kernels on the host, see csrc/cuda/emulator; its device is the CPU."""
+
+    @property
+    def native(self) -> ModuleType:
+        return import_module("deeplab_caffe._cuda_emulated")
+
+    def executor(self, device: torch.device, threads: int | None = None) -> Any:
+        return self.native.Stream(0, 0)
+
+    def tensor_cores(self, device: torch.device) -> tuple[bool, int]:
+        return True, 132  # as an H100 has
+
+
+CPU, CUDA, EMULATED = _CPU(), _CUDA(), _Emulated()
+# Where ops of CPU tensors run; see emulated_cuda.
+_of_cpu_tensors: ContextVar[Backend] = ContextVar("_of_cpu_tensors", default=CPU)
+
+
+def backend_of(device: torch.device) -> Backend:
+    """The backend for tensors on `device`; DeepLabError if there is none."""
+    if device.type == "cpu":
+        return _of_cpu_tensors.get()
+    if device.type == "cuda":
+        return CUDA
+    raise DeepLabError(f"{device} given, cpu or cuda wanted")
+
+
+def kernels(x: Tensor, threads: int | None = None) -> tuple[ModuleType, Any]:
+    """The native module for the device that `x` is on, and what its kernels take last."""
+    backend = backend_of(x.device)
+    return backend.native, backend.executor(x.device, threads)
 
 
 def isa() -> str:
@@ -23,35 +100,8 @@ def isa() -> str:
         raise DeepLabError(str(error)) from None
 
 
-def thread_count(threads: int | None) -> int:
-    """The number of CPU threads to use: the one given, or torch's own setting."""
-    return torch.get_num_threads() if threads is None else max(1, threads)
-
-
-# The module whose kernels CPU tensors are sent to in place of the CPU's; see emulated_cuda.
-_emulated: ModuleType | None = None
-
-
-def kernels(x: Tensor) -> ModuleType:
-    """The native module with the kernels for the device that `x` is on; DeepLabError if there is none."""
-    if x.device.type == "cpu":
-        return _emulated or _C
-    if x.device.type == "cuda":
-        return cuda_kernels()
-    raise DeepLabError(f"{x.device} given, cpu or cuda wanted")
-
-
-def place(x: Tensor, threads: int | None) -> Any:
-    """What kernels take last: the number of CPU threads, or torch's current stream of the tensor's device."""
-    if x.device.type == "cuda":
-        stream = torch.cuda.current_stream(x.device)
-        return cuda_kernels().Stream(stream.device.index, stream.cuda_stream)
-    return _emulated.Stream(0, 0) if _emulated else thread_count(threads)
-
-
 @cache
-def cuda_kernels() -> ModuleType:
-    """The module of CUDA kernels, loaded on first use; DeepLabError if this build has none."""
+def _cuda_module() -> ModuleType:
     try:
         return import_module("deeplab_caffe._cuda")
     except ImportError as error:
@@ -61,35 +111,36 @@ def cuda_kernels() -> ModuleType:
         ) from None
 
 
+@cache
+def _card(device: torch.device) -> tuple[bool, int]:
+    found = torch.cuda.get_device_properties(device)
+    wgmma = (found.major, found.minor) == (9, 0) and "90a" in cuda_targets()
+    return wgmma, found.multi_processor_count
+
+
 def cuda_targets() -> list[str]:
     """What the CUDA kernels are compiled for: "80", "90a", "120+PTX" (and whatever comes after it)."""
-    return cuda_kernels().TARGETS.split(",")
-
-
-def is_gpu(device: torch.device) -> bool:
-    """Whether ops of tensors on `device` run CUDA kernels."""
-    return device.type == "cuda" or _emulated is not None
+    return CUDA.native.TARGETS.split(",")
 
 
 @contextmanager
 def emulated_cuda() -> Iterator[None]:
     """For tests: within, CPU tensors go to the CUDA kernels, run on the host by csrc/cuda/emulator."""
-    with _cpu_tensors_go_to(import_module("deeplab_caffe._cuda_emulated")):
+    with _cpu_tensors_go_to(EMULATED):
         yield
 
 
 @contextmanager
 def on_host() -> Iterator[None]:
     """Within, CPU tensors go to the CPU's kernels, whatever `emulated_cuda` said."""
-    with _cpu_tensors_go_to(None):
+    with _cpu_tensors_go_to(CPU):
         yield
 
 
 @contextmanager
-def _cpu_tensors_go_to(module: ModuleType | None) -> Iterator[None]:
-    global _emulated
-    before, _emulated = _emulated, module
+def _cpu_tensors_go_to(backend: Backend) -> Iterator[None]:
+    token = _of_cpu_tensors.set(backend)
     try:
         yield
     finally:
-        _emulated = before
+        _of_cpu_tensors.reset(token)

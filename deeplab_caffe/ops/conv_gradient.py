@@ -6,8 +6,9 @@ import torch
 
 from .. import _C
 from ..errors import DeepLabError
+from ..threads import thread_count
 from ..types import Pair, Shape, plane
-from .backend import Tensor, thread_count
+from .backend import Tensor
 from .checks import check, output
 from .geometry import ConvGeometry
 

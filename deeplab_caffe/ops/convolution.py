@@ -6,8 +6,9 @@ import torch
 
 from .. import _C
 from ..errors import DeepLabError
+from ..threads import thread_count
 from ..types import Pair
-from .backend import Tensor, kernels, place, thread_count
+from .backend import Tensor, backend_of, kernels
 from .checks import check, output
 from .device_convolution import convolve_on_device
 from .epilogue import EpilogueOp, native_epilogue
@@ -18,22 +19,22 @@ from .memory import empty
 def pack_weights(weights: Tensor, groups: int = 1) -> Tensor:
     """Weights [out, in / groups, kh, kw] in the order their device reads them, a flat float32 tensor."""
     weights = check("pack_weights", weights, 4)
-    native = kernels(weights)
+    native, executor = kernels(weights)
     geometry = ConvGeometry.of_weights(tuple(weights.shape), groups).native(native)
     packed = empty(native.packed_weights_size(geometry), weights.device)
     addresses = weights.data_ptr(), packed.data_ptr()
-    native.pack_weights(geometry, *addresses, place(weights, None))
+    native.pack_weights(geometry, *addresses, executor)
     return packed
 
 
 def unpack_weights(packed: Tensor, shape: tuple[int, ...], groups: int = 1) -> Tensor:
     """The inverse of `pack_weights`, for weights of `shape`."""
-    native = kernels(packed)
+    native, executor = kernels(packed)
     geometry = ConvGeometry.of_weights(tuple(shape), groups).native(native)
     packed = check("unpack_weights", packed, 1, native.packed_weights_size(geometry))
     weights = torch.empty(shape, device=packed.device)
     addresses = packed.data_ptr(), weights.data_ptr()
-    native.unpack_weights(geometry, *addresses, place(packed, None))
+    native.unpack_weights(geometry, *addresses, executor)
     return weights
 
 
@@ -81,7 +82,8 @@ def atrous_conv(
     shape = tuple(weights.shape) if packed_shape is None else tuple(packed_shape)
     if len(shape) != 4:
         raise DeepLabError(f"atrous_conv: weights have {len(shape)} dimensions, 4 wanted")
-    native = kernels(x)
+    backend = backend_of(x.device)
+    native = backend.native
     geometry = ConvGeometry.of(tuple(x.shape), shape, stride, pad, dilation, groups, size)
     if packed_shape is None:
         weights = pack_weights(weights, groups)
@@ -89,10 +91,10 @@ def atrous_conv(
     steps, _kept = native_epilogue(native, epilogue, geometry.out_shape, x)
     y = output("atrous_conv", out, geometry.out_shape, x)
     operands = x.data_ptr(), packed.data_ptr(), steps, y.data_ptr()
-    if native is _C:
-        native.atrous_conv(geometry.native(), *operands, place(x, threads))
+    if not backend.is_gpu:
+        native.atrous_conv(geometry.native(), *operands, thread_count(threads))
     elif y.numel():
-        convolve_on_device(native, geometry, *operands, x)
+        convolve_on_device(backend, geometry, *operands, x)
     return y
 
 
@@ -138,6 +140,6 @@ def atrous_conv_rows(
         check("atrous_conv_rows", packed, 1, _C.packed_weights_size(part)).data_ptr(),
         steps,
         out.data_ptr() + moved,
-        place(x, threads),
+        thread_count(threads),
     )
     return out

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from ..errors import DeepLabError
-from .backend import Tensor, place
+from .backend import Backend, Tensor
 from .geometry import ConvGeometry
 
 # Which tiles the kernel uses, for benchmarks: "128x64x128" (output channels x positions x threads), then
@@ -49,13 +49,14 @@ def _tile_choice(native: ModuleType, wanted: str) -> tuple[int, int]:
 
 @lru_cache(KEPT_PLANS)
 def _device_plan(
-    native: ModuleType,
+    backend: Backend,
     geometry: ConvGeometry,
     device: torch.device,
     processors: int,
     choice: tuple[int, int],
 ) -> DevicePlan:
     try:
+        native = backend.native
         plan = native.ConvTilePlan(geometry.native(native), processors, *choice)
     except ValueError as error:
         raise DeepLabError(str(error)) from None
@@ -65,29 +66,30 @@ def _device_plan(
 
 
 @lru_cache(KEPT_PLANS)
-def _processors(native: ModuleType, device: torch.device) -> int:
-    return native.processors(place(torch.empty(0, device=device), None))
+def _processors(backend: Backend, device: torch.device) -> int:
+    return backend.native.processors(backend.executor(device))
 
 
-def device_plan(native: ModuleType, geometry: ConvGeometry, device: torch.device) -> DevicePlan:
+def device_plan(backend: Backend, geometry: ConvGeometry, device: torch.device) -> DevicePlan:
     """The plan for a geometry, made on first use."""
-    choice = _tile_choice(native, os.environ.get(TILE_VARIABLE, ""))
-    plan = _device_plan(native, geometry, device, _processors(native, device), choice)
+    choice = _tile_choice(backend.native, os.environ.get(TILE_VARIABLE, ""))
+    plan = _device_plan(backend, geometry, device, _processors(backend, device), choice)
     if device.type == "cuda" and torch.cuda.is_current_stream_capturing():
         _captured[id(plan)] = plan
     return plan
 
 
 def convolve_on_device(
-    native: ModuleType, geometry: ConvGeometry, x: int, packed: int, steps: list[Any], y: int, like: Tensor
+    backend: Backend, geometry: ConvGeometry, x: int, packed: int, steps: list[Any], y: int, like: Tensor
 ) -> None:
     """Convolves; x, packed, y: addresses on the device of `like`. See ops.atrous_conv."""
-    stream, own = place(like, None), geometry.native(native)
+    native, stream = backend.native, backend.executor(like.device)
+    own = geometry.native(native)
     try:
         if own.depthwise:
             native.depthwise_conv(own, x, packed, steps, y, stream)
             return
-        planned = device_plan(native, geometry, like.device)
+        planned = device_plan(backend, geometry, like.device)
         scratch = torch.empty(planned.plan.scratch, device=like.device)
         native.atrous_conv(
             planned.plan, planned.tables.data_ptr(), x, packed, steps, y, scratch.data_ptr(), stream

@@ -5,30 +5,32 @@ from contextlib import contextmanager
 
 import torch
 
-from .. import ops
 from ..errors import DeepLabError
+from .backend import backend_of, cuda_targets
 
 
 def usable_device(device: str | torch.device) -> torch.device:
     """The device by its name ("cpu", "cuda", "cuda:1"), with its number if it is a GPU.
 
-    Raises DeepLabError if there is no such device, or no kernels for it.
+    In `emulated_cuda` every GPU is the CPU. Raises DeepLabError if there is no such device, or no kernels for
+    it.
     """
     try:
         found = torch.device(device)
     except (RuntimeError, TypeError):
         raise DeepLabError(f"device: {device} given, cpu, cuda or cuda:NUMBER wanted") from None
-    if found.type == "cpu":
-        return torch.device("cpu")
-    if found.type != "cuda":
+    if found.type not in ("cpu", "cuda"):
         raise DeepLabError(f"device: {device} given, cpu, cuda or cuda:NUMBER wanted")
+    cpu = torch.device("cpu")
+    if found.type == "cpu" or backend_of(cpu).is_gpu:
+        return cpu
     if not torch.cuda.is_available():
         raise DeepLabError(f"device: {device} given, but torch {torch.__version__} finds no GPU here")
     number = torch.cuda.current_device() if found.index is None else found.index
     if number >= torch.cuda.device_count():
         raise DeepLabError(f"device: {device} given, but there are only {torch.cuda.device_count()} GPUs")
     capability = torch.cuda.get_device_capability(number)
-    targets = ops.cuda_targets()
+    targets = cuda_targets()
     if not any(runs_on(target, capability) for target in targets):
         name = f"{torch.cuda.get_device_name(number)} (sm_{capability[0]}{capability[1]})"
         raise DeepLabError(f"device: this installation has kernels for {', '.join(targets)}, not for {name}")

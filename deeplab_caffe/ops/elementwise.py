@@ -4,7 +4,8 @@ import torch
 
 from .. import _C
 from ..errors import DeepLabError
-from .backend import Tensor, kernels, place, thread_count
+from ..threads import thread_count
+from .backend import Tensor, kernels
 from .checks import around_axis, check, output
 
 
@@ -13,7 +14,8 @@ def _each(
 ) -> Tensor:
     x = check(name, x)
     out = output(name, out, x.shape, x)
-    getattr(kernels(x), kernel)(x.data_ptr(), *values, out.data_ptr(), x.numel(), place(x, threads))
+    native, executor = kernels(x, threads)
+    getattr(native, kernel)(x.data_ptr(), *values, out.data_ptr(), x.numel(), executor)
     return out
 
 
@@ -62,8 +64,9 @@ def batch_norm(
     mean = check("batch_norm: mean", mean, count=channels, like=x)
     std = check("batch_norm: std", std, count=channels, like=x)
     out = output("batch_norm", out, x.shape, x)
-    sizes = outer, channels, inner, place(x, threads)
-    kernels(x).batch_norm(x.data_ptr(), mean.data_ptr(), std.data_ptr(), out.data_ptr(), *sizes)
+    native, executor = kernels(x, threads)
+    sizes = outer, channels, inner, executor
+    native.batch_norm(x.data_ptr(), mean.data_ptr(), std.data_ptr(), out.data_ptr(), *sizes)
     return out
 
 
@@ -93,8 +96,9 @@ def scale(
             raise DeepLabError(f"scale: {tuple(t.shape)} does not fit {tuple(x.shape)} from axis {axis} on")
     kept = [None if t is None else check("scale", t, like=x) for t in (factor, bias)]
     addresses = (0 if t is None else t.data_ptr() for t in kept)
-    sizes = outer, channels, inner, place(x, threads)
-    kernels(x).scale(x.data_ptr(), *addresses, out.data_ptr(), *sizes)
+    native, executor = kernels(x, threads)
+    sizes = outer, channels, inner, executor
+    native.scale(x.data_ptr(), *addresses, out.data_ptr(), *sizes)
     return out
 
 
@@ -106,6 +110,7 @@ def prelu(x: Tensor, slope: Tensor, *, threads: int | None = None, out: Tensor |
         "prelu: slope", slope.expand(channels) if slope.numel() == 1 else slope, count=channels, like=x
     )
     out = output("prelu", out, x.shape, x)
-    sizes = outer, channels, inner, place(x, threads)
-    kernels(x).prelu(x.data_ptr(), slope.data_ptr(), out.data_ptr(), *sizes)
+    native, executor = kernels(x, threads)
+    sizes = outer, channels, inner, executor
+    native.prelu(x.data_ptr(), slope.data_ptr(), out.data_ptr(), *sizes)
     return out

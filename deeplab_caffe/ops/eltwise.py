@@ -1,7 +1,7 @@
 """Ops that combine tensors of one shape."""
 
 from ..errors import DeepLabError
-from .backend import Tensor, kernels, place
+from .backend import Tensor, kernels
 from .checks import check, output
 
 ELTWISE_OPERATIONS = ("prod", "sum", "max")
@@ -25,12 +25,13 @@ def eltwise(
     if any(bottom.shape != bottoms[0].shape for bottom in bottoms):
         raise DeepLabError(f"eltwise: shapes differ: {[tuple(bottom.shape) for bottom in bottoms]}")
     out = output("eltwise", out, tuple(bottoms[0].shape), bottoms[0])
-    kernels(out).eltwise(
+    native, executor = kernels(out, threads)
+    native.eltwise(
         ELTWISE_OPERATIONS.index(operation),
         [bottom.data_ptr() for bottom in bottoms],
         coefficients,
         out.data_ptr(),
         out.numel(),
-        place(out, threads),
+        executor,
     )
     return out

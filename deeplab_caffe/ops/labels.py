@@ -4,7 +4,7 @@ import torch
 
 from .. import _C
 from ..errors import DeepLabError
-from .backend import Tensor, kernels, place
+from .backend import Tensor, kernels
 from .checks import around_axis, check, output
 
 
@@ -18,7 +18,8 @@ def softmax(x: Tensor, axis: int = 1, *, threads: int | None = None, out: Tensor
     sizes = around_axis("softmax", x, axis)
     out = output("softmax", out, x.shape, x)
     if x.numel():
-        kernels(x).softmax(x.data_ptr(), out.data_ptr(), *sizes, place(x, threads))
+        native, executor = kernels(x, threads)
+        native.softmax(x.data_ptr(), out.data_ptr(), *sizes, executor)
     return out
 
 
@@ -34,8 +35,9 @@ def argmax(x: Tensor, axis: int = 1, top_k: int = 1, *, threads: int | None = No
     shape = list(x.shape)
     shape[axis] = top_k
     labels, values = (torch.empty(shape, device=x.device) for _ in range(2))
-    sizes = outer, size, inner, top_k, place(x, threads)
-    kernels(x).argmax(x.data_ptr(), labels.data_ptr(), values.data_ptr(), *sizes)
+    native, executor = kernels(x, threads)
+    sizes = outer, size, inner, top_k, executor
+    native.argmax(x.data_ptr(), labels.data_ptr(), values.data_ptr(), *sizes)
     return labels, values
 
 

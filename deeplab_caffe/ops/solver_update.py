@@ -7,7 +7,7 @@ from torch.autograd.graph import increment_version
 
 from .. import _C
 from ..errors import DeepLabError
-from .backend import Tensor, kernels, place
+from .backend import Tensor, kernels
 from .checks import check
 
 
@@ -23,15 +23,17 @@ def regularize(
 ) -> None:
     """gradient = gradient * clip * share + decay * weight, or decay * sign(weight) for L1."""
     _same("regularize", gradient, weight)
-    values = clip, share, decay, l1, gradient.numel(), place(gradient, threads)
-    kernels(gradient).regularize(gradient.data_ptr(), weight.data_ptr(), *values)
+    native, executor = kernels(gradient, threads)
+    values = clip, share, decay, l1, gradient.numel(), executor
+    native.regularize(gradient.data_ptr(), weight.data_ptr(), *values)
 
 
 def sum_of_squares(x: Tensor, *, threads: int | None = None) -> float:
     """The sum of the squares, in double, in one order on every device."""
     x = check("sum_of_squares", x)
     sums = torch.empty(-(-x.numel() // _C.SQUARES_CHUNK), dtype=torch.float64, device=x.device)
-    kernels(x).chunk_squares(x.data_ptr(), sums.data_ptr(), x.numel(), place(x, threads))
+    native, executor = kernels(x, threads)
+    native.chunk_squares(x.data_ptr(), sums.data_ptr(), x.numel(), executor)
     return fsum(sums.tolist())
 
 
@@ -131,7 +133,8 @@ def _update(name: str, *tensors: Tensor, values: tuple[float, ...], threads: int
     _same(name, *tensors)
     weight = tensors[0]
     addresses = (tensor.data_ptr() for tensor in tensors)
-    getattr(kernels(weight), name)(*addresses, *values, weight.numel(), place(weight, threads))
+    native, executor = kernels(weight, threads)
+    getattr(native, name)(*addresses, *values, weight.numel(), executor)
     increment_version(weight)  # autograd, and whoever keeps a packed copy, must see the change
 
 

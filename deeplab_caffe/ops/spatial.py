@@ -1,12 +1,10 @@
 """Ops over the planes of (num, channels, height, width) tensors: pooling and interpolation."""
 
-from .. import _C
 from ..errors import DeepLabError
-from .backend import Tensor, kernels, place
+from ..types import Pair
+from .backend import Tensor, backend_of, kernels
 from .checks import check, output
 from .labels import argmax
-
-Pair = tuple[int, int]
 
 
 def _pool(
@@ -24,7 +22,8 @@ def _pool(
     out = output(name, out, (*x.shape[:2], *size), x)
     planes = x.shape[0] * x.shape[1]
     geometry = (*x.shape[2:], *(value for pair in window for value in pair))
-    getattr(kernels(x), name)(x.data_ptr(), out.data_ptr(), planes, *geometry, place(x, threads))
+    native, executor = kernels(x, threads)
+    getattr(native, name)(x.data_ptr(), out.data_ptr(), planes, *geometry, executor)
     return out
 
 
@@ -89,7 +88,8 @@ def interp(
     geometry = interp_geometry("interp", x, size, crop)
     out = output("interp", out, (*x.shape[:2], *size), x)
     planes = x.shape[0] * x.shape[1]
-    kernels(x).interp(x.data_ptr(), out.data_ptr(), planes, *geometry, half_pixel, place(x, threads))
+    native, executor = kernels(x, threads)
+    native.interp(x.data_ptr(), out.data_ptr(), planes, *geometry, half_pixel, executor)
     return out
 
 
@@ -108,8 +108,8 @@ def interp_argmax(
     out = output("interp_argmax", out, (x.shape[0], 1, *size), x)
     if x.shape[1] < 1:
         raise DeepLabError("interp_argmax: no labels")
-    if kernels(x) is _C:
+    if not backend_of(x.device).is_gpu:
         return out.copy_(argmax(interp(x, size, crop, half_pixel, threads=threads), threads=threads)[0])
-    sizes = *x.shape[:2], *geometry, half_pixel, place(x, threads)
-    kernels(x).interp_argmax(x.data_ptr(), out.data_ptr(), *sizes)
+    native, stream = kernels(x)
+    native.interp_argmax(x.data_ptr(), out.data_ptr(), *x.shape[:2], *geometry, half_pixel, stream)
     return out

@@ -8,10 +8,10 @@ import torch
 from .. import _C
 from ..errors import DeepLabError
 from ..types import Pair, Shape
-from .backend import Tensor, kernels, place
+from .backend import Tensor, backend_of, kernels
 from .epilogue import ChannelOp, EpilogueOp, check_epilogue
 from .geometry import ConvGeometry
-from .tensor_core_plan import card, plan_on
+from .tensor_core_plan import plan_on
 from .tensor_core_weights import TENSOR_CORE_DTYPES, TensorCoreWeights, tensor_core_type
 
 # Most steps of an epilogue, and most branches of a launch.
@@ -131,8 +131,7 @@ def tensor_core_convs(
         raise DeepLabError("tensor_core_convs: the branches differ in precision or groups")
     if x.dim() != 4:
         raise DeepLabError(f"tensor_core_conv: {x.dim()} dimensions given, 4 wanted")
-    if kernels(x) is _C:
-        raise DeepLabError("tensor_core_conv: only a GPU has tensor cores, the input is on the CPU")
+    backend_of(x.device).tensor_cores(x.device)  # raises if there are none
     for b in branches:
         if b.weights.values.device != x.device:
             raise DeepLabError(f"tensor_core_conv: weights on {b.weights.values.device}, {x.device} wanted")
@@ -157,12 +156,13 @@ def _multiply(
     wgmma: bool | None,
 ) -> list[Tensor]:
     """The branches' outputs; memory: the input of `shape`, channels last and padded."""
-    launch, module, first = _Branches(branches, shape, dtype), kernels(memory), branches[0].weights
-    has_wgmma, processors = card(memory.device, module.TARGETS)
+    launch, first = _Branches(branches, shape, dtype), branches[0].weights
+    has_wgmma, processors = backend_of(memory.device).tensor_cores(memory.device)
     wgmma = has_wgmma if wgmma is None else wgmma
     key = launch.geometries, first.precision, tile, wgmma, processors
     plan = plan_on(memory.device, first.plans, *key)
-    module.tensor_core_conv(
+    native, stream = kernels(memory)
+    native.tensor_core_conv(
         launch.read([memory] * len(branches)),
         plan.table.data_ptr(),
         plan.items,
@@ -172,7 +172,7 @@ def _multiply(
         plan.queues,
         tensor_core_type(first.precision),
         plan.shape,
-        place(memory, None),
+        stream,
     )
     return launch.results
 
@@ -195,7 +195,8 @@ def _multiply_by_tap(
         pointwise.append(TensorCoreBranch(weights))
     products = _multiply(memory, shape, pointwise, torch.float32, tile, wgmma)
     launch, kind = _Branches(branches, shape, dtype), tensor_core_type(branches[0].weights.precision)
-    kernels(memory).tensor_core_sum_taps(launch.read(products), kind, place(memory, None))
+    native, stream = kernels(memory)
+    native.tensor_core_sum_taps(launch.read(products), kind, stream)
     return launch.results
 
 

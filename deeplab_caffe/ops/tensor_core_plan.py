@@ -73,15 +73,6 @@ def plan_on(device: torch.device, plans: dict[Any, Plan], *key: Any) -> Plan:
     return plans[device, key]
 
 
-@lru_cache(maxsize=64)
-def card(device: torch.device, targets: str) -> tuple[bool, int]:
-    """Whether the kernels for sm_90a can run on a device, and its number of multiprocessors."""
-    if device.type == "cpu":  # emulated
-        return True, 132
-    found = torch.cuda.get_device_properties(device)
-    return (found.major, found.minor) == (9, 0) and "90a" in targets.split(","), found.multi_processor_count
-
-
 def tensor_core_shapes(precision: str, channels: int = 8) -> list[tuple[int, int, bool]]:
     """The tiles there are kernels for: rows, columns, and whether the kernel is that for sm_90a.
 

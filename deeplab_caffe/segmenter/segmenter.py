@@ -166,7 +166,7 @@ class Segmenter:
 
 def label_map(scores: torch.Tensor) -> Bytes:
     """`labels_of` scores (labels, H, W) on any device."""
-    if ops.is_gpu(scores.device) and 1 < scores.shape[0] <= 256:
+    if ops.backend_of(scores.device).is_gpu and 1 < scores.shape[0] <= 256:
         scores = ops.argmax(scores[None])[0][0]  # there, for the scores are many
     return labels_of(scores.cpu().numpy())
 

@@ -95,7 +95,7 @@ def make(
 
     shape, padding: of the input to expect; others are right, too, if not as fast.
     """
-    if not ops.is_gpu(weights.device):
+    if not ops.backend_of(weights.device).is_gpu:
         try:
             return PackedConvolution(weights, bias, geometry, shape, padding)
         except (AttributeError, RuntimeError):
