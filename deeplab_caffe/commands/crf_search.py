@@ -59,8 +59,8 @@ def crf_search(
     def read(name: str) -> "Image":
         return _read(name, image_list.join(root, entries[name].label), features, threads)
 
-    labels = read(next(iter(entries)))[1].shape[2]
-    search = Search(grid, list(entries), output, labels)
+    num_classes = read(next(iter(entries)))[1].shape[2]
+    search = Search(grid, list(entries), output, num_classes)
     console = options.console()
     if search.done:
         console.print(f"going on after {search.done} of {len(entries)} images")

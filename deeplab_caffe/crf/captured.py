@@ -21,8 +21,8 @@ class CapturedCRF:
             raise DeepLabError("a CUDA graph needs a CRF on a GPU")
         self.crf, self.iterations = crf, iterations
         self._kernels = list(crf.kernels)
-        zeros = torch.zeros(crf.points, crf.labels, device=crf.device)
-        self._unary = ops.padded(zeros)[:, : crf.labels]
+        zeros = torch.zeros(crf.points, crf.num_classes, device=crf.device)
+        self._unary = ops.padded(zeros)[:, : crf.num_classes]
         self._bad = ops.bad_point(zeros)
         self._graph: torch.cuda.CUDAGraph | None = None
         if crf.device.type == "cuda":
@@ -39,7 +39,7 @@ class CapturedCRF:
         if energies.numel() != self._unary.numel():
             raise DeepLabError(
                 f"captured CRF: {tuple(energies.shape)} energies for {self.crf.points} points of "
-                f"{self.crf.labels} labels"
+                f"{self.crf.num_classes} labels"
             )
         self._unary.copy_(energies.reshape(self._unary.shape))
         if self._graph is None:

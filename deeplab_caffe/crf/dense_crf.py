@@ -10,19 +10,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ..deprecation import renamed_attribute, renamed_keywords
 from ..errors import DeepLabError
-from ..types import Floats
-from .arrays import Array, as_array, is_tensor, to_numpy
+from .arrays import Array, is_tensor, to_numpy
 from .cpu_ops import Pairwise
 from .devices import Device, backend_for
 from .lattice import Lattice, Normalization, bilateral_lattice_of_images, position_lattice_of_images
+from .model_energy import Energy
 from .parameters import Std
 
 
-class Step(NamedTuple):
-    """The state after an iteration: its number (0: the start), marginals, KL divergence (see there)."""
+class Iteration(NamedTuple):
+    """The state after an iteration: its number (0: the start), marginals, `kl_divergence` of them."""
 
     iteration: int
     marginals: Array
@@ -35,29 +35,31 @@ class DenseCRF:
     Add energies and kernels, then `infer`. Lattices are built when a kernel is added and stay: give `unary`
     other energies for the next inference on the same image.
 
-    threads: CPU threads, None for torch's own setting. device: where it computes, "cpu" or "cuda"; on a GPU
-    arrays and results are tensors there (results of numpy energies are numpy arrays). Raises DeepLabError for
-    sizes below 1.
+    num_classes: how many labels there are. threads: CPU threads, None for torch's own setting. device: where
+    it computes, "cpu" or "cuda"; on a GPU arrays and results are tensors there (results of numpy energies are
+    numpy arrays). Raises DeepLabError for sizes below 1.
     """
 
+    @renamed_keywords(labels="num_classes")
     def __init__(
         self,
         height: int,
         width: int,
-        labels: int,
+        num_classes: int,
         *,
         true_exp: bool = False,
         threads: int | None = None,
         device: Device = None,
     ) -> None:
-        self._setup((height, width), labels, true_exp, threads, device)
+        self._setup((height, width), num_classes, true_exp, threads, device)
         self.sizes = [(height, width)]
 
     @classmethod
+    @renamed_keywords(labels="num_classes")
     def of_points(
         cls,
         points: int,
-        labels: int,
+        num_classes: int,
         *,
         true_exp: bool = False,
         threads: int | None = None,
@@ -65,12 +67,18 @@ class DenseCRF:
     ) -> "DenseCRF":
         """A CRF over `points` points without the order of an image; kernels come from `pairwise`."""
         crf = cls.__new__(cls)
-        crf._setup((points,), labels, true_exp, threads, device)
+        crf._setup((points,), num_classes, true_exp, threads, device)
         return crf
 
     @classmethod
+    @renamed_keywords(labels="num_classes")
     def of_images(
-        cls, sizes: Sequence[tuple[int, int]], labels: int, *, true_exp: bool = False, device: Device = "cuda"
+        cls,
+        sizes: Sequence[tuple[int, int]],
+        num_classes: int,
+        *,
+        true_exp: bool = False,
+        device: Device = "cuda",
     ) -> "DenseCRF":
         """A CRF on a GPU over the pixels of several images of (height, width), which are inferred together.
 
@@ -83,18 +91,18 @@ class DenseCRF:
             raise DeepLabError("a CRF over several images computes on a GPU: device cuda wanted")
         if not sizes or min(min(size) for size in sizes) < 1:
             raise DeepLabError(f"CRF over images of {list(sizes)}: 1 x 1 or more wanted")
-        crf = cls.of_points(sum(h * w for h, w in sizes), labels, true_exp=true_exp, device=backend)
+        crf = cls.of_points(sum(h * w for h, w in sizes), num_classes, true_exp=true_exp, device=backend)
         crf.sizes, crf._several = [(height, width) for height, width in sizes], True
         return crf
 
     def _setup(
-        self, shape: tuple[int, ...], labels: int, true_exp: bool, threads: int | None, device: Device
+        self, shape: tuple[int, ...], num_classes: int, true_exp: bool, threads: int | None, device: Device
     ) -> None:
-        if min(shape) < 1 or labels < 1:
+        if min(shape) < 1 or num_classes < 1:
             raise DeepLabError(
-                f"CRF over {' x '.join(map(str, shape))} points with {labels} labels: 1 or more wanted"
+                f"CRF over {' x '.join(map(str, shape))} points with {num_classes} labels: 1 or more wanted"
             )
-        self.shape, self.labels, self.true_exp, self.threads = shape, labels, true_exp, threads
+        self.shape, self.num_classes, self.true_exp, self.threads = shape, num_classes, true_exp, threads
         self.backend = backend_for(device)
         self.points = math.prod(shape)
         self.sizes: list[tuple[int, int]] = []  # of the images
@@ -102,6 +110,8 @@ class DenseCRF:
         self._unary: Array | None = None
         self._q: Array | None = None
         self._numpy = self._several = False
+
+    labels = renamed_attribute("num_classes")
 
     @property
     def device(self) -> Any:
@@ -115,7 +125,7 @@ class DenseCRF:
         """
         if self._several and isinstance(energy, list | tuple):
             self._numpy = not is_tensor(energy[0])
-            energies = [self.backend.array("unary", one).reshape(-1, self.labels) for one in energy]
+            energies = [self.backend.array("unary", one).reshape(-1, self.num_classes) for one in energy]
             if sum(map(len, energies)) != self.points:
                 raise DeepLabError(
                     f"unary: energies of {sum(map(len, energies))} points, {self.points} wanted"
@@ -124,10 +134,10 @@ class DenseCRF:
             return self
         self._numpy = not is_tensor(energy)
         energy = self.backend.array("unary", energy)
-        if tuple(energy.shape) not in {(*self.shape, self.labels), (self.points, self.labels)}:
-            wanted = " x ".join(map(str, (*self.shape, self.labels)))
+        if tuple(energy.shape) not in {(*self.shape, self.num_classes), (self.points, self.num_classes)}:
+            wanted = " x ".join(map(str, (*self.shape, self.num_classes)))
             raise DeepLabError(f"unary: {' x '.join(map(str, energy.shape))} energies given, {wanted} wanted")
-        self._unary, self._q = self.backend.rows(energy.reshape(self.points, self.labels)), None
+        self._unary, self._q = self.backend.rows(energy.reshape(self.points, self.num_classes)), None
         return self
 
     def gaussian(
@@ -205,10 +215,10 @@ class DenseCRF:
         label_weights = matrix = None
         if compatibility is not None:
             compatibility = to_numpy("compatibility", compatibility)
-            if compatibility.shape not in {(self.labels,), (self.labels, self.labels)}:
+            if compatibility.shape not in {(self.num_classes,), (self.num_classes, self.num_classes)}:
                 raise DeepLabError(
-                    f"compatibility: {compatibility.shape} given, ({self.labels}) or "
-                    f"({self.labels}, {self.labels}) wanted"
+                    f"compatibility: {compatibility.shape} given, ({self.num_classes}) or "
+                    f"({self.num_classes}, {self.num_classes}) wanted"
                 )
             if not np.isfinite(compatibility).all():
                 raise DeepLabError("compatibility: finite numbers wanted")
@@ -242,7 +252,7 @@ class DenseCRF:
 
     def advance(self, marginals: Array, iterations: int = 1) -> Array:
         """These marginals (points, labels) after iterations; the CRF's own stay. Like them, on its device."""
-        q = self.backend.array("marginals", marginals).reshape(self.points, self.labels)
+        q = self.backend.array("marginals", marginals).reshape(self.points, self.num_classes)
         return self.backend.ops.mean_field_iterate(
             self.kernels, self._given(), self.backend.copy(q), iterations, self.true_exp, threads=self.threads
         )
@@ -252,14 +262,14 @@ class DenseCRF:
         self._q = None
         return self.step(iterations).marginals
 
-    def steps(self, iterations: int = 10) -> Iterator[Step]:
+    def steps(self, iterations: int = 10) -> Iterator[Iteration]:
         """Inference step by step: the start and every iteration, with copies of the marginals and the KL."""
         self.start()
         for iteration in range(iterations + 1):
             if iteration:
                 self.step()
-            copy = self.backend.copy(self._current()).reshape(*self.shape, self.labels)
-            yield Step(iteration, self._result(copy), self.kl_divergence())
+            copy = self.backend.copy(self._current()).reshape(*self.shape, self.num_classes)
+            yield Iteration(iteration, self._result(copy), self.kl_divergence())
 
     def split(self, x: Array) -> list[Array]:
         """Marginals or labels of all points as those of each image, (height, width, ...)."""
@@ -272,54 +282,32 @@ class DenseCRF:
     @property
     def marginals(self) -> Array:
         """The current marginals; the next `step` overwrites them."""
-        return self._result(self._current().reshape(*self.shape, self.labels))
+        return self._result(self._current().reshape(*self.shape, self.num_classes))
 
     def map(self) -> Array:
-        """The most probable label of each point (the lowest of equals), int16 (height, width) or (points)."""
+        """Maximum a posteriori: each point's most probable label, int16 (height, width) or (points).
+
+        The lowest of equals.
+        """
         labels = self.backend.ops.best_labels(self._current(), threads=self.threads)
         return self._result(labels.reshape(self.shape))
 
     def kl_divergence(self, marginals: Array | None = None) -> float:
-        """KL divergence of the model from these (or the current) marginals, but for a constant.
-
-        sum q log q + <q, unary> + <q, pairwise(q)>, over ordered pairs, in double precision.
-        """
-        q = to_numpy("q", self._current()) if marginals is None else self._values("marginals", marginals)
-        used = q > 0  # x log x is 0 at 0, and so is the energy of a label that is ruled out.
-        total = float((np.log(q[used], dtype=np.float64) * q[used]).sum())
-        total += float((self._energies()[used] * q[used].astype(np.float64)).sum())
-        for kernel in self.kernels:
-            total += float((self._potential(kernel, q) * q.astype(np.float64)).sum())
-        return total
+        """KL divergence of the model from these (or the current) marginals, but for a constant."""
+        q = self._current() if marginals is None else marginals
+        return self._energy().kl_divergence(q)
 
     def unary_energy(self, labels: Array) -> Array:
         """Each point's unary energy in a labelling (height, width) or (points)."""
-        index = self._labelling(labels)
-        return self._result(np.take_along_axis(self._energies(), index, 1).reshape(self.shape))
+        return self._result(self._energy().unary_of(labels).reshape(self.shape))
 
     def pairwise_energy(self, labels: Array, kernel: int | None = None) -> Array:
         """Each point's pairwise energy in a labelling, of one kernel or of all."""
-        index = self._labelling(labels)
-        q = np.zeros((self.points, self.labels), np.float32)
-        np.put_along_axis(q, index, 1.0, 1)
-        chosen = self.kernels if kernel is None else [self.kernels[kernel]]
-        energy = np.zeros(self.points, np.float32)
-        for one in chosen:
-            energy += np.take_along_axis(self._potential(one, q), index, 1)[:, 0]
-        return self._result(energy.reshape(self.shape))
+        return self._result(self._energy(kernel).pairwise_of(labels).reshape(self.shape))
 
-    def _potential(self, kernel: Pairwise, q: Floats) -> Floats:
-        """What the kernel adds to the energies."""
-        values = self.backend.array("q", q)
-        filtered = self.backend.ops.lattice_filter(
-            kernel.lattice, values, kernel.before, threads=self.threads
-        )
-        filtered = to_numpy("q", filtered) * -to_numpy("scale", kernel.scale)[:, None]
-        if kernel.compatibility is not None:
-            return filtered @ to_numpy("compatibility", kernel.compatibility)
-        if kernel.label_weights is None:
-            return filtered
-        return filtered * to_numpy("label weights", kernel.label_weights)
+    def _energy(self, kernel: int | None = None) -> Energy:
+        kernels = self.kernels if kernel is None else [self.kernels[kernel]]
+        return Energy(self._given(), kernels, self.backend, self.threads)
 
     def _sizes(self) -> list[tuple[int, int]]:
         if not self.sizes:
@@ -331,25 +319,10 @@ class DenseCRF:
             self.start()
         return self._q
 
-    def _energies(self) -> Floats:
-        return to_numpy("unary", self._given())
-
     def _given(self) -> Array:
         if self._unary is None:
             raise DeepLabError("the CRF has no unary energies yet")
         return self._unary
-
-    def _values(self, name: str, values: Array) -> Floats:
-        values = to_numpy(name, values)
-        if values.size != self.points * self.labels:
-            raise DeepLabError(f"{name}: {values.shape} given, {self.points} x {self.labels} wanted")
-        return values.reshape(self.points, self.labels)
-
-    def _labelling(self, labels: Array) -> NDArray[np.int64]:
-        index = as_array("labelling", labels).astype(np.int64).reshape(-1, 1)
-        if index.size != self.points or index.min() < 0 or index.max() >= self.labels:
-            raise DeepLabError(f"labelling: {self.points} labels from 0 to {self.labels - 1} wanted")
-        return index
 
     def _result(self, x: Array) -> Array:
         return self.backend.result(x, self._numpy)

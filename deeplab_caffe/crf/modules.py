@@ -5,6 +5,7 @@ from typing import Literal
 
 import torch
 
+from ..deprecation import renamed_attribute, renamed_keywords
 from ..errors import DeepLabError
 from .autograd import Kernel, dense_crf_loss, mean_field_logits
 from .devices import backend_of
@@ -23,9 +24,12 @@ class MeanField(torch.nn.Module):
     deviations are constant. changed: fields of `parameters` to replace, `bi_rgb_std=20`.
     """
 
+    labels = renamed_attribute("num_classes")
+
+    @renamed_keywords(labels="num_classes")
     def __init__(
         self,
-        labels: int,
+        num_classes: int,
         parameters: CRFParameters = CRF_AS_RNN,
         *,
         per: Literal["image", "label", "matrix"] = "matrix",
@@ -34,17 +38,17 @@ class MeanField(torch.nn.Module):
         **changed: Std,
     ) -> None:
         super().__init__()
-        if labels < 1 or per not in ("image", "label", "matrix"):
+        if num_classes < 1 or per not in ("image", "label", "matrix"):
             raise DeepLabError(
-                f"MeanField: {labels} labels, weights per {per}: 1 or more, image|label|matrix"
+                f"MeanField: {num_classes} labels, weights per {per}: 1 or more, image|label|matrix"
             )
-        self.labels, self.crf = labels, replace(parameters, **changed)
+        self.num_classes, self.crf = num_classes, replace(parameters, **changed)
         self.normalization, self.threads = normalization, threads
-        shape = () if per == "image" else (labels,)
+        shape = () if per == "image" else (num_classes,)
         self.pos_w = torch.nn.Parameter(torch.full(shape, float(self.crf.pos_w)))
         self.bi_w = torch.nn.Parameter(torch.full(shape, float(self.crf.bi_w)))
         # Penalties [from, to]: Potts' model is minus the identity, since it supports equal labels.
-        self.compatibility = torch.nn.Parameter(-torch.eye(labels)) if per == "matrix" else None
+        self.compatibility = torch.nn.Parameter(-torch.eye(num_classes)) if per == "matrix" else None
 
     def forward(self, images: Tensor, scores: Tensor) -> Tensor:
         """Logits (N, labels, H, W) of images (N, H, W, channels) and a net's scores (N, labels, H, W).
@@ -52,12 +56,12 @@ class MeanField(torch.nn.Module):
         Raises DeepLabError for sizes that do not fit.
         """
         _check_batch(images, scores)
-        if scores.shape[1] != self.labels:
-            raise DeepLabError(f"MeanField: scores of {scores.shape[1]} labels, {self.labels} wanted")
+        if scores.shape[1] != self.num_classes:
+            raise DeepLabError(f"MeanField: scores of {scores.shape[1]} labels, {self.num_classes} wanted")
         return torch.stack([self._one(*pair) for pair in zip(images, scores, strict=True)])
 
     def _one(self, image: Tensor, scores: Tensor) -> Tensor:
-        labels, height, width = scores.shape
+        num_classes, height, width = scores.shape
         backend = backend_of(scores)
         fixed = self.crf
         position = position_lattice(height, width, fixed.pos_std, self.threads, backend)
@@ -69,7 +73,7 @@ class MeanField(torch.nn.Module):
             Kernel(lattice, weight, self.normalization)
             for lattice, weight in zip((position, bilateral), weights, strict=True)
         ]
-        energies = -scores.reshape(labels, -1).T
+        energies = -scores.reshape(num_classes, -1).T
         logits = mean_field_logits(energies, kernels, fixed.iterations, threads=self.threads)
         return logits.T.reshape(scores.shape)
 

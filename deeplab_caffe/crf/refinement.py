@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 
+from ..deprecation import renamed_keywords
 from ..errors import DeepLabError
 from .arrays import Array, channels_first, channels_last, is_tensor
 from .backend import Backend
@@ -16,9 +17,10 @@ from .energies import Kind, energies_of
 from .parameters import AUTHORS, CRFParameters, Std
 
 
+@renamed_keywords(labels="num_classes")
 def image_crf(
     image: Array | Sequence[Array],
-    labels: int,
+    num_classes: int,
     parameters: CRFParameters = AUTHORS,
     *,
     threads: int | None = None,
@@ -38,9 +40,9 @@ def image_crf(
             raise DeepLabError(f"image: {tuple(one.shape)} given, (height, width, channels) wanted")
     sizes = [tuple(one.shape[:2]) for one in images]
     if images is image:
-        crf = DenseCRF.of_images(sizes, labels, device=device)
+        crf = DenseCRF.of_images(sizes, num_classes, device=device)
     else:
-        crf = DenseCRF(*sizes[0], labels, threads=threads, device=device)
+        crf = DenseCRF(*sizes[0], num_classes, threads=threads, device=device)
     if parameters.pos_w != 0:
         crf.gaussian(parameters.pos_std, parameters.pos_w)
     if parameters.bi_w != 0:

@@ -46,15 +46,17 @@ class Search:
     Raises DeepLabError if the folder holds the counts of another grid or list.
     """
 
-    def __init__(self, grid: Grid, images: list[str], folder: str | os.PathLike[str], labels: int) -> None:
-        self.grid, self.images, self.labels = grid, images, labels
+    def __init__(
+        self, grid: Grid, images: list[str], folder: str | os.PathLike[str], num_classes: int
+    ) -> None:
+        self.grid, self.images, self.num_classes = grid, images, num_classes
         self.points = grid.points()
         self.file = Path(folder) / "counts.npz"
-        settings = json.dumps([asdict(grid), images, labels])
+        settings = json.dumps([asdict(grid), images, num_classes])
         self._key = hashlib.sha256(settings.encode()).hexdigest()
         self.done = 0
         # Without a CRF, then one for each point.
-        self.counts = np.zeros((1 + len(self.points), labels, labels), np.int64)
+        self.counts = np.zeros((1 + len(self.points), num_classes, num_classes), np.int64)
         if self.file.exists():
             self._read()
 
@@ -67,8 +69,8 @@ class Search:
         """Goes through the images that are not done; `read` gives an image's data."""
         for name in self.images[self.done :]:
             rgb, energy, truth = read(name)
-            if energy.shape[2] != self.labels:
-                raise DeepLabError(f"{name}: {energy.shape[2]} labels, {self.labels} wanted")
+            if energy.shape[2] != self.num_classes:
+                raise DeepLabError(f"{name}: {energy.shape[2]} labels, {self.num_classes} wanted")
             if truth.shape != rgb.shape[:2]:
                 raise DeepLabError(f"{name}: ground truth {truth.shape}, image {rgb.shape[:2]}")
             new = np.empty_like(self.counts)
@@ -118,7 +120,7 @@ class Search:
             yield number, model.step(point.iterations).map()
 
     def _confusion(self, truth: NDArray, labels: NDArray) -> NDArray[np.int64]:
-        return metrics.confusion(truth, labels, self.labels)
+        return metrics.confusion(truth, labels, self.num_classes)
 
     def _read(self) -> None:
         try:

@@ -80,7 +80,7 @@ def write_confusion(path: str | os.PathLike[str], evaluation: Evaluation, names:
     """Picture (PNG) of the confusion matrix, each row in percent of the class's pixels."""
     sizes = evaluation.counts.sum(axis=1, keepdims=True)
     share = 100 * evaluation.counts / np.maximum(sizes, 1)
-    n = evaluation.labels
+    n = evaluation.num_classes
     picture, (axes,) = figure(2.5 + 0.45 * n, 1.8 + 0.4 * n)
     cells = draw_heat_map(axes, share, 0, 100, "%.0f", least=0.5)
     axes.set_xticks(range(n), names, rotation=60, ha="right")

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..deprecation import renamed_attribute, renamed_keywords
 from ..errors import DeepLabError
 from . import metrics
-
-if TYPE_CHECKING:
-    pass
 
 WIDTHS = (1, 2, 3, 5, 8, 12, 20, 40)  # pixels, of the trimap bands
 
@@ -29,29 +27,32 @@ class Band:
 class Evaluation:
     """Confusion counts of all images added so far, over the whole image and in trimap bands.
 
-    labels: the number of classes. widths: of the bands, in pixels; see metrics.trimap. Pixels whose truth is
-    255 (void) are left out.
+    num_classes: how many labels there are. widths: of the bands, in pixels; see metrics.trimap. Pixels whose
+    truth is 255 (void) are left out.
     """
 
-    def __init__(self, labels: int, widths: Sequence[int] = WIDTHS) -> None:
-        if not 0 < labels <= 255:
-            raise DeepLabError(f"{labels} labels given, 1 to 255 wanted")
+    labels = renamed_attribute("num_classes")
+
+    @renamed_keywords(labels="num_classes")
+    def __init__(self, num_classes: int, widths: Sequence[int] = WIDTHS) -> None:
+        if not 0 < num_classes <= 255:
+            raise DeepLabError(f"{num_classes} labels given, 1 to 255 wanted")
         if any(not 0 < width <= 1000 for width in widths):
             raise DeepLabError(f"trimap widths {', '.join(map(str, widths))}: 1 to 1000 wanted")
-        self.labels, self.widths, self.images = labels, sorted(set(widths)), 0
-        self.counts = np.zeros((labels, labels), np.int64)
-        self._band_counts = np.zeros((len(self.widths), labels, labels), np.int64)
+        self.num_classes, self.widths, self.images = num_classes, sorted(set(widths)), 0
+        self.counts = np.zeros((num_classes, num_classes), np.int64)
+        self._band_counts = np.zeros((len(self.widths), num_classes, num_classes), np.int64)
 
     def add(self, truth: NDArray, predicted: NDArray) -> None:
         """Counts one image: label maps (H, W); DeepLabError if they do not fit."""
-        self.counts += metrics.confusion(truth, predicted, self.labels)
+        self.counts += metrics.confusion(truth, predicted, self.num_classes)
         self.images += 1
         if not self.widths:
             return
         distance = metrics.void_distance(truth, self.widths[-1])
         for counts, width in zip(self._band_counts, self.widths, strict=True):
             inside = distance <= width
-            counts += metrics.confusion(truth[inside], predicted[inside], self.labels)
+            counts += metrics.confusion(truth[inside], predicted[inside], self.num_classes)
 
     @property
     def bands(self) -> list[Band]:
@@ -78,7 +79,7 @@ class Evaluation:
                     "accuracy": _number(recall[label]),
                     "pixels": int(self.counts[label].sum()),
                 }
-                for label in range(self.labels)
+                for label in range(self.num_classes)
             ],
             "trimap": [vars(band) for band in self.bands],
             "confusion": self.counts.tolist(),

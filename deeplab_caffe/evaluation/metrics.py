@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from ..deprecation import renamed_keywords
 from ..errors import DeepLabError
 
 Counts = NDArray[np.int64]
@@ -16,10 +17,11 @@ def argmax_labels(scores: NDArray) -> NDArray[np.int64]:
     return last - np.flip(scores, -3).argmax(axis=-3)
 
 
-def confusion(truth: NDArray, predicted: NDArray, labels: int, ignore: Iterable[int] = (255,)) -> Counts:
-    """Confusion matrix (labels, labels): [t, p] counts pixels of truth t that were predicted as p.
+@renamed_keywords(labels="num_classes")
+def confusion(truth: NDArray, predicted: NDArray, num_classes: int, ignore: Iterable[int] = (255,)) -> Counts:
+    """Confusion matrix (num_classes, num_classes): [t, p] counts pixels of truth t that were predicted as p.
 
-    Pixels whose truth is in `ignore` are left out; DeepLabError for any other label outside 0..labels-1.
+    Pixels whose truth is in `ignore` are left out; DeepLabError for any other label outside 0..num_classes-1.
     """
     if truth.shape != predicted.shape:
         raise DeepLabError(f"truth is {truth.shape}, prediction {predicted.shape}")
@@ -27,12 +29,12 @@ def confusion(truth: NDArray, predicted: NDArray, labels: int, ignore: Iterable[
     keep = ~np.isin(truth, list(ignore))
     truth, predicted = truth[keep], np.asarray(predicted).astype(np.int64).ravel()[keep]
     for name, values in (("truth", truth), ("prediction", predicted)):
-        bad = values[(values < 0) | (values >= labels)]
+        bad = values[(values < 0) | (values >= num_classes)]
         if bad.size:
             raise DeepLabError(
-                f"unexpected label {bad[0]} in the {name}: 0..{labels - 1} or an ignored one wanted"
+                f"unexpected label {bad[0]} in the {name}: 0..{num_classes - 1} or an ignored one wanted"
             )
-    return np.bincount(truth * labels + predicted, minlength=labels * labels).reshape(labels, labels)
+    return np.bincount(truth * num_classes + predicted, minlength=num_classes**2).reshape(num_classes, -1)
 
 
 def pixel_accuracy(counts: Counts) -> float:
@@ -53,19 +55,19 @@ def class_iou(counts: Counts) -> NDArray[np.float64]:
 
 
 def mean_recall(counts: Counts) -> float:
-    """Mean of class_recall over the classes that have pixels, summed in label order; 0 if none has."""
+    """Mean of class_recall over the classes that have pixels; 0 if none has. Added in the labels' order."""
     present = [r for r in class_recall(counts) if not np.isnan(r)]
     return float(sum(present) / len(present)) if present else 0.0
 
 
 def mean_iou(counts: Counts) -> float:
-    """Mean of class_iou over all classes, summed in label order; one that is nowhere counts as 1."""
+    """Mean of class_iou over all classes; one without any pixel counts as 1. Added in the labels' order."""
     ious = class_iou(counts)
     return float(sum(1.0 if np.isnan(x) else x for x in ious) / len(ious))
 
 
 def void_distance(truth: NDArray, limit: int, void: int = 255) -> NDArray[np.int64]:
-    """(H, W): how far the nearest void pixel is, the larger of rows and columns; limit + 1 if farther."""
+    """(H, W): rows or columns, whichever are more, to the nearest void pixel; at most limit + 1."""
     height, width = truth.shape
     columns = np.arange(width)
     is_void = np.asarray(truth) == void

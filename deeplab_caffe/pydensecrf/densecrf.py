@@ -65,7 +65,7 @@ class DenseCRF:
     def setUnaryEnergy(self, energy: ArrayLike) -> None:  # noqa: N802
         """Sets the energies (labels, points), negative log-probabilities; DeepLabError for another shape."""
         energy = to_numpy("unary", energy)
-        wanted = (self._crf.labels, self._crf.points)
+        wanted = (self._crf.num_classes, self._crf.points)
         if energy.shape != wanted:
             raise DeepLabError(f"unary energy: shape {energy.shape} given, {wanted} wanted")
         self._crf.unary(energy.T)
@@ -119,11 +119,11 @@ class DenseCRF:
 
     def _marginals(self) -> Floats:
         model = self._crf
-        return model.marginals.reshape(model.points, model.labels).T.copy()
+        return model.marginals.reshape(model.points, model.num_classes).T.copy()
 
     def _values(self, q: ArrayLike) -> Floats:
         q = to_numpy("Q", q)
-        wanted = (self._crf.labels, self._crf.points)
+        wanted = (self._crf.num_classes, self._crf.points)
         if q.shape != wanted:
             raise DeepLabError(f"Q: shape {q.shape} given, {wanted} wanted")
         return np.ascontiguousarray(q.T)
