@@ -38,17 +38,8 @@ LEFT = {
     ("autograd.convolution", "layers.convolution"),
     ("autograd.layer", "layers"),
     ("autograd.softmax_loss", "layers.softmax_with_loss"),
-    ("bench.conv_report", "matplotlib"),
-    ("bench.crf_gpu_report", "matplotlib"),
-    ("bench.crf_report", "matplotlib"),
-    ("bench.net_gpu_report", "matplotlib"),
-    ("bench.report", "matplotlib"),
-    ("crf.search", "matplotlib"),
     ("engine.net", "engine.module"),
-    ("formats.caffemodel", "formats.hdf5_snapshot"),
-    ("formats.hdf5_snapshot", "formats.solverstate"),
     ("segmenter.segmenter", "segmenter.views"),
-    ("solver.log", "matplotlib"),
 }
 
 

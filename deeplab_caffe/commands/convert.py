@@ -12,8 +12,6 @@ from .options import verb
 if TYPE_CHECKING:
     from ..convert.fill import Filled
 
-SUFFIXES = {".npz": "npz", ".pth": "torch", ".pt": "torch", ".safetensors": "torch"}
-
 
 @verb("convert")
 def convert(
@@ -36,7 +34,7 @@ def convert(
         Path, typer.Option("--output", "-o", metavar="DIR", help="For deploy.prototxt, weights.caffemodel.")
     ],
     kind: Annotated[
-        str | None, typer.Option("--from", help="tf, npz or torch; default: what the file's name tells.")
+        str | None, typer.Option("--from", help="tf, npz or torch; default: what the file itself tells.")
     ] = None,
     output_stride: Annotated[
         int | None, typer.Option(help="Of the features; default: 16, torchvision's ResNets 8.")
@@ -61,13 +59,13 @@ def convert(
     A checkpoint does not tell rates, multi-grid and output stride: give those it was trained or exported
     with. All variables have to fit: missing ones, and ones left over that are not an optimizer's, are errors.
     """
-    from ..convert.convert import KINDS, class_count, torch_package
+    from ..convert.convert import KINDS, class_count, kind_of, read_variables, torch_package
     from ..convert.convert import convert as run
 
-    name = kind or SUFFIXES.get(source.suffix.lower(), "tf")
-    if name not in KINDS:
-        raise DeepLabError(f"--from {name}: one of {', '.join(KINDS)} wanted")
-    variables = KINDS[name].read(str(source))
+    if kind is not None and kind not in KINDS:
+        raise DeepLabError(f"--from {kind}: one of {', '.join(KINDS)} wanted")
+    name = kind or kind_of(str(source))
+    variables = read_variables(str(source), KINDS[name])
     if classes is None:
         classes = class_count(KINDS[name], variables) or 21
     if name == "torch":

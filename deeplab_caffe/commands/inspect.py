@@ -60,7 +60,7 @@ def parse_size(text: str | None, option: str = "--size") -> tuple[int, int] | No
 def match_file(definition: "NetDefinition", cost: "NetCost", path: str) -> dict[str, list[str]]:
     """Which layers the caffemodel fills, which of its layers the net lacks, and the other way round."""
     from ..engine.weight_match import LayerShapes, match_weights
-    from ..formats.caffemodel import read_caffemodel
+    from ..formats.weights import read_layers
 
     layers = [
         LayerShapes(
@@ -71,7 +71,7 @@ def match_file(definition: "NetDefinition", cost: "NetCost", path: str) -> dict[
         )
         for layer, costs in zip(definition.layers, cost.layers, strict=True)
     ]
-    match = match_weights(read_caffemodel(path), layers, path)
+    match = match_weights(read_layers(path), layers, path)
     loaded = list(dict.fromkeys(copy.layer for copy in match.copies))
     return {"loaded": loaded, "unused": match.unused, "missing": match.missing}
 

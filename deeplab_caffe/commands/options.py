@@ -9,6 +9,7 @@ import typer
 from ..errors import DeepLabError
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
     from rich.console import Console
     from rich.progress import Progress
     from rich.table import Table
@@ -149,12 +150,9 @@ def write_json(path: Path, value: Any) -> None:
         file.write((json.dumps(value, indent=1) + "\n").encode())
 
 
-def write_npy(path: Path, array: Any) -> None:
+def write_npy(path: Path, array: "ArrayLike") -> None:
     """Writes an array as .npy, whole or not at all."""
-    import numpy as np
-
-    from ..formats.files import replacing
+    from ..formats import npy
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(path) as file:
-        np.save(file, np.ascontiguousarray(array))
+    npy.write_npy(path, array)

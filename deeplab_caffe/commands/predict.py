@@ -130,7 +130,7 @@ def segment_file(
 
     import numpy as np
 
-    from ..formats.mat import write_mat
+    from ..formats.scores import write_scores
     from ..images import image_file
     from ..segmenter.segmentation import segment
     from ..segmenter.segmenter import overlay
@@ -147,10 +147,8 @@ def segment_file(
             image_file.write_image(file, labels, table.colours)
         elif kind == "overlay":
             image_file.write_image(file, overlay(image, labels, table.colours))
-        elif kind == "scores":
-            options.write_npy(file, scores.cpu().numpy())
         else:
-            write_mat(file, scores.cpu().numpy()[None])
+            write_scores(file, scores.cpu().numpy())
     values, counts = np.unique(labels, return_counts=True)
     return {
         "image": str(path),

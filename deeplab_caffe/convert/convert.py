@@ -1,19 +1,16 @@
 """Weights of other programs to a folder with deploy.prototxt and weights.caffemodel."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import DeepLabError
 from ..formats.caffemodel import write_caffemodel
 from ..formats.files import replacing
-from ..formats.npz import read_npz
 from ..formats.prototxt import read_net
-from ..formats.state_dict import read_state_dict
 from ..formats.stored import StoredArray
-from ..formats.tf_checkpoint import read_checkpoint
-from ..formats.tf_graph import read_graph
+from ..formats.weights import find_arrays
 from .fill import Filled, fill, listed
 from .layouts import TENSORFLOW, TORCH, Layout
 
@@ -26,30 +23,33 @@ Variables = Mapping[str, StoredArray]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of source: its naming scheme, and how its variables are listed."""
+    """A kind of source: its naming scheme, and the formats it comes in."""
 
     layout: Layout
-    read: Callable[[str], Variables]
-
-
-def read_tensorflow(path: str) -> Variables:
-    """The variables of a frozen graph (.pb) or a checkpoint. Raises DeepLabError."""
-    if not path.endswith(".pb"):
-        return read_checkpoint(path)
-    graph = read_graph(path)
-    return {name: array for name, array in graph.items() if name.rpartition("/")[2] in _VARIABLES}
-
-
-def read_arrays(path: str) -> Variables:
-    """The arrays of an .npz; names may end in TensorFlow's ":0". Raises DeepLabError."""
-    return {name.removesuffix(":0"): array for name, array in read_npz(path).items()}
+    formats: tuple[str, ...]
 
 
 KINDS = {
-    "tf": Kind(TENSORFLOW, read_tensorflow),
-    "npz": Kind(TENSORFLOW, read_arrays),
-    "torch": Kind(TORCH, read_state_dict),
+    "tf": Kind(TENSORFLOW, ("TensorFlow checkpoint", "TensorFlow graph")),
+    "npz": Kind(TENSORFLOW, ("NumPy arrays",)),
+    "torch": Kind(TORCH, ("PyTorch state dict", "safetensors")),
 }
+
+
+def kind_of(path: str) -> str:
+    """Which of KINDS a file is of. Raises DeepLabError."""
+    found = find_arrays(path).name
+    return next(name for name, kind in KINDS.items() if found in kind.formats)
+
+
+def read_variables(path: str, kind: Kind) -> Variables:
+    """The variables in a source of that kind, without TensorFlow's ":0". Raises DeepLabError."""
+    found = find_arrays(path, kind.formats)
+    return {
+        name.removesuffix(":0"): array
+        for name, array in found.read(path).items()
+        if found.name != "TensorFlow graph" or name.rpartition("/")[2] in _VARIABLES
+    }
 
 
 def class_count(kind: Kind, variables: Variables) -> int | None:

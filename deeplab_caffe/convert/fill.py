@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ..engine.cost import analyse
 from ..errors import DeepLabError
-from ..formats.caffemodel import LayerBlobs
 from ..formats.net_definition import NetDefinition
+from ..formats.records import LayerBlobs
 from ..formats.stored import StoredArray
 from ..types import Shape
 from .layouts import Layout, Rule

@@ -9,7 +9,7 @@ from ..engine import dag
 from ..engine.dag import Step, Value
 from ..engine.net import Net
 from ..errors import DeepLabError
-from ..formats.caffemodel import LayerBlobs
+from ..formats.records import LayerBlobs
 from ..layers import Layer
 from ..layers.batch_norm import BatchNorm
 

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from ..engine.net import Net
 from ..errors import DeepLabError
-from ..formats.caffemodel import LayerBlobs, read_caffemodel
 from ..formats.file_blob import in_memory
+from ..formats.records import LayerBlobs
+from ..formats.weights import read_layers
 from ..layers import Layer
 from ..layers.batch_norm import BatchNorm
 from .fold import behind_convolutions
@@ -25,7 +26,7 @@ def unfold(net: Net, weights: str | os.PathLike[str]) -> list[str]:
         raise DeepLabError(
             f"{net.definition.source}: data layers wanted, it has inputs {', '.join(net.inputs)}"
         )
-    stored = {layer.name: layer for layer in read_caffemodel(weights)}
+    stored = {layer.name: layer for layer in read_layers(weights)}
     pairs = {name: _pair(net, name, behind) for name, behind in behind_convolutions(net).items()}
     if not pairs:
         raise DeepLabError(f"{net.definition.source}: no BatchNorm and Scale behind a convolution")

@@ -7,8 +7,8 @@ from math import prod
 import torch
 
 from ..errors import DeepLabError
-from ..formats.caffemodel import LayerBlobs
 from ..formats.file_blob import FileBlob
+from ..formats.records import LayerBlobs
 
 Shape = tuple[int, ...]
 

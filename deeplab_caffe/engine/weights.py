@@ -4,10 +4,12 @@ from dataclasses import dataclass, field
 from os import PathLike
 
 from ..errors import DeepLabError
-from ..formats.caffemodel import LayerBlobs, read_caffemodel, write_caffemodel
+from ..formats.caffemodel import write_caffemodel
 from ..formats.file_blob import FileBlob, in_memory
 from ..formats.hdf5_snapshot import write_hdf5_model
 from ..formats.layer_types import V1_WIRE_NUMBERS
+from ..formats.records import LayerBlobs
+from ..formats.weights import read_layers
 from ..layers import Layer
 from ..layers.parameters.parameter import Parameter
 from ..layers.parameters.weight_memory import WeightMemory
@@ -48,7 +50,7 @@ def load_weights(
         )
         for layer in layers
     ]
-    match = match_weights(read_caffemodel(path, in_file=memory is not None), shapes, source)
+    match = match_weights(read_layers(path, in_file=memory is not None), shapes, source)
     if not match.copies:
         found = ", ".join(match.unused[:5]) or "none"
         raise DeepLabError(f"{source}: no layer of it has weights for this net; layers in it: {found}")

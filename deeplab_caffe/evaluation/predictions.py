@@ -7,8 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DeepLabError
-from ..formats.bin import read_bin
-from ..formats.scores import read_values
+from ..formats.scores import as_values, read_scores
 from ..images.image_file import read_label
 from . import metrics
 
@@ -28,10 +27,10 @@ def read_prediction(folder: str | os.PathLike[str], name: str, height: int, widt
     labels: NDArray[np.integer]
     if ending == ".png":
         labels = read_label(path)
-    elif ending == ".bin" and (values := read_bin(path)).dtype != np.float32:
-        labels = values[:, :, 0]
+    elif (stored := read_scores(path)).order == "label map":
+        labels = stored.values[:, :, 0]
     else:
-        labels = metrics.argmax_labels(read_values(path, height, width).transpose(2, 0, 1))
+        labels = metrics.argmax_labels(as_values(stored, path, height, width).transpose(2, 0, 1))
     if labels.shape[0] < height or labels.shape[1] < width:
         shape = f"{labels.shape[0]}x{labels.shape[1]}"
         raise DeepLabError(f"{path}: {shape} labels for an image of {height}x{width}")

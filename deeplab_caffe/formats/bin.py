@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from ..errors import DeepLabError
 from .files import file_error, replacing
+from .registry import SCORES, Format
+from .stored import StoredScores
 
 _HEADER = struct.Struct("<3i")
 _TYPES = (np.dtype("<i2"), np.dtype("<f4"))
@@ -58,3 +60,15 @@ def write_bin(path: str | os.PathLike[str], values: NDArray[Any]) -> None:
         file.write(_HEADER.pack(*values.shape))
         # The transpose, row by row, is the array column by column.
         file.write(np.ascontiguousarray(values.T, values.dtype.newbyteorder("<")).data)
+
+
+def _read_scores(path: str | os.PathLike[str]) -> StoredScores:
+    values = read_bin(path)
+    return StoredScores(values, "labels last" if values.dtype == np.float32 else "label map")
+
+
+def _write_scores(path: str | os.PathLike[str], scores: NDArray[np.float32]) -> None:
+    write_bin(path, scores.transpose(1, 2, 0).astype(np.float32, copy=False))
+
+
+SCORES.register(Format("DeepLab v1", (".bin",), _read_scores, _write_scores))

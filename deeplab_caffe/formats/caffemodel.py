@@ -7,8 +7,8 @@ the file (file_blob.py).
 
 import mmap
 import os
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -18,6 +18,8 @@ from .blob import Place, blob_message, find_blob, message_size, read_blob, write
 from .file_blob import SAME_BYTE_ORDER, FileBlob, OpenFile, in_memory
 from .files import file_error, replacing
 from .layer_types import V0_TYPES, V1_WIRE_NUMBERS, v1_wire_type
+from .records import LayerBlobs
+from .registry import LAYERS, Format
 from .wire import BYTES, VARINT, WireError
 
 # Far above any net; they keep a hostile file of empty records from filling the memory.
@@ -35,26 +37,11 @@ _V2_NAME, _V2_TYPE, _V2_BLOBS = 1, 2, 7
 _V0_NAME, _V0_TYPE, _V0_BLOBS = 1, 2, 50
 
 
-@dataclass
-class LayerBlobs:
-    """The parameters of one layer: float32 tensors on the CPU, or FileBlobs where those were asked for.
-
-    `type` is the V2 name, "" if the file has none. Blobs of files that say num, channels, height and width
-    always have four axes, a bias (1, 1, 1, n).
-    """
-
-    name: str
-    type: str = ""
-    blobs: Sequence[Tensor | FileBlob] = ()
-
-
 def read_caffemodel(path: str | os.PathLike[str], in_file: bool = False) -> list[LayerBlobs]:
     """Reads the layers of a caffemodel (V0, V1 or V2 records), in file order, those without blobs included.
 
     in_file: blobs of many values stay in the file, which is kept open, as FileBlobs, unless they are written
     in a way that only reading undoes (doubles, values with a tag each, HDF5).
-
-    HDF5 weights (.caffemodel.h5) are read, too: their layers by name, without types.
 
     Raises DeepLabError, naming file, layer and blob, for what is not a whole caffemodel.
     """
@@ -71,10 +58,6 @@ def read_caffemodel(path: str | os.PathLike[str], in_file: bool = False) -> list
         raise
     except (OSError, ValueError) as error:
         raise file_error(path, error) from None
-    if data[:4] == b"\x89HDF":
-        from .hdf5_snapshot import read_hdf5_model  # it needs this module
-
-        return read_hdf5_model(path)
     layers = _read_net(data, len(data), source, opened)
     if not layers:
         raise DeepLabError(f"{source}: no layers in it: not a caffemodel")
@@ -210,3 +193,9 @@ def _record(layer: LayerBlobs, layout: str, source: str) -> list[bytes | Tensor]
             raise DeepLabError(f"{source}: layer '{layer.name}', blob {index}: {error}") from None
         body += [wire.bytes_header(blobs_field, message_size(pieces)), *pieces]
     return [wire.bytes_header(number, message_size(body)), *body]
+
+
+# It begins with a field of NetParameter: the name, the inputs, a layer.
+_BEGINNING = re.compile(rb"[\x0a\x12\x1a\x20\x28\x32\x38\x42]|\xa2\x06")
+
+LAYERS.register(Format("caffemodel", (".caffemodel",), read_caffemodel, write_caffemodel, _BEGINNING))

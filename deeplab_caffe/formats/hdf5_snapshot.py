@@ -5,6 +5,7 @@ The weights lie at data/LAYER/NUMBER; a state has iter, learned_net, current_ste
 
 import io
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from math import prod
@@ -15,10 +16,10 @@ import torch
 from torch import Tensor
 
 from ..errors import DeepLabError
-from .caffemodel import LayerBlobs
 from .file_blob import in_memory
 from .files import replacing
-from .solverstate import SolverState
+from .records import LayerBlobs, SolverState
+from .registry import LAYERS, Format
 
 if TYPE_CHECKING:
     import h5py
@@ -53,8 +54,11 @@ def write_hdf5_state(path: str | os.PathLike[str], state: SolverState) -> None:
     _write(path, fill)
 
 
-def read_hdf5_model(path: str | os.PathLike[str]) -> list[LayerBlobs]:
-    """Reads the layers of a caffemodel.h5, by name; DeepLabError for what is none."""
+def read_hdf5_model(path: str | os.PathLike[str], in_file: bool = False) -> list[LayerBlobs]:
+    """Reads the layers of a caffemodel.h5, by name; DeepLabError for what is none.
+
+    in_file is there for callers of any format: HDF5's values are read in any case.
+    """
     with _open(path) as file:
         data = _group(file, "data", path)
         found: dict[str, list[h5py.Dataset]] = {}
@@ -146,3 +150,6 @@ def _read(item: "h5py.Dataset", path: str | os.PathLike[str]) -> Tensor:
     if item.dtype.kind != "f" or wanted > _MOST_PACKED * os.path.getsize(path):
         raise DeepLabError(f"{os.fspath(path)}: {item.name}: {item.dtype} {item.shape}, floats wanted")
     return torch.from_numpy(np.ascontiguousarray(item[()], np.float32).reshape(item.shape))
+
+
+LAYERS.register(Format("HDF5", (".h5",), read_hdf5_model, write_hdf5_model, re.compile(rb"\x89HDF")))

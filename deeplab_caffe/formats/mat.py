@@ -7,6 +7,7 @@ The reader is our own because scipy's can crash the process on a broken file.
 """
 
 import os
+import re
 import struct
 import zlib
 from typing import NamedTuple
@@ -16,6 +17,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DeepLabError
 from .files import read_bytes, replacing
+from .registry import SCORES, Format
+from .stored import StoredScores
 
 _VARIABLE = b"data"
 # Of a file, and of what a compressed variable unpacks to.
@@ -165,3 +168,10 @@ def write_mat(path: str | os.PathLike[str], blob: ArrayLike) -> None:
 def _element(code: int, payload: bytes) -> bytes:
     """A data element whose payload fills whole 8 bytes."""
     return struct.pack("<II", code, len(payload)) + payload
+
+
+def _read_scores(path: str | os.PathLike[str]) -> StoredScores:
+    return StoredScores(read_mat(path), "labels first")
+
+
+SCORES.register(Format("MATLAB", (".mat",), _read_scores, write_mat, re.compile(rb"MATLAB")))

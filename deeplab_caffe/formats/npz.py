@@ -1,6 +1,7 @@
 """Reads .npz archives: arrays by name. Headers first; values when they are wanted."""
 
 import os
+import re
 import zipfile
 import zlib
 from functools import partial
@@ -9,6 +10,7 @@ import numpy as np
 
 from ..errors import DeepLabError
 from .files import file_error
+from .registry import ARRAYS, Format
 from .stored import Floats, StoredArray
 
 _MAX_ARRAYS = 100_000
@@ -73,3 +75,6 @@ def _read(source: str, member: str, name: str) -> Floats:
 
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())
+
+
+ARRAYS.register(Format("NumPy arrays", (".npz",), read_npz, magic=re.compile(rb"PK\x03\x04")))

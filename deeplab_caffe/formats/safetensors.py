@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 from functools import partial
 from typing import Any
 
 from ..errors import DeepLabError
 from .files import file_error
-from .stored import BFLOAT16, Floats, StoredArray, bytes_wanted, decode
+from .registry import ARRAYS, Format
+from .stored import BFLOAT16, Floats, StoredArray, bytes_wanted, decode, without_wrappers
 
 _MAX_HEADER = 100_000_000  # the format's own limit
 _DTYPES = {
@@ -80,3 +82,13 @@ def _read(source: str, start: int, size: int, dtype: str, shape: tuple[int, ...]
             return decode(file.read(size), dtype, shape)
     except (OSError, ValueError) as error:
         raise file_error(source, error) from None
+
+
+def _read_weights(path: str | os.PathLike[str]) -> dict[str, StoredArray]:
+    return without_wrappers(read_safetensors(path))
+
+
+# A length, then JSON.
+ARRAYS.register(
+    Format("safetensors", (".safetensors",), _read_weights, magic=re.compile(rb".{8}\{", re.DOTALL))
+)

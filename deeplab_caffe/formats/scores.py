@@ -1,16 +1,22 @@
-"""Class scores, probabilities and energies of an image in files."""
+"""Class scores, probabilities and energies of an image in files, in every format there is."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DeepLabError
-from .bin import read_bin
-from .mat import read_mat
+from . import bin, mat, npy
+from .registry import SCORES
+from .stored import StoredScores
 
-SUFFIXES = (".npy", ".mat", ".bin")
+# The files whose formats are registered by having been imported.
+FORMATS = (npy, mat, bin)
+
+
+def read_scores(path: str | os.PathLike[str]) -> StoredScores:
+    """What the file holds, scores or a label map. Raises DeepLabError."""
+    return SCORES.find(path).read(path)
 
 
 def read_values(path: str | os.PathLike[str], height: int, width: int) -> NDArray[np.float32]:
@@ -19,36 +25,32 @@ def read_values(path: str | os.PathLike[str], height: int, width: int) -> NDArra
     An .npy array may be (height, width, labels), or (labels, H, W) or (1, labels, H, W) as nets give it; of a
     larger H x W, also in .mat, the top left part of the image's size is taken. Raises DeepLabError.
     """
-    source = Path(path)
-    suffix = source.suffix.lower()
-    if suffix == ".mat":
-        values = read_mat(source)
-    elif suffix == ".bin":
-        values = read_bin(source)
-        if values.dtype != np.float32:
-            raise DeepLabError(f"{source}: a label map (int16), scores or probabilities (float32) wanted")
-    elif suffix == ".npy":
-        values = _read_npy(source)
-    else:
-        raise DeepLabError(f"{source}: a file of type {', '.join(SUFFIXES)} wanted")
+    return as_values(read_scores(path), path, height, width)
+
+
+def as_values(
+    stored: StoredScores, path: str | os.PathLike[str], height: int, width: int
+) -> NDArray[np.float32]:
+    """`read_values` of what read_scores gave; path: for errors."""
+    source, values = os.fspath(path), stored.values
+    if stored.order == "label map":
+        raise DeepLabError(f"{source}: a label map (int16), scores or probabilities (float32) wanted")
     shape = values.shape
-    if suffix != ".mat" and values.ndim == 3 and shape[:2] == (height, width):
+    if stored.order != "labels first" and values.ndim == 3 and shape[:2] == (height, width):
         return np.ascontiguousarray(values, np.float32)
     if values.ndim == 4 and shape[0] == 1:
         values = values[0]
-    if suffix == ".bin" or values.ndim != 3 or values.shape[1] < height or values.shape[2] < width:
-        raise DeepLabError(
-            f"{source}: {' x '.join(map(str, shape))} values for an image of {height} x {width}"
-        )
+    if (
+        stored.order == "labels last"
+        or values.ndim != 3
+        or values.shape[1] < height
+        or values.shape[2] < width
+    ):
+        given = " x ".join(map(str, shape))
+        raise DeepLabError(f"{source}: {given} values for an image of {height} x {width}")
     return np.ascontiguousarray(values[:, :height, :width].transpose(1, 2, 0), np.float32)
 
 
-def _read_npy(path: Path) -> NDArray[np.float32]:
-    try:
-        # Mapped, so that a file that promises more than it holds is refused before memory is taken.
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
-        raise DeepLabError(f"{path}: no .npy file: {getattr(error, 'strerror', None) or error}") from None
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
-        raise DeepLabError(f"{path}: an array of numbers wanted")
-    return values
+def write_scores(path: str | os.PathLike[str], scores: NDArray[np.float32]) -> None:
+    """Writes scores (labels, H, W) in the format that the name's end tells. Raises DeepLabError."""
+    SCORES.writer(path)(path, scores)

@@ -2,7 +2,6 @@
 
 import mmap
 import os
-from dataclasses import dataclass
 
 import torch
 
@@ -10,22 +9,14 @@ from ..errors import DeepLabError
 from . import wire
 from .blob import blob_message, message_size, read_blob, write_pieces
 from .files import file_error, replacing
+from .hdf5_snapshot import read_hdf5_state
+from .records import SolverState
 from .wire import BYTES, VARINT, WireError
 
 # Protobuf, and so Caffe, takes no larger message.
 _MAX_BYTES = 2**31 - 1
 _MAX_BLOBS = 100_000
 _ITER, _LEARNED_NET, _HISTORY, _CURRENT_STEP = 1, 2, 3, 4
-
-
-@dataclass(frozen=True)
-class SolverState:
-    """Iterations done, the path of the caffemodel, the update rule's memory, steps of the learning rate."""
-
-    iteration: int
-    learned_net: str
-    history: list[torch.Tensor]
-    current_step: int = 0
 
 
 def write_solverstate(path: str | os.PathLike[str], state: SolverState, four_axes: bool = False) -> None:
@@ -65,8 +56,6 @@ def read_solverstate(path: str | os.PathLike[str]) -> SolverState:
     except (OSError, ValueError) as error:
         raise file_error(path, error) from None
     if data[:4] == b"\x89HDF":
-        from .hdf5_snapshot import read_hdf5_state  # it needs this module
-
         return read_hdf5_state(path)
     try:
         return _read(data, size)

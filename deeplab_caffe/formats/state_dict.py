@@ -1,6 +1,7 @@
-"""Reads PyTorch state dicts, .pth (only tensors and plain containers are unpickled) or .safetensors."""
+"""Reads PyTorch state dicts; only tensors and plain containers are unpickled."""
 
 import os
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -9,12 +10,11 @@ import torch
 
 from ..errors import DeepLabError
 from .files import file_error
-from .safetensors import read_safetensors
-from .stored import Floats, StoredArray
+from .registry import ARRAYS, Format
+from .stored import Floats, StoredArray, without_wrappers
 
-# Where training scripts put the state dict, and what wrappers put before each name.
+# Where training scripts put the state dict.
 _KEYS = ("state_dict", "model_state_dict", "model_state", "model")
-_PREFIXES = ("module.", "model.", "_orig_mod.")
 
 
 def read_state_dict(path: str | os.PathLike[str]) -> dict[str, StoredArray]:
@@ -22,13 +22,11 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, StoredArray]:
 
     Raises DeepLabError for a file that is damaged, or holds anything but tensors.
     """
-    if os.fspath(path).endswith(".safetensors"):
-        return _plain(read_safetensors(path))
     tensors = _load(path)
     stored = {
         name: StoredArray(tuple(value.shape), partial(_values, value)) for name, value in tensors.items()
     }
-    return _plain(stored)
+    return without_wrappers(stored)
 
 
 def _load(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
@@ -57,8 +55,6 @@ def _values(tensor: torch.Tensor) -> Floats:
     return tensor.detach().to(torch.float32).contiguous().numpy()
 
 
-def _plain(arrays: dict[str, StoredArray]) -> dict[str, StoredArray]:
-    for prefix in _PREFIXES:
-        if arrays and all(name.startswith(prefix) for name in arrays):
-            return _plain({name.removeprefix(prefix): array for name, array in arrays.items()})
-    return arrays
+_PICKLED = re.compile(rb"PK\x03\x04|\x80[\x02-\x05]")  # in a zip archive, or bare as long ago
+
+ARRAYS.register(Format("PyTorch state dict", (".pth", ".pt"), read_state_dict, magic=_PICKLED))

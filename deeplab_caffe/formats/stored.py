@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,25 @@ class StoredArray:
 
     shape: tuple[int, ...]
     read: Callable[[], Floats]
+
+
+@dataclass(frozen=True)
+class StoredScores:
+    """Scores of an image as a file has them: (labels, H, W), also with a 1 before, or (H, W, labels).
+
+    "either": only the image's size tells which. "label map": (H, W, 1) numbers of labels.
+    """
+
+    values: NDArray[Any]
+    order: Literal["labels first", "labels last", "either", "label map"]
+
+
+def without_wrappers(arrays: dict[str, StoredArray]) -> dict[str, StoredArray]:
+    """PyTorch's tensors by name, without what wrappers of modules put before all of their names."""
+    for prefix in ("module.", "model.", "_orig_mod."):
+        if arrays and all(name.startswith(prefix) for name in arrays):
+            return without_wrappers({name.removeprefix(prefix): array for name, array in arrays.items()})
+    return arrays
 
 
 def bytes_wanted(shape: tuple[int, ...], dtype: str) -> int:

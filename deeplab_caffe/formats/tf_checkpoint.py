@@ -13,6 +13,7 @@ from ..errors import DeepLabError
 from . import wire
 from .crc32c import crc32c, masked
 from .files import file_error, read_bytes
+from .registry import ARRAYS, Format
 from .sstable import read_table
 from .stored import BFLOAT16, Floats, StoredArray, bytes_wanted, decode
 from .wire import BYTES, FIXED32, VARINT, WireError
@@ -189,3 +190,11 @@ def _read(entry: _Entry, file: str, name: str) -> Floats:
 
 def _refuse_slices(index: str, name: str) -> Floats:
     raise DeepLabError(f"{index}: variable '{name}' is saved in slices (partitioned): not supported")
+
+
+def _owns(path: str) -> bool:
+    """Whether `path` is a folder, or a prefix or one of the data files of a checkpoint."""
+    return os.path.isdir(path) or os.path.exists(path + _INDEX) or _DATA in os.path.basename(path)
+
+
+ARRAYS.register(Format("TensorFlow checkpoint", (_INDEX,), read_checkpoint, owns=_owns))

@@ -16,6 +16,7 @@ import numpy as np
 from ..errors import DeepLabError
 from . import wire
 from .files import file_error
+from .registry import ARRAYS, Format
 from .stored import BFLOAT16, Floats, StoredArray, bytes_wanted, decode
 from .tf_checkpoint import TF_DTYPES, read_shape
 from .wire import BYTES, FIXED32, FIXED64, VARINT, Field, WireError
@@ -180,3 +181,6 @@ def _numbers(data: mmap.mmap, field: Field) -> np.ndarray:
     if len(part) % size or field.kind not in (BYTES, single):
         raise WireError(f"field {field.number}: {len(part)} bytes of {size}-byte numbers")
     return np.frombuffer(part, f"<f{size}")
+
+
+ARRAYS.register(Format("TensorFlow graph", (".pb",), read_graph))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from ..errors import DeepLabError
-from ..formats.solverstate import SolverState
+from ..formats.records import SolverState
 
 
 def paths(prefix: str, iteration: int, hdf5: bool = False) -> tuple[str, str]:

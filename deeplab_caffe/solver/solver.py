@@ -18,7 +18,8 @@ from ..engine.net import Net, torch_threads
 from ..engine.weights import WeightReport, save_weights
 from ..errors import DeepLabError
 from ..formats.hdf5_snapshot import write_hdf5_state
-from ..formats.solverstate import SolverState, read_solverstate, write_solverstate
+from ..formats.records import SolverState
+from ..formats.solverstate import read_solverstate, write_solverstate
 from . import snapshot
 from .distributed import Peers, layers_before_losses, parallel
 from .learning_rate import LearningRate

@@ -86,7 +86,7 @@ def test_crf_errors(case, fails):
         "text.npy": "text.npy: an array of numbers",
         "broken.npy": "broken.npy: no .npy file",
         "none.npy": "none.npy: no .npy file: No such file",
-        "a.png": "a.png: a file of type .npy, .mat, .bin wanted",
+        "a.png": "a.png: no scores; looked for DeepLab v1 (.bin), MATLAB (.mat), NumPy (.npy)",
     }.items():
         assert message in fails("crf", *image, *out, "--unary", folder / name)
     assert "std 0: a number above 0" in fails("crf", *image, *out, *good, "--pos-std", "0")

@@ -7,7 +7,8 @@ from deeplab_caffe.convert.fold import fold
 from deeplab_caffe.convert.unfold import unfold
 from deeplab_caffe.engine.net import Net
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.formats.caffemodel import LayerBlobs, write_caffemodel
+from deeplab_caffe.formats.caffemodel import write_caffemodel
+from deeplab_caffe.formats.records import LayerBlobs
 
 DATA = """layer { name: "data" type: "ImageSegData" top: "x"
   image_data_param { source: "FOLDER/list.txt" root_folder: "FOLDER" label_type: NONE batch_size: 2 }

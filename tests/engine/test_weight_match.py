@@ -3,7 +3,7 @@ import torch
 
 from deeplab_caffe.engine.weight_match import LayerShapes, match_weights
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.formats.caffemodel import LayerBlobs
+from deeplab_caffe.formats.records import LayerBlobs
 
 
 def given(name, *shapes):

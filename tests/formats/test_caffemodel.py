@@ -10,8 +10,9 @@ import torch
 
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats import caffe_pb2, caffemodel, wire
-from deeplab_caffe.formats.caffemodel import LayerBlobs, read_caffemodel, write_caffemodel
+from deeplab_caffe.formats.caffemodel import read_caffemodel, write_caffemodel
 from deeplab_caffe.formats.file_blob import FileBlob
+from deeplab_caffe.formats.records import LayerBlobs
 
 SHARED = Path(__file__).parents[2] / "../shared"
 FILES = sorted(SHARED.glob("reference/nets/v?_layers/*.caffemodel"))
@@ -215,7 +216,6 @@ def test_wrong_shapes(tmp_path):
 
 def test_what_is_no_caffemodel(tmp_path):
     assert "empty" in error(tmp_path, b"")
-    assert "HDF5" in error(tmp_path, b"\x89HDF\r\n\x1a\n" + bytes(100))
     assert "no layers" in error(tmp_path, caffe_pb2.NetParameter(name="only a name"))
     for content in (b"name: 'text'\nlayer { }\n", b"\x89PNG\r\n\x1a\n" + bytes(50), b"\xff" * 50, bytes(50)):
         error(tmp_path, content)

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.formats.caffemodel import LayerBlobs, read_caffemodel
 from deeplab_caffe.formats.hdf5_snapshot import write_hdf5_model, write_hdf5_state
-from deeplab_caffe.formats.solverstate import SolverState, read_solverstate
+from deeplab_caffe.formats.records import LayerBlobs, SolverState
+from deeplab_caffe.formats.solverstate import read_solverstate
+from deeplab_caffe.formats.weights import read_layers
 
 LAYERS = [
     LayerBlobs(
@@ -23,7 +24,7 @@ STATE = SolverState(7, "out/x_iter_7.caffemodel.h5", [torch.ones(1, 2), torch.ar
 def test_weights(tmp_path):
     path = tmp_path / "a.caffemodel.h5"
     write_hdf5_model(path, LAYERS)
-    found = {layer.name: layer.blobs for layer in read_caffemodel(path)}
+    found = {layer.name: layer.blobs for layer in read_layers(path)}
     assert found.keys() == {"conv", "branch/score"}
     for layer in LAYERS[::2]:
         assert all(torch.equal(a, b) for a, b in zip(found[layer.name], layer.blobs, strict=True))
@@ -56,19 +57,19 @@ def test_what_is_no_snapshot(tmp_path):
         assert "\n" not in str(caught.value)
 
     write(other=1)
-    error(read_caffemodel, "no group 'data'")
+    error(read_layers, "no group 'data'")
     error(read_solverstate, "no iter")
     write(data_conv_0=[b"text"])
-    error(read_caffemodel, "floats wanted")
+    error(read_layers, "floats wanted")
     write(iter=-1)
     error(read_solverstate, "no iter")
     write(iter=[3], history_1=[1.0])
     error(read_solverstate, "no current_step")
     with h5py.File(path, "w") as file:
         file.create_dataset("data/conv/0", (1 << 20, 1 << 20), np.float32, chunks=(1, 1024))
-    error(read_caffemodel, "floats wanted")
+    error(read_layers, "floats wanted")
     path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
-    error(read_caffemodel, "not a whole HDF5 file")
+    error(read_layers, "not a whole HDF5 file")
     error(read_solverstate, "not a whole HDF5 file")
 
 

@@ -6,7 +6,8 @@ import torch
 
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats import caffe_pb2
-from deeplab_caffe.formats.solverstate import SolverState, read_solverstate, write_solverstate
+from deeplab_caffe.formats.records import SolverState
+from deeplab_caffe.formats.solverstate import read_solverstate, write_solverstate
 
 TRAINING = Path(__file__).parents[2] / "../shared/reference/training"
 FILES = sorted(TRAINING.glob("*.solverstate"))

@@ -1,0 +1,38 @@
+"""Scores in NumPy's .npy files."""
+
+import os
+import re
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import DeepLabError
+from .files import replacing
+from .registry import SCORES, Format
+from .stored import StoredScores
+
+
+def read_npy(path: str | os.PathLike[str]) -> NDArray[np.number]:
+    """The array of an .npy file, mapped: its values stay in the file. Raises DeepLabError."""
+    try:
+        # Mapped, so that a file that promises more than it holds is refused before memory is taken.
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError, SyntaxError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DeepLabError(f"{os.fspath(path)}: no .npy file: {reason}") from None
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
+        raise DeepLabError(f"{os.fspath(path)}: an array of numbers wanted")
+    return values
+
+
+def write_npy(path: str | os.PathLike[str], values: ArrayLike) -> None:
+    """Writes an array, whole or not at all."""
+    with replacing(path) as file:
+        np.save(file, np.ascontiguousarray(values))
+
+
+def _read_scores(path: str | os.PathLike[str]) -> StoredScores:
+    return StoredScores(read_npy(path), "either")
+
+
+SCORES.register(Format("NumPy", (".npy",), _read_scores, write_npy, re.compile(rb"\x93NUMPY")))

@@ -1,0 +1,41 @@
+"""Files of weights in every format there is: Caffe's, by layer, and other programs', by variable."""
+
+import os
+from collections.abc import Collection
+
+from ..errors import DeepLabError
+from . import caffemodel, hdf5_snapshot, npz, safetensors, state_dict, tf_checkpoint, tf_graph
+from .records import LayerBlobs
+from .registry import ARRAYS, LAYERS, Format
+from .stored import StoredArray
+
+# The files whose formats are registered by having been imported.
+FORMATS = (caffemodel, hdf5_snapshot, npz, safetensors, state_dict, tf_checkpoint, tf_graph)
+
+
+def read_layers(path: str | os.PathLike[str], in_file: bool = False) -> list[LayerBlobs]:
+    """The layers of a caffemodel or of HDF5 weights (those by name, without types).
+
+    in_file: see read_caffemodel. Raises DeepLabError; for another program's weights it says so.
+    """
+    try:
+        found = LAYERS.find(path)
+    except DeepLabError:
+        if os.path.isfile(path) and (other := _other(path)):
+            raise DeepLabError(
+                f"{os.fspath(path)}: {other}; the verb convert makes a caffemodel of it"
+            ) from None
+        raise
+    return found.read(path, in_file)
+
+
+def find_arrays(path: str | os.PathLike[str], among: Collection[str] = ()) -> Format[dict[str, StoredArray]]:
+    """The format of another program's weights; among: names of formats to look for. Raises DeepLabError."""
+    return ARRAYS.find(path, among)
+
+
+def _other(path: str | os.PathLike[str]) -> str:
+    try:
+        return find_arrays(path).name
+    except DeepLabError:
+        return ""
