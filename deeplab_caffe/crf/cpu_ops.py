@@ -5,7 +5,7 @@ Arrays are float32; `threads` is the number of CPU threads, None for torch's set
 The plain twin of each op is in `tests/reference`."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from .. import _C
 from ..errors import DeepLabError
 from ..threads import thread_count
 from ..types import Doubles, Floats
+from .arrays import Array
 
 MAX_FEATURES = _C.MAX_LATTICE_DIMS
 
@@ -28,11 +29,11 @@ class Pairwise(NamedTuple):
     times the matrix `compatibility` [from, to].
     """
 
-    lattice: _C.Lattice
-    scale: Floats  # (points)
-    before: Floats | None = None  # (points)
-    label_weights: Floats | None = None  # (labels)
-    compatibility: Floats | None = None  # (labels, labels)
+    lattice: Any  # _C.Lattice, or gpu_ops.Lattice, whose arrays are tensors
+    scale: Array  # (points)
+    before: Array | None = None  # (points)
+    label_weights: Array | None = None  # (labels)
+    compatibility: Array | None = None  # (labels, labels)
 
 
 def lattice(
@@ -82,14 +83,14 @@ def lattice_filter(
     if before is not None:
         before = _check("lattice_filter: before", before.astype(dtype, copy=False), 1, points, dtype)
     if dtype == np.float64:
-        out = np.empty_like(values)
-        addresses = _address(values), channels, _address(before), adjoint, _address(out)
-        _C.lattice_filter_double(lattice, *addresses, thread_count(threads))
-        return out
-    values = _with_slack(values)
-    out = np.empty((points, channels), np.float32)
-    addresses = _address(values), channels, channels, _address(before), adjoint, _address(out)
-    _C.lattice_filter(lattice, *addresses, thread_count(threads))
+        doubles: Doubles = np.empty((points, channels), np.float64)
+        rest = _address(before), adjoint, _address(doubles), thread_count(threads)
+        _C.lattice_filter_double(lattice, _address(values), channels, *rest)
+        return doubles
+    rows = _with_slack(values.astype(np.float32, copy=False))
+    out: Floats = np.empty((points, channels), np.float32)
+    rest = _address(before), adjoint, _address(out), thread_count(threads)
+    _C.lattice_filter(lattice, _address(rows), channels, channels, *rest)
     return out
 
 
@@ -128,9 +129,9 @@ def mean_field_start(
         raise DeepLabError(f"mean_field_start: unary {unary.shape}; points and labels wanted")
     q = _empty(points, labels)
     addresses = _address(unary), _address(q), points, labels
-    bad = _C.mean_field_start(*addresses, true_exp, thread_count(threads))
-    if bad < points:
-        raise _no_distribution(unary, bad)
+    broken = _C.mean_field_start(*addresses, true_exp, thread_count(threads))
+    if broken < points:
+        raise _no_distribution(unary, broken)
     return q
 
 
@@ -155,9 +156,9 @@ def mean_field_iterate(
         q = _with_slack(q)
     native, _keep = _native(kernels, points, labels)
     addresses = _address(unary), _address(q), points, labels
-    bad = _C.mean_field_iterate(native, *addresses, iterations, true_exp, thread_count(threads))
-    if bad < points:
-        raise _overflow(bad)
+    broken = _C.mean_field_iterate(native, *addresses, iterations, true_exp, thread_count(threads))
+    if broken < points:
+        raise _overflow(broken)
     return q
 
 
@@ -178,11 +179,11 @@ def mean_field(
     q = _empty(points, labels)
     native, _keep = _native(kernels, points, labels)
     addresses = _address(unary), _address(q), points, labels
-    bad = _C.mean_field(native, *addresses, iterations, true_exp, thread_count(threads))
-    if bad < points:
-        row = unary[bad]
+    broken = _C.mean_field(native, *addresses, iterations, true_exp, thread_count(threads))
+    if broken < points:
+        row = unary[broken]
         lost = np.isnan(row).any() or row.min() == -np.inf or row.min() == np.inf
-        raise _no_distribution(unary, bad) if lost else _overflow(bad)
+        raise _no_distribution(unary, broken) if lost else _overflow(broken)
     return q
 
 

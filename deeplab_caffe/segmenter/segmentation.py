@@ -32,7 +32,7 @@ def segment(segmenter: Segmenter, image: Bytes, crf: CRFParameters | None = None
     scores = segmenter.score_map(image)[0]
     if crf is None:
         return Segmentation(scores, label_map(scores))
-    kind = "probabilities" if segmenter.averages else "scores"
+    kind: Kind = "probabilities" if segmenter.averages else "scores"
     return refine_scores(segmenter.rgb(image), scores, crf, kind, segmenter.net.context.threads)
 
 

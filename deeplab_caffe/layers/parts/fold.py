@@ -1,7 +1,6 @@
 """A convolution's epilogue for the precisions other than exact: folded into its weights, or done by torch."""
 
 from collections.abc import Sequence
-from itertools import takewhile
 
 import torch
 from torch import Tensor
@@ -11,7 +10,12 @@ from ...ops.epilogue import Bias, ChannelOp, EpilogueOp, Scale
 
 def _front(epilogue: Sequence[EpilogueOp]) -> list[ChannelOp]:
     """The leading ops that are a scale and a shift per channel."""
-    return list(takewhile(lambda op: isinstance(op, ChannelOp), epilogue))
+    front: list[ChannelOp] = []
+    for op in epilogue:
+        if not isinstance(op, ChannelOp):
+            break
+        front.append(op)
+    return front
 
 
 def rest(epilogue: Sequence[EpilogueOp]) -> list[EpilogueOp]:
@@ -32,7 +36,7 @@ def merge(epilogue: Sequence[EpilogueOp]) -> list[EpilogueOp]:
     """At most one scale and one shift per channel in place of the leading ops."""
     front = _front(epilogue)
     if len(front) < 2:
-        return list(front)
+        return front
     scale, shift = _scale_and_shift(front)
     return [Scale(scale), Bias(shift)]
 
