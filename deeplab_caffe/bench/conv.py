@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from .. import ops
 from ..ops.devices import usable_device
+from ..types import Pair
 from .conv_layers import ConvLayer
 from .measure import machine
 
@@ -58,9 +59,10 @@ class Case:
         ]
         self.bias = [draw(layer.outputs) for _ in layer.rates]
 
-    def _geometry(self, rate: int) -> dict[str, tuple[int, int]]:
-        pairs = {"stride": self.layer.stride, "pad": self.layer.pad(rate), "dilation": rate}
-        return {name: (value, value) for name, value in pairs.items()}
+    def _geometry(self, rate: int) -> tuple[Pair, Pair, Pair]:
+        """Stride, padding and dilation."""
+        stride, pad = self.layer.stride, self.layer.pad(rate)
+        return (stride, stride), (pad, pad), (rate, rate)
 
     def ours(self, precision: str) -> Callable[[int], list[Tensor]]:
         """Takes the number of an input; the results are those of each rate."""
@@ -74,7 +76,7 @@ class Case:
                     ops.atrous_conv(
                         x,
                         w,
-                        **self._geometry(rate),
+                        *self._geometry(rate),
                         groups=groups,
                         epilogue=[ops.epilogue.Bias(b)],
                         packed_shape=shape,
@@ -84,7 +86,7 @@ class Case:
 
             return exact
         branches = [
-            ops.TensorCoreBranch(ops.pack_tensor_core(w, b, 1, precision), **self._geometry(rate))
+            ops.TensorCoreBranch(ops.pack_tensor_core(w, b, 1, precision), *self._geometry(rate))
             for w, b, rate in zip(self.weights, self.bias, self.layer.rates, strict=True)
         ]
         inputs = self._channels_last(ops.TENSOR_CORE_DTYPES[precision])

@@ -36,7 +36,7 @@ def merge(epilogue: Sequence[EpilogueOp]) -> list[EpilogueOp]:
     """At most one scale and one shift per channel in place of the leading ops."""
     front = _front(epilogue)
     if len(front) < 2:
-        return front
+        return [*front]
     scale, shift = _scale_and_shift(front)
     return [Scale(scale), Bias(shift)]
 
