@@ -46,15 +46,6 @@ def test_command(tmp_path):
     assert (tmp_path / "conv_fc8.png").stat().st_size > 1000
 
 
-def test_depthwise_layers():
-    layer = next(layer for layer in LAYERS if layer.name == "depthwise 304 at 1/4")
-    result = conv.run([layer], [65], [1], ["exact"], 1, "cpu")
-    ours = next(row for row in result["results"] if row["candidate"] == "ours exact")
-    assert ours["error"] < 1e-6
-    assert ours["bytes_per_second"] == pytest.approx(2 * 4 * 304 * 17 * 17 / ours["median"])
-    assert layer.multiply_adds(65, inside=False) == 304 * 9 * 17 * 17
-
-
 def test_nothing_is_begun_after_the_limit():
     layer = ConvLayer("small", 8, 20, 1, (1,))
     result = conv.run([layer], [33], [1, 2], ["exact"], 1, "cpu", limit=1e-9)

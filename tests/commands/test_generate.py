@@ -1,8 +1,4 @@
-import pytest
-
-from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats.prototxt import read_net
-from deeplab_caffe.generate.deeplab_v2 import DeepLabV2
 
 
 def test_writes_both_files(tmp_path, succeeds):
@@ -18,12 +14,6 @@ def test_errors(tmp_path, fails):
     assert "several scales" in fails("generate", "v2", "--backbone", "vgg16", "--multi-scale", "-o", tmp_path)
     assert "--rates 1,x" in fails("generate", "v2", "--rates", "1,x", "-o", tmp_path)
     assert not list(tmp_path.iterdir())
-
-
-def test_rates_fit_the_head():
-    for head, rates in (("aspp", (6,)), ("largefov", (6, 12)), ("largefov", (0,))):
-        with pytest.raises(DeepLabError, match="rates"):
-            DeepLabV2("vgg16", head, rates)
 
 
 def test_v3(tmp_path, succeeds, fails):

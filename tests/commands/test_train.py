@@ -9,11 +9,9 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-import torch
 
 import deeplab_caffe
 from deeplab_caffe.commands import main
-from deeplab_caffe.engine.net import Net
 from deeplab_caffe.formats.caffemodel import read_caffemodel
 from deeplab_caffe.formats.solverstate import read_solverstate
 from deeplab_caffe.solver.snapshot import newest
@@ -34,6 +32,8 @@ layer { name: "loss" type: "SoftmaxWithLoss" bottom: "score" bottom: "label" top
 layer { name: "accuracy" type: "SegAccuracy" bottom: "score" bottom: "label" top: "accuracy"
   include { phase: TEST } }
 """
+
+
 SOLVER = """net: "net.prototxt" base_lr: 0.01 lr_policy: "step" gamma: 0.5 stepsize: 4 momentum: 0.9
 weight_decay: 0.001 max_iter: 8 snapshot: 3 snapshot_prefix: "out/tiny" display: 2 average_loss: 3
 random_seed: 5 test_iter: 2 test_interval: 4
@@ -159,21 +159,3 @@ def test_a_loss_that_is_no_number(folder, capsys):
         error[-1],
     )
     assert read_solverstate(newest("out/tiny")).iteration >= 3
-
-
-def test_test(folder, succeeds):
-    assert run() == 0
-    options = ("--model", "net.prototxt", "--weights", "out/tiny_iter_8.caffemodel", "--threads", 1)
-    once, more = (succeeds("test", *options, "--iterations", n, "--json") for n in (1, 4))
-    assert once["outputs"].keys() == {"loss", "accuracy"} and len(once["outputs"]["accuracy"]) == 3
-    net = Net("net.prototxt", "out/tiny_iter_8.caffemodel", threads=1)
-    runs = [net.forward() for _ in range(4)]
-    assert once["outputs"]["loss"] == [runs[0]["loss"].item()]
-    for name in ("loss", "accuracy"):
-        mean = torch.stack([run[name].flatten() for run in runs]).mean(0)
-        assert more["outputs"][name] == pytest.approx(mean.tolist(), rel=1e-6)
-    assert "accuracy" in succeeds("test", *options, "--iterations", 2)
-
-
-def test_test_of_a_net_that_does_not_feed_itself(net, fails):
-    assert "input data: a net to test feeds itself" in fails("test", "--model", net)

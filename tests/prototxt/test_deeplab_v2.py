@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from deeplab_caffe.engine.cost import analyse
+from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats.prototxt import read_net
-from deeplab_caffe.generate.deeplab_v2 import FAMILY
+from deeplab_caffe.generate.deeplab_v2 import FAMILY, DeepLabV2
 
 ROOT = Path(__file__).parents[2]
 NETS = ROOT / "prototxt/deeplab_v2"
@@ -135,3 +136,9 @@ def test_a_large_image_fits_the_memory(name):
     net = read_net(NETS / name / "deploy.prototxt", {"EXP": "voc12", "NUM_LABELS": 19})
     cost = analyse(net, (1025, 2049))
     assert cost.peak_memory < 1.3e9 < cost.blob_memory / 4
+
+
+def test_rates_fit_the_head():
+    for head, rates in (("aspp", (6,)), ("largefov", (6, 12)), ("largefov", (0,))):
+        with pytest.raises(DeepLabError, match="rates"):
+            DeepLabV2("vgg16", head, rates)

@@ -1,0 +1,81 @@
+import random
+
+import pytest
+
+from deeplab_caffe import ops
+
+PRECISIONS = tuple(ops.TENSOR_CORE_DTYPES)
+
+
+KERNELS = [(precision, *shape) for precision in PRECISIONS for shape in ops.tensor_core_shapes(precision)]
+
+
+def random_case(rng, largest, any_channels=True):
+    """Shapes and geometry of a convolution that has an output."""
+    while True:
+        groups = rng.choice([1, 1, 1, 2, 3])
+        per_group, out = (
+            rng.choice([1, 3, 8, 20, 32, 64, 72, 128]),
+            rng.choice([1, 5, 21, 32, 40, 130] if any_channels else [8, 32, 40, 136]),
+        )
+        kernel = rng.choice([(1, 1), (3, 3), (3, 3), (4, 4), (2, 3), (5, 1)])
+        dilation = rng.randint(1, largest // 2), rng.randint(1, largest // 2)
+        stride, pad = (
+            (rng.choice([1, 1, 2, 3]), rng.choice([1, 1, 2])),
+            (rng.randint(0, 9), rng.randint(0, 9)),
+        )
+        size = rng.randint(1, largest), rng.randint(1, largest)
+        if all(ops.convolved_size(size[i], kernel[i], stride[i], pad[i], dilation[i]) >= 1 for i in range(2)):
+            x = (rng.choice([1, 1, 2, 3]), groups * per_group, *size)
+            return x, (groups * out, per_group, *kernel), stride, pad, dilation, groups
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_tiles_cover_every_output_with_its_taps(seed):
+    rng = random.Random(seed)
+    precision, rows, columns = rng.choice([(p, r, c) for p, r, c, w in KERNELS if not w])
+    cases = [random_case(rng, 40, columns == 32)[:5] for _ in range(rng.randint(1, 3))]
+    cases = [((x[0], w[1], *x[2:]), w, *pairs) for x, w, *pairs in cases]
+    geometries = [ops.ConvGeometry.of(*case) for case in cases]
+    items, regions, taps = ops.tensor_core_tiles(geometries, precision, (rows, columns))
+    assert [item[7] for item in items] == sorted((item[7] for item in items), reverse=True)
+    seen = [{} for _ in geometries]
+    for branch, group, position, region, channel, taps_at, count, _ in items:
+        assert group == 0 and channel % columns == 0
+        (batch, _, height, width), w, stride, pad, dilation = cases[branch]
+        out = [
+            ops.convolved_size((height, width)[i], w[2 + i], stride[i], pad[i], dilation[i]) for i in range(2)
+        ]
+        chosen = {(tap >> 16, tap & 0xFFFF) for tap in taps[taps_at : taps_at + count]}
+        for p in range(position, min(position + rows, batch * out[0] * out[1])):
+            while p >= regions[region + 1][0]:
+                region += 1
+            begin, y, x, high, wide = regions[region]
+            line, column = divmod(p - begin, wide)
+            at = (line // high, y + line % high, x + column)
+            assert seen[branch].setdefault((at, channel), position) == position
+            seen[branch][at, channel] = position
+            needed = {
+                (ky, kx)
+                for ky in range(w[2])
+                for kx in range(w[3])
+                if 0 <= at[1] * stride[0] - pad[0] + ky * dilation[0] < height
+                and 0 <= at[2] * stride[1] - pad[1] + kx * dilation[1] < width
+            }
+            assert needed <= chosen
+    for (shape, w, stride, pad, dilation), found in zip(cases, seen, strict=True):
+        out = [ops.convolved_size(shape[2 + i], w[2 + i], stride[i], pad[i], dilation[i]) for i in range(2)]
+        assert len(found) == shape[0] * out[0] * out[1] * -(-w[0] // columns)
+        assert {at[0] for at in found} == {
+            (n, y, x) for n in range(shape[0]) for y in range(out[0]) for x in range(out[1])
+        }
+
+
+def test_tiles_leave_padding_out():
+    """Rate 24 on 65 x 65: 43% of the taps lie in the padding."""
+    geometry = ops.ConvGeometry.of((8, 512, 65, 65), (1024, 512, 3, 3), (1, 1), (24, 24), (24, 24))
+    items, _, _ = ops.tensor_core_tiles([geometry], "bf16", (128, 128))
+    full = -(-8 * 65 * 65 // 128) * 8 * 9 * 8
+    planned = sum(item[7] for item in items) / full
+    needed = ops.planned_multiply_adds(geometry) / (8 * 65 * 65 * 1024 * 512 * 9)
+    assert needed <= planned < 1.03 * needed
