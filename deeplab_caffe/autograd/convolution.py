@@ -19,13 +19,13 @@ class ConvolutionFunction(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, layer: "Convolution", slope: float | None, x: Tensor, weights: Tensor, bias: Tensor | None
+        ctx: Any, layer: "Convolution", relu: Any, x: Tensor, weights: Tensor, bias: Tensor | None
     ) -> Tensor:
-        """slope: of the ReLU that the layer has absorbed, or None."""
+        """relu: the layer ReLU that is done in the same pass, or None."""
         x = x.contiguous()
         (shape,) = layer.shape([tuple(x.shape)])
         y = torch.empty(shape, device=x.device)
-        layer.forward([x], [y])
+        layer.forward([x], [y], () if relu is None else (relu,))
         rows, columns = layer.padding(tuple(x.shape[2:]))
         ctx.geometry = {
             "stride": layer.stride,
@@ -34,9 +34,10 @@ class ConvolutionFunction(torch.autograd.Function):
             "groups": layer.groups,
             "threads": layer.context.threads,
         }
-        ctx.slope, ctx.bias_shape = slope, None if bias is None else bias.shape
+        ctx.slope = None if relu is None else relu.slope
+        ctx.bias_shape = None if bias is None else bias.shape
         ctx.parameters = weights, bias
-        ctx.save_for_backward(x, weights, y if slope is not None else None)
+        ctx.save_for_backward(x, weights, None if relu is None else y)
         return y
 
     @staticmethod

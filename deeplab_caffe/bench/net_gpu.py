@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..engine.context import precisions
 from ..engine.cost import analyse
-from ..engine.net import Net, precisions
+from ..engine.net import Net
 from ..formats.prototxt import read_net
 from ..ops.devices import usable_device
 from .measure import machine

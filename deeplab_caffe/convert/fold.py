@@ -6,12 +6,13 @@ import torch
 from torch import Tensor
 
 from ..engine import dag
-from ..engine.dag import Step, Value
+from ..engine.dag import Node, Value
 from ..engine.net import Net
 from ..errors import DeepLabError
 from ..formats.records import LayerBlobs
 from ..layers import Layer
 from ..layers.batch_norm import BatchNorm
+from ..layers.scale import Scale
 
 
 @dataclass
@@ -47,22 +48,19 @@ def fold(net: Net) -> Folded:
 
 def behind_convolutions(net: Net) -> dict[str, list[Layer]]:
     """For each convolution that has any, the BatchNorm and per-channel Scale layers right behind it."""
-    steps = dag.connect(net.definition, net.layers).steps
-    readers: dict[Value, list[Step]] = {}
-    for step in steps:
-        for value in step.bottoms:
-            readers.setdefault(value, []).append(step)
-    found = {step.layer.name: _behind(step, readers) for step in steps if step.layer.type == "Convolution"}
+    nodes = dag.connect(net.definition, net.layers).nodes
+    readers = dag.readers_of(nodes)
+    found = {node.layer.name: _behind(node, readers) for node in nodes if node.layer.type == "Convolution"}
     return {name: layers for name, layers in found.items() if layers}
 
 
-def _behind(step: Step, readers: dict[Value, list[Step]]) -> list[Layer]:
+def _behind(node: Node, readers: dict[Value, list[Node]]) -> list[Layer]:
     """The BatchNorm and Scale layers, in order, that alone read what the convolution gives."""
     behind: list[Layer] = []
-    while len(step.tops) == 1 and len(following := readers.get(step.tops[0], [])) == 1:
-        step = following[0]
-        layer = step.layer
-        per_channel = isinstance(layer, BatchNorm) or (layer.type == "Scale" and layer.can_be_epilogue())
+    while len(node.tops) == 1 and len(following := readers.get(node.tops[0], [])) == 1:
+        node = following[0]
+        layer = node.layer
+        per_channel = isinstance(layer, BatchNorm) or (isinstance(layer, Scale) and layer.can_be_epilogue())
         if not per_channel:
             break
         behind.append(layer)

@@ -75,34 +75,34 @@ def analyse(definition: NetDefinition, size: tuple[int, int] | None = None, phas
     shapes = _infer(net, definition.inputs, size)
     fields: dict[Value, tuple[Field, Field]] = {}
     costs, counted = [], {}
-    for step in net.steps:
-        bottoms = [shapes[value] for value in step.bottoms]
-        for value in step.bottoms:
+    for node in net.nodes:
+        bottoms = [shapes[value] for value in node.bottoms]
+        for value in node.bottoms:
             fields.setdefault(value, (Field(), Field()))
-        own = _fields(step.layer, bottoms, [fields[value] for value in step.bottoms])
-        fields.update((value, own) for value in step.tops)
-        parameters = [tuple(shape) for shape in step.layer.blob_shapes(bottoms)]
+        own = _fields(node.layer, bottoms, [fields[value] for value in node.bottoms])
+        fields.update((value, own) for value in node.tops)
+        parameters = [tuple(shape) for shape in node.layer.blob_shapes(bottoms)]
         for i, shape in enumerate(parameters):
-            specs = step.layer.definition.params
-            counted[(specs[i].name if i < len(specs) else "") or (step.index, i)] = prod(shape)
-        tops, layer = [shapes[value] for value in step.tops], step.layer
+            specs = node.layer.definition.params
+            counted[(specs[i].name if i < len(specs) else "") or (node.index, i)] = prod(shape)
+        tops, layer = [shapes[value] for value in node.tops], node.layer
         all_taps, inside = layer.multiply_adds(bottoms, tops) if isinstance(layer, Windowed) else (0, 0)
         costs.append(
             LayerCost(
-                step.index,
-                step.layer.name,
-                step.layer.definition.type,
-                {value.name: shapes[value] for value in step.tops},
+                node.index,
+                node.layer.name,
+                node.layer.definition.type,
+                {value.name: shapes[value] for value in node.tops},
                 parameters,
                 sum(prod(shape) for shape in parameters),
                 all_taps,
                 inside,
                 (round(own[0].size), round(own[1].size)),
                 (own[0].stride, own[1].stride),
-                sum(FLOAT * prod(shapes[value]) for value in step.tops),
+                sum(FLOAT * prod(shapes[value]) for value in node.tops),
             )
         )
-    plan = schedule.make_schedule(net, shapes, net.outputs(), "forward", False).plan
+    plan = schedule.make_schedule(net, shapes, net.outputs()).plan
     return NetCost(
         definition.name,
         costs,
@@ -122,11 +122,11 @@ def _infer(net: dag.Graph, given: Mapping[str, Shape], size: tuple[int, int] | N
         return dag.infer(net, dict(given))
     given = {name: (*shape[:2], *size) if len(shape) == 4 else shape for name, shape in given.items()}
     data: dict[Value, Shape] = {}
-    for step in net.steps:
-        if step.bottoms:
+    for node in net.nodes:
+        if node.bottoms:
             continue
-        batch, channels = _batch_and_channels(step.layer)
-        for number, value in enumerate(step.tops):
+        batch, channels = _batch_and_channels(node.layer)
+        for number, value in enumerate(node.tops):
             maps = (batch, 1 if number else channels, *size)
             data[value] = (batch, 1, 1, 2) if value.name == "data_dim" else maps
     return dag.infer(net, given, data)

@@ -37,7 +37,7 @@ class CapturedRun:
 class Runner:
     """Runs a schedule again and again; from the second time on as a CUDA graph, if it can be one.
 
-    The first run makes what is made once (packed weights, tables). A graph holds addresses, so `state` must
+    The first run makes what lasts (packed weights, tables). A graph holds addresses, so `state` must
     tell whenever anything it was captured with has moved or changed; then it starts afresh.
     """
 
@@ -58,7 +58,7 @@ class Runner:
         if self._graph is None:
             try:
                 self._graph = CapturedRun(run, values)
-            except RuntimeError:  # something waits for the device, or another stream is at work
+            except RuntimeError:  # something synchronises with the device, or another stream is at work
                 self.captures = False
                 return run(values)
         results = self._graph(values)

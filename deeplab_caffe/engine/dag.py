@@ -4,11 +4,17 @@ A blob name stands for several values where layers work in place (`bottom: "x" t
 `Value` of its own here, so that whoever read "x" before the in-place layer keeps seeing the old one. That is
 what Caffe reaches by inserting Split layers."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from torch import Tensor
 
 from ..errors import DeepLabError
-from ..formats.net_definition import NetDefinition
+from ..formats.net_definition import LayerDefinition, NetDefinition
 from ..layers import Layer
+from ..layers.abilities import Alias, Fused, Fusing
+from ..layers.parameters.parameter import Parameter
+from ..types import Shape
 
 
 @dataclass(eq=False)
@@ -19,27 +25,80 @@ class Value:
     producer: int = -1
 
 
-@dataclass(eq=False)
-class Step:
-    """One layer at work, the ones it has absorbed included. `index` counts the layers of the prototxt."""
+@dataclass(frozen=True, eq=False)
+class Node:
+    """A layer at its place in the net. `index` counts the layers of the prototxt.
+
+    fused: the layers behind it, in order, whose work it does in the same pass. The bottoms are then its own
+    and those that `fused` reads besides, the tops those of the last of them.
+    """
 
     index: int
     layer: Layer
     bottoms: list[Value]
     tops: list[Value]
+    fused: Fused = ()
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The layer's own."""
+        return tuple(self.layer.blobs)
+
+    @property
+    def repeated(self) -> list[Value] | None:
+        """For each top the bottom whose values it only repeats; None where that is not all the node does."""
+        layer = self.layer
+        if self.fused or not self.tops or not isinstance(layer, Alias):
+            return None
+        sources = [layer.view_of(i) for i in range(len(self.tops))]
+        return (
+            [self.bottoms[source] for source in sources if source is not None]
+            if None not in sources
+            else None
+        )
+
+    def overwritable(self) -> list[Value]:
+        """The bottoms whose memory the first top may take."""
+        own = self.bottoms[:1] if self.layer.in_place else []
+        fusing = isinstance(self.layer, Fusing) and self.layer.overwrites_operands
+        return own + self.bottoms[1:] if fusing and self.fused else own
+
+    def appends(self, shapes: Mapping[Value, Shape]) -> bool:
+        """Whether the only top is, in memory, the bottoms one behind the other."""
+        layer = self.layer
+        return isinstance(layer, Alias) and layer.appends([shapes[value] for value in self.bottoms])
+
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
+        """Fills the tops, contiguous float32, as `Layer.forward` does."""
+        if self.fused and isinstance(self.layer, Fusing):
+            self.layer.forward(bottoms, tops, self.fused)
+        else:
+            self.layer.compute(bottoms, tops)
+
+    def forward_fast(self, bottoms: list[Tensor]) -> list[Tensor] | None:
+        """See Layer."""
+        if self.fused and isinstance(self.layer, Fusing):
+            return self.layer.forward_fast(bottoms, self.fused)
+        return self.layer.forward_fast(bottoms)
+
+    def forward_train(self, bottoms: list[Tensor]) -> list[Tensor]:
+        """See Layer."""
+        if self.fused and isinstance(self.layer, Fusing):
+            return self.layer.forward_train(bottoms, self.fused)
+        return self.layer.forward_train(bottoms)
 
 
 @dataclass
 class Graph:
-    """Steps in prototxt order, the values the caller gives, and the last value of each blob name."""
+    """Nodes in prototxt order, the values the caller gives, and the last value of each blob name."""
 
-    steps: list[Step] = field(default_factory=list)
+    nodes: list[Node] = field(default_factory=list)
     inputs: dict[str, Value] = field(default_factory=dict)
     blobs: dict[str, Value] = field(default_factory=dict)
 
     def outputs(self) -> dict[str, Value]:
         """The blobs whose last value no layer reads."""
-        read = {value for step in self.steps for value in step.bottoms}
+        read = {value for node in self.nodes for value in node.bottoms}
         return {name: value for name, value in self.blobs.items() if value not in read}
 
 
@@ -63,9 +122,9 @@ def connect(definition: NetDefinition, layers: list[Layer]) -> Graph:
                 )
             tops.append(Value(name, index))
             graph.blobs[name] = tops[-1]
-            if layer.fed:
+            if layer.fed_by_caller:
                 graph.inputs[name] = tops[-1]
-        graph.steps.append(Step(index, layer, bottoms, tops))
+        graph.nodes.append(Node(index, layer, bottoms, tops))
     return graph
 
 
@@ -74,14 +133,41 @@ def _producer(graph: Graph, layers: list[Layer], name: str) -> str:
     return "the net's input" if index < 0 else f"layer '{layers[index].name}'"
 
 
-def text(shape: tuple[int, ...]) -> str:
+def fed_by_caller(definition: NetDefinition, inputs: dict[str, Shape]) -> NetDefinition:
+    """The net with `inputs` given from outside in place of what its data layers produce; see Net."""
+    layers: list[LayerDefinition] = []
+    lost: set[str] = set()
+    known = set(definition.inputs)
+    for layer in definition.layers:
+        replaced = not layer.bottoms and not inputs.keys().isdisjoint(layer.tops)
+        if replaced or not lost.isdisjoint(layer.bottoms):
+            known |= set(layer.tops)
+            lost |= set(layer.tops) - inputs.keys()
+        else:
+            layers.append(layer)
+    for name in inputs:
+        if name not in known:
+            raise DeepLabError(f"{definition.source}: inputs: no data layer or input gives a blob '{name}'")
+    return replace(definition, inputs=definition.inputs | inputs, layers=tuple(layers))
+
+
+def readers_of(nodes: Iterable[Node]) -> dict[Value, list[Node]]:
+    """For each value that is read the nodes that do so, in order."""
+    readers: dict[Value, list[Node]] = {}
+    for node in nodes:
+        for value in node.bottoms:
+            readers.setdefault(value, []).append(node)
+    return readers
+
+
+def text(shape: Shape) -> str:
     """A shape as people write it: 1x3x321x321."""
     return "x".join(map(str, shape)) or "a single number"
 
 
 def infer(
-    graph: Graph, given: dict[str, tuple[int, ...]], data: dict[Value, tuple[int, ...]] | None = None
-) -> dict[Value, tuple[int, ...]]:
+    graph: Graph, given: dict[str, Shape], data: dict[Value, Shape] | None = None
+) -> dict[Value, Shape]:
     """Shapes of all values, the caller's inputs as `given`; raises DeepLabError where layers do not fit.
 
     data: shapes for the tops of layers without bottoms, which then are not asked (their files may be absent).
@@ -92,12 +178,12 @@ def infer(
             shapes[value] = tuple(given[name])
             if any(size <= 0 for size in shapes[value]):
                 raise DeepLabError(f"input '{name}' would be {text(shapes[value])}")
-    for step in graph.steps:
-        if not step.bottoms and step.tops and shapes.keys() >= set(step.tops):
+    for node in graph.nodes:
+        if not node.bottoms and node.tops and shapes.keys() >= set(node.tops):
             continue
-        tops = step.layer.shape([shapes[value] for value in step.bottoms])
-        for value, shape in zip(step.tops, tops, strict=True):
+        tops = node.layer.shape([shapes[value] for value in node.bottoms])
+        for value, shape in zip(node.tops, tops, strict=True):
             shapes.setdefault(value, tuple(int(size) for size in shape))
             if any(size <= 0 for size in shapes[value]):
-                raise step.layer.error("top", f"blob '{value.name}' would be {text(shapes[value])}")
+                raise node.layer.error("top", f"blob '{value.name}' would be {text(shapes[value])}")
     return shapes

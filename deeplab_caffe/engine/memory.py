@@ -1,8 +1,9 @@
-"""Where each value of a net lives: one arena, in which memory is reused once its last reader ran.
+"""Where each value of a net lives: in one arena, whose memory is used again once the last reader has run.
 
-The arena stays allocated from one forward to the next, so that its pages are faulted in once.
+The arena stays allocated from one forward to the next: the system maps its pages once only.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -11,9 +12,9 @@ import torch
 
 from .. import ops
 from ..ops.devices import free_memory
-from .dag import Step, Value
+from ..types import Shape
+from .dag import Node, Value
 
-Shape = tuple[int, ...]
 ALIGNMENT = 128  # bytes: a cache line, which is two of a CPU's
 FLOAT = 4
 
@@ -32,7 +33,7 @@ class Plan:
     offsets: dict[Value, int] = field(default_factory=dict)
     fresh: set[Value] = field(default_factory=set)
     given: set[Value] = field(default_factory=set)
-    repeats: set[Step] = field(default_factory=set)
+    repeats: set[Node] = field(default_factory=set)
     inside: dict[Value, tuple[Value, int]] = field(default_factory=dict)
     arena: int = 0
 
@@ -43,83 +44,109 @@ class Plan:
 
 
 def make_plan(
-    steps: list[Step], shapes: dict[Value, Shape], inputs: set[Value], outputs: set[Value], kept: set[Value]
+    nodes: list[Node],
+    shapes: Mapping[Value, Shape],
+    inputs: set[Value],
+    outputs: set[Value],
+    kept: set[Value],
 ) -> Plan:
-    """Plans the memory of `steps`: `outputs` get fresh memory, `kept` values are not overwritten."""
-    plan = Plan(given=set(inputs))
-    last = _last_use(steps, outputs | kept)
-    first: dict[Value, int] = {}
-    group: dict[Value, list[Value]] = {}
-
-    def place(value: Value, root: Value, time: int) -> None:
-        plan.root[value] = root
-        first.setdefault(root, time)
-        group.setdefault(root, []).append(value)
-        plan.size[root] = max(plan.size.get(root, 0), FLOAT * prod(shapes[value]))
-
-    def free_after(root: Value, time: int) -> bool:
-        return root not in plan.given and all(last.get(value, -1) <= time for value in group[root])
-
-    for value in inputs:
-        place(value, value, -1)
-    for time, step in enumerate(steps):
-        sources = [step.layer.view_of(i) for i in range(len(step.tops))]
-        if not step.layer.fed and not step.layer.absorbed and step.tops and None not in sources:
-            plan.repeats.add(step)
-            for value, source in zip(step.tops, sources, strict=True):
-                place(value, plan.root[step.bottoms[source]], time)
-            continue
-        for i, value in enumerate(step.tops):
-            if value in plan.root:
-                continue  # the caller gives it
-            root = value
-            for number in step.layer.overwritable(len(step.bottoms)) if i == 0 else ():
-                roots = [plan.root[bottom] for bottom in step.bottoms]
-                same = prod(shapes[value]) == prod(shapes[step.bottoms[number]])
-                if same and roots.count(roots[number]) == 1 and free_after(roots[number], time):
-                    root = roots[number]
-                    break
-            place(value, root, time)
+    """Plans the memory of `nodes`: `outputs` get fresh memory, `kept` values are not overwritten."""
+    planner = _Planner(nodes, shapes, inputs, outputs | kept)
+    planner.choose_roots()
+    plan = planner.plan
     plan.fresh = {plan.root[value] for value in outputs if value in plan.root} - plan.given
-    ends = {root: max(last.get(value, first[root]) for value in members) for root, members in group.items()}
-    spans = {root: (first[root], ends[root]) for root in group if root not in plan.fresh | plan.given}
-    for time, step in enumerate(steps):
-        if step.layer.appends([shapes[value] for value in step.bottoms]) and step not in plan.repeats:
-            _place_inside(plan, step, time, shapes, last, group, spans)
+    spans = planner.spans()
+    planner.nest(spans)
     plan.offsets, plan.arena = _pack(spans, plan.size)
     for root, (whole, offset) in plan.inside.items():
         plan.offsets[root] = plan.offsets[whole] + offset
     return plan
 
 
-def _place_inside(
-    plan: Plan,
-    step: Step,
-    time: int,
-    shapes: dict[Value, Shape],
-    last: dict[Value, int],
-    group: dict[Value, list[Value]],
-    spans: dict[Value, tuple[int, int]],
-) -> None:
-    """Puts bottoms of `step`, whose top is one behind the other, where they belong in the top."""
-    top, offset = plan.root[step.tops[0]], 0
-    if top not in spans or top is not step.tops[0] or len(set(step.bottoms)) < len(step.bottoms):
-        return
-    for bottom in step.bottoms:
-        root, size = plan.root[bottom], FLOAT * prod(shapes[bottom])
-        own = root in spans and root not in {whole for whole, _ in plan.inside.values()}
-        dead = all(last.get(value, -1) <= time for value in group.get(root, ()))
-        if own and dead and plan.size[root] == size and group[root][-1] is bottom:
-            plan.inside[root] = top, offset
-            start, end = spans.pop(root)
-            spans[top] = min(start, spans[top][0]), max(end, spans[top][1])
-        offset += size
+class _Planner:
+    """Fills a Plan. `members[r]`: the values in the memory of root r, in the order in which they are made."""
 
+    def __init__(
+        self, nodes: list[Node], shapes: Mapping[Value, Shape], inputs: set[Value], forever: set[Value]
+    ) -> None:
+        self.nodes, self.shapes = nodes, shapes
+        self.plan = Plan(given=set(inputs))
+        self.members: dict[Value, list[Value]] = {}
+        self.made: dict[Value, int] = {}  # by root: when the first of its values is
+        self.last_use = {value: time for time, node in enumerate(nodes) for value in node.bottoms}
+        self.last_use |= dict.fromkeys(forever, len(nodes))
 
-def _last_use(steps: list[Step], forever: set[Value]) -> dict[Value, int]:
-    """When each value is last needed."""
-    last = {value: time for time, step in enumerate(steps) for value in step.bottoms}
-    return last | dict.fromkeys(forever, len(steps))
+    def choose_roots(self) -> None:
+        """Says for each value whose memory it shares."""
+        for value in self.plan.given:
+            self._put(value, value, -1)
+        for time, node in enumerate(self.nodes):
+            if node.repeated is not None and not node.layer.fed_by_caller:
+                self.plan.repeats.add(node)
+                for value, source in zip(node.tops, node.repeated, strict=True):
+                    self._put(value, self.plan.root[source], time)
+                continue
+            for i, value in enumerate(node.tops):
+                if value not in self.plan.root:  # else the caller gives it
+                    root = self._overwritten(node, time) if i == 0 else None
+                    self._put(value, root or value, time)
+
+    def spans(self) -> dict[Value, tuple[int, int]]:
+        """For each root in the arena the first and the last time that its memory is needed."""
+        outside = self.plan.fresh | self.plan.given
+        ends = {
+            root: max(self.last_use.get(value, self.made[root]) for value in values)
+            for root, values in self.members.items()
+        }
+        return {root: (self.made[root], end) for root, end in ends.items() if root not in outside}
+
+    def nest(self, spans: dict[Value, tuple[int, int]]) -> None:
+        """Puts bottoms of nodes that append them where they belong in the top; `spans` follows."""
+        for time, node in enumerate(self.nodes):
+            if node in self.plan.repeats or not node.appends(self.shapes):
+                continue
+            top = self.plan.root[node.tops[0]]
+            if top in spans and top is node.tops[0] and len(set(node.bottoms)) == len(node.bottoms):
+                self._nest_bottoms(node, time, spans)
+
+    def _nest_bottoms(self, node: Node, time: int, spans: dict[Value, tuple[int, int]]) -> None:
+        top, offset = node.tops[0], 0
+        for bottom in node.bottoms:
+            root, size = self.plan.root[bottom], self._bytes(bottom)
+            if self._is_all_of(bottom, root) and root in spans and self._is_free(root, time):
+                self.plan.inside[root] = top, offset
+                start, end = spans.pop(root)
+                spans[top] = min(start, spans[top][0]), max(end, spans[top][1])
+            offset += size
+
+    def _is_all_of(self, value: Value, root: Value) -> bool:
+        """Whether `value` is what stands last, and alone, in the memory of `root`, which has no parts."""
+        whole = self.plan.size[root] == self._bytes(value) and self.members[root][-1] is value
+        return whole and all(root is not outer for outer, _ in self.plan.inside.values())
+
+    def _put(self, value: Value, root: Value, time: int) -> None:
+        self.plan.root[value] = root
+        self.made.setdefault(root, time)
+        self.members.setdefault(root, []).append(value)
+        self.plan.size[root] = max(self.plan.size.get(root, 0), self._bytes(value))
+
+    def _bytes(self, value: Value) -> int:
+        return FLOAT * prod(self.shapes[value])
+
+    def _is_free(self, root: Value, time: int) -> bool:
+        """Whether nobody needs what is in the memory of `root` after that time."""
+        return all(self.last_use.get(value, -1) <= time for value in self.members[root])
+
+    def _overwritten(self, node: Node, time: int) -> Value | None:
+        """The memory of a bottom that the first top may take, or None."""
+        roots = [self.plan.root[bottom] for bottom in node.bottoms]
+        for bottom in node.overwritable():
+            root = self.plan.root[bottom]
+            same = self._bytes(bottom) == self._bytes(node.tops[0])
+            alone = roots.count(root) == 1 and root not in self.plan.given
+            if same and alone and self._is_free(root, time):
+                return root
+        return None
 
 
 def _pack(spans: dict[Value, tuple[int, int]], size: dict[Value, int]) -> tuple[dict[Value, int], int]:
@@ -141,6 +168,25 @@ def _pack(spans: dict[Value, tuple[int, int]], size: dict[Value, int]) -> tuple[
         offsets[value] = offset
         end = max(end, offset + size[value])
     return offsets, end
+
+
+class Arena:
+    """Memory that the runs of a net share, as large as the largest needs."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        self.values = allocate(0, device)
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return FLOAT * self.values.numel()
+
+    def grow(self, size: int) -> None:
+        """Makes it at least so many bytes; what it held is gone then."""
+        if self.size < size:
+            self.values = allocate(0, self.device)  # the old memory goes before the new comes
+            self.values = allocate(size, self.device)
 
 
 def allocate(size: int, device: torch.device) -> torch.Tensor:

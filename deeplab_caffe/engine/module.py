@@ -1,13 +1,13 @@
 """A net as a torch.nn.Module: parameters for any optimizer, gradients, DistributedDataParallel, autocast."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
-if TYPE_CHECKING:
-    from .net import Net
+from ..layers import Layer
+from ..types import Shape
 
 
 class TrainResult(NamedTuple):
@@ -28,6 +28,19 @@ class Learnable:
     decay_mult: float
 
 
+class Trainable(Protocol):
+    """What a NetModule needs of a Net."""
+
+    layers: list[Layer]
+
+    @property
+    def inputs(self) -> dict[str, Shape]:
+        """The blobs that must be given."""
+
+    def forward_train(self, **inputs: Any) -> TrainResult:
+        """Outputs and the loss, for autograd."""
+
+
 class NetModule(torch.nn.Module):
     """A net that PyTorch trains; `net.module()` makes one.
 
@@ -37,7 +50,7 @@ class NetModule(torch.nn.Module):
     there once, under the first of them.
     """
 
-    def __init__(self, net: "Net") -> None:
+    def __init__(self, net: Trainable) -> None:
         super().__init__()
         self.net = net
         for learnable in self.learnables():

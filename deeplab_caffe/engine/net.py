@@ -1,32 +1,30 @@
 """The net: layers in prototxt order, shapes before data, memory reused, parameters stored once."""
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from os import PathLike
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .. import ops
 from ..errors import DeepLabError
-from ..formats.net_definition import NetDefinition, ParamSpec
+from ..formats.net_definition import NetDefinition
 from ..formats.prototxt import read_net
-from ..layers import Context, Layer, create
-from ..layers.parameters import fillers
+from ..layers import Layer, create
 from ..layers.parameters.parameter import Parameter
-from ..layers.parameters.weight_memory import WeightMemory
-from ..ops.devices import torch_precision, usable_device
+from ..ops.devices import torch_precision
+from ..types import Shape
 from . import dag, memory
+from .context import make_context, make_weight_memory
 from .cuda_graph import StreamOrder
-from .dag import Graph, Step, Value
+from .execution import Execution, OnLayer, Values, plain, run_train, torch_threads
 from .module import NetModule, TrainResult
-from .schedule import Fused, OnLayer, Schedule, Shape, Tensor, make_schedule, plain
+from .parameters import check_parameters, make_parameters
+from .schedule import Fused, Schedule, make_schedule
 from .weights import WeightReport, load_weights, save_weights
-
-PRECISIONS = ("exact", "fp32", "bf16")
-GPU_PRECISIONS = ("exact", "fp32", "tf32", "bf16", "fp16")
 
 
 class Net:
@@ -42,11 +40,11 @@ class Net:
     of what is random in TRAIN phase; rank, ranks: see layers.Context.
     device: "cpu", "cuda" or "cuda:1"; on a GPU all blobs and parameters live there, forwards join torch's
     current stream, and "tf32" and "fp16" are precisions, too. A forward with the sizes of the one before is
-    then a CUDA graph, unless cuda_graph is False. Layers without kernels for a GPU (`Layer.on_device`) run in
-    main memory. weight_memory: bytes of memory for the weights, at least as many as the largest layer needs;
-    the others are streamed: read from the caffemodel, which nobody may write to meanwhile, in each forward.
+    launched as a CUDA graph, unless cuda_graph is False. Layers without kernels for a GPU (`Layer.on_device`)
+    run in main memory. weight_memory: bytes of memory for the weights, at least as many as the largest layer
+    needs; those that do not fit are read from the caffemodel in each forward, so nobody may write to it then.
     For exact and fp32 on the CPU; HDF5 weights, and parameters that are written or trained, are in memory all
-    the same. None: so are all.
+    the same. None: all weights are in memory.
 
     Raises DeepLabError for anything wrong with the files, or if the net needs more memory than there is.
     """
@@ -70,25 +68,25 @@ class Net:
         cuda_graph: bool = True,
         weight_memory: int | None = None,
     ) -> None:
-        context = _context(phase, device, precision, threads)
+        context = make_context(phase, device, precision, threads)
         self.context = replace(context, seed=seed, rank=rank, ranks=ranks)
-        self._weight_memory = None if weight_memory is None else _weight_memory(weight_memory, context)
+        self._weight_memory = make_weight_memory(weight_memory, context)
         if not isinstance(model, NetDefinition):
             model = read_net(model, dict(variables or {}), phase=phase, level=level, stages=tuple(stages))
-        self.definition = _fed_by_caller(model, dict(inputs or {}))
+        self.definition = dag.fed_by_caller(model, dict(inputs or {}))
         self.keep_blobs = keep_blobs
         self.report: WeightReport | None = None
         self.layers: list[Layer] = [create(layer, self.context) for layer in self.definition.layers]
-        self._graph: Graph = dag.connect(self.definition, self.layers)
+        self._graph = dag.connect(self.definition, self.layers)
         self._given = dict(self.definition.inputs)
         self._shapes = dag.infer(self._graph, self._given)
-        self._make_parameters(seed)
+        make_parameters(self._graph, self._shapes, seed, self.context.device)
         self._captures = cuda_graph and self.context.device.type == "cuda" and not keep_blobs
         self._order = StreamOrder(self.context.device)
-        self._arena = memory.allocate(0, self.context.device)
-        self._schedules: dict[tuple[tuple[str, ...] | None, Fused], Schedule] = {}
-        self._last: dict[Value, Tensor] = {}
-        self._schedule(None, "forward")
+        self._arena = memory.Arena(self.context.device)
+        self._executions: dict[tuple[tuple[str, ...] | None, Fused], Execution] = {}
+        self._last: Values = {}
+        self._execution(None, "forward")
         if weights is not None:
             self.load(weights)
 
@@ -148,6 +146,16 @@ class Net:
                     raise layer.error("param", f"parameter {i} is {shapes}")
                 layer.blobs[i] = blob
 
+    def shapes_for(self, **inputs: Shape) -> dict[str, Shape]:
+        """The shapes of all blobs for inputs of these shapes, the others as they are; nothing is reshaped.
+
+        Raises DeepLabError where layers do not fit.
+        """
+        for name in inputs:
+            self._check_input(name)
+        shapes = dag.infer(self._graph, self._given | inputs)
+        return {name: shapes[value] for name, value in self._graph.blobs.items()}
+
     def module(self) -> "NetModule":
         """The net as a torch.nn.Module whose parameters an optimizer updates; see NetModule."""
         return NetModule(self)
@@ -176,29 +184,12 @@ class Net:
         {top: tensor}) right after each layer, none of them fused; the tensors are valid during the call.
         """
         given = {name: self._tensor(name, value) for name, value in inputs.items()}
-        self._follow({name: tuple(tensor.shape) for name, tensor in given.items()})
-        fused = "forward" if on_layer is None else "no"
-        schedule = self._schedule(None if outputs is None else tuple(outputs), fused)
-        values = {self._graph.inputs[name]: tensor for name, tensor in given.items()}
-        self._check_given(schedule, values)
+        execution, values = self._prepared(outputs, given, "forward" if on_layer is None else "no")
+        versions = tuple(blob.version for layer in self.layers for blob in layer.blobs)
         self._last = {}
         with torch.no_grad(), self._order.forward(), torch_threads(self.context.threads):
-            if self.context.runs_forward:
-                self._grow(schedule.plan.arena)
-
-            def run(values: dict[Value, Tensor]) -> dict[str, Tensor]:
-                if self.context.runs_forward:
-                    schedule.run_forward(values, self._arena, on_layer)
-                else:
-                    with torch_precision(self.context.precision):
-                        schedule.run_fast(values, self.context.device, on_layer)
-                return {name: plain(values[value]) for name, value in schedule.outputs.items()}
-
-            if on_layer is None:
-                results = schedule.runner(run, values, self._addresses())
-            else:
-                results = run(values)
-        self._last = {value: tensor for value, tensor in values.items() if value in schedule.held}
+            results = execution(values, versions, on_layer)
+        self._last = {value: tensor for value, tensor in values.items() if value in execution.schedule.kept}
         theirs = {tensor.untyped_storage().data_ptr() for tensor in given.values()}
         for name, result in results.items():
             if result.untyped_storage().data_ptr() in theirs:
@@ -213,11 +204,7 @@ class Net:
         Arguments as those of `forward`. The loss is Caffe's: the sum of all tops by their loss_weight.
         """
         given = {name: self._tensor(name, value, differentiable=True) for name, value in inputs.items()}
-        self._follow({name: tuple(tensor.shape) for name, tensor in given.items()})
-        fused = "training" if on_layer is None else "no"
-        schedule = self._schedule(None if outputs is None else tuple(outputs), fused)
-        values = {self._graph.inputs[name]: tensor for name, tensor in given.items()}
-        self._check_given(schedule, values)
+        execution, values = self._prepared(outputs, given, "training" if on_layer is None else "no")
         losses: list[Tensor] = []
 
         def watch(index: int, layer: Layer, tops: dict[str, Tensor]) -> None:
@@ -228,10 +215,10 @@ class Net:
                 on_layer(index, layer, tops)
 
         with torch_threads(self.context.threads), torch_precision(self.context.precision):
-            schedule.run_train(values, watch)
+            run_train(execution.schedule, values, watch)
         self._last = {}
         loss = sum(losses[1:], losses[0]) if losses else torch.zeros((), device=self.context.device)
-        return TrainResult(loss, {name: values[value] for name, value in schedule.outputs.items()})
+        return TrainResult(loss, {name: values[value] for name, value in execution.schedule.outputs.items()})
 
     def __call__(self, *positional: Any, **inputs: Any) -> Tensor | dict[str, Tensor]:
         """`forward` with inputs by position or name; a single output is returned bare."""
@@ -240,39 +227,16 @@ class Net:
         results = self.forward(**dict(zip(self._graph.inputs, positional, strict=False)), **inputs)
         return next(iter(results.values())) if len(results) == 1 else results
 
-    def _make_parameters(self, seed: int) -> None:
-        """One Parameter for each blob of each layer, the same object where `param { name }` says so."""
-        named: dict[str, tuple[Layer, Parameter]] = {}
-        for number, step in enumerate(self._graph.steps):
-            layer = step.layer
-            for i, shape in enumerate(self._parameter_shapes(step)):
-                specs = layer.definition.params
-                spec = specs[i] if i < len(specs) else ParamSpec()
-                name = spec.name
-                owner, parameter = named.get(name, (layer, None))
-                if parameter is None:
-                    make = fillers.maker(layer, i, shape, 1_000_003 * seed + number)
-                    rate = spec.lr_mult if layer.learns else 0.0
-                    parameter = Parameter(shape, make, rate, spec.decay_mult, self.context.device)
-                    if name:
-                        named[name] = layer, parameter
-                elif parameter.shape != shape:
-                    theirs = f"{dag.text(parameter.shape)} in layer '{owner.name}'"
-                    raise layer.error("param", f"'{name}' is {theirs}, {dag.text(shape)} here")
-                layer.blobs.append(parameter)
-
-    def _parameter_shapes(self, step: Step) -> list[Shape]:
-        shapes = step.layer.blob_shapes([self._shapes[value] for value in step.bottoms])
-        return [tuple(int(size) for size in shape) for shape in shapes]
-
-    def _addresses(self) -> tuple[Hashable, ...]:
-        """What changes whenever the memory that a run reads besides its inputs does."""
-        return self._arena.data_ptr(), *(blob.version for layer in self.layers for blob in layer.blobs)
-
-    def _check_given(self, schedule: Schedule, values: dict[Value, Tensor]) -> None:
+    def _prepared(
+        self, outputs: Iterable[str] | None, given: dict[str, Tensor], fused: Fused
+    ) -> tuple[Execution, Values]:
+        """What runs for these inputs, of which none may be missing, and the values to start with."""
+        self._follow({name: tuple(tensor.shape) for name, tensor in given.items()})
+        execution = self._execution(None if outputs is None else tuple(outputs), fused)
         for name, value in self._graph.inputs.items():
-            if value in schedule.inputs and value not in values:
+            if value in execution.schedule.inputs and name not in given:
                 raise DeepLabError(f"{self.definition.source}: input '{name}' is missing")
+        return execution, {self._graph.inputs[name]: tensor for name, tensor in given.items()}
 
     def _check_input(self, name: str) -> None:
         if name not in self._graph.inputs:
@@ -306,109 +270,47 @@ class Net:
         if changed:
             self.reshape(**given)
             return
-        for step in self._graph.steps:
-            if not step.bottoms and not step.layer.fed:
-                now = [tuple(shape) for shape in step.layer.shape([])]
-                if now != [self._shapes[value] for value in step.tops]:
+        for node in self._graph.nodes:
+            if not node.bottoms and not node.layer.fed_by_caller:
+                now = [tuple(shape) for shape in node.layer.shape([])]
+                if now != [self._shapes[value] for value in node.tops]:
                     self._reshape()
                     return
 
     def _reshape(self) -> None:
         self._shapes = dag.infer(self._graph, self._given)
-        for step in self._graph.steps:
-            for i, shape in enumerate(self._parameter_shapes(step)):
-                if shape != step.layer.blobs[i].shape:
-                    is_now, wanted = dag.text(step.layer.blobs[i].shape), dag.text(shape)
-                    raise step.layer.error("bottom", f"parameter {i} is {is_now}, this input wants {wanted}")
-        self._schedules.clear()
+        check_parameters(self._graph, self._shapes)
+        self._executions.clear()
         self._last.clear()
-        self._schedule(None, "forward")
+        self._execution(None, "forward")
 
-    def _schedule(self, outputs: tuple[str, ...] | None, fused: Fused) -> Schedule:
-        """The steps and memory for these outputs (None: the net's own), planned once per set of shapes."""
-        if (outputs, fused) not in self._schedules:
-            chosen = self._graph.outputs()
-            if outputs is not None:
-                unknown = [name for name in outputs if name not in self._graph.blobs]
-                if unknown:
-                    raise DeepLabError(f"{self.definition.source}: no blob is named '{unknown[0]}'")
-                chosen = {name: self._graph.blobs[name] for name in outputs}
-            threads = self.context.threads or torch.get_num_threads()
-            plain_forward = fused == "forward" and self.context.runs_forward
-            on_gpu = ops.backend_of(self.context.device).is_gpu
-            in_bands = plain_forward and not self.keep_blobs and not on_gpu
-            schedule = make_schedule(
-                self._graph,
-                self._shapes,
-                chosen,
-                fused,
-                self.keep_blobs,
-                self._captures,
-                threads if in_bands else None,
-                self._weight_memory is not None,
-            )
+    def _execution(self, outputs: tuple[str, ...] | None, fused: Fused) -> Execution:
+        """What runs for these outputs (None: the net's own), planned once per set of shapes."""
+        if (outputs, fused) not in self._executions:
+            schedule = self._schedule(outputs, fused)
             parameters = {id(p): p for layer in self.layers for p in layer.blobs}.values()
             unmade = sum(memory.FLOAT * parameter.count for parameter in parameters if not parameter.made)
-            schedule.check_memory(unmade, memory.FLOAT * self._arena.numel(), self.context.device)
-            self._schedules[outputs, fused] = schedule
-        return self._schedules[outputs, fused]
+            schedule.check_memory(unmade, self._arena.size, self.context.device)
+            execution = Execution(schedule, self.context, self._arena, self._captures)
+            self._executions[outputs, fused] = execution
+        return self._executions[outputs, fused]
 
-    def _grow(self, size: int) -> None:
-        if memory.FLOAT * self._arena.numel() < size:
-            self._arena = memory.allocate(0, self.context.device)
-            self._arena = memory.allocate(size, self.context.device)
-
-
-@contextmanager
-def torch_threads(threads: int | None) -> Iterator[None]:
-    """Gives torch's own operators the net's number of threads, too."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def precisions(device: torch.device) -> tuple[str, ...]:
-    """The precisions a net can have on a device."""
-    return GPU_PRECISIONS if ops.backend_of(device).is_gpu else PRECISIONS
-
-
-def _context(phase: str, device: str | torch.device, precision: str, threads: int | None) -> Context:
-    if phase not in ("train", "test"):
-        raise DeepLabError(f"phase: {phase} given, train or test wanted")
-    found = usable_device(device)
-    if precision not in precisions(found):
-        raise DeepLabError(
-            f"precision: {precision} given, on {found.type} one of {', '.join(precisions(found))} wanted"
+    def _schedule(self, outputs: tuple[str, ...] | None, fused: Fused) -> Schedule:
+        wanted = self._graph.outputs()
+        if outputs is not None:
+            unknown = [name for name in outputs if name not in self._graph.blobs]
+            if unknown:
+                raise DeepLabError(f"{self.definition.source}: no blob is named '{unknown[0]}'")
+            wanted = {name: self._graph.blobs[name] for name in outputs}
+        plain_forward = fused == "forward" and self.context.runs_forward
+        on_gpu = ops.backend_of(self.context.device).is_gpu
+        in_bands = plain_forward and not self.keep_blobs and not on_gpu
+        return make_schedule(
+            self._graph,
+            self._shapes,
+            wanted,
+            fused,
+            self.keep_blobs,
+            threads=(self.context.threads or torch.get_num_threads()) if in_bands else None,
+            streamed=self._weight_memory is not None,
         )
-    if threads is not None and threads < 1:
-        raise DeepLabError(f"threads: {threads} given, at least 1 wanted")
-    return Context(phase, found, precision, threads)
-
-
-def _weight_memory(limit: int, context: Context) -> WeightMemory:
-    if limit < 0:
-        raise DeepLabError(f"weight_memory: {limit} given, at least 0 wanted")
-    if not context.runs_forward or context.device.type != "cpu":
-        place = f"{context.precision} on {context.device.type}"
-        raise DeepLabError(f"weight_memory: weights are streamed in exact and fp32 on cpu, not {place}")
-    return WeightMemory(limit)
-
-
-def _fed_by_caller(definition: NetDefinition, inputs: dict[str, Shape]) -> NetDefinition:
-    """The net with `inputs` given from outside; see Net."""
-    layers, lost = [], set()
-    known = set(definition.inputs)
-    for layer in definition.layers:
-        replaced = not layer.bottoms and not inputs.keys().isdisjoint(layer.tops)
-        if replaced or not lost.isdisjoint(layer.bottoms):
-            known |= set(layer.tops)
-            lost |= set(layer.tops) - inputs.keys()
-        else:
-            layers.append(layer)
-    for name in inputs:
-        if name not in known:
-            raise DeepLabError(f"{definition.source}: inputs: no data layer or input gives a blob '{name}'")
-    return replace(definition, inputs=definition.inputs | inputs, layers=tuple(layers))

@@ -3,7 +3,8 @@
 import importlib
 import pkgutil
 
-from .base import Context, Layer, Rows, create, known_types, layer_class, register
+from .abilities import Rows
+from .base import Context, Layer, create, known_types, layer_class, register
 
 __all__ = ["Context", "Layer", "Rows", "create", "known_types", "layer_class", "register"]
 

@@ -1,6 +1,7 @@
 """What every layer is made of: the base class, the context it runs in, and the registry of types."""
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -40,25 +41,15 @@ class Context:
         return self.precision == "exact"
 
 
-@dataclass
-class Rows:
-    """Rows [first, end) of a blob of `height` rows; values: [batch, channels, end - first, width]."""
-
-    values: torch.Tensor
-    first: int
-    end: int
-    height: int
-
-
-class Layer:
+class Layer(ABC):
     """One Caffe layer: reads its fields, tells the shapes of its tops, computes them.
 
     The net calls, in order: the constructor (which calls `setup`), `shape` (again on every reshape),
     `blob_shapes` (once, to make `self.blobs`), then `forward` as often as it likes. A layer knows its own
-    definition and the context, never the net or other layers (except those it has absorbed).
+    definition and the context, never the net or other layers.
 
-    A layer without bottoms feeds the net: its `shape([])` is asked before every forward and tells what that
-    forward will give, so that a data layer may follow the size of its next image.
+    What only some layers can do is in abilities.py. A layer without bottoms feeds the net: its `shape([])` is
+    asked before every forward and tells what that will give, so that a data layer may follow its next image.
     """
 
     type: ClassVar[str] = ""
@@ -71,9 +62,9 @@ class Layer:
     # in main memory. Layers with parameters must.
     on_device: bool = False
     # Whether `forward` waits for the GPU; a net with such a layer is not captured as a CUDA graph.
-    waits: ClassVar[bool] = False
+    synchronises: ClassVar[bool] = False
     # Whether the tops are given by the caller of Net.forward (Input, MemoryData).
-    fed: ClassVar[bool] = False
+    fed_by_caller: ClassVar[bool] = False
     # Whether gradients change the parameters (not those of BatchNorm, which are statistics).
     learns: ClassVar[bool] = True
     # Whether the first top is a loss, which counts in the net's loss unless loss_weight says otherwise.
@@ -84,8 +75,6 @@ class Layer:
         self.context = context
         # The parameters, made by the net; several layers may hold the same object.
         self.blobs: list[Parameter] = []
-        # Layers whose work this one does too, in order; filled by the net, see `absorbs`.
-        self.absorbed: list[Layer] = []
         for what, names, (least, most) in (
             ("bottom", definition.bottoms, self.bottom_count),
             ("top", definition.tops, self.top_count),
@@ -112,7 +101,7 @@ class Layer:
             raise self.error(field, f"axis {value} given, the blob has {dims}")
         return value % dims
 
-    def setup(self) -> None:
+    def setup(self) -> None:  # noqa: B027 not every layer has fields
         """Reads and checks the fields of `self.definition.param`."""
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
@@ -131,59 +120,20 @@ class Layer:
         """For each parameter the FillerParameter message, or number, that it starts from; default 0."""
         return []
 
-    def absorbs(self, following: "Layer", bottom: int) -> bool:
-        """Whether this layer can do the work of `following` in the same pass, after that of `self.absorbed`.
-
-        Asked where the only top so far is read by nobody but `following`, as its bottom number `bottom`.
-        After True the net appends `following` to `self.absorbed` and gives `forward` (and `forward_fast`) the
-        other bottoms of `following` after the own ones, and the tops of `following`, which does not run.
-        """
-        return False
-
-    def absorbs_in_training(self, following: "Layer", bottom: int) -> bool:
-        """The same for `forward_train`; by default no."""
-        return False
-
-    def can_be_epilogue(self) -> bool:
-        """Whether this layer can be steps behind a convolution, in its pass; then `epilogue` gives them."""
-        return False
-
-    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
-        """This layer as ops behind a convolution (see ops.epilogue).
-
-        bottom: number of the bottom that is the convolution's output; others: the other bottoms, in order.
-        """
-        raise NotImplementedError(f"{type(self).__name__}.epilogue")
-
-    def overwritable(self, bottoms: int) -> list[int]:
-        """Numbers of the bottoms, of so many, whose memory the first top may take."""
-        return [0] if self.in_place and bottoms else []
-
-    def appends(self, bottoms: list[Shape]) -> bool:
-        """Whether the only top is, in memory, these bottoms one behind the other.
-
-        Then the net may let them be made there: `forward` finds some bottoms to be parts of the top already.
-        """
-        return False
-
-    def view_of(self, top: int) -> int | None:
-        """The bottom whose values top number `top` only repeats (so they may share memory), or None."""
-        return None
-
-    def seek(self, passes: int) -> None:
+    def seek(self, passes: int) -> None:  # noqa: B027 few are random
         """Makes the next forward number `passes`, counted from 0; the layer counts on from there.
 
         What is random is a function of `context.seed` and that number alone, so that training may stop and go
         on. Layers that are neither random nor read a stream ignore it.
         """
 
+    @abstractmethod
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """Computes the tops, in the exact precision with the original's bits.
 
         bottoms: contiguous float32 tensors; tops: the same, allocated to `shape`, to be written in place
         (uninitialised). The first top may be the memory of the first bottom only if `in_place` is True.
         """
-        raise NotImplementedError(f"{type(self).__name__}.forward")
 
     def compute(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """`forward`, through main memory where the layer has no kernels for the tensors' device."""
@@ -196,23 +146,6 @@ class Layer:
         for top, result in zip(tops, results, strict=True):
             top.copy_(result)
 
-    def rows_read(self, rows: tuple[int, int], height: int) -> tuple[int, int] | None:
-        """Rows (first, end) of the bottom, of `height` rows, that the top's `rows` (first, end) depend on.
-
-        None (the default): this layer cannot compute some rows only; else `forward_rows` does it.
-        """
-        return None
-
-    def forward_rows(
-        self, bottom: Rows, rows: tuple[int, int], top: Rows, others: list[torch.Tensor]
-    ) -> None:
-        """`forward` of the top's `rows` (first, end) only, which `top` has room for.
-
-        bottom: holds all rows that are read, and none behind them. others: the further bottoms, whole; then
-        `top` is whole, too.
-        """
-        raise NotImplementedError(f"{type(self).__name__}.forward_rows")
-
     def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """Tops for the other precisions, from torch's own operators, in any layout and dtype.
 
@@ -220,17 +153,6 @@ class Layer:
         net calls `forward` with contiguous float32. The default is `formula`.
         """
         return self.formula(bottoms, [blob.values() for blob in self.blobs])
-
-    def together(self) -> Hashable:
-        """What layers with the same bottom must have in common for `forward_together`; None: they cannot.
-
-        Asked for the fast precisions, of layers with one bottom (after fusing) and one top.
-        """
-        return None
-
-    def forward_together(self, others: Sequence["Layer"], bottom: torch.Tensor) -> list[torch.Tensor]:
-        """The tops of this layer and of `others`, as from `forward_fast`, from their common bottom."""
-        raise NotImplementedError(f"{type(self).__name__}.forward_together")
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """The tops from torch's differentiable operators: what training differentiates.

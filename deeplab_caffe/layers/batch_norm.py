@@ -4,13 +4,14 @@ import torch
 
 from .. import ops
 from ..types import Shape
+from .abilities import Epilogue, Fused, Fusing
 from .base import Layer, register
 from .relu import ReLU
 from .scale import Scale
 
 
 @register("BatchNorm")
-class BatchNorm(Layer):
+class BatchNorm(Epilogue, Fusing):
     """`batch_norm_param { use_global_stats, eps }`; blobs: sums of means, of variances, and their divisor.
 
     With use_global_stats (the default in the test phase) the statistics are the stored ones, else those of
@@ -56,14 +57,14 @@ class BatchNorm(Layer):
         return ops.power(variance + self.eps, 0.5)
 
     def can_be_epilogue(self) -> bool:
-        """See Layer: with stored statistics only, those of the batch need all of it."""
+        """See Epilogue: with stored statistics only, those of the batch need all of it."""
         return self.stored
 
     def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
-        """See Layer."""
+        """See Epilogue."""
         return [ops.epilogue.BatchNorm(*self.statistics())]
 
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor], fused: Fused = ()) -> None:
         """See Layer; in the train phase batch statistics enter the stored ones."""
         x = bottoms[0]
         if self.stored:
@@ -81,15 +82,15 @@ class BatchNorm(Layer):
         """See Layer."""
         return self._normalized(bottoms[0], blobs)
 
-    def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
-        """See Layer."""
+    def forward_train(self, bottoms: list[torch.Tensor], fused: Fused = ()) -> list[torch.Tensor]:
+        """See Fusing."""
         x = bottoms[0]
         if self.stored or (self.context.precision == "exact" and x.dtype == torch.float32):
             return super().forward_train(bottoms)
         dtype = torch.promote_types(x.dtype, torch.float32)
         mean, variance = (torch.zeros(x.shape[1], dtype=dtype, device=x.device) for _ in range(2))
         affine, relu = [None, None], False
-        for layer in self.absorbed:
+        for layer in fused:
             if isinstance(layer, Scale):
                 affine = [blob.tensor for blob in layer.blobs]
                 affine += [torch.zeros_like(affine[0])] * (2 - len(affine))
@@ -100,19 +101,19 @@ class BatchNorm(Layer):
         self._store(mean, variance * ((count - 1) / count), count)
         return [torch.relu_(top) if relu else top]
 
-    def absorbs_in_training(self, following: Layer, bottom: int) -> bool:
-        """See Layer: a Scale per channel and a ReLU, where the statistics are the batch's."""
+    def fuses_in_training(self, following: Layer, bottom: int, fused: Fused) -> bool:
+        """See Fusing: a Scale per channel and a ReLU, where the statistics are the batch's."""
         if (
             self.stored
             or self.context.precision == "exact"
             or any(self.loss_weights + following.loss_weights)
         ):
             return False
-        if any(isinstance(layer, ReLU) for layer in self.absorbed):
+        if any(isinstance(layer, ReLU) for layer in fused):
             return False
         if isinstance(following, ReLU):
             return not following.slope
-        if not isinstance(following, Scale) or self.absorbed:
+        if not isinstance(following, Scale) or fused:
             return False
         return following.can_be_epilogue() and following.param.axis == 1
 

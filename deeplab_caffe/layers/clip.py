@@ -3,12 +3,13 @@
 import torch
 
 from .. import ops
+from .abilities import Epilogue
 from .base import register
 from .parts.elementwise import ElementwiseLayer
 
 
 @register("Clip")
-class Clip(ElementwiseLayer):
+class Clip(Epilogue, ElementwiseLayer):
     """`clip_param { min max }`."""
 
     on_device = True
@@ -23,12 +24,8 @@ class Clip(ElementwiseLayer):
         if not self.low <= self.high:
             raise self.error("max", f"{self.high:g} given, at least min ({self.low:g}) wanted")
 
-    def can_be_epilogue(self) -> bool:
-        """See Layer."""
-        return True
-
     def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
-        """See Layer."""
+        """See Epilogue."""
         return [ops.epilogue.Clip(self.low, self.high)]
 
     def function(self, x: torch.Tensor) -> torch.Tensor:

@@ -5,11 +5,12 @@ from math import prod
 import torch
 
 from ..types import Shape
+from .abilities import Alias
 from .base import Layer, register
 
 
 @register("Concat")
-class Concat(Layer):
+class Concat(Alias, Layer):
     """`concat_param { axis }`, or `concat_dim` in older files; default 1, the channels."""
 
     on_device = True
@@ -32,11 +33,11 @@ class Concat(Layer):
         return [(*bottoms[0][:axis], size, *bottoms[0][axis + 1 :])]
 
     def appends(self, bottoms: list[Shape]) -> bool:
-        """See Layer."""
+        """See Alias."""
         return prod(bottoms[0][: self.axis(self.field, self.number, len(bottoms[0]))]) == 1
 
     def view_of(self, top: int) -> int | None:
-        """See Layer."""
+        """See Alias."""
         return 0 if len(self.definition.bottoms) == 1 else None
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:

@@ -5,13 +5,13 @@ from torch.nn import functional
 
 from .. import ops
 from ..types import Shape
-from .base import Layer, register
-from .convolution import Convolution
+from .base import register
+from .parts.convolution_fields import WeightedFields
 from .parts.window import Window
 
 
 @register("Deconvolution")
-class Deconvolution(Convolution):
+class Deconvolution(WeightedFields):
     """Fields as Convolution's. Weights are (inputs, num_output / group, kernel rows, kernel columns).
 
     What one input adds at one place of the kernel is summed over the channels in the canonical reduction
@@ -23,7 +23,7 @@ class Deconvolution(Convolution):
     def setup(self) -> None:
         """See Layer."""
         super().setup()
-        if self.same_pad:
+        if self.definition.param.convolution_param.same_pad:
             raise self.error("same_pad", "for Convolution only")
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
@@ -66,18 +66,6 @@ class Deconvolution(Convolution):
             (channels, self.out_channels // self.groups, *self.kernel),
             *super().blob_shapes(bottoms)[1:],
         ]
-
-    def absorbs(self, following: Layer, bottom: int) -> bool:
-        """See Layer."""
-        return False
-
-    def absorbs_in_training(self, following: Layer, bottom: int) -> bool:
-        """See Layer."""
-        return False
-
-    def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
-        """See Layer."""
-        return Layer.forward_train(self, bottoms)
 
     def _columns_weights(self, plain: torch.Tensor) -> torch.Tensor:
         """As a 1x1 convolution's weights: (num_output * kernel places, inputs / group, 1, 1)."""
@@ -128,7 +116,3 @@ class Deconvolution(Convolution):
         bias = blobs[1].view(-1).to(dtype) if len(blobs) > 1 else None
         geometry = self.stride, self.pad, 0, self.groups, self.dilation
         return [functional.conv_transpose2d(x.to(dtype), weights, bias, *geometry) for x in bottoms]
-
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
-        return Layer.forward_fast(self, bottoms)

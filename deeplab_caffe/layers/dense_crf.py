@@ -23,7 +23,7 @@ class DenseCRF(Layer):
 
     bottom_count = (2, 3)
     on_device = True
-    waits = True
+    synchronises = True
 
     def setup(self) -> None:
         """Reads and checks the fields."""

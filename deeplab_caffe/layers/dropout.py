@@ -4,11 +4,12 @@ from zlib import crc32
 
 import torch
 
+from .abilities import Alias
 from .base import Layer, register
 
 
 @register("Dropout")
-class Dropout(Layer):
+class Dropout(Alias, Layer):
     """`dropout_param { dropout_ratio }`: the probability of a zero; `mask` holds the last factors (TRAIN)."""
 
     on_device = True
@@ -23,7 +24,7 @@ class Dropout(Layer):
         self.passes = 0
 
     def view_of(self, top: int) -> int | None:
-        """See Layer."""
+        """See Alias."""
         return 0 if self.context.phase == "test" else None
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:

@@ -4,11 +4,12 @@ import torch
 
 from .. import ops
 from ..types import Shape
+from .abilities import Epilogue
 from .base import Layer, register
 
 
 @register("Eltwise")
-class Eltwise(Layer):
+class Eltwise(Epilogue, Layer):
     """`eltwise_param { operation: PROD|SUM|MAX, coeff }`: coefficients (default 1) for SUM only."""
 
     on_device = True
@@ -33,11 +34,11 @@ class Eltwise(Layer):
         return [bottoms[0]]
 
     def can_be_epilogue(self) -> bool:
-        """See Layer: the sum of two."""
+        """See Epilogue: the sum of two."""
         return self.operation == "sum" and len(self.coefficients) == 2
 
     def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
-        """See Layer."""
+        """See Epilogue."""
         return [
             ops.epilogue.Sum(others[0], self.coefficients[bottom], self.coefficients[1 - bottom], bottom == 1)
         ]

@@ -5,11 +5,12 @@ from math import prod
 import torch
 
 from ..types import Shape
+from .abilities import Alias
 from .base import Layer, register
 
 
 @register("Flatten")
-class Flatten(Layer):
+class Flatten(Alias, Layer):
     """`flatten_param { axis, end_axis }`, default all axes but the first; v1 keeps four dimensions."""
 
     on_device = True
@@ -27,7 +28,7 @@ class Flatten(Layer):
         return [(*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :])]
 
     def view_of(self, top: int) -> int | None:
-        """See Layer."""
+        """See Alias."""
         return 0
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:

@@ -21,7 +21,7 @@ class GainChannel(Layer):
     """
 
     on_device = True
-    waits = True
+    synchronises = True
     in_place = True
 
     def setup(self) -> None:

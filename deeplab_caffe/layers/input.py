@@ -1,16 +1,26 @@
 """Input and MemoryData: blobs that the caller of the net gives."""
 
+from torch import Tensor
+
 from ..types import Shape
 from .base import Layer, register
 
 
-@register("Input")
-class Input(Layer):
-    """`input_param { shape }`: one shape for all tops or one for each."""
+class FedByCaller(Layer):
+    """A layer whose tops the caller of Net.forward gives."""
 
     bottom_count = (0, 0)
+    fed_by_caller = True
+
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
+        """Nothing: the tops are there."""
+
+
+@register("Input")
+class Input(FedByCaller):
+    """`input_param { shape }`: one shape for all tops or one for each."""
+
     top_count = (1, None)
-    fed = True
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
@@ -22,12 +32,10 @@ class Input(Layer):
 
 
 @register("MemoryData")
-class MemoryData(Layer):
+class MemoryData(FedByCaller):
     """`memory_data_param { batch_size channels height width }`: tops data and, if named, label."""
 
-    bottom_count = (0, 0)
     top_count = (1, 2)
-    fed = True
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""

@@ -5,14 +5,14 @@ from torch.nn import functional
 
 from .. import ops
 from ..types import Shape
-from .abilities import Windowed
+from .abilities import Fused, Fusing, Windowed
 from .argmax import ArgMax
 from .base import Layer, register
 from .parts.window import Window
 
 
 @register("Interp")
-class Interp(Windowed, Layer):
+class Interp(Windowed, Fusing):
     """`interp_param { height width | zoom_factor | shrink_factor, pad_beg, pad_end, align_corners }`.
 
     Corners coincide with the input's, unless align_corners is false: then pixel centres do (half-pixel). A
@@ -76,24 +76,24 @@ class Interp(Windowed, Layer):
             windows.append(Window(1 if ratio.is_integer() else 2, ratio or 1))
         return windows
 
-    def absorbs(self, following: Layer, bottom: int) -> bool:
-        """See Layer: on a GPU the best label of each position, so that the scores are never in memory."""
-        if self.absorbed or not ops.backend_of(self.context.device).is_gpu:
+    def fuses(self, following: Layer, bottom: int, fused: Fused) -> bool:
+        """See Fusing: on a GPU the best label of each position, so that the scores are never in memory."""
+        if fused or not ops.backend_of(self.context.device).is_gpu:
             return False
         return isinstance(following, ArgMax) and following.finds_best_channel
 
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor], fused: Fused = ()) -> None:
         """See Layer."""
         size = tuple(tops[0].shape[2:])
-        op = ops.interp_argmax if self.absorbed else ops.interp
+        op = ops.interp_argmax if fused else ops.interp
         op(bottoms[0], size, self.crop, self.half_pixel, out=tops[0], threads=self.context.threads)
 
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def forward_fast(self, bottoms: list[torch.Tensor], fused: Fused = ()) -> list[torch.Tensor] | None:
         """See Layer."""
         x, size = bottoms[0], self.shape([tuple(bottom.shape) for bottom in bottoms])[0][2:]
         options = {"crop": self.crop, "half_pixel": self.half_pixel, "threads": self.context.threads}
         if ops.backend_of(self.context.device).is_gpu:
-            if self.absorbed:
+            if fused:
                 return [ops.interp_argmax(x.float(), size, **options)]
             return super().forward_fast(bottoms)
         return [ops.interp(x.float(), size, **options)]  # scores are not rounded again

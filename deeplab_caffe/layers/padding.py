@@ -4,11 +4,12 @@ import torch
 from torch.nn import functional
 
 from ..types import Shape
+from .abilities import Alias
 from .base import Layer, register
 
 
 @register("Padding")
-class Padding(Layer):
+class Padding(Alias, Layer):
     """`padding_param { pad_beg, pad_end }` for rows and columns alike; negative numbers crop."""
 
     on_device = True
@@ -29,7 +30,7 @@ class Padding(Layer):
         return [(batch, channels, height + grow, width + grow)]
 
     def view_of(self, top: int) -> int | None:
-        """See Layer."""
+        """See Alias."""
         return 0 if self.begin == self.end == 0 else None
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:

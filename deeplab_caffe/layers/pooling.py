@@ -5,14 +5,14 @@ from torch.nn import functional
 
 from .. import ops
 from ..types import Pair, Shape, plane
-from .abilities import Windowed
-from .base import Layer, Rows, register, shapes_of
+from .abilities import Fused, Rows, RowWise, Windowed
+from .base import Layer, register, shapes_of
 from .parts.same_padding import same_padding
 from .parts.window import Window
 
 
 @register("Pooling")
-class Pooling(Windowed, Layer):
+class Pooling(Windowed, RowWise, Layer):
     """`pooling_param { pool: MAX|AVE|STOCHASTIC, kernel_size, stride, pad (or _h, _w), global_pooling }`.
 
     round_mode: FLOOR leaves out windows that reach over the end. same_pad in place of pad: TensorFlow's SAME,
@@ -107,14 +107,16 @@ class Pooling(Windowed, Layer):
         pool(bottoms[0], size, kernel, self.stride, pad, out=tops[0], threads=self.context.threads)
 
     def rows_read(self, rows: Pair, height: int) -> Pair | None:
-        """See Layer: for MAX, where windows are simply clipped."""
+        """See RowWise: for MAX, where windows are simply clipped."""
         if self.method != "MAX" or self.param.global_pooling:
             return None
         _, pad = self._window((height, height))
         return ops.rows_read(rows, height, self.kernel[0], self.stride[0], pad[0])
 
-    def forward_rows(self, bottom: Rows, rows: Pair, top: Rows, others: list[torch.Tensor]) -> None:
-        """See Layer."""
+    def forward_rows(
+        self, bottom: Rows, rows: Pair, top: Rows, others: list[torch.Tensor], fused: Fused = ()
+    ) -> None:
+        """See RowWise."""
         _, whole = self._window((bottom.height, bottom.values.shape[3]))
         first, end = ops.rows_read(rows, bottom.height, self.kernel[0], self.stride[0], whole[0])
         pad = first - (rows[0] * self.stride[0] - whole[0]), whole[1]

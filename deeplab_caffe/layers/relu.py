@@ -4,11 +4,12 @@ import torch
 from torch.nn import functional
 
 from .. import ops
+from .abilities import Epilogue
 from .base import Layer, register
 
 
 @register("ReLU")
-class ReLU(Layer):
+class ReLU(Epilogue, Layer):
     """`relu_param { negative_slope }`: max(x, 0) + negative_slope * min(x, 0)."""
 
     on_device = True
@@ -18,12 +19,8 @@ class ReLU(Layer):
         """See Layer."""
         self.slope: float = self.definition.param.relu_param.negative_slope
 
-    def can_be_epilogue(self) -> bool:
-        """See Layer."""
-        return True
-
     def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
-        """See Layer."""
+        """See Epilogue."""
         return [ops.epilogue.ReLU(self.slope)]
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
@@ -35,5 +32,5 @@ class ReLU(Layer):
         return [functional.leaky_relu(bottoms[0], self.slope) if self.slope else torch.relu(bottoms[0])]
 
     def rectify_(self, x: torch.Tensor) -> torch.Tensor:
-        """`formula` in place, for a layer that has absorbed this one and needs `x` no more."""
+        """`formula` in place, for a layer that does this one's work, too, and needs `x` no more."""
         return functional.leaky_relu_(x, self.slope) if self.slope else x.relu_()

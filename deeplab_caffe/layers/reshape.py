@@ -5,11 +5,12 @@ from math import prod
 import torch
 
 from ..types import Shape
+from .abilities import Alias
 from .base import Layer, register
 
 
 @register("Reshape")
-class Reshape(Layer):
+class Reshape(Alias, Layer):
     """`reshape_param { shape { dim } axis num_axes }`: 0 keeps an axis, one -1 takes what is left."""
 
     on_device = True
@@ -40,7 +41,7 @@ class Reshape(Layer):
         return [(*shape[:start], *wanted, *shape[end:])]
 
     def view_of(self, top: int) -> int | None:
-        """See Layer."""
+        """See Alias."""
         return 0
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:

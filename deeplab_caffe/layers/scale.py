@@ -4,6 +4,7 @@ import torch
 
 from .. import ops
 from ..types import Shape
+from .abilities import Epilogue
 from .base import Layer, register, shapes_of
 
 
@@ -28,7 +29,7 @@ def operand_place(layer: Layer, bottoms: list[Shape], axis: int, num_axes: int) 
 
 
 @register("Scale")
-class Scale(Layer):
+class Scale(Epilogue, Layer):
     """`scale_param { axis, num_axes, bias_term }`: the factor has the axes of the bottom from `axis` on.
 
     num_axes: how many of them, -1 for all, 0 for a single number. A second bottom is the factor itself;
@@ -71,12 +72,12 @@ class Scale(Layer):
         return factor, blobs[-1] if self.param.bias_term else None
 
     def can_be_epilogue(self) -> bool:
-        """See Layer: with one factor per channel of an image plane."""
+        """See Epilogue: with one factor per channel of an image plane."""
         channels = self.param.axis in (1, -3) and self.param.num_axes == 1
         return channels and len(self.definition.bottoms) == 1
 
     def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
-        """See Layer."""
+        """See Epilogue."""
         factor, bias = self.operands([])
         return [ops.epilogue.Scale(factor), *([] if bias is None else [ops.epilogue.Bias(bias)])]
 

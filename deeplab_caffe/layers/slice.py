@@ -3,11 +3,12 @@
 import torch
 
 from ..types import Shape
+from .abilities import Alias
 from .base import Layer, register
 
 
 @register("Slice")
-class Slice(Layer):
+class Slice(Alias, Layer):
     """`slice_param { axis, slice_point }` (`slice_dim` in older files); without points, equal parts."""
 
     on_device = True
@@ -36,7 +37,7 @@ class Slice(Layer):
         return [(*bottoms[0][:axis], part, *bottoms[0][axis + 1 :]) for part in sizes]
 
     def view_of(self, top: int) -> int | None:
-        """See Layer."""
+        """See Alias."""
         return 0 if len(self.definition.tops) == 1 else None
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:

@@ -3,11 +3,12 @@
 import torch
 
 from ..types import Shape
+from .abilities import Alias
 from .base import Layer, register
 
 
 @register("Split")
-class Split(Layer):
+class Split(Alias, Layer):
     """Copies; the net shares memory where it can."""
 
     on_device = True
@@ -18,7 +19,7 @@ class Split(Layer):
         return [bottoms[0]] * len(self.definition.tops)
 
     def view_of(self, top: int) -> int | None:
-        """See Layer."""
+        """See Alias."""
         return 0
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:

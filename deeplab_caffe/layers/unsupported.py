@@ -1,5 +1,7 @@
 """Layer types that are known and refused, each with the reason."""
 
+from torch import Tensor
+
 from .base import Layer, register
 
 REASONS = {
@@ -25,3 +27,6 @@ class Unsupported(Layer):
     def setup(self) -> None:
         """See Layer."""
         raise self.error("type", REASONS[self.definition.type])
+
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
+        """Never called."""

@@ -13,8 +13,9 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from ..autograd import accumulating
+from ..engine.execution import torch_threads
 from ..engine.module import NetModule, TrainResult
-from ..engine.net import Net, torch_threads
+from ..engine.net import Net
 from ..engine.weights import WeightReport, save_weights
 from ..errors import DeepLabError
 from ..formats.hdf5_snapshot import write_hdf5_state

@@ -5,6 +5,7 @@ import torch
 from deeplab_caffe.engine.net import Net
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.layers import Layer, register
+from deeplab_caffe.layers.abilities import Fusing
 
 
 @register("TestAddOne")
@@ -16,16 +17,16 @@ class AddOne(Layer):
 
 
 @register("TestDouble")
-class Double(Layer):
-    """Not in place; absorbs any number of TestAddOne."""
+class Double(Fusing):
+    """Not in place; fuses any number of TestAddOne."""
 
-    def absorbs(self, following, bottom):
+    def fuses(self, following, bottom, fused):
         return isinstance(following, AddOne)
 
-    def forward(self, bottoms, tops):
+    def forward(self, bottoms, tops, fused=()):
         tops[0].zero_()
         tops[0].add_(bottoms[0], alpha=2)
-        tops[0].add_(len(self.absorbed))
+        tops[0].add_(len(fused))
 
 
 @register("TestFold")
@@ -138,7 +139,7 @@ def test_an_input_is_not_overwritten_by_a_layer_in_place(make, x):
     assert torch.equal(net(x), before + 1) and torch.equal(x, before)
 
 
-def test_following_layers_are_absorbed_unless_somebody_watches(make, x):
+def test_following_layers_are_fused_unless_somebody_watches(make, x):
     x = x.round()
     layers = [
         layer("TestDouble", "a", "x", "a"),
@@ -148,7 +149,7 @@ def test_following_layers_are_absorbed_unless_somebody_watches(make, x):
     ]
     net = make(*layers)
     assert torch.equal(net(x), 2 * x + 2)
-    assert [each.name for each in net.layers[0].absorbed] == ["p", "q"]
+    assert [each.name for each in net._schedule(None, "forward").nodes[0].fused] == ["p", "q"]
     seen = []
     watched = net.forward(x=x, on_layer=lambda i, each, tops: seen.append((i, each.name, *tops.items())))
     assert [each[:2] for each in seen] == [(0, "a"), (1, "p"), (2, "q"), (3, "s")]
@@ -175,8 +176,8 @@ def test_memory_is_reused_and_kept_on_request(make, x):
     net, keeping = make(*layers), make(*layers, keep_blobs=True)
     assert torch.equal(net(x), keeping(x))
     # Two intermediate blobs alive at a time; the output is the caller's.
-    assert net._arena.numel() <= 2 * (x.numel() + 16)
-    assert keeping._arena.numel() >= 9 * x.numel()
+    assert net._arena.values.numel() <= 2 * (x.numel() + 16)
+    assert keeping._arena.values.numel() >= 9 * x.numel()
     assert net.blobs["b3"].is_meta and net.blobs["b3"].shape == x.shape
     assert all(torch.equal(keeping.blobs[f"b{i}"], 2.0 ** (i + 1) * x) for i in range(10))
     assert keeping.blobs["x"] is not None and not keeping.blobs["x"].is_meta

@@ -198,8 +198,9 @@ def test_the_label_map_is_made_without_the_scores(device, plain):
         net = Net(plain, **on_device(device))
         net.forward(outputs=["map"], data=image(2, 5, 19, 17))
         assert "large" not in {value.name for value in net._last}
-        interp = next(layer for layer in net.layers if layer.name == "labels")
-        assert [layer.name for layer in interp.absorbed] == ["map"]
+        nodes = net._schedule(("map",), "forward").nodes
+        (interp,) = (node for node in nodes if node.layer.name == "labels")
+        assert [layer.name for layer in interp.fused] == ["map"]
 
 
 def test_weights_may_change_between_forwards(device, plain):

@@ -8,7 +8,7 @@ import torch
 from deeplab_caffe import DeepLabError, Net
 from deeplab_caffe.assets import asset
 from deeplab_caffe.bench.net import random_weights
-from deeplab_caffe.engine.net import GPU_PRECISIONS
+from deeplab_caffe.engine.context import GPU_PRECISIONS
 
 pytestmark = [
     pytest.mark.gpu,

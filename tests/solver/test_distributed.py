@@ -8,7 +8,8 @@ import torch
 
 import deeplab_caffe
 from deeplab_caffe.autograd import accumulating
-from deeplab_caffe.engine.net import Net, torch_threads
+from deeplab_caffe.engine.execution import torch_threads
+from deeplab_caffe.engine.net import Net
 from deeplab_caffe.formats.caffemodel import read_caffemodel
 from deeplab_caffe.solver import Solver, read_settings
 from deeplab_caffe.solver.distributed import layers_before_losses

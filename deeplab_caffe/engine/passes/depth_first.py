@@ -1,19 +1,24 @@
-"""Another valid order of the steps: one branch after the other."""
+"""Another valid order of the nodes, one branch after the other, where that takes less memory."""
 
-from ..dag import Step
+from collections.abc import Callable
+
+from ..dag import Node
 
 
-def depth_first(steps: list[Step]) -> list[Step]:
-    """The steps in another valid order: each branch to its end before the next one is begun."""
-    producers = {value: step for step in steps for value in step.tops}
-    read = {value for step in steps for value in step.bottoms}
-    ordered: dict[Step, None] = {}
-    pending = [step for step in reversed(steps) if read.isdisjoint(step.tops)]
+def depth_first(nodes: list[Node], arena: Callable[[list[Node]], int]) -> list[Node]:
+    """The nodes with each branch run to its end before the next one is begun, or as they are.
+
+    arena: the bytes that an order of the nodes needs.
+    """
+    producers = {value: node for node in nodes for value in node.tops}
+    read = {value for node in nodes for value in node.bottoms}
+    ordered: dict[Node, None] = {}
+    pending = [node for node in reversed(nodes) if read.isdisjoint(node.tops)]
     while pending:
         before = [producers[value] for value in pending[-1].bottoms if value in producers]
-        before = [step for step in before if step not in ordered]
+        before = [node for node in before if node not in ordered]
         if before:
             pending += before[::-1]
         else:
             ordered[pending.pop()] = None
-    return list(ordered)
+    return min(nodes, list(ordered), key=arena)

@@ -1,54 +1,44 @@
 """Lets layers do the work of those that alone read their top."""
 
-from ..dag import Step, Value
+from ...layers.abilities import Fusing
+from ..dag import Node, Value, readers_of
 
 
-def fuse(steps: list[Step], kept: set[Value], training: bool = False) -> list[Step]:
-    """Lets layers absorb the ones that alone read their top; values in `kept` stay visible.
+def fuse(nodes: list[Node], visible: set[Value], training: bool = False) -> list[Node]:
+    """The nodes with `fused` filled where a layer can take over what follows; `visible` values stay.
 
-    Sets `absorbed` of every layer. A layer is absorbed only where its other bottoms are there in time.
-    training: asks `absorbs_in_training`.
+    A layer is taken over only where its other bottoms are there in time. training: for `forward_train`.
     """
-    steps = unfuse(steps)
-    readers = _readers(steps)
-    fused, gone = [], set()
-    for step in steps:
-        if step in gone:
+    readers = readers_of(nodes)
+    result, gone = [], set()
+    for node in nodes:
+        if node in gone:
             continue
-        merged = step
-        while (following := _only_reader(merged, readers, kept)) and following not in gone:
-            bottom = following.bottoms.index(merged.tops[0])
-            others = following.bottoms[:bottom] + following.bottoms[bottom + 1 :]
-            if any(value.producer >= step.index for value in others):
+        while (following := _only_reader(node, readers, visible)) and following not in gone:
+            merged = _merged(node, following, training)
+            if merged is None:
                 break
-            layer = step.layer
-            absorbs = layer.absorbs_in_training if training else layer.absorbs
-            if not absorbs(following.layer, bottom):
-                break
-            step.layer.absorbed.append(following.layer)
             gone.add(following)
-            merged = Step(step.index, step.layer, merged.bottoms + others, following.tops)
-        fused.append(merged)
-    return fused
+            node = merged
+        result.append(node)
+    return result
 
 
-def unfuse(steps: list[Step]) -> list[Step]:
-    """The steps as they are, each layer for itself."""
-    for step in steps:
-        step.layer.absorbed.clear()
-    return steps
-
-
-def _readers(steps: list[Step]) -> dict[Value, list[Step]]:
-    readers: dict[Value, list[Step]] = {}
-    for step in steps:
-        for value in step.bottoms:
-            readers.setdefault(value, []).append(step)
-    return readers
-
-
-def _only_reader(step: Step, readers: dict[Value, list[Step]], kept: set[Value]) -> Step | None:
-    if len(step.tops) != 1 or step.tops[0] in kept:
+def _merged(node: Node, following: Node, training: bool) -> Node | None:
+    """Both as one node, if the layer can do that and all that it would read is there by then."""
+    layer, bottom = node.layer, following.bottoms.index(node.tops[0])
+    others = following.bottoms[:bottom] + following.bottoms[bottom + 1 :]
+    if not isinstance(layer, Fusing) or any(value.producer >= node.index for value in others):
         return None
-    found = readers.get(step.tops[0], [])
+    can = layer.fuses_in_training if training else layer.fuses
+    if not can(following.layer, bottom, node.fused):
+        return None
+    fused = (*node.fused, following.layer)
+    return Node(node.index, layer, node.bottoms + others, following.tops, fused)
+
+
+def _only_reader(node: Node, readers: dict[Value, list[Node]], visible: set[Value]) -> Node | None:
+    if len(node.tops) != 1 or node.tops[0] in visible:
+        return None
+    found = readers.get(node.tops[0], [])
     return found[0] if len(found) == 1 else None

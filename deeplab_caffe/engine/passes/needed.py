@@ -1,15 +1,15 @@
-"""Leaves out the steps whose results nobody wants."""
+"""Leaves out the nodes whose results nobody wants."""
 
 from collections.abc import Iterable
 
-from ..dag import Step, Value
+from ..dag import Node, Value
 
 
-def needed(steps: list[Step], wanted: Iterable[Value]) -> list[Step]:
-    """The steps without which the wanted values cannot be computed."""
+def needed(nodes: list[Node], wanted: Iterable[Value]) -> list[Node]:
+    """The nodes without which the wanted values cannot be computed."""
     values, chosen = set(wanted), []
-    for step in reversed(steps):
-        if values.intersection(step.tops):
-            values.update(step.bottoms)
-            chosen.append(step)
+    for node in reversed(nodes):
+        if values.intersection(node.tops):
+            values.update(node.bottoms)
+            chosen.append(node)
     return chosen[::-1]

@@ -1,153 +1,188 @@
 """Chains of layers computed a few rows at a time: what lies between them stays small, and in the cache."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
-import torch
+from torch import Tensor
 
-from ...layers import Layer, Rows
-from ..dag import Step, Value
+from ...layers import Rows
+from ...layers.abilities import RowWise
+from ...layers.parameters.parameter import Parameter
+from ...types import Pair, Shape
+from ..dag import Node, Value, readers_of
 
-Pair = tuple[int, int]
-Shape = tuple[int, ...]
-Tensor = torch.Tensor
-
-# A band has at least so many positions of every layer and thread: enough to share out evenly.
+# A band has at least so many positions for each thread, in the layer that has most. Each band starts every
+# layer anew, and the last tile of its rows may be a partial one: with much fewer positions that costs more
+# than the cache saves. With much more, what lies between the layers leaves the cache: of 64 channels it is
+# 2.8 MB.
 POSITIONS_PER_THREAD = 10800
 # Values between the layers of a chain that make one worth its while: more than caches hold.
 LEAST_SAVED = 1 << 20
 
+# For each layer of a chain the rows (first, end) of its top.
+Band = list[Pair]
 
-@dataclass
+
+@dataclass(frozen=True)
 class Stage:
-    """One layer of a chain, and how many rows of its top are in memory at most."""
+    """One layer of a chain, the shape of its top, and how many rows of that are in memory at most."""
 
-    layer: Layer
+    node: Node
     shape: Shape
-    capacity: int = 0
+    capacity: int
 
     @property
     def row_size(self) -> int:
         """Values in a row of all channels and images."""
         return self.shape[0] * self.shape[1] * self.shape[3]
 
+    @property
+    def size(self) -> int:
+        """Values that are in memory at most."""
+        return self.capacity * self.row_size
 
-class RowBands(Layer):
-    """Layers of which each reads one blob, made by the layer before for nobody else.
+    def compute(self, source: Rows, rows: Pair, top: Rows, others: list[Tensor]) -> None:
+        """The layer's `forward_rows`."""
+        layer = self.node.layer
+        assert isinstance(layer, RowWise)
+        layer.forward_rows(source, rows, top, others, self.node.fused)
 
-    Takes the bottoms of the first layer and the further ones of the last; its tops are the last layer's and
-    a scratch area. Rows that the next band reads as well are kept, so nothing is computed twice, and each row
-    has the bits that the whole layer gives it.
+
+@dataclass(frozen=True, eq=False)
+class RowBands(Node):
+    """Nodes of which each reads one value, made by the node before for nobody else.
+
+    Takes the bottoms of the first and the further ones of the last; its tops are the last one's and a scratch
+    area. Rows that the next band reads as well are kept, so nothing is computed twice, and each row has the
+    bits that the whole layer gives it.
     """
 
-    def __init__(self, layers: list[Layer], bottom: Shape, tops: list[Shape], threads: int) -> None:
-        self.definition, self.context = layers[-1].definition, layers[-1].context
-        self.blobs, self.absorbed = [blob for layer in layers for blob in layer.blobs], []
-        self.stages = [Stage(layer, top) for layer, top in zip(layers, tops, strict=True)]
-        self.heights = [bottom[2], *(top[2] for top in tops)]
-        self.bands = self._bands(threads)
-        for band in self.bands:
-            for stage, (first, end) in zip(self.stages, band, strict=True):
-                stage.capacity = max(stage.capacity, end - first)
+    stages: Sequence[Stage] = ()
+    bands: Sequence[Band] = ()
 
-    def overwritable(self, bottoms: int) -> list[int]:
-        """See Layer."""
-        return self.stages[-1].layer.overwritable(bottoms)
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Those of all its layers."""
+        return tuple(blob for stage in self.stages for blob in stage.node.layer.blobs)
 
     @property
     def scratch(self) -> int:
         """Values that the tops between the layers need."""
-        return sum(stage.capacity * stage.row_size for stage in self.stages[:-1])
+        return sum(stage.size for stage in self.stages[:-1])
 
     @property
     def saved(self) -> int:
         """Values between the layers that are never in memory together."""
         return sum(prod(stage.shape) for stage in self.stages[:-1]) - self.scratch
 
-    def _bands(self, threads: int) -> list[list[Pair]]:
-        """For each band the rows of every stage that its last stage's rows are made from."""
-        height = self.heights[-1]
-        for rows in range(1, height):
-            bands = [self._needed((first, min(first + rows, height))) for first in range(0, height, rows)]
-            wide = [(end - first) * s.shape[3] for s, (first, end) in zip(self.stages, bands[0], strict=True)]
-            if max(wide) * self.stages[0].shape[0] >= POSITIONS_PER_THREAD * threads:
-                return bands
-        return [self._needed((0, height))]
-
-    def _needed(self, rows: Pair) -> list[Pair]:
-        needed = [rows]
-        for stage, height in zip(self.stages[:0:-1], self.heights[-2:0:-1], strict=True):
-            needed.insert(0, stage.layer.rows_read(needed[0], height))
-        return needed
+    @property
+    def worthwhile(self) -> bool:
+        """Whether it saves more memory than caches hold, and than it takes itself."""
+        return len(self.bands) > 1 and self.saved >= max(LEAST_SAVED, self.scratch)
 
     def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
-        """See Layer; the second top is flat, of `scratch` values."""
-        whole = Rows(bottoms[0], 0, self.heights[0], self.heights[0])
-        areas = tops[1].split([stage.capacity * stage.row_size for stage in self.stages[:-1]])
-        held = [
+        """Fills the first top; the second is flat, of `scratch` values."""
+        between, last = self.stages[:-1], self.stages[-1]
+        areas = tops[1].split([stage.size for stage in between])
+        whole, top = (Rows(x, 0, x.shape[2], x.shape[2]) for x in (bottoms[0], tops[0]))
+        there = [
             Rows(area[:0].view(*stage.shape[:2], 0, stage.shape[3]), 0, 0, stage.shape[2])
-            for stage, area in zip(self.stages, areas, strict=False)
+            for stage, area in zip(between, areas, strict=True)
         ]
         for band in self.bands:
             source = whole
-            for stage, area, wanted, number in zip(self.stages, areas, band, range(len(areas)), strict=False):
-                top = _moved(held[number], wanted, area, stage.shape)
-                start = max(held[number].end, top.first)
-                if start < top.end:
-                    stage.layer.forward_rows(source, (start, top.end), top, [])
-                source = held[number] = top
-            last = self.stages[-1]
-            top = Rows(tops[0], 0, last.shape[2], last.shape[2])
-            last.layer.forward_rows(source, band[-1], top, bottoms[1:])
+            for number, (stage, area) in enumerate(zip(between, areas, strict=True)):
+                rows = _moved(there[number], band[number], area, stage.shape)
+                start = max(there[number].end, rows.first)
+                if start < rows.end:
+                    stage.compute(source, (start, rows.end), rows, [])
+                source = there[number] = rows
+            last.compute(source, band[-1], top, bottoms[1:])
 
 
-def _moved(held: Rows, wanted: Pair, area: Tensor, shape: Shape) -> Rows:
-    """Memory for the rows `wanted` in `area`, those of them that are held already brought to its front."""
+def _moved(there: Rows, wanted: Pair, area: Tensor, shape: Shape) -> Rows:
+    """Memory for the rows `wanted` in `area`, those of them that are there already brought to its front."""
     first, end = wanted
-    kept = held.values[:, :, first - held.first :].clone()
+    kept = there.values[:, :, first - there.first :].clone()
     values = area[: (end - first) * prod(shape) // shape[2]].view(*shape[:2], end - first, shape[3])
     values[:, :, : kept.shape[2]] = kept
     return Rows(values, first, end, shape[2])
 
 
-def chain(steps: list[Step], shapes: dict[Value, Shape], kept: set[Value], threads: int) -> list[Step]:
-    """The steps with every worthwhile chain made one; values in `kept` stay whole."""
-    readers: dict[Value, list[Step]] = {}
-    for step in steps:
-        for value in step.bottoms:
-            readers.setdefault(value, []).append(step)
-    chained: dict[Step, Step] = {}  # the last step of each chain: what runs instead
-    gone: set[Step] = set()
-    for step in steps:
-        links = [] if step in gone else _links(step, shapes, readers, kept)
-        if len(links) < 2:
-            continue
-        bands = RowBands(
-            [link.layer for link in links],
-            shapes[links[0].bottoms[0]],
-            [shapes[link.tops[0]] for link in links],
-            threads,
-        )
-        if len(bands.bands) > 1 and bands.saved >= max(LEAST_SAVED, bands.scratch):
-            last = links[-1]
-            scratch = Value(f"{last.tops[0].name} (rows)", last.index)
-            shapes[scratch] = (bands.scratch,)
-            bottoms = [links[0].bottoms[0], *last.bottoms[1:]]
-            chained[last] = Step(last.index, bands, bottoms, [last.tops[0], scratch])
+def row_bands(
+    nodes: list[Node], shapes: Mapping[Value, Shape], visible: set[Value], threads: int
+) -> list[Node]:
+    """The nodes with every worthwhile chain made one; `visible` values stay whole.
+
+    threads: as many are kept busy by each band. The scratch values have no shapes yet: see scratch_shapes.
+    """
+    readers = readers_of(nodes)
+    instead: dict[Node, RowBands] = {}  # by the last node of each chain
+    gone: set[Node] = set()
+    for node in nodes:
+        links = [] if node in gone else _links(node, shapes, readers, visible)
+        if len(links) > 1 and (bands := _banded(links, shapes, threads)).worthwhile:
+            instead[links[-1]] = bands
             gone.update(links)
-    return [chained.get(step, step) for step in steps if step not in gone or step in chained]
+    return [instead.get(node, node) for node in nodes if node not in gone or node in instead]
+
+
+def scratch_shapes(nodes: list[Node]) -> dict[Value, Shape]:
+    """The shapes of the values that `row_bands` has added."""
+    return {node.tops[1]: (node.scratch,) for node in nodes if isinstance(node, RowBands)}
 
 
 def _links(
-    step: Step, shapes: dict[Value, Shape], readers: dict[Value, list[Step]], kept: set[Value]
-) -> list[Step]:
-    """The chain that starts with `step`: up to and with the first layer that makes the image smaller."""
-    links: list[Step] = []
-    while step.layer.rows_read((0, 1), 1) is not None and (not links or step.bottoms[0] is links[-1].tops[0]):
-        links.append(step)
-        following = readers.get(step.tops[0], [])
-        shrinks = shapes[step.tops[0]][2] * 2 <= shapes[step.bottoms[0]][2] + 1
-        if shrinks or len(step.bottoms) > 1 or len(following) != 1 or step.tops[0] in kept:
+    node: Node, shapes: Mapping[Value, Shape], readers: dict[Value, list[Node]], visible: set[Value]
+) -> list[Node]:
+    """The chain that starts with `node`: up to and with the first layer that makes the image smaller."""
+    links: list[Node] = []
+    while _rows_read(node, (0, 1), 1) and (not links or node.bottoms[0] is links[-1].tops[0]):
+        links.append(node)
+        following = readers.get(node.tops[0], [])
+        shrinks = shapes[node.tops[0]][2] * 2 <= shapes[node.bottoms[0]][2] + 1
+        if shrinks or len(node.bottoms) > 1 or len(following) != 1 or node.tops[0] in visible:
             break
-        step = following[0]
+        node = following[0]
     return links
+
+
+def _rows_read(node: Node, rows: Pair, height: int) -> Pair | None:
+    return node.layer.rows_read(rows, height) if isinstance(node.layer, RowWise) else None
+
+
+def _banded(links: list[Node], shapes: Mapping[Value, Shape], threads: int) -> RowBands:
+    last, tops = links[-1], [shapes[link.tops[0]] for link in links]
+    heights = [shapes[link.bottoms[0]][2] for link in links]
+    bands = _bands(links, heights, tops, threads)
+    stages = [
+        Stage(link, top, max(end - first for first, end in rows))
+        for link, top, rows in zip(links, tops, zip(*bands, strict=True), strict=True)
+    ]
+    bottoms = [links[0].bottoms[0], *last.bottoms[1:]]
+    scratch = Value(f"{last.tops[0].name} (rows)", last.index)
+    return RowBands(last.index, last.layer, bottoms, [last.tops[0], scratch], last.fused, stages, bands)
+
+
+def _bands(links: list[Node], heights: list[int], tops: list[Shape], threads: int) -> list[Band]:
+    """As low as threads stay busy. heights: of the bottoms."""
+    height = tops[-1][2]
+    for rows in range(1, height):
+        bands = [
+            _band(links, heights, (first, min(first + rows, height))) for first in range(0, height, rows)
+        ]
+        wide = [(end - first) * top[3] for top, (first, end) in zip(tops, bands[0], strict=True)]
+        if max(wide) * tops[0][0] >= POSITIONS_PER_THREAD * threads:
+            return bands
+    return [_band(links, heights, (0, height))]
+
+
+def _band(links: list[Node], heights: list[int], rows: Pair) -> Band:
+    """The rows of each layer's top that the last one's `rows` are made from."""
+    band = [rows]
+    for link, height in zip(links[:0:-1], heights[:0:-1], strict=True):
+        read = _rows_read(link, band[0], height)
+        assert read is not None
+        band.insert(0, read)
+    return band

@@ -7,7 +7,7 @@ import torch
 from deeplab_caffe import ops
 from deeplab_caffe.bench.net import random_weights
 from deeplab_caffe.engine.net import Net
-from deeplab_caffe.engine.passes.lockstep import in_step
+from deeplab_caffe.engine.passes.lockstep import lockstep
 
 
 def layer(kind, name, bottoms, rest=""):
@@ -48,12 +48,12 @@ def made(tmp_path, text):
     return net, Net(tmp_path / "net.prototxt", tmp_path / "net.caffemodel", weight_memory=0)
 
 
-def steps(net):
-    return net._schedule(None, "forward").steps
+def nodes(net):
+    return net._schedule(None, "forward").nodes
 
 
 def names(order):
-    return [step.layer.name for step in order]
+    return [node.layer.name for node in order]
 
 
 def test_weights_are_read_once_as_far_as_memory_allows(tmp_path, monkeypatch):
@@ -65,7 +65,7 @@ def test_weights_are_read_once_as_far_as_memory_allows(tmp_path, monkeypatch):
     assert torch.equal(net(x), resident(x))
     a, b, c = (24, 24, 3, 3), (24, 24, 3, 3), (96, 24, 3, 3)
     assert reads == [a, b, c]
-    monkeypatch.setattr("deeplab_caffe.engine.passes.lockstep.in_step", lambda steps, *_: steps)
+    monkeypatch.setattr("deeplab_caffe.engine.schedule.lockstep", lambda nodes, *_: nodes)
     reads.clear()
     assert torch.equal(
         Net(tmp_path / "net.prototxt", tmp_path / "net.caffemodel", weight_memory=0)(x), net(x)
@@ -75,8 +75,8 @@ def test_weights_are_read_once_as_far_as_memory_allows(tmp_path, monkeypatch):
 
 def test_the_limit_decides_how_far(tmp_path):
     resident, _ = made(tmp_path, SCALES)
-    plain = steps(resident)
-    best = in_step(plain, lambda order: 0, 0)
+    plain = nodes(resident)
+    best = lockstep(plain, lambda order: 0, 0)
     convolutions = [name for name in names(best) if name[0] in "abcd"]
     assert convolutions == [f"{letter}{factor}" for letter in "abcd" for factor in (1, 2, 4)]
 
@@ -84,18 +84,18 @@ def test_the_limit_decides_how_far(tmp_path):
         return len(os.path.commonprefix([names(order), names(best)]))
 
     for limit in (3, 8, len(best)):
-        order = in_step(plain, far, limit)
+        order = lockstep(plain, far, limit)
         assert limit - 2 <= far(order) <= limit
-        known = {value for step in plain for value in step.bottoms} - {v for s in plain for v in s.tops}
-        for step in order:
-            assert known.issuperset(step.bottoms)
-            known.update(step.tops)
+        known = {value for node in plain for value in node.bottoms} - {v for s in plain for v in s.tops}
+        for node in order:
+            assert known.issuperset(node.bottoms)
+            known.update(node.tops)
         assert sorted(names(order)) == sorted(names(plain))
-    assert in_step(plain, lambda order: 1, 0) is plain
+    assert lockstep(plain, lambda order: 1, 0) is plain
 
 
 def test_without_shared_weights_nothing_changes(tmp_path):
     resident, net = made(tmp_path, PLAIN)
-    assert names(steps(net)) == names(steps(resident))
-    order = steps(net)
-    assert in_step(order, lambda _: 0, 1 << 60) is order
+    assert names(nodes(net)) == names(nodes(resident))
+    order = nodes(net)
+    assert lockstep(order, lambda _: 0, 1 << 60) is order

@@ -44,7 +44,7 @@ NETS = {
 
 
 def bands_of(net):
-    return [s.layer for s in net._schedule(None, "forward").steps if isinstance(s.layer, RowBands)]
+    return [node for node in net._schedule(None, "forward").nodes if isinstance(node, RowBands)]
 
 
 @pytest.fixture

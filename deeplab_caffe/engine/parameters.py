@@ -1,0 +1,50 @@
+"""A net's parameters: made from the shapes of its blobs, shared where the prototxt says so."""
+
+from collections.abc import Mapping
+
+import torch
+
+from ..formats.net_definition import ParamSpec
+from ..layers import Layer
+from ..layers.parameters import fillers
+from ..layers.parameters.parameter import Parameter
+from ..types import Shape
+from . import dag
+from .dag import Graph, Node, Value
+
+
+def make_parameters(graph: Graph, shapes: Mapping[Value, Shape], seed: int, device: torch.device) -> None:
+    """One Parameter for each blob of each layer, the same object where `param { name }` says so."""
+    named: dict[str, tuple[Layer, Parameter]] = {}
+    for number, node in enumerate(graph.nodes):
+        layer = node.layer
+        for i, shape in enumerate(_shapes_of(node, shapes)):
+            specs = layer.definition.params
+            spec = specs[i] if i < len(specs) else ParamSpec()
+            if spec.name in named:
+                owner, parameter = named[spec.name]
+                if parameter.shape != shape:
+                    theirs = f"{dag.text(parameter.shape)} in layer '{owner.name}'"
+                    raise layer.error("param", f"'{spec.name}' is {theirs}, {dag.text(shape)} here")
+            else:
+                make = fillers.maker(layer, i, shape, 1_000_003 * seed + number)
+                lr_mult = spec.lr_mult if layer.learns else 0.0
+                parameter = Parameter(shape, make, lr_mult, spec.decay_mult, device)
+                if spec.name:
+                    named[spec.name] = layer, parameter
+            layer.blobs.append(parameter)
+
+
+def check_parameters(graph: Graph, shapes: Mapping[Value, Shape]) -> None:
+    """Raises DeepLabError if blobs of these shapes want parameters of other shapes than there are."""
+    for node in graph.nodes:
+        for i, shape in enumerate(_shapes_of(node, shapes)):
+            own = node.layer.blobs[i].shape
+            if shape != own:
+                wanted = f"this input wants {dag.text(shape)}"
+                raise node.layer.error("bottom", f"parameter {i} is {dag.text(own)}, {wanted}")
+
+
+def _shapes_of(node: Node, shapes: Mapping[Value, Shape]) -> list[Shape]:
+    wanted = node.layer.blob_shapes([shapes[value] for value in node.bottoms])
+    return [tuple(int(size) for size in shape) for shape in wanted]
