@@ -1,5 +1,6 @@
 """From a photo to class scores and labels: pads to a size the net aligns on, runs it, crops back."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,8 +17,8 @@ from ..errors import DeepLabError
 from ..evaluation.metrics import argmax_labels
 from ..formats.net_definition import NetDefinition
 from ..images import preprocessing
-from ..layers import create
-from ..types import Bytes, Floats
+from ..layers.interp import Interp
+from ..types import Bytes, Floats, Pair
 from . import padding, views
 
 
@@ -68,9 +69,7 @@ class Segmenter:
                 f"{source}: choose one of its outputs, {', '.join(self.net.outputs) or 'none'}, as the scores"
             )
         self.output = output or next(iter(self.net.outputs))
-        # Layers of its own to ask for shapes: the net's may remember the last shape they were asked about.
-        layers = [create(layer, self.net.context) for layer in self.net.definition.layers]
-        self._graph = dag.connect(self.net.definition, layers)
+        self._before_interp = self._find_before_interp()
         self._sizes: dict[int, int | None] = {}
         self._aligned: dict[int, int] = {}
 
@@ -117,10 +116,19 @@ class Segmenter:
         height, width = image.shape[:2]
         blob = self.preprocessing.blob(self.rgb(image))
         data = torch.from_numpy(preprocessing.pad(blob[None], *self.pad_to))
-        scores = views.probabilities(self, data) if self.averages else self.map(data)
+        if self.averages:
+            threads = self.net.context.threads
+            scores = views.probabilities(self._view_scores, data, self.scales, self.flip, threads)
+        else:
+            scores = self.scores_of(data)
         return scores[:, :, :height, :width].contiguous()
 
     def map(self, data: torch.Tensor) -> torch.Tensor:
+        """The old name of `scores_of`."""
+        warnings.warn("Segmenter.map is now scores_of", DeprecationWarning, stacklevel=2)
+        return self.scores_of(data)
+
+    def scores_of(self, data: torch.Tensor) -> torch.Tensor:
         """Scores (1, labels, H, W) for a preprocessed image (1, channels, H, W)."""
         height, width = data.shape[2:]
         rows, columns = self.aligned(height), self.aligned(width)
@@ -129,6 +137,29 @@ class Segmenter:
         if blob.shape[2:] != (rows, columns):
             blob = ops.interp(blob, (rows, columns), threads=self.net.context.threads)
         return blob[:, :, :height, :width]
+
+    def _view_scores(self, view: torch.Tensor, size: Pair) -> torch.Tensor:
+        """The net's scores for a view of an image of `size`, before the Interp that enlarges them.
+
+        Those of a view smaller than the image are first enlarged to what the image's own would be. Where the
+        net has no such Interp, or the view has to be padded, they are as large as the view.
+        """
+        padded = any(self.aligned(n) != n for n in view.shape[2:])
+        if not self._before_interp or padded:
+            return self.scores_of(view)
+        scores = self.run(view, self._before_interp)
+        if view.shape[2] < size[0] or view.shape[3] < size[1]:
+            height, width = self.shape(self._before_interp, size)[2:]
+            scores = ops.interp(scores, (height, width), threads=self.net.context.threads)
+        return scores
+
+    def _find_before_interp(self) -> str:
+        """The blob that the net's last layer, if it is a plain Interp, makes the scores from."""
+        makers = (layer for layer in reversed(self.net.layers) if self.output in layer.definition.tops)
+        maker = next(makers, None)
+        plain = isinstance(maker, Interp) and maker.crop == (0, 0) and not maker.half_pixel
+        bottom = maker.definition.bottoms[0] if maker and plain else ""
+        return bottom if bottom != self.output else ""
 
     def run(self, data: torch.Tensor, name: str) -> torch.Tensor:
         """The blob `name`, a map of scores, for the input `data`."""
@@ -158,10 +189,10 @@ class Segmenter:
 
     def shape(self, name: str, size: tuple[int, int]) -> tuple[int, ...]:
         """The shape of the blob `name` for an input of that height and width, computing nothing."""
-        if name not in self._graph.blobs:
+        shapes = self.net.shapes_for(**{self.input: (1, self._shape[1], *size)})
+        if name not in shapes:
             raise DeepLabError(f"{self.net.definition.source}: no blob is named '{name}'")
-        shapes = dag.infer(self._graph, {self.input: (1, self._shape[1], *size)})
-        return shapes[self._graph.blobs[name]]
+        return shapes[name]
 
 
 def label_map(scores: torch.Tensor) -> Bytes:

@@ -72,7 +72,7 @@ def test_nets_that_need_padding(image):
     maps = []
     for view in (data, resize(data, (67, 81))):
         for mirrored in (False, True):
-            found = plain.map(view.flip(3) if mirrored else view)
+            found = plain.scores_of(view.flip(3) if mirrored else view)
             maps.append(resize(found.flip(3) if mirrored else found, (34, 41)).softmax(1))
     np.testing.assert_allclose(scores, torch.stack(maps).mean(0)[0].numpy(), atol=2e-6)
 
