@@ -11,7 +11,7 @@ class HingeLoss(LabelLossLayer):
     """`hinge_loss_param { norm: L1|L2 }`: max(0, 1 + score), of the label max(0, 1 - score); sum over num."""
 
     def total(self, x: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
-        """See LossLayer."""
+        """See SumLossLayer."""
         labels = self.labels(x, partner)
         margin = (1 + x.scatter(1, labels, -x.gather(1, labels))).clamp(min=0)
         param = self.definition.param.hinge_loss_param

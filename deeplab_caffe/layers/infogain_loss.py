@@ -50,10 +50,10 @@ class InfogainLoss(LabelLossLayer):
             raise self.error("source", f"{given} weights given, {classes}x{classes} wanted")
         return top
 
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
-        """See Layer."""
-        weights = bottoms[2].detach() if len(bottoms) > 2 else self.weights
-        x, partner = self.flat(bottoms[:2])
+    def total(
+        self, x: torch.Tensor, partner: torch.Tensor, weights: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """See SumLossLayer."""
+        weights = self.weights if weights is None else weights
         rows = weights.reshape(x.shape[1], -1)[self.labels(x, partner).view(-1)]
-        total = -(rows.double() * x.clamp(min=1e-20).log()).sum()
-        return [self.top(total / len(x), bottoms[0])]
+        return -(rows.double() * x.clamp(min=1e-20).log()).sum()

@@ -4,13 +4,13 @@ import torch
 from torch.nn import functional
 
 from .base import register
-from .parts.loss import LossLayer
+from .parts.loss import SumLossLayer
 
 
 @register("SigmoidCrossEntropyLoss")
-class SigmoidCrossEntropyLoss(LossLayer):
+class SigmoidCrossEntropyLoss(SumLossLayer):
     """Bottoms: scores x, targets t. With p = sigmoid(x): sum of -t log p - (1-t) log(1-p) over num."""
 
     def total(self, x: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
-        """See LossLayer."""
+        """See SumLossLayer."""
         return functional.binary_cross_entropy_with_logits(x.flatten(), partner.flatten(), reduction="sum")

@@ -1,5 +1,7 @@
 """Shared by the layers whose top is a function of each value alone."""
 
+from abc import abstractmethod
+
 import torch
 
 from ..base import Layer
@@ -10,9 +12,9 @@ class ElementwiseLayer(Layer):
 
     in_place = True
 
+    @abstractmethod
     def function(self, x: torch.Tensor) -> torch.Tensor:
         """The top's values; `x` must stay as it is."""
-        raise NotImplementedError
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""

@@ -1,6 +1,7 @@
 """What ImageSegData and ImageData share: a list of images, read by number and ahead of time."""
 
 import os
+from abc import abstractmethod
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -49,9 +50,9 @@ class ImageListData(Layer, Generic[Sample]):
         self._passes = passes
         self._peeked.clear()
 
+    @abstractmethod
     def sample(self, entry: image_list.Entry, generator: np.random.Generator) -> Sample:
         """What the layer reads for one line of the list; DeepLabError if it cannot."""
-        raise NotImplementedError(f"{type(self).__name__}.sample")
 
     def peek(self) -> Sample:
         """The first sample of the next forward."""

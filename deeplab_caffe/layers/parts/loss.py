@@ -1,5 +1,6 @@
-"""Shared by the losses that are one number, a sum over the batch divided by the number of images."""
+"""Shared by the losses that are one number."""
 
+from abc import abstractmethod
 from math import prod
 
 import torch
@@ -25,23 +26,13 @@ class LossLayer(Layer):
         """How many values the second bottom has, if the first has this shape."""
         return prod(first)
 
-    def total(self, x: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
-        """The sum over the batch; both are float64 (num, values of an image)."""
-        raise NotImplementedError
-
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """See Layer."""
         tops[0].copy_(self.formula(bottoms, [])[0])
 
+    @abstractmethod
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
         """See Layer."""
-        x, partner = self.flat(bottoms)
-        return [self.top(self.total(x, partner) / len(x), bottoms[0])]
-
-    @staticmethod
-    def flat(bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
-        """The bottoms as float64 (num, values of an image)."""
-        return [bottom.flatten(1).double() if bottom.dim() > 1 else bottom.double() for bottom in bottoms]
 
     def top(self, loss: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """The loss in the shape of the top, float32 or the scores' own type where that is finer."""
@@ -49,7 +40,24 @@ class LossLayer(Layer):
         return loss.to(dtype).view(self.definition.dialect.top_shape())
 
 
-class LabelLossLayer(LossLayer):
+class SumLossLayer(LossLayer):
+    """A loss that is a sum over the batch, divided by the number of images."""
+
+    @abstractmethod
+    def total(self, x: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
+        """The sum over the batch; both are float64 (num, values of an image).
+
+        A further bottom comes as it is, without a gradient.
+        """
+
+    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
+        """See Layer."""
+        x, partner = (x.flatten(1).double() if x.dim() > 1 else x.double() for x in bottoms[:2])
+        others = (bottom.detach() for bottom in bottoms[2:])
+        return [self.top(self.total(x, partner, *others) / len(x), bottoms[0])]
+
+
+class LabelLossLayer(SumLossLayer):
     """A loss of which the second bottom is one label per image."""
 
     def partner_count(self, first: Shape) -> int:
