@@ -8,10 +8,10 @@ Result = TypeVar("Result")
 
 
 class Prefetch(Generic[Result]):
-    """make(number) for numbers that are told before they are needed.
+    """Calls make(number) ahead of time, for numbers that are announced before they are needed.
 
-    The results depend on the numbers only, not on threads or on what else was asked for. With 0 threads all
-    is done when it is needed.
+    The results depend on the numbers only, not on threads or on what else was asked for. With 0 threads
+    nothing is done before it is needed.
     """
 
     def __init__(self, make: Callable[[int], Result], threads: int) -> None:
