@@ -38,7 +38,6 @@ LEFT = {
     ("autograd.convolution", "layers.convolution"),
     ("autograd.layer", "layers"),
     ("autograd.softmax_loss", "layers.softmax_with_loss"),
-    ("segmenter.segmenter", "segmenter.views"),
 }
 
 

@@ -4,13 +4,10 @@ from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from ..errors import DeepLabError
-from .dag import Value
-
-Tensor = torch.Tensor
-
-Values = dict[Value, Tensor]
+from .dag import Values
 
 
 class CapturedRun:

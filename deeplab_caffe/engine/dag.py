@@ -25,6 +25,9 @@ class Value:
     producer: int = -1
 
 
+Values = dict[Value, Tensor]
+
+
 @dataclass(frozen=True, eq=False)
 class Node:
     """A layer at its place in the net. `index` counts the layers of the prototxt.

@@ -12,10 +12,10 @@ from ..layers.abilities import Branches
 from ..ops.devices import torch_precision
 from . import memory
 from .cuda_graph import Runner
-from .dag import Node, Value
+from .dag import Node, Values
+from .inputs import plain
 from .schedule import Schedule
 
-Values = dict[Value, Tensor]
 # Called as on_layer(index, layer, {top: tensor}).
 OnLayer = Callable[[int, Layer, dict[str, Tensor]], None]
 
@@ -116,11 +116,6 @@ def run_train(schedule: Schedule, values: Values, on_layer: OnLayer) -> None:
 def _repeated(schedule: Schedule, node: Node, values: Values) -> list[Tensor]:
     pairs = zip(node.repeated or (), node.tops, strict=True)
     return [values[source].reshape(schedule.shapes[value]) for source, value in pairs]
-
-
-def plain(tensor: Tensor) -> Tensor:
-    """The tensor as contiguous float32."""
-    return tensor.to(torch.float32).contiguous()
 
 
 @contextmanager

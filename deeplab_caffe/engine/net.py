@@ -5,7 +5,6 @@ from dataclasses import replace
 from os import PathLike
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,9 +19,11 @@ from ..types import Shape
 from . import dag, memory
 from .context import make_context, make_weight_memory
 from .cuda_graph import StreamOrder
-from .execution import Execution, OnLayer, Values, plain, run_train, torch_threads
+from .dag import Values
+from .execution import Execution, OnLayer, run_train, torch_threads
+from .inputs import as_tensor
 from .module import NetModule, TrainResult
-from .parameters import check_parameters, make_parameters
+from .parameters import check_parameters, make_parameters, share_parameters
 from .schedule import Fused, Schedule, make_schedule
 from .weights import WeightReport, load_weights, save_weights
 
@@ -137,14 +138,7 @@ class Net:
 
         Raises DeepLabError where shapes differ.
         """
-        theirs = {layer.name: layer.blobs for layer in other.layers if layer.blobs}
-        for layer in self.layers:
-            blobs = theirs.get(layer.name, layer.blobs)
-            for i, (own, blob) in enumerate(zip(layer.blobs, blobs, strict=False)):
-                if own.shape != blob.shape:
-                    shapes = f"{dag.text(own.shape)}, in the other net {dag.text(blob.shape)}"
-                    raise layer.error("param", f"parameter {i} is {shapes}")
-                layer.blobs[i] = blob
+        share_parameters(self.layers, other.layers)
 
     def shapes_for(self, **inputs: Shape) -> dict[str, Shape]:
         """The shapes of all blobs for inputs of these shapes, the others as they are; nothing is reshaped.
@@ -156,7 +150,7 @@ class Net:
         shapes = dag.infer(self._graph, self._given | inputs)
         return {name: shapes[value] for name, value in self._graph.blobs.items()}
 
-    def module(self) -> "NetModule":
+    def module(self) -> NetModule:
         """The net as a torch.nn.Module whose parameters an optimizer updates; see NetModule."""
         return NetModule(self)
 
@@ -183,7 +177,7 @@ class Net:
         instead, by name; layers these do not need do not run. on_layer: called as on_layer(index, layer,
         {top: tensor}) right after each layer, none of them fused; the tensors are valid during the call.
         """
-        given = {name: self._tensor(name, value) for name, value in inputs.items()}
+        given = self._tensors(inputs)
         execution, values = self._prepared(outputs, given, "forward" if on_layer is None else "no")
         versions = tuple(blob.version for layer in self.layers for blob in layer.blobs)
         self._last = {}
@@ -203,7 +197,7 @@ class Net:
 
         Arguments as those of `forward`. The loss is Caffe's: the sum of all tops by their loss_weight.
         """
-        given = {name: self._tensor(name, value, differentiable=True) for name, value in inputs.items()}
+        given = self._tensors(inputs, differentiable=True)
         execution, values = self._prepared(outputs, given, "training" if on_layer is None else "no")
         losses: list[Tensor] = []
 
@@ -243,26 +237,12 @@ class Net:
             known = ", ".join(self._graph.inputs) or "none, its data layers feed the net"
             raise DeepLabError(f"{self.definition.source}: no input is named '{name}'; inputs: {known}")
 
-    def _tensor(self, name: str, value: Any, differentiable: bool = False) -> Tensor:
-        """A caller's array as a contiguous float32 tensor, without a copy where it is one.
-
-        differentiable: one that has a gradient, or is float64, stays as it is.
-        """
-        self._check_input(name)
-        try:
-            tensor = value if isinstance(value, Tensor) else torch.from_numpy(np.ascontiguousarray(value))
-        except TypeError:
-            kind = getattr(value, "dtype", type(value).__name__)
-            raise DeepLabError(f"input '{name}': {kind} given, numbers wanted") from None
-        if tensor.is_complex():
-            raise DeepLabError(f"input '{name}': {tensor.dtype} given, real numbers wanted")
-        wanted, shape = len(self._shapes[self._graph.inputs[name]]), tuple(tensor.shape)
-        if len(shape) != wanted:
-            raise DeepLabError(f"input '{name}': {dag.text(shape)} given, {wanted} dimensions wanted")
-        tensor = tensor.to(self.context.device)
-        if differentiable and (tensor.requires_grad or tensor.dtype == torch.float64):
-            return tensor
-        return plain(tensor.detach())
+    def _tensors(self, inputs: dict[str, Any], differentiable: bool = False) -> dict[str, Tensor]:
+        for name in inputs:
+            self._check_input(name)
+        dims = {name: len(self._shapes[value]) for name, value in self._graph.inputs.items()}
+        device = self.context.device
+        return {name: as_tensor(name, x, dims[name], device, differentiable) for name, x in inputs.items()}
 
     def _follow(self, given: dict[str, Shape]) -> None:
         """Reshapes if the inputs, or what the data layers are about to give, have changed their size."""

@@ -1,6 +1,6 @@
 """A net's parameters: made from the shapes of its blobs, shared where the prototxt says so."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 
@@ -43,6 +43,21 @@ def check_parameters(graph: Graph, shapes: Mapping[Value, Shape]) -> None:
             if shape != own:
                 wanted = f"this input wants {dag.text(shape)}"
                 raise node.layer.error("bottom", f"parameter {i} is {dag.text(own)}, {wanted}")
+
+
+def share_parameters(layers: Iterable[Layer], others: Iterable[Layer]) -> None:
+    """Gives `layers` the parameters of the layers of the same name among `others`: no copies.
+
+    Raises DeepLabError where shapes differ.
+    """
+    theirs = {layer.name: layer.blobs for layer in others if layer.blobs}
+    for layer in layers:
+        blobs = theirs.get(layer.name, layer.blobs)
+        for i, (own, blob) in enumerate(zip(layer.blobs, blobs, strict=False)):
+            if own.shape != blob.shape:
+                shapes = f"{dag.text(own.shape)}, in the other net {dag.text(blob.shape)}"
+                raise layer.error("param", f"parameter {i} is {shapes}")
+            layer.blobs[i] = blob
 
 
 def _shapes_of(node: Node, shapes: Mapping[Value, Shape]) -> list[Shape]:

@@ -9,8 +9,7 @@ import torch
 from ..errors import DeepLabError
 from ..formats.file_blob import FileBlob
 from ..formats.records import LayerBlobs
-
-Shape = tuple[int, ...]
+from ..types import Shape
 
 
 @dataclass(frozen=True)

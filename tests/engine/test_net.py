@@ -394,3 +394,15 @@ def test_inputs_of_any_number_type(tmp_path):
         top = Net(path)(np.arange(4, dtype=dtype).reshape(1, 1, 2, 2))
         assert top.dtype == torch.float32
         assert top.flatten().tolist() == [0, 1, 2, 3]
+
+
+def test_shapes_for_other_sizes_reshape_nothing(make, x):
+    net = make(layer("TestDouble", "a", "x", "a"), layer("TestFold", "f", "a", "f"))
+    wanted, shape = net(x), tuple(x.shape)
+    assert net.shapes_for(x=(6, 2, 3)) == {"x": (6, 2, 3), "a": (6, 2, 3), "f": (3, 2, 3)}
+    assert net.shapes_for()["x"] == net.inputs["x"] == shape
+    assert torch.equal(net(x), wanted)
+    with pytest.raises(DeepLabError, match="no input is named 'y'"):
+        net.shapes_for(y=(1,))
+    with pytest.raises(DeepLabError, match="blob 'f' would be"):
+        net.shapes_for(x=(1, 2, 3))

@@ -167,3 +167,11 @@ def test_on_the_device(device, image, options):
         segmenter = make(POOL + ZOOM, **options, **({} if device.emulated else {"device": "cuda"}))
         assert (segmenter.scores(image).view(np.int32) == scores.view(np.int32)).all()
         assert (segmenter.labels(image) == labels).all()
+
+
+def test_map_is_the_old_name_of_scores_of(image):
+    segmenter = make(POOL + ZOOM)
+    data = torch.from_numpy(segmenter.preprocessing.blob(image)[None])
+    with pytest.warns(DeprecationWarning, match="scores_of"):
+        old = segmenter.map(data)
+    assert torch.equal(old, segmenter.scores_of(data))

@@ -168,14 +168,15 @@ def _banded(links: list[Node], shapes: Mapping[Value, Shape], threads: int) -> R
 def _bands(links: list[Node], heights: list[int], tops: list[Shape], threads: int) -> list[Band]:
     """As low as threads stay busy. heights: of the bottoms."""
     height = tops[-1][2]
-    for rows in range(1, height):
-        bands = [
-            _band(links, heights, (first, min(first + rows, height))) for first in range(0, height, rows)
-        ]
-        wide = [(end - first) * top[3] for top, (first, end) in zip(tops, bands[0], strict=True)]
-        if max(wide) * tops[0][0] >= POSITIONS_PER_THREAD * threads:
-            return bands
-    return [_band(links, heights, (0, height))]
+
+    def positions(rows: int) -> int:
+        """Of the layer that has most, in the first band."""
+        band = _band(links, heights, (0, rows))
+        return tops[0][0] * max((end - first) * top[3] for top, (first, end) in zip(tops, band, strict=True))
+
+    enough = (rows for rows in range(1, height) if positions(rows) >= POSITIONS_PER_THREAD * threads)
+    rows = next(enough, height)
+    return [_band(links, heights, (first, min(first + rows, height))) for first in range(0, height, rows)]
 
 
 def _band(links: list[Node], heights: list[int], rows: Pair) -> Band:

@@ -1,0 +1,80 @@
+import pytest
+
+from deeplab_caffe import Net
+from deeplab_caffe.engine import memory
+
+INPUT = 'input: "x" input_shape { dim: 1 dim: 4 dim: 8 dim: 8 }\n'
+BYTES = 4 * 4 * 8 * 8
+
+
+def layer(kind, name, bottoms, rest=""):
+    ends = "".join(f' bottom: "{bottom}"' for bottom in bottoms.split())
+    return f'layer {{ name: "{name}" type: "{kind}"{ends} top: "{name}" {rest} }}\n'
+
+
+@pytest.fixture
+def plan(tmp_path):
+    def make(*layers, **options):
+        (tmp_path / "net.prototxt").write_text(INPUT + "".join(layers))
+        net = Net(tmp_path / "net.prototxt", **options)
+        return net._schedule(None, "forward").plan, net._graph.blobs
+
+    return make
+
+
+def test_a_layer_in_place_takes_the_memory_of_a_bottom_nobody_needs(plan):
+    made, blobs = plan(layer("LRN", "a", "x"), layer("AbsVal", "b", "a"), layer("LRN", "c", "b"))
+    assert made.root[blobs["b"]] is blobs["a"] and made.arena == BYTES
+    assert made.given == {blobs["x"]} and made.fresh == {blobs["c"]} and made.total == 2 * BYTES
+
+
+def test_a_blob_that_is_read_later_is_not_overwritten(plan):
+    made, blobs = plan(
+        layer("LRN", "a", "x"),
+        layer("AbsVal", "b", "a"),
+        layer("LRN", "c", "b"),
+        layer("Eltwise", "e", "a c"),
+    )
+    assert made.root[blobs["b"]] is blobs["b"]
+
+
+def test_copies_share_memory(plan):
+    made, blobs = plan(layer("LRN", "a", "x"), layer("Split", "s", "a"), layer("LRN", "c", "s"))
+    assert made.root[blobs["s"]] is blobs["a"] and len(made.repeats) == 1
+
+
+def test_what_is_appended_is_made_in_its_place(plan):
+    made, blobs = plan(
+        layer("LRN", "a", "x"), layer("LRN", "b", "x"), layer("Concat", "c", "a b"), layer("LRN", "d", "c")
+    )
+    assert made.inside == {blobs["a"]: (blobs["c"], 0), blobs["b"]: (blobs["c"], BYTES)}
+    assert made.offsets[blobs["b"]] == made.offsets[blobs["c"]] + BYTES and made.arena == 2 * BYTES
+
+
+def test_kept_blobs_have_memory_of_their_own(plan):
+    made, blobs = plan(
+        layer("LRN", "a", "x"), layer("AbsVal", "b", "a"), layer("LRN", "c", "b"), keep_blobs=True
+    )
+    assert made.root[blobs["b"]] is blobs["b"] and made.arena == 2 * BYTES
+
+
+def test_packed_memory_never_overlaps_while_both_live():
+    spans = {number: (number % 5, number % 5 + number % 3) for number in range(40)}
+    size = {number: 128 * (1 + number * 7 % 11) for number in range(40)}
+    offsets, end = memory._pack(spans, size)
+    for a in spans:
+        assert offsets[a] % memory.ALIGNMENT == 0 and offsets[a] + size[a] <= end
+        for b in range(a):
+            together = spans[a][0] <= spans[b][1] and spans[b][0] <= spans[a][1]
+            apart = offsets[a] + size[a] <= offsets[b] or offsets[b] + size[b] <= offsets[a]
+            assert apart or not together
+
+
+def test_the_arena_grows_only():
+    arena = memory.Arena("cpu")
+    arena.grow(1000)
+    values = arena.values
+    arena.grow(500)
+    assert arena.values is values and arena.size == 1000
+    arena.grow(2000)
+    assert arena.size == 2000 and arena.values.data_ptr() % memory.ALIGNMENT == 0
