@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-for-tests
 SOURCES := pyproject.toml setup.py build_cuda.py build_proto.py constraints.txt deeplab_caffe/formats/caffe.proto \
-	$(wildcard csrc/*.* csrc/*/*.* csrc/*/*/*.*)
+	$(wildcard csrc/*/*.* csrc/*/*/*.*)
 # The kernels are built for the card at hand, not for all there are; tests build some without a card, too.
 TEST_TARGET := $(shell nvidia-smi > /dev/null 2>&1 && echo native || echo 90a)
 INSTALL = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) && \

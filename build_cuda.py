@@ -1,4 +1,4 @@
-"""Compiles csrc/cuda for setup.py: with nvcc for GPUs, with the C++ compiler for the host emulator.
+"""Compiles csrc/*/cuda for setup.py: with nvcc for GPUs, with the C++ compiler for the host emulator.
 
 DEEPLAB_CAFFE_CUDA=0 leaves the CUDA part out. DEEPLAB_CAFFE_CUDA_ARCHS narrows the targets ("90a", "80,86"),
 "native" to the cards of this machine. DEEPLAB_CAFFE_EMULATOR=1 also builds the emulated module, for tests.
@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).parent
-FOLDER = Path("csrc/cuda")
+FOLDER = Path("csrc")
 # Host code of the CPU part that device ops use too.
-SHARED_SOURCES = ["csrc/conv_plan.cpp"]
+SHARED_SOURCES = ["csrc/conv/conv_plan.cpp", "csrc/platform/module.cpp"]
 TARGETS = ("80", "86", "89", "90a", "100", "120")
 # No contraction outside an explicit fma: the results are promised to the last bit.
 NVCC_FLAGS = ["-std=c++17", "-O3", "--fmad=false", "-Xptxas", "-v"]
@@ -72,22 +72,22 @@ def nvcc_objects(nvcc: Path, targets: list[str], folder: Path, flags: list[str])
         name, _, ptx = target.partition("+")
         codes.append(f"-gencode=arch=compute_{name},code={'compute' if ptx else 'sm'}_{name}")
     host = [word for flag in [*flags, "-fPIC"] for word in ("-Xcompiler", flag)]
-    command = [str(nvcc), *NVCC_FLAGS, *codes, *host]
-    return _compile(command, sorted(FOLDER.glob("*.cu")), folder)
+    command = [str(nvcc), *NVCC_FLAGS, f"-I{FOLDER}", *codes, *host]
+    return _compile(command, sorted(FOLDER.glob("*/cuda/*.cu")), folder)
 
 
 def emulated_objects(compiler: list[str], folder: Path, flags: list[str]) -> list[str]:
     """Compiles every .cu, and the emulator, for the host."""
     command = [*compiler, *flags, "-fPIC", "-march=native"]
-    objects = _compile([*command, "-x", "c++"], sorted(FOLDER.glob("*.cu")), folder)
-    return objects + _compile(command, sorted(FOLDER.glob("emulator/*.cpp")), folder / "emulator")
+    objects = _compile([*command, "-x", "c++"], sorted(FOLDER.glob("*/cuda/*.cu")), folder)
+    return objects + _compile(command, sorted(FOLDER.glob("platform/emulator/*.cpp")), folder / "emulator")
 
 
 def host_objects(compiler: list[str], folder: Path, flags: list[str]) -> list[str]:
     """Compiles the bindings and other host code of a device module."""
     command = [*compiler, *flags, "-fPIC"]
     shared = [Path(source) for source in SHARED_SOURCES]
-    return _compile(command, sorted(FOLDER.glob("*.cpp")), folder) + _compile(
+    return _compile(command, sorted(FOLDER.glob("*/cuda/*.cpp")), folder) + _compile(
         command, shared, folder / "shared"
     )
 
@@ -101,8 +101,9 @@ def link_flags(nvcc: Path) -> list[str]:
 
 def _compile(command: list[str], sources: list[Path], folder: Path) -> list[str]:
     """Objects of `sources`; those whose command, source and headers are unchanged are kept."""
-    folder.mkdir(parents=True, exist_ok=True)
-    objects = [folder / (source.stem + ".o") for source in sources]
+    objects = [folder / source.relative_to(FOLDER).with_suffix(".o") for source in sources]
+    for target in objects:
+        target.parent.mkdir(parents=True, exist_ok=True)
     jobs = int(os.environ.get("MAX_JOBS", 0)) or len(os.sched_getaffinity(0))
     with ThreadPoolExecutor(jobs) as pool:
         list(pool.map(lambda pair: _compile_one(command, *pair), zip(sources, objects, strict=True)))

@@ -1,4 +1,4 @@
-"""The build: C++ always, one copy of csrc/simd per instruction set, CUDA when nvcc is there (build_cuda.py).
+"""The build: C++ always, csrc/*/simd once per instruction set, CUDA when nvcc is there (build_cuda.py).
 
 Nothing outside an explicit fma may be contracted (-ffp-contract=off) and nothing reassociated
 (no -ffast-math): the results are promised to the last bit. The flags here decide that.
@@ -34,7 +34,7 @@ COMMON = [
 ]
 NVCC = build_cuda.find_nvcc()
 X86 = platform.machine().lower() in ("x86_64", "amd64")
-# csrc/simd/*.cpp is compiled once per entry, in the namespace the macro ISA names.
+# csrc/*/simd/*.cpp is compiled once per entry, in the namespace the macro ISA names.
 INSTRUCTION_SETS = {"portable": []}
 if X86:
     INSTRUCTION_SETS["avx2"] = ["-mavx2", "-mfma"]
@@ -76,7 +76,7 @@ class BuildPy(build_py):
 
 
 class BuildExt(build_ext):
-    """Compiles csrc/simd once per instruction set and links everything into one extension."""
+    """Compiles csrc/*/simd once per instruction set and links everything into one extension."""
 
     def run(self) -> None:
         """See the class."""
@@ -90,7 +90,7 @@ class BuildExt(build_ext):
             self._add_device_objects(ext)
             self.force = True  # linked anew each time: the targets may have changed
             return super().build_extension(ext)
-        simd = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc/simd").glob("*.cpp"))
+        simd = sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc").glob("*/simd/*.cpp"))
         for name, flags in INSTRUCTION_SETS.items():
             ext.extra_objects += self.compiler.compile(
                 simd,
@@ -110,8 +110,8 @@ class BuildExt(build_ext):
         folder = Path(self.build_temp) / ext.name.rsplit(".", 1)[1]
         compiler = shlex.split(os.environ.get("CXX", "")) or ["g++"]
         targets = [] if emulated else build_cuda.choose_targets(NVCC)
-        macros = [f"-DDEVICE_MODULE={folder.name}", f'-DDEVICE_TARGETS="{",".join(targets)}"']
-        includes = [f"-I{pybind11.get_include()}", *(f"-I{path}" for path in self.include_dirs)]
+        macros = [f"-DMODULE={folder.name}", f'-DDEVICE_TARGETS="{",".join(targets)}"']
+        includes = ["-Icsrc", f"-I{pybind11.get_include()}", *(f"-I{path}" for path in self.include_dirs)]
         flags = [*COMMON, *macros, *includes]
         if emulated:
             ext.extra_objects += build_cuda.emulated_objects(compiler, folder / "kernels", flags)
@@ -141,11 +141,11 @@ def extension() -> Extension:
 
     return Extension(
         "deeplab_caffe._C",
-        sources=sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc").glob("*.cpp")),
+        sources=sorted(str(p.relative_to(ROOT)) for p in (ROOT / "csrc").glob("*/*.cpp")),
         # The simd sources too: nothing else makes a change of theirs link again.
         depends=[str(p.relative_to(ROOT)) for p in (ROOT / "csrc").rglob("*") if p.suffix in (".h", ".cpp")],
         include_dirs=["csrc", pybind11.get_include()],
-        define_macros=[("HAVE_X86", "1")] if X86 else [],
+        define_macros=[("MODULE", "_C"), *([("HAVE_X86", "1")] if X86 else [])],
         extra_compile_args=COMMON,
         extra_link_args=["-fopenmp"],
         language="c++",

@@ -1,6 +1,6 @@
 """Measures every tile of the exact CUDA convolution on layers of the nets, against the one that is chosen.
 
-What kTileShapes in csrc/cuda/conv_tile_plan.h says of them was counted; this is how to measure it.
+What kTileShapes in csrc/conv/cuda/conv_tile_plan.h says of them was counted; this is how to measure it.
 Without a GPU it prints what would be chosen, for a GPU of 132 multiprocessors.
 """
 

@@ -1,0 +1,314 @@
+#include "conv/atrous_conv.h"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <atomic>
+#include <new>
+
+#include "conv/simd/conv_tile.h"
+#include "conv/simd/depthwise.h"
+#include "platform/buffer.h"
+
+namespace {
+
+int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Copies that bring one tap of one channel to the packed input: [tile][k of the block][kConvLanes].
+void append_copies(const ConvGeometry& g, const std::vector<Run>& runs, int64_t ky, int64_t kx,
+                   int64_t tile_size, std::vector<CopyRun>* copies) {
+  const size_t begin_of_tap = copies->size();
+  for (const Run& run : runs) {
+    const int lane = run.position % kConvLanes;
+    const auto target = static_cast<int32_t>(run.position / kConvLanes * tile_size + lane);
+    const int64_t y = run.y * g.stride_height - g.pad_height + ky * g.dilation_height;
+    const int64_t x = run.x * g.stride_width - g.pad_width + kx * g.dilation_width;
+    int64_t begin = 0, end = 0;  // lanes inside the image
+    if (y >= 0 && y < g.in_height) {
+      begin = std::min<int64_t>(run.length, x < 0 ? divide_up(-x, g.stride_width) : 0);
+      end = std::max(begin, std::min<int64_t>(run.length, divide_up(g.in_width - x, g.stride_width)));
+    }
+    const uint64_t inside = (uint64_t{1} << end) - (uint64_t{1} << begin);
+    const int64_t source = run.image * g.in_channels * g.in_plane + y * g.in_width + x;
+    if (copies->size() > begin_of_tap && g.stride_width == 1 && lane > 0) {
+      // The next image row's may follow in memory, those beside the image in between.
+      CopyRun& last = copies->back();
+      if (last.source + last.length == source) {
+        last.inside |= inside << last.length;
+        last.length += run.length;
+        continue;
+      }
+    }
+    copies->push_back({source, target, run.length, inside});
+  }
+}
+
+// A thread's working memory, kept from task to task.
+class Workspace {
+ public:
+  float* get(int64_t floats) {
+    const auto wanted = static_cast<std::size_t>(floats);
+    if (wanted > memory_.size()) {
+      memory_ = Buffer<float>();
+      memory_ = Buffer<float>(wanted);
+    }
+    return memory_.data();
+  }
+
+ private:
+  Buffer<float> memory_;
+};
+
+struct Operands {
+  const float *x, *packed;
+  const std::vector<EpilogueStep>& steps;
+  float* y;
+};
+
+// Up to kConvLanes outputs that are summed together.
+struct Tile {
+  const float* input;  // lane 0 of k = 0
+  int lanes;
+  int64_t first_store, last_store;
+  int64_t first_line, last_line;
+};
+
+// One task at work: its tiles, and the input they read, packed block by block.
+class TaskRunner {
+ public:
+  // in_place: inputs are not packed, where that is possible.
+  TaskRunner(const ConvGeometry& g, const ConvKernels& kernels, const Task& task, const Operands& o,
+             bool in_place, Workspace* memory)
+      : g_(g), kernels_(kernels), task_(task), region_(*task.region), o_(o), runs_(make_runs(task)) {
+    tiles_ = runs_.empty() ? 0 : runs_.back().position / kConvLanes + 1;
+    for (int64_t b = 0, begin = 0; b < blocks(); begin = region_.block_end[b++]) {
+      deepest_ = std::max(deepest_, region_.block_end[b] - begin);
+    }
+    make_copies();
+    in_place_ = in_place && can_be_in_place();
+    const int64_t packed = in_place_ ? 0 : tiles_ * deepest_ * kConvLanes;
+    // With a single block a tile is stored as soon as it is summed, so one is enough.
+    const int64_t all_tiles = (task.last_tile - task.first_tile) * tiles_;
+    const int64_t kept_tiles = blocks() > 1 || in_place_ ? all_tiles : 1;
+    packed_input_ = memory->get(packed + (g.taps_first ? 2 : 1) * kept_tiles * kTile);
+    sums_ = packed_input_ + packed;
+    tap_sums_ = sums_ + kept_tiles * kTile;
+    x_ = o.x + task.group * g.channels() * g.in_plane;
+    for (const EpilogueStep& step : o.steps) {
+      if (step.kind == EpilogueStep::kSum) other_ = step.a;
+    }
+    make_tiles();
+    make_lines();
+    weight_offset_.resize(deepest_);
+  }
+
+  void run() {
+    if (in_place_) return run_in_place();
+    for (int64_t b = 0, begin = 0; b < blocks(); begin = region_.block_end[b++]) {
+      const int64_t depth = region_.block_end[b] - begin;
+      prepare_block(begin, depth);
+      for (int64_t r = 0; r < task_.last_tile - task_.first_tile; ++r) {
+        const int64_t row = (task_.first_tile + r) * kConvRows, channel = task_.group * g_.rows() + row;
+        const float* weights =
+            o_.packed + (task_.group * g_.row_tiles() + task_.first_tile + r) * g_.depth() * kConvRows;
+        for (int64_t t = 0; t < tiles_; ++t) {
+          const Tile& tile = tile_[t];
+          const Ahead ahead = next(r, t, weights, b + 1 == blocks() ? channel : -1);
+          float* sum = sums_ + (blocks() > 1 ? (r * tiles_ + t) * kTile : 0);
+          if (g_.taps_first && depth > 0 && depth < g_.channels()) {
+            float* tap_sum = tap_sums_ + (r * tiles_ + t) * kTile;
+            const int64_t first = begin % g_.channels();
+            kernels_.accumulate(depth, weight_offset_.data(), weights, ahead, tile.input, tile.lanes,
+                                first == 0, tap_sum);
+            if (first + depth == g_.channels()) add(tap_sum, begin < g_.channels(), sum);
+          } else {
+            kernels_.accumulate(depth, weight_offset_.data(), weights, ahead, tile.input, tile.lanes, b == 0,
+                                sum);
+          }
+          if (b + 1 == blocks()) store(r, tile, sum);
+        }
+      }
+    }
+  }
+
+ private:
+  static constexpr int64_t kTile = kConvRows * kConvLanes;
+  static constexpr int64_t kLine = 16;  // floats in a cache line
+
+  int64_t blocks() const { return static_cast<int64_t>(region_.block_end.size()); }
+
+  // All row tiles of a tile of positions at once, block after block.
+  void run_in_place() {
+    const int64_t row_tiles = task_.last_tile - task_.first_tile, row_tile_step = g_.depth() * kConvRows;
+    InPlace in{};
+    in.run_step = tiles_;
+    in.taps = static_cast<int64_t>(copies_end_.size());
+    in.weight = region_.k.data();
+    in.first_channel = x_;
+    in.weights = o_.packed + (task_.group * g_.row_tiles() + task_.first_tile) * row_tile_step;
+    in.plane = g_.in_plane;
+    in.weights_of_channel = g_.taps() * kConvRows;
+    in.row_tile_step = row_tile_step;
+    in.row_tiles = row_tiles;
+    for (int64_t b = 0, begin = 0; b < blocks(); begin = region_.block_end[b++]) {
+      for (int64_t t = 0; t < tiles_; ++t) {
+        in.runs = copies_.data() + t;
+        float* sums = sums_ + t * kTile;
+        kernels_.accumulate_in_place(in, begin, region_.block_end[b], tile_[t].lanes, b == 0, sums,
+                                     tiles_ * kTile);
+        if (b + 1 < blocks()) continue;
+        for (int64_t r = 0; r < row_tiles; ++r) store(r, tile_[t], sums + r * tiles_ * kTile);
+      }
+    }
+  }
+
+  // Takes the sums of row tile r of the task through the epilogue and writes them.
+  void store(int64_t r, const Tile& tile, const float* sum) const {
+    const int64_t row = (task_.first_tile + r) * kConvRows;
+    const auto rows = static_cast<int>(std::min<int64_t>(kConvRows, g_.rows() - row));
+    kernels_.store(sum, rows, o_.steps.data(), static_cast<int64_t>(o_.steps.size()),
+                   stores_.data() + tile.first_store, tile.last_store - tile.first_store,
+                   task_.group * g_.rows() + row, g_.out_plane, o_.y);
+  }
+
+  // Whether every tile has one run of neighbours for each tap.
+  bool can_be_in_place() const {
+    const int64_t taps = static_cast<int64_t>(copies_end_.size());
+    return 0 < taps && taps <= InPlace::kMostTaps && static_cast<int64_t>(copies_.size()) == taps * tiles_;
+  }
+
+  // sum = (first ? 0 : sum) + part
+  static void add(const float* part, bool first, float* sum) {
+    for (int64_t i = 0; i < kTile; ++i) sum[i] = first ? part[i] : sum[i] + part[i];
+  }
+
+  void make_tiles() {
+    for (const Run& run : runs_) {
+      const int lane = run.position % kConvLanes;
+      if (lane == 0) {
+        const int64_t stored = static_cast<int64_t>(stores_.size());
+        const float* input = packed_input_ + run.position / kConvLanes * deepest_ * kConvLanes;
+        tile_.push_back({input, 0, stored, stored, 0, 0});
+      }
+      const int64_t target = run.image * g_.out_channels * g_.out_plane + run.y * g_.out_width + run.x;
+      if (lane > 0 && stores_.back().target + stores_.back().length == target) {
+        stores_.back().length += run.length;  // whole rows follow each other in memory
+      } else {
+        stores_.push_back({target, lane, run.length});
+      }
+      tile_.back().lanes = lane + run.length;
+      tile_.back().last_store = static_cast<int64_t>(stores_.size());
+    }
+  }
+
+  void make_copies() {
+    for (int ky : region_.rows.taps) {
+      for (int kx : region_.columns.taps) {
+        append_copies(g_, runs_, ky, kx, deepest_ * kConvLanes, &copies_);
+        copies_end_.push_back(static_cast<int64_t>(copies_.size()));
+      }
+    }
+  }
+
+  // What the tile after tile t of row tile r needs; channel: the first of r if its outputs are stored now,
+  // else -1. Weights of the next row tile lie far from these, and rows of channels far apart: waiting for
+  // each in turn would cost as much as a short sum.
+  Ahead next(int64_t r, int64_t t, const float* weights, int64_t channel) const {
+    const bool last = t + 1 == tiles_;
+    if (last && task_.first_tile + r + 1 == task_.last_tile) return {nullptr, nullptr, nullptr, nullptr, 0};
+    Ahead ahead{last ? weights + g_.depth() * kConvRows : nullptr, nullptr, nullptr, nullptr, 0};
+    if (channel < 0) return ahead;
+    const Tile& tile = tile_[last ? 0 : t + 1];
+    const int64_t at = (channel + (last ? kConvRows : 0)) * g_.out_plane;
+    ahead.y = o_.y + at;
+    ahead.other = other_ ? other_ + at : ahead.y;
+    ahead.offset = lines_.data() + tile.first_line;
+    ahead.count = tile.last_line - tile.first_line;
+    return ahead;
+  }
+
+  // Of each tile, where in its rows' outputs another cache line may begin.
+  void make_lines() {
+    for (Tile& tile : tile_) {
+      tile.first_line = static_cast<int64_t>(lines_.size());
+      for (int64_t row = 0; row < kConvRows; ++row) {
+        for (int64_t s = tile.first_store; s < tile.last_store; ++s) {
+          const int64_t begin = row * g_.out_plane + stores_[s].target, last = begin + stores_[s].length - 1;
+          for (int64_t i = begin; i < last; i += kLine) lines_.push_back(i);
+          lines_.push_back(last);
+        }
+      }
+      tile.last_line = static_cast<int64_t>(lines_.size());
+    }
+  }
+
+  // Packs the block's inputs, [tile][i][lane], and lists where its weights are.
+  void prepare_block(int64_t begin, int64_t depth) {
+    for (int64_t i = 0; i < depth; ++i) weight_offset_[i] = region_.k[begin + i] * kConvRows;
+    const int64_t taps = static_cast<int64_t>(copies_end_.size()), channels = g_.channels();
+    if (depth == 0) return;
+    if (g_.taps_first) {
+      pack_tap(taps - 1 - begin / channels, begin % channels, depth, 0, 1);
+      return;
+    }
+    for (int64_t i = 0; i < std::min(depth, taps); ++i) {
+      pack_tap((begin + i) % taps, (begin + i) / taps, divide_up(depth - i, taps), i, taps);
+    }
+  }
+
+  // One tap of `count` channels, packed as every step-th input of the block from number `i` on.
+  void pack_tap(int64_t tap, int64_t first_channel, int64_t count, int64_t i, int64_t step) {
+    const int64_t from = tap == 0 ? 0 : copies_end_[tap - 1];
+    kernels_.pack(copies_.data() + from, copies_end_[tap] - from, x_ + first_channel * g_.in_plane,
+                  g_.in_plane, count, g_.stride_width, packed_input_ + i * kConvLanes, step * kConvLanes);
+  }
+
+  const ConvGeometry& g_;
+  const ConvKernels& kernels_;
+  const Task& task_;
+  const Region& region_;
+  const Operands& o_;
+  const std::vector<Run> runs_;
+  int64_t tiles_ = 0, deepest_ = 0;
+  bool in_place_ = false;
+  const float *x_ = nullptr, *other_ = nullptr;
+  float *packed_input_ = nullptr, *sums_ = nullptr;
+  float* tap_sums_ = nullptr;  // taps_first: sums over a tap whose channels are several blocks
+  std::vector<Tile> tile_;
+  std::vector<StoreRun> stores_;
+  std::vector<int64_t> lines_;
+  std::vector<CopyRun> copies_;      // of one channel, tap by tap; the targets are those of i = 0 of a block
+  std::vector<int64_t> copies_end_;  // where each tap's copies end
+  std::vector<int64_t> weight_offset_;
+};
+
+}  // namespace
+
+void atrous_conv(const ConvGeometry& g, const float* x, const float* packed,
+                 const std::vector<EpilogueStep>& steps, float* y, int threads) {
+  if (g.depthwise()) {
+    const int64_t count = static_cast<int64_t>(steps.size());
+    if (!SELECT_ISA(depthwise_conv)(g, x, packed, steps.data(), count, y, threads)) throw std::bad_alloc();
+    return;
+  }
+  const ConvKernels& kernels = SELECT_ISA(conv_kernels);
+  const bool in_place = kernels.accumulate_in_place && g.row_tiles() <= InPlace::kMostRowTiles &&
+                        g.stride_width == 1 && g.out_width == g.in_width && !g.taps_first;
+  const std::vector<Region> regions = make_regions(g, in_place);
+  const std::vector<Task> tasks = make_tasks(g, regions, threads);
+  const Operands operands{x, packed, steps, y};
+  std::atomic<bool> out_of_memory{false};
+#pragma omp parallel num_threads(threads)
+  {
+    static thread_local Workspace workspace;
+#pragma omp for schedule(dynamic, 1)
+    for (size_t i = 0; i < tasks.size(); ++i) {
+      try {
+        if (!out_of_memory) TaskRunner(g, kernels, tasks[i], operands, in_place, &workspace).run();
+      } catch (const std::bad_alloc&) {
+        out_of_memory = true;
+      }
+    }
+  }
+  if (out_of_memory) throw std::bad_alloc();
+}

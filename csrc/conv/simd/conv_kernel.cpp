@@ -1,0 +1,245 @@
+// Convolution micro-kernels. Lanes are output positions, rows are output channels, both independent sums.
+#include "conv/atrous_conv.h"
+#include "conv/simd/conv_in_place.h"
+#include "conv/simd/conv_tile.h"
+#include "conv/simd/epilogue_vector.h"
+#include "platform/host_device.h"
+#include "platform/simd/vector.h"
+
+namespace ISA {
+namespace {
+
+#if defined(ISA_AVX512)
+constexpr int kTileRows = 8;  // with kTileVectors: as many sums as there are registers for
+constexpr int kStoredRows = 4;
+#else
+constexpr int kTileRows = 4;
+constexpr int kStoredRows = 1;
+#endif
+constexpr int kTileVectors = 3;
+constexpr int kVectors = kConvLanes / kWidth;
+
+// Adds what the i-th of the reduction gives to kTileRows rows and `vectors` vectors of sums.
+template <int vectors>
+HOST_DEVICE void add_products(const float* weights, const float* input, Vector (&sum)[kTileRows][vectors]) {
+  Vector x[vectors];
+#pragma GCC unroll 8
+  for (int v = 0; v < vectors; ++v) x[v] = load(input + v * kWidth);
+#pragma GCC unroll 8
+  for (int r = 0; r < kTileRows; ++r) {
+    const Vector w = broadcast(weights[r]);
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) sum[r][v] = fma_vector(w, x[v], sum[r][v]);
+  }
+}
+
+// kTileRows rows and `vectors` vectors of lanes, all sums in registers.
+template <int vectors, bool ask_weights>
+HOST_DEVICE void accumulate_registers(int64_t depth, const int64_t* weight_offset, const float* weights,
+                                      const Ahead& ahead, const float* input, bool first, float* tile) {
+  Vector sum[kTileRows][vectors];
+#pragma GCC unroll 8
+  for (int r = 0; r < kTileRows; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) {
+      sum[r][v] = broadcast(0.0f);
+      // Partial sums may have left the nearest cache since the block before.
+      if (!first) __builtin_prefetch(tile + r * kConvLanes + v * kWidth);
+    }
+  }
+  int64_t i = 0;
+  for (const int64_t end = ahead.count < depth ? ahead.count : depth; i < end; ++i) {
+    __builtin_prefetch(ahead.y + ahead.offset[i]);
+    __builtin_prefetch(ahead.other + ahead.offset[i]);
+    if constexpr (ask_weights) __builtin_prefetch(ahead.weights + weight_offset[i]);
+    add_products(weights + weight_offset[i], input + i * kConvLanes, sum);
+  }
+#pragma GCC unroll 4
+  for (; i < depth; ++i) {
+    if constexpr (ask_weights) __builtin_prefetch(ahead.weights + weight_offset[i]);
+    add_products(weights + weight_offset[i], input + i * kConvLanes, sum);
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < kTileRows; ++r) {
+#pragma GCC unroll 8
+    for (int v = 0; v < vectors; ++v) {
+      float* t = tile + r * kConvLanes + v * kWidth;
+      store_vector(t, first ? sum[r][v] : load(t) + sum[r][v]);
+    }
+  }
+}
+
+template <bool ask_weights>
+HOST_DEVICE void accumulate_tile(int64_t depth, const int64_t* weight_offset, const float* weights,
+                                 const Ahead& ahead, const float* input, int lanes, bool first, float* tile) {
+  for (int lane = 0; lane < lanes; lane += kTileVectors * kWidth) {
+    const int left = lanes - lane;
+    for (int row = 0; row < kConvRows; row += kTileRows) {
+      const float* w = weights + row;
+      float* t = tile + row * kConvLanes + lane;
+      if (left > 2 * kWidth) {
+        accumulate_registers<kTileVectors, ask_weights>(depth, weight_offset, w, ahead, input + lane, first,
+                                                        t);
+      } else if (left > kWidth) {
+        accumulate_registers<2, ask_weights>(depth, weight_offset, w, ahead, input + lane, first, t);
+      } else {
+        accumulate_registers<1, ask_weights>(depth, weight_offset, w, ahead, input + lane, first, t);
+      }
+    }
+  }
+}
+
+void accumulate(int64_t depth, const int64_t* weight_offset, const float* weights, const Ahead& ahead,
+                const float* input, int lanes, bool first, float* tile) {
+  if (ahead.weights) {
+    accumulate_tile<true>(depth, weight_offset, weights, ahead, input, lanes, first, tile);
+  } else {
+    accumulate_tile<false>(depth, weight_offset, weights, ahead, input, lanes, first, tile);
+  }
+}
+
+// Every second float of `source`, `length` of them.
+void copy_even(const float* source, int length, float* target) {
+  int i = 0;
+  for (; i < length; i += kWidth) {
+    const int lanes = length - i < kWidth ? length - i : kWidth;
+    const int first = 2 * lanes - 1;  // floats up to the last wanted
+    const float* from = source + 2 * i;
+    const Vector v = even_lanes(load(from, lanes_between(0, first)),
+                                load(from + kWidth, lanes_between(0, first - kWidth)));
+    store_lanes(target + i, lanes_between(0, lanes), v);
+  }
+}
+
+// Every stride-th float of `source`, of neighbours from `begin` to `end` (the others are zeros).
+void copy_strided(const float* source, int64_t stride, int begin, int end, int length, float* target) {
+  for (int i = 0; i < begin; ++i) target[i] = 0.0f;
+  for (int i = end; i < length; ++i) target[i] = 0.0f;
+  if (stride == 2) return copy_even(source + 2 * begin, end - begin, target + begin);
+  for (int i = begin; i < end; ++i) target[i] = source[i * stride];
+}
+
+// One run of neighbours in memory, of `channels` channels; `vectors` of them are full.
+HOST_DEVICE void pack_run(const CopyRun& run, int vectors, const float* source, int64_t plane,
+                          int64_t channels, float* target, int64_t step) {
+  constexpr int kAhead = 16;  // channels
+  Mask inside[kVectors + 1];
+  for (int v = 0; v <= vectors; ++v) inside[v] = lanes_of(run.inside, v);
+  const int rest = run.length - vectors * kWidth;
+  const Mask lanes = lanes_between(0, rest);
+  for (int64_t c = 0; c < channels; ++c, source += plane, target += step) {
+    for (int i = 0; i < vectors * kWidth; i += 16) __builtin_prefetch(source + kAhead * plane + i);
+    __builtin_prefetch(source + kAhead * plane + run.length);
+    for (int v = 0; v < vectors; ++v) store_vector(target + v * kWidth, load(source + v * kWidth, inside[v]));
+    if (rest) {
+      const Vector last = load(source + vectors * kWidth, inside[vectors]);
+      store_lanes(target + vectors * kWidth, lanes, last);
+    }
+  }
+}
+
+void pack(const CopyRun* runs, int64_t count, const float* first_channel, int64_t plane, int64_t channels,
+          int64_t stride, float* packed, int64_t step) {
+  for (const CopyRun* r = runs; r != runs + count; ++r) {
+    const float* source = first_channel + r->source;
+    float* target = packed + r->target;
+    if (stride == 1) {
+      const int vectors = r->length / kWidth;
+      if (vectors == kVectors) {  // by far the most: unrolled
+        pack_run(*r, kVectors, source, plane, channels, target, step);
+      } else {
+        pack_run(*r, vectors, source, plane, channels, target, step);
+      }
+      continue;
+    }
+    const int begin = r->inside ? __builtin_ctzll(r->inside) : 0;
+    const int end = r->inside ? 64 - __builtin_clzll(r->inside) : 0;
+    for (int64_t c = 0; c < channels; ++c, source += plane, target += step) {
+      copy_strided(source, stride, begin, end, r->length, target);
+    }
+  }
+}
+
+// Where a tile's vectors lie in memory: each in one piece, or in several where image rows end.
+class Places {
+ public:
+  Places(const StoreRun* run, const StoreRun* end) {
+    for (int i = 0; i < kVectors; ++i) {
+      first_[i] = count_;
+      const int lane = i * kWidth;
+      while (run != end && run->lane + run->length <= lane) ++run;
+      for (const StoreRun* r = run; r != end && r->lane < lane + kWidth; ++r) {
+        const int begin = r->lane < lane ? 0 : r->lane - lane;
+        offset_[count_] = r->target - r->lane + lane;
+        mask_[count_++] = lanes_between(begin, r->lane + r->length - lane);
+      }
+    }
+    first_[kVectors] = count_;
+  }
+
+  Vector load(const float* base, int i) const {
+    Vector v = broadcast(0.0f);
+    for (int p = first_[i]; p < first_[i + 1]; ++p) v = load_lanes(base + offset_[p], mask_[p], v);
+    return v;
+  }
+
+  void store(float* base, int i, Vector v) const {
+    for (int p = first_[i]; p < first_[i + 1]; ++p) store_lanes(base + offset_[p], mask_[p], v);
+  }
+
+ private:
+  static constexpr int kMost = kVectors + kConvLanes;
+  int count_ = 0;
+  int first_[kVectors + 1];
+  int64_t offset_[kMost];  // of a piece's lane 0
+  Mask mask_[kMost];
+};
+
+// store() for `rows` rows at once.
+template <int rows>
+void store_rows(const float* tile, const EpilogueStep* steps, int64_t step_count, const Places& places,
+                int64_t channel, int64_t channel_stride, float* y) {
+  alignas(64) float other[rows * kConvLanes];
+  Vector v[rows][kVectors];
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kVectors; ++i) v[r][i] = load(tile + r * kConvLanes + i * kWidth);
+  }
+  for (int64_t s = 0; s < step_count; ++s) {
+    if (steps[s].kind == EpilogueStep::kSum) {
+      for (int r = 0; r < rows; ++r) {
+        const float* base = steps[s].a + (channel + r) * channel_stride;
+        for (int i = 0; i < kVectors; ++i) {
+          store_vector(other + r * kConvLanes + i * kWidth, places.load(base, i));
+        }
+      }
+    }
+    apply_step(steps[s], channel, other, v);
+  }
+#pragma GCC unroll 8
+  for (int r = 0; r < rows; ++r) {
+#pragma GCC unroll 8
+    for (int i = 0; i < kVectors; ++i) places.store(y + (channel + r) * channel_stride, i, v[r][i]);
+  }
+}
+
+void store(const float* tile, int rows, const EpilogueStep* steps, int64_t step_count, const StoreRun* runs,
+           int64_t run_count, int64_t channel, int64_t channel_stride, float* y) {
+  const Places places(runs, runs + run_count);
+  int row = 0;
+  for (; row + kStoredRows <= rows; row += kStoredRows) {
+    store_rows<kStoredRows>(tile + row * kConvLanes, steps, step_count, places, channel + row, channel_stride,
+                            y);
+  }
+  for (; row < rows; ++row) {
+    store_rows<1>(tile + row * kConvLanes, steps, step_count, places, channel + row, channel_stride, y);
+  }
+}
+
+}  // namespace
+
+extern const ConvKernels conv_kernels;
+const ConvKernels conv_kernels = {pack, accumulate, accumulate_in_place, store};
+
+}  // namespace ISA

@@ -1,0 +1,62 @@
+// The vectorised parts of the convolution, one copy per instruction set.
+#pragma once
+
+#include <cstdint>
+
+#include "conv/atrous_conv.h"
+#include "platform/isa.h"
+
+// `length` neighbouring inputs, the first at `source` in channel 0, for as many lanes of a packed row from
+// `target` on. Bit i of `inside`: the i-th of them lies in the image, else a zero stands for it.
+struct CopyRun {
+  int64_t source;
+  int32_t target, length;  // a run ends with its tile
+  uint64_t inside;
+};
+
+// A run of a tile's lanes that are neighbours in an output row.
+struct StoreRun {
+  int64_t target;
+  int32_t lane, length;
+};
+
+// Memory to ask for ahead of its use, a little at a time: so much at once would hold up what is needed now.
+struct Ahead {
+  const float* weights;    // or null: what lies at the weights' offsets from here
+  const float *y, *other;  // what lies at the first `count` offsets from each
+  const int64_t* offset;
+  int64_t count;
+};
+
+// A tile's inputs, neighbours in memory for each tap, and the weights of its up to kMostRowTiles row tiles.
+struct InPlace {
+  static constexpr int kMostTaps = 64, kMostRowTiles = 3;
+  const CopyRun* runs;  // of the first tap; the other taps' are `run_step` runs apart
+  int64_t run_step, taps;
+  const int32_t* weight;  // each tap's k in channel 0
+  const float *first_channel, *weights;
+  int64_t plane, weights_of_channel, row_tile_step;  // floats from one channel's, or row tile's, to the next
+  int64_t row_tiles;
+};
+
+struct ConvKernels {
+  // Copies the runs of `channels` input channels, every `stride`-th float of the source, to packed lanes. The
+  // channels are `plane` floats apart, their packed lanes `step`.
+  void (*pack)(const CopyRun* runs, int64_t count, const float* first_channel, int64_t plane,
+               int64_t channels, int64_t stride, float* packed, int64_t step);
+  // tile [kConvRows][kConvLanes] = (first ? 0 : tile) +
+  //     sum over i < depth of weights[weight_offset[i]][row] * input[i][lane],
+  // for at least the first `lanes` lanes, a single chain of fused multiply-adds in the order of i.
+  void (*accumulate)(int64_t depth, const int64_t* weight_offset, const float* weights, const Ahead& ahead,
+                     const float* input, int lanes, bool first, float* tile);
+  // The same for the k from `begin` to `end` (channel by channel, the taps of each), unpacked, and all row
+  // tiles, whose sums are sum_step floats apart. Null where there is no such kernel.
+  void (*accumulate_in_place)(const InPlace& in, int64_t begin, int64_t end, int lanes, bool first,
+                              float* sums, int64_t sum_step);
+  // Takes the tile's first `rows` rows, of which the first is channel `channel`, through the steps (in
+  // place), then writes the runs to y, where channels are `channel_stride` floats apart.
+  void (*store)(const float* tile, int rows, const EpilogueStep* steps, int64_t step_count,
+                const StoreRun* runs, int64_t run_count, int64_t channel, int64_t channel_stride, float* y);
+};
+
+DECLARE_PER_ISA(extern const ConvKernels conv_kernels)

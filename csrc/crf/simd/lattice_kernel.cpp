@@ -1,0 +1,169 @@
+// Embedding, splat, blur and slice: plain loops over lanes or labels, which the compiler vectorises.
+#include "crf/simd/links.h"
+
+namespace ISA {
+namespace {
+
+// `D` is d where the compiler may unroll (position: 2, position and colour: 5), else 0.
+template <int D>
+bool embed(const float* features, std::size_t plane, int dims, const float* scales, EmbeddedBlock& out) {
+  const int d = D ? D : dims;
+  constexpr int kSize = D ? D : kMaxDims;
+  alignas(64) float e[kSize + 1][kLanes], difference[kSize + 1][kLanes];
+  alignas(64) int remainder_0[kSize + 1][kLanes], rank[kSize + 1][kLanes], sum[kLanes];
+  alignas(64) float total[kLanes];
+  for (int l = 0; l < kLanes; ++l) total[l] = 0, sum[l] = 0;
+  for (int j = d; j >= 1; --j) {
+    const float* f = features + (j - 1) * plane;
+    for (int l = 0; l < kLanes; ++l) e[j][l] = elevate(f[l], scales[j - 1], j, total[l]);
+  }
+  for (int l = 0; l < kLanes; ++l) e[0][l] = total[l];
+
+  const float inverse = 1.0f / static_cast<float>(d + 1);
+  float largest[kLanes] = {};
+  for (int i = 0; i <= d; ++i) {
+    for (int l = 0; l < kLanes; ++l) {
+      const float v = nearest_multiple(e[i][l], inverse);
+      const float r = v * static_cast<float>(d + 1);
+      const bool fits = key_fits(r);  // the conversion below sees 0 if not
+      largest[l] = fits ? largest[l] : 1.0f;
+      difference[i][l] = e[i][l] - r;
+      remainder_0[i][l] = static_cast<int>(fits ? r : 0.0f);
+      sum[l] += static_cast<int>(fits ? v : 0.0f);
+      rank[i][l] = 0;
+    }
+  }
+  bool fits = true;
+  for (int l = 0; l < kLanes; ++l) fits = fits && largest[l] == 0;
+  if (!fits) return false;
+
+  for (int i = 0; i < d; ++i) {
+    for (int j = i + 1; j <= d; ++j) {
+      for (int l = 0; l < kLanes; ++l) {
+        const int lower = difference[i][l] < difference[j][l];
+        rank[i][l] += lower;
+        rank[j][l] += 1 - lower;
+      }
+    }
+  }
+  for (int i = 0; i <= d; ++i) {
+    for (int l = 0; l < kLanes; ++l) {
+      int shift;
+      rank[i][l] = wrap_rank(rank[i][l] + sum[l], d, shift);
+      remainder_0[i][l] += shift;
+    }
+  }
+  // Barycentric coordinates (p. 4) are differences of neighbours in rank order.
+  alignas(64) float by_rank[kSize + 1][kLanes];
+  for (int k = 0; k <= d; ++k) {
+    for (int l = 0; l < kLanes; ++l) by_rank[k][l] = 0;
+  }
+  for (int i = 0; i <= d; ++i) {
+    alignas(64) float t[kLanes];
+    for (int l = 0; l < kLanes; ++l) t[l] = (e[i][l] - static_cast<float>(remainder_0[i][l])) * inverse;
+    for (int k = 0; k <= d; ++k) {
+      for (int l = 0; l < kLanes; ++l) by_rank[k][l] = rank[i][l] == k ? t[l] : by_rank[k][l];
+    }
+  }
+  for (int l = 0; l < kLanes; ++l) out.weight[0][l] = first_weight(by_rank[d][l], by_rank[0][l]);
+  for (int k = 1; k <= d; ++k) {
+    for (int l = 0; l < kLanes; ++l) out.weight[k][l] = by_rank[d - k][l] - by_rank[d - k + 1][l];
+  }
+  for (int i = 0; i < d; ++i) {
+    for (int l = 0; l < kLanes; ++l) {
+      out.remainder_0[l][i] = static_cast<short>(remainder_0[i][l]);
+      out.rank[l][i] = static_cast<short>(rank[i][l]);
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+bool embed_block(const float* features, std::size_t plane, int d, const float* scales, EmbeddedBlock& out) {
+  return d == 2   ? embed<2>(features, plane, d, scales, out)
+         : d == 5 ? embed<5>(features, plane, d, scales, out)
+                  : embed<0>(features, plane, d, scales, out);
+}
+
+void splat_pixels(const Link* links, int degree, unsigned first_vertex, std::size_t first, std::size_t last,
+                  const float* q, std::size_t q_stride, std::size_t row, const float* pre, float* values) {
+  with_links(links, degree, first, [&](const auto& own) {
+    for_labels<0>(row, [&](std::size_t label, auto vectors) {
+      for (std::size_t p = first; p < last; ++p) {
+        Vec value[decltype(vectors)::value];
+        load(q + p * q_stride + label, value);
+        splat(own, p - first, first_vertex, broadcast(pre ? pre[p] : 1.0f), row, value, values + label);
+      }
+    });
+  });
+}
+
+void splat_lists(const unsigned* starts, const Link* list, std::size_t first, std::size_t last,
+                 const float* q, std::size_t q_stride, std::size_t row, const float* pre, float* values) {
+  constexpr std::size_t kAhead = 24;
+  const Link* const end = list + starts[last];
+  for_labels<0>(row, [&](std::size_t label, auto vectors) {
+    constexpr int kVectors = decltype(vectors)::value;
+    for (std::size_t v = first; v < last; ++v) {
+      if (starts[v] == starts[v + 1]) continue;
+      Vec sum[kVectors];
+      load(values + v * row + label, sum);
+      for (const Link* link = list + starts[v]; link < list + starts[v + 1]; ++link) {
+        const Link* ahead = link + kAhead < end ? link + kAhead : link;
+        const float* soon = q + ahead->index * q_stride + label;
+        __builtin_prefetch(soon);
+        if (kVectors > 1) __builtin_prefetch(soon + kVectors * kRow - 1);
+        const float* of_pixel = q + link->index * q_stride + label;
+        const float weight = pre ? link->weight * pre[link->index] : link->weight;
+        for (int g = 0; g < kVectors; ++g) sum[g] += weight * load(of_pixel + g * kRow);
+      }
+      store(values + v * row + label, sum);
+    }
+  });
+}
+
+void blur_vertices(const unsigned (*neighbours)[2], std::size_t first, std::size_t last, std::size_t row,
+                   std::size_t first_label, std::size_t last_label, const float* from, float* to) {
+  for_labels<0>(last_label - first_label, [&](std::size_t label, auto vectors) {
+    constexpr int kVectors = decltype(vectors)::value;
+    const float* const column = from + first_label + label;
+    for (std::size_t v = first; v < last; ++v) {
+      const float* previous = row_of(column, neighbours[v][0], row);
+      const float* next = row_of(column, neighbours[v][1], row);
+      Vec value[kVectors];
+      load(column + v * row, value);
+      for (int g = 0; g < kVectors; ++g) {
+        value[g] = value[g] + 0.5f * (load(previous + g * kRow) + load(next + g * kRow));
+      }
+      store(to + v * row + first_label + label, value);
+    }
+  });
+}
+
+void slice_pixels(const Link* links, int degree, float gain, std::size_t first, std::size_t last,
+                  std::size_t labels, const float* values, float* out) {
+  const std::size_t row = padded_labels(labels);
+  const Vec gains = broadcast(gain);
+  with_links(links, degree, first, [&](const auto& own) {
+    for (std::size_t p = first; p < last; ++p) {
+      const bool whole =
+          p * labels + row <= last * labels;  // what runs over is the next pixel's, which follows
+      for_labels<0>(row, [&](std::size_t label, auto vectors) {
+        Vec sum[decltype(vectors)::value];
+        slice(own, p - first, gains, row, values + label, sum);
+        float* to = out + p * labels + label;
+        if (whole) {
+          store(to, sum);
+        } else {
+          float padded[sizeof sum / sizeof(float)];
+          store(padded, sum);
+          for (std::size_t l = 0; l < sizeof sum / sizeof(float) && label + l < labels; ++l)
+            to[l] = padded[l];
+        }
+      });
+    }
+  });
+}
+
+}  // namespace ISA
