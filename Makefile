@@ -2,25 +2,25 @@ PYTHON ?= python3
 OUT ?= benchmarks/results
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/.installed
-TEST_STAMP := $(VENV)/.installed-for-tests
-SOURCES := pyproject.toml setup.py build_cuda.py build_proto.py constraints.txt deeplab_caffe/formats/caffe.proto \
-	$(wildcard csrc/*/*.* csrc/*/*/*.*)
-# The kernels are built for the card at hand, not for all there are; tests build some without a card, too.
-TEST_TARGET := $(shell nvidia-smi > /dev/null 2>&1 && echo native || echo 90a)
-INSTALL = test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) && \
-	PIP_CONSTRAINT=$(CURDIR)/constraints.txt PIP_BUILD_CONSTRAINT=$(CURDIR)/constraints.txt \
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+TOOLS := $(VENV)/.tools
+INSTALLED := $(VENV)/.installed
+# What the build itself needs: the list in pyproject.toml, words in quotes.
+REQUIRES = $(shell sed -n 's/^requires = \[\(.*\)\]/\1/p' pyproject.toml | tr -d ,)
+PIP = PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install -q --disable-pip-version-check
+CXX_FILES = $$(git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 
-.PHONY: demo test bench gpu lint format clean
+.PHONY: demo test bench gpu lint format clean native
 
-demo: $(STAMP)
+demo: $(INSTALLED)
 	$(BIN)/deeplab-caffe demo -o demo-output
 
+# Tests want the emulator, and the CUDA kernels compiled for one GPU even where there is none.
+test lint: export DEEPLAB_CAFFE_EMULATOR := 1
+test lint: export DEEPLAB_CAFFE_CUDA_ARCHS := $(or $(DEEPLAB_CAFFE_CUDA_ARCHS),$(shell nvidia-smi > /dev/null 2>&1 && echo native || echo 90a))
 test: lint
 	$(BIN)/python -m pytest
 
-bench: $(STAMP)
+bench: $(INSTALLED)
 	$(BIN)/deeplab-caffe bench net
 	$(BIN)/deeplab-caffe bench train
 	$(BIN)/deeplab-caffe bench crf
@@ -31,24 +31,30 @@ bench: $(STAMP)
 gpu:
 	$(if $(REFERENCE),DEEPLAB_CAFFE_REFERENCE=$(REFERENCE)) $(PYTHON) benchmarks/gpu.py -o $(OUT)
 
-lint: $(TEST_STAMP)
+lint: $(INSTALLED)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/clang-format --dry-run -Werror $$(git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
+	$(BIN)/clang-format --dry-run -Werror $(CXX_FILES)
 
-format: $(STAMP)
+format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/clang-format -i $$(git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
+	$(BIN)/clang-format -i $(CXX_FILES)
 
-# Built again whenever a source of the build changed.
-$(STAMP): $(SOURCES)
-	export DEEPLAB_CAFFE_CUDA_ARCHS=$${DEEPLAB_CAFFE_CUDA_ARCHS:-native}; $(INSTALL)
+# In place and by itself, since pip would hide its progress; ninja knows what is to be done, so it is always asked.
+native: $(TOOLS)
+	$(BIN)/python -W ignore setup.py -q build_ext --inplace
+
+$(TOOLS): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("deeplab_caffe needs Python 3.10 or later; $(PYTHON) is " + sys.version.split()[0] + "; PYTHON=... names another")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) $(REQUIRES)
 	touch $@
 
-$(TEST_STAMP): $(SOURCES)
-	export DEEPLAB_CAFFE_EMULATOR=1 DEEPLAB_CAFFE_CUDA_ARCHS=$${DEEPLAB_CAFFE_CUDA_ARCHS:-$(TEST_TARGET)}; $(INSTALL)
-	touch $@ $(STAMP)
+# Editable: the modules that are in place are the ones that run. It finds nothing left to compile.
+$(INSTALLED): pyproject.toml constraints.txt setup.py deeplab_caffe/formats/caffe.proto | native
+	$(PIP) --no-build-isolation -e '.[dev]'
+	touch $@
 
 clean:
 	rm -rf $(VENV) build demo-output *.egg-info deeplab_caffe/_*.so deeplab_caffe/formats/caffe_pb2.py

@@ -1,0 +1,249 @@
+"""What is compiled, with which flags: one build.ninja for all native modules.
+
+csrc/<subject>/*.cpp            once
+csrc/<subject>/simd/*.cpp       once per instruction set
+csrc/<subject>/cuda/*.cu        with nvcc for _cuda, with the C++ compiler for _cuda_emulated
+csrc/<subject>/cuda/*.cpp       once, for both
+csrc/platform/emulator/*.cpp    for _cuda_emulated
+
+Nothing outside an explicit fma may be contracted (-ffp-contract=off, --fmad=false) and nothing reassociated
+(no -ffast-math): the results are promised to the last bit. The flags here decide that.
+"""
+
+import fcntl
+import io
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import build_cuda
+
+COMMON = [
+    "-std=c++17",
+    "-O3",
+    "-g0",
+    "-DNDEBUG",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fwrapv",
+    "-fopenmp",
+    "-fvisibility=hidden",
+    "-fPIC",
+]
+NVCC_FLAGS = ["-std=c++17", "-O3", "--fmad=false", "-Xptxas", "-v", "-Icsrc"]
+# csrc/*/simd/*.cpp is compiled once per entry, in the namespace the macro ISA names.
+PORTABLE: dict[str, list[str]] = {"portable": []}
+X86 = {
+    "avx2": ["-mavx2", "-mfma"],
+    "avx512": "-mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512".split(),
+}
+# Host code of the CPU's module that the device modules use too.
+SHARED = ["csrc/conv/conv_plan.cpp"]
+# They only pass calls on: optimising them more takes a third longer and gains nothing.
+BINDINGS = ["-O1"]
+# What the name of the module and its targets are compiled into.
+PER_MODULE = ["csrc/platform/module.cpp", "csrc/platform/cuda/bind.cpp"]
+
+
+@dataclass
+class Tools:
+    """What compiles, and for what."""
+
+    cxx: list[str]
+    includes: list[str]  # folders of pybind11 and Python
+    x86: bool
+    nvcc: Path | None = None
+    targets: tuple[str, ...] = ()
+
+
+def find_cxx() -> list[str]:
+    """The C++ compiler as a command; one line instead of a traceback if there is none."""
+    named = shlex.split(os.environ.get("CXX", ""))
+    looked_for = named[:1] or ["g++", "c++", "clang++"]
+    found = next((name for name in looked_for if shutil.which(name)), None)
+    if found is None:
+        where = "which CXX names" if named else "on PATH"
+        raise SystemExit(
+            f"No C++ compiler: {', '.join(looked_for)} {where} not found; install g++, or set CXX"
+        )
+    return named or [found]
+
+
+def find_tools(root: Path, folder: Path, nvcc: Path | None, targets: list[str]) -> Tools:
+    """The tools of this machine; pybind11's headers are copied into `folder`."""
+    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    includes = [str(_pybind11_headers(root / folder).relative_to(root)), sysconfig.get_path("include")]
+    return Tools(find_cxx(), includes, x86, nvcc, tuple(targets))
+
+
+def _pybind11_headers(folder: Path) -> Path:
+    """pip installs what a build needs somewhere else each time; objects must not depend on where."""
+    import pybind11
+
+    copy = folder / f"pybind11-{pybind11.__version__}"
+    if not copy.exists():
+        unfinished = folder / f"pybind11.{os.getpid()}"
+        shutil.copytree(pybind11.get_include(), unfinished)
+        unfinished.rename(copy)
+    return copy
+
+
+class Graph:
+    """Writes the edges of build.ninja. Paths are relative to the root, where ninja runs."""
+
+    def __init__(self, root: Path, folder: Path, tools: Tools) -> None:
+        from ninja import Writer
+
+        self.root, self.folder, self.tools = root, folder, tools
+        self.text = io.StringIO()
+        self.ninja = Writer(self.text)
+        self.made: set[str] = set()
+
+    def header(self) -> None:
+        """The rules."""
+        compiled = "-MD -MF $out.d -c $in -o $out"
+        n = self.ninja
+        n.variable("ninja_required_version", "1.10")
+        n.variable("builddir", str(self.folder))
+        n.rule("cxx", f"$compiler {compiled}", "$in $what", "$out.d", deps="gcc")
+        # ptxas's report of registers and memory is kept beside the object.
+        kept = f"$compiler {compiled} > $log 2>&1 || {{ cat $log; false; }}"
+        n.rule("nvcc", kept, "$in for $what", "$out.d", deps="gcc")
+        n.rule("link", "$compiler $in -o $out $libraries", "$out")
+
+    def sources(self, pattern: str) -> list[str]:
+        """The files of that pattern."""
+        return sorted(str(path.relative_to(self.root)) for path in self.root.glob(pattern))
+
+    def compile(self, rule: str, place: str, sources: list[str], command: list[str], what: str) -> list[str]:
+        """Objects of `sources`, under `place`."""
+        return [str(self._compile(rule, place, source, command, what)) for source in sources]
+
+    def _compile(self, rule: str, place: str, source: str, command: list[str], what: str) -> Path:
+        target = self.folder / place / Path(source).relative_to("csrc").with_suffix(".o")
+        if str(target) not in self.made:
+            self.made.add(str(target))
+            variables = {"compiler": quote(command), "what": what}
+            log = target.with_suffix(".log")
+            if rule == "nvcc":
+                variables["log"] = str(log)
+            outputs = [str(log)] if rule == "nvcc" else None
+            self.ninja.build(str(target), rule, source, variables=variables, implicit_outputs=outputs)
+        return target
+
+    def link(self, name: str, objects: list[str], libraries: list[str]) -> Path:
+        """The module made of `objects`."""
+        shared = ["-bundle", "-undefined", "dynamic_lookup"] if sys.platform == "darwin" else ["-shared"]
+        target = self.folder / f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}"
+        variables = {
+            "compiler": quote([*self.tools.cxx, *shared]),
+            "libraries": quote(["-fopenmp", *libraries, *shlex.split(os.environ.get("LDFLAGS", ""))]),
+        }
+        self.ninja.build(str(target), "link", objects, variables=variables)
+        self.ninja.default(str(target))
+        return target
+
+    def cxx(self, *flags: str) -> list[str]:
+        """The command of the C++ compiler."""
+        own = shlex.split(os.environ.get("CXXFLAGS", ""))
+        x86 = ["-DHAVE_X86=1"] if self.tools.x86 else []
+        return [*self.tools.cxx, *own, *COMMON, "-Icsrc", *x86, *flags]
+
+    def host(self, module: str, sources: list[str]) -> list[str]:
+        """Objects of what may include pybind11; those that are the same in all modules are made once."""
+        command = self.cxx(*(word for path in self.tools.includes for word in ("-isystem", path)))
+        macros = [f"-DMODULE={module}"]
+        if module != "_C":
+            macros.append(f'-DDEVICE_TARGETS="{",".join(self.tools.targets if module == "_cuda" else ())}"')
+        own = [source for source in sources if source in PER_MODULE]
+        common = [source for source in sources if source not in PER_MODULE]
+        bindings = [source for source in common if Path(source).name.startswith("bind")]
+        others = [source for source in common if source not in bindings]
+        return (
+            self.compile("cxx", "host", bindings, [*command, *BINDINGS], "")
+            + self.compile("cxx", module, own, [*command, *BINDINGS, *macros], f"for {module}")
+            + self.compile("cxx", "host", others, self.cxx(), "")
+        )
+
+    def cpu(self) -> Iterator[str]:
+        """Objects of _C."""
+        for name, flags in (PORTABLE | X86 if self.tools.x86 else PORTABLE).items():
+            macros = [f"-DISA={name}", f"-DISA_{name.upper()}=1"]
+            sources = self.sources("csrc/*/simd/*.cpp")
+            yield from self.compile("cxx", name, sources, self.cxx(*macros, *flags), f"for {name}")
+        yield from self.host("_C", self.sources("csrc/*/*.cpp"))
+
+    def device_host(self, module: str) -> list[str]:
+        """Objects of a device module beside its kernels."""
+        return self.host(module, [*self.sources("csrc/*/cuda/*.cpp"), *SHARED, PER_MODULE[0]])
+
+    def cuda(self) -> Iterator[str]:
+        """Objects of _cuda."""
+        targets = self.tools.targets
+        host = [word for flag in COMMON for word in ("-Xcompiler", flag)]
+        command = [str(self.tools.nvcc), *NVCC_FLAGS, *build_cuda.target_flags(list(targets)), *host]
+        what = ", ".join(f"sm_{target}" for target in targets)
+        yield from self.compile("nvcc", "_cuda", self.sources("csrc/*/cuda/*.cu"), command, what)
+        yield from self.device_host("_cuda")
+
+    def emulated(self) -> Iterator[str]:
+        """Objects of _cuda_emulated."""
+        module = "_cuda_emulated"
+        includes = [word for path in self.tools.includes for word in ("-isystem", path)]
+        command = self.cxx("-march=native", *includes)
+        kernels = self.sources("csrc/*/cuda/*.cu")
+        yield from self.compile("cxx", module, kernels, [*command, "-x", "c++"], "for the emulator")
+        own = self.sources("csrc/platform/emulator/*.cpp")
+        yield from self.compile("cxx", module, own, command, "")
+        yield from self.device_host(module)
+
+
+def quote(words: list[str]) -> str:
+    """A command for a value in build.ninja."""
+    return shlex.join(words).replace("$", "$$")
+
+
+def write_graph(root: Path, folder: Path, tools: Tools, modules: list[str]) -> tuple[str, dict[str, Path]]:
+    """build.ninja's text, and where it makes which module."""
+    graph = Graph(root, folder, tools)
+    graph.header()
+    objects = {"_C": graph.cpu, "_cuda": graph.cuda, "_cuda_emulated": graph.emulated}
+    # Kernels take the longest and come first: the tail is short then.
+    libraries = build_cuda.link_flags(tools.nvcc) if tools.nvcc and "_cuda" in modules else []
+    made = {
+        name: graph.link(name, list(objects[name]()), libraries if name == "_cuda" else [])
+        for name in sorted(modules, key=("_cuda", "_C", "_cuda_emulated").index)
+    }
+    return graph.text.getvalue(), made
+
+
+def cores() -> int:
+    """How many this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def build(
+    root: Path, modules: list[str], nvcc: Path | None, targets: list[str], jobs: int | None
+) -> dict[str, Path]:
+    """Compiles what has changed; the modules by name. jobs: MAX_JOBS if None, or all cores."""
+    folder = Path("build") / f"{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
+    (root / folder).mkdir(parents=True, exist_ok=True)
+    with (root / folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one build at a time in a folder
+        tools = find_tools(root, folder, nvcc, targets)
+        text, made = write_graph(root, folder, tools, modules)
+        (root / folder / "build.ninja").write_text(text)
+        jobs = jobs or int(os.environ.get("MAX_JOBS") or 0) or cores()
+        command = [sys.executable, "-m", "ninja", "-f", str(folder / "build.ninja"), f"-j{jobs}"]
+        sys.stdout.flush()
+        if subprocess.run(command, cwd=root).returncode:
+            hint = "; DEEPLAB_CAFFE_CUDA=0 leaves the CUDA part out" if "_cuda" in modules else ""
+            raise SystemExit(f"The native modules do not compile: see above{hint}")
+    return {name: root / path for name, path in made.items()}

@@ -1,0 +1,105 @@
+"""What build.ninja says of a small tree, and what becomes of mistakes."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("ninja")
+FILES = """conv/conv_plan.cpp conv/x.cpp conv/bind.cpp conv/simd/kernel.cpp conv/cuda/x.cu conv/cuda/bind.cpp
+platform/module.cpp platform/cuda/bind.cpp platform/emulator/scheduler.cpp""".split()
+
+
+@pytest.fixture
+def edges(build_ninja, tmp_path):
+    """edges(modules) -> {output: (rule, inputs, variables)}."""
+    for name in FILES:
+        path = tmp_path / "csrc" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    def write(modules, x86=True):
+        tools = build_ninja.Tools(["g++"], ["py bind"], x86, Path("/cuda/bin/nvcc"), ("80", "90a"))
+        text, made = build_ninja.write_graph(tmp_path, Path("build"), tools, modules)
+        found = {}
+        for block in re.split(r"\n(?=build )", re.sub(r" \$\n +", " ", text))[1:]:
+            head, *lines = block.split("\n")
+            outputs, inputs = head.removeprefix("build ").split(": ")
+            rule, *sources = inputs.split()
+            variables = dict(re.findall(r"^  (\w+) = (.*)$", "\n".join(lines), re.M))
+            found[outputs.split()[0]] = (rule, sources, variables)
+        assert set(map(str, made.values())) <= set(found)
+        return found
+
+    return write
+
+
+def flags(edge):
+    return edge[2]["compiler"].split()
+
+
+def test_kernels_are_compiled_for_each_instruction_set(edges):
+    found = edges(["_C"])
+    for name, flag in (("portable", "-DISA_PORTABLE=1"), ("avx2", "-mavx2"), ("avx512", "-mavx512f")):
+        rule, sources, _ = found[f"build/{name}/conv/simd/kernel.o"]
+        assert (rule, sources) == ("cxx", ["csrc/conv/simd/kernel.cpp"])
+        assert flag in flags(found[f"build/{name}/conv/simd/kernel.o"])
+    assert "-mavx2" not in " ".join(flags(found["build/portable/conv/simd/kernel.o"]))
+
+
+def test_other_machines_run_the_portable_kernels(edges):
+    found = edges(["_C"], x86=False)
+    assert not any("avx" in name for name in found)
+    assert "-DHAVE_X86=1" not in flags(found["build/host/conv/x.o"])
+
+
+def test_nothing_is_contracted(edges):
+    for edge in edges(["_C", "_cuda", "_cuda_emulated"]).values():
+        if edge[0] != "link":
+            assert "-ffp-contract=off" in flags(edge)
+            assert "-ffast-math" not in flags(edge)
+        if edge[0] == "nvcc":
+            assert "--fmad=false" in flags(edge)
+
+
+def test_nvcc_keeps_its_report(edges):
+    rule, sources, variables = edges(["_cuda"])["build/_cuda/conv/cuda/x.o"]
+    assert rule == "nvcc"
+    assert variables["log"] == "build/_cuda/conv/cuda/x.log"
+    assert "-gencode=arch=compute_90a,code=sm_90a" in variables["compiler"]
+
+
+def test_what_is_the_same_in_two_modules_is_made_once(edges):
+    found = edges(["_C", "_cuda", "_cuda_emulated"])
+    links = {name.split("/")[1].split(".")[0]: edge[1] for name, edge in found.items() if edge[0] == "link"}
+    assert set(links) == {"_C", "_cuda", "_cuda_emulated"}
+    assert all("build/host/conv/conv_plan.o" in objects for objects in links.values())
+    for name, objects in links.items():
+        assert f"build/{name}/platform/module.o" in objects
+        assert f"-DMODULE={name}" in flags(found[f"build/{name}/platform/module.o"])
+    assert (
+        "build/host/conv/cuda/bind.o" in links["_cuda"] and "build/host/conv/cuda/bind.o" not in links["_C"]
+    )
+    assert "build/_cuda_emulated/platform/emulator/scheduler.o" in links["_cuda_emulated"]
+    assert "80,90a" in found["build/_cuda/platform/cuda/bind.o"][2]["compiler"]
+
+
+def test_system_headers_are_no_concern_of_warnings(edges):
+    assert "-isystem 'py bind'" in edges(["_C"])["build/host/conv/bind.o"][2]["compiler"]
+
+
+def test_without_a_compiler_one_line(build_ninja, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(
+        SystemExit, match=r"No C\+\+ compiler: g\+\+, c\+\+, clang\+\+ on PATH .*CXX"
+    ) as error:
+        build_ninja.find_cxx()
+    assert "\n" not in str(error.value)
+    monkeypatch.setenv("CXX", "my-g++ -m64")
+    with pytest.raises(SystemExit, match=r"my-g\+\+ which CXX names"):
+        build_ninja.find_cxx()
+
+
+def test_the_compiler_may_have_words_of_its_own(build_ninja, monkeypatch):
+    monkeypatch.setenv("CXX", "env g++ -m64")
+    assert build_ninja.find_cxx() == ["env", "g++", "-m64"]
