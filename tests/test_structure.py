@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "deeplab_caffe"
 
 # Floors, lowest first. A room, which is a folder or a loose module, imports rooms of the floors below only.
 FLOORS = [
-    {"deprecation", "errors", "types"},
+    {"deprecation", "errors", "threads", "types"},
     {"assets", "formats"},
     {"images", "ops"},
     {"evaluation", "generate"},

@@ -16,8 +16,8 @@ from torch.autograd.function import once_differentiable
 
 from ..errors import DeepLabError
 from . import cpu_ops
-from .arrays import Array
 from .backend import Backend, CPUBackend
+from .filter_autograd import filter_values, lattice_filter, like
 from .lattice import Lattice, Normalization
 
 Tensor = torch.Tensor
@@ -34,16 +34,6 @@ class Kernel(NamedTuple):
     lattice: Lattice
     weight: Tensor | float
     normalization: Normalization = "after"
-
-
-def lattice_filter(values: Tensor, lattice: Lattice, normalization: Normalization = "none") -> Tensor:
-    """The Gaussian filter of values (points, channels), differentiable in the values.
-
-    float32 or float64. Raises DeepLabError for another number of points or type.
-    """
-    if values.dim() != 2:
-        raise DeepLabError(f"lattice_filter: values {tuple(values.shape)} given, (points, channels) wanted")
-    return _Filter.apply(values, lattice, *lattice.norms(normalization))
 
 
 def mean_field(
@@ -113,22 +103,6 @@ def dense_crf_loss(
     return (probabilities * lattice_filter(absent, lattice, normalization)).sum()
 
 
-class _Filter(torch.autograd.Function):
-    """y = after * F(before * x); its gradient is before * F^T(after * dy)."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, values: Tensor, lattice: Lattice, before: Array | None, after: Array | None
-    ) -> Tensor:
-        ctx.lattice, ctx.before, ctx.after = lattice, before, after
-        return _filter(values, lattice, before, after)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        return _filter(gradient, ctx.lattice, ctx.after, ctx.before, adjoint=True), None, None, None
-
-
 class _Run:
     """How one mean field in float32 computes: with the ops of its lattices' backend."""
 
@@ -138,11 +112,11 @@ class _Run:
 
     def start(self, unary: Tensor) -> Tensor:
         q = self.backend.ops.mean_field_start(self.backend.of_tensor(unary), **self._options)
-        return _like(self.backend, q, unary)
+        return like(self.backend, q, unary)
 
     def step(self, kernels: list[cpu_ops.Pairwise], unary: Tensor, q: Tensor) -> Tensor:
         x, start = self.backend.of_tensor(unary), self.backend.copy(self.backend.of_tensor(q))
-        return _like(
+        return like(
             self.backend, self.backend.ops.mean_field_iterate(kernels, x, start, 1, **self._options), unary
         )
 
@@ -203,7 +177,7 @@ class _Step(torch.autograd.Function):
             dweight = None
             if needs_q or needs_weight:
                 before, after = kernel.lattice.norms(kernel.normalization)
-                filtered = _filter(logits, kernel.lattice, after, before, adjoint=True)
+                filtered = filter_values(logits, kernel.lattice, after, before, adjoint=True)
                 matrix = weight.dim() == 2
                 if needs_q:
                     dq += -filtered @ weight.T if matrix else filtered * weight
@@ -248,20 +222,7 @@ def _native(kernel: Kernel, weight: Tensor) -> cpu_ops.Pairwise:
 
 
 def _normalized(values: Tensor, lattice: Lattice, normalization: Normalization) -> Tensor:
-    return _filter(values, lattice, *lattice.norms(normalization))
-
-
-def _filter(
-    values: Tensor,
-    lattice: Lattice,
-    before: Array | None,
-    after: Array | None,
-    adjoint: bool = False,
-) -> Tensor:
-    filtered = lattice.filter(lattice.backend.of_tensor(values), before, adjoint)
-    if after is not None:
-        filtered = filtered * after[:, None]
-    return _like(lattice.backend, filtered, values)
+    return filter_values(values, lattice, *lattice.norms(normalization))
 
 
 def _weights(kernels: Sequence[Kernel], like: Tensor) -> list[Tensor]:
@@ -295,7 +256,3 @@ def _backend(kernels: Sequence[Kernel]) -> Backend:
     if len(backends) > 1:
         raise DeepLabError(f"mean_field: lattices on {' and '.join(map(str, backends.values()))}")
     return next(iter(backends.values()), None) or CPUBackend()
-
-
-def _like(backend: Backend, x: Array, tensor: Tensor) -> Tensor:
-    return backend.result(x, as_numpy=False).to(tensor.device)

@@ -5,6 +5,7 @@ import torch
 from ..errors import DeepLabError
 from . import gpu_ops as ops
 from .dense_crf import DenseCRF
+from .gpu_memory import padded
 
 Tensor = torch.Tensor
 
@@ -22,7 +23,7 @@ class CapturedCRF:
         self.crf, self.iterations = crf, iterations
         self._kernels = list(crf.kernels)
         zeros = torch.zeros(crf.points, crf.num_classes, device=crf.device)
-        self._unary = ops.padded(zeros)[:, : crf.num_classes]
+        self._unary = padded(zeros)[:, : crf.num_classes]
         self._bad = ops.bad_point(zeros)
         self._graph: torch.cuda.CUDAGraph | None = None
         if crf.device.type == "cuda":

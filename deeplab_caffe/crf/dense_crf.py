@@ -7,17 +7,17 @@ potentials, -log of probabilities up to a constant. Standard deviations are in p
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
-
-import numpy as np
 
 from ..deprecation import renamed_attribute, renamed_keywords
 from ..errors import DeepLabError
-from .arrays import Array, is_tensor, to_numpy
+from .arrays import Array, is_tensor
 from .cpu_ops import Pairwise
 from .devices import Device, backend_for
 from .lattice import Lattice, Normalization, bilateral_lattice_of_images, position_lattice_of_images
 from .model_energy import Energy
+from .pairwise import pairwise_of
 from .parameters import Std
 
 
@@ -126,10 +126,8 @@ class DenseCRF:
         if self._several and isinstance(energy, list | tuple):
             self._numpy = not is_tensor(energy[0])
             energies = [self.backend.array("unary", one).reshape(-1, self.num_classes) for one in energy]
-            if sum(map(len, energies)) != self.points:
-                raise DeepLabError(
-                    f"unary: energies of {sum(map(len, energies))} points, {self.points} wanted"
-                )
+            if (given := sum(map(len, energies))) != self.points:
+                raise DeepLabError(f"unary: energies of {given} points, {self.points} wanted")
             self._unary, self._q = self.backend.joined(energies), None
             return self
         self._numpy = not is_tensor(energy)
@@ -205,28 +203,7 @@ class DenseCRF:
             raise DeepLabError(f"a lattice on {lattice.backend}, the CRF is on {self.backend}")
         if lattice.points != self.points:
             raise DeepLabError(f"a kernel over {lattice.points} points, the CRF has {self.points}")
-        if not math.isfinite(weight):
-            raise DeepLabError(f"weight {weight}: a finite number wanted")
-        before, after = lattice.norms(normalization)
-        if after is None:
-            scale = self.backend.array("weight", np.full(self.points, weight, np.float32))
-        else:
-            scale = after * float(np.float32(weight))
-        label_weights = matrix = None
-        if compatibility is not None:
-            compatibility = to_numpy("compatibility", compatibility)
-            if compatibility.shape not in {(self.num_classes,), (self.num_classes, self.num_classes)}:
-                raise DeepLabError(
-                    f"compatibility: {compatibility.shape} given, ({self.num_classes}) or "
-                    f"({self.num_classes}, {self.num_classes}) wanted"
-                )
-            if not np.isfinite(compatibility).all():
-                raise DeepLabError("compatibility: finite numbers wanted")
-            if compatibility.ndim == 1:
-                label_weights = self.backend.array("compatibility", compatibility)
-            else:
-                matrix = self.backend.array("compatibility", -compatibility)
-        self.kernels.append(Pairwise(lattice.native, scale, before, label_weights, matrix))
+        self.kernels.append(pairwise_of(lattice, weight, compatibility, normalization, self.num_classes))
         return self
 
     def start(self) -> "DenseCRF":
@@ -273,11 +250,9 @@ class DenseCRF:
 
     def split(self, x: Array) -> list[Array]:
         """Marginals or labels of all points as those of each image, (height, width, ...)."""
-        parts, first = [], 0
-        for height, width in self.sizes:
-            parts.append(x[first : first + height * width].reshape(height, width, *x.shape[1:]))
-            first += height * width
-        return parts
+        ends = list(accumulate(height * width for height, width in self.sizes))
+        parts = (x[first:end] for first, end in zip([0, *ends], ends, strict=False))
+        return [part.reshape(*size, *x.shape[1:]) for part, size in zip(parts, self.sizes, strict=True)]
 
     @property
     def marginals(self) -> Array:
@@ -285,17 +260,13 @@ class DenseCRF:
         return self._result(self._current().reshape(*self.shape, self.num_classes))
 
     def map(self) -> Array:
-        """Maximum a posteriori: each point's most probable label, int16 (height, width) or (points).
-
-        The lowest of equals.
-        """
+        """Maximum a posteriori: the most probable label (the lowest of equals) of each point, int16."""
         labels = self.backend.ops.best_labels(self._current(), threads=self.threads)
         return self._result(labels.reshape(self.shape))
 
     def kl_divergence(self, marginals: Array | None = None) -> float:
         """KL divergence of the model from these (or the current) marginals, but for a constant."""
-        q = self._current() if marginals is None else marginals
-        return self._energy().kl_divergence(q)
+        return self._energy().kl_divergence(self._current() if marginals is None else marginals)
 
     def unary_energy(self, labels: Array) -> Array:
         """Each point's unary energy in a labelling (height, width) or (points)."""

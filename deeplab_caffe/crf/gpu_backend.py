@@ -7,7 +7,7 @@ import torch
 from typing_extensions import override
 
 from ..errors import DeepLabError
-from . import gpu_ops
+from . import gpu_lattice, gpu_memory, gpu_ops
 from .arrays import Array, is_tensor
 from .backend import Backend
 
@@ -55,15 +55,15 @@ class GPUBackend(Backend):
 
     @override
     def rows(self, x: Tensor) -> Tensor:
-        return gpu_ops.padded(x)[:, : x.shape[1]]
+        return gpu_memory.padded(x)[:, : x.shape[1]]
 
     @override
     def joined(self, rows: Sequence[Tensor]) -> Tensor:
-        return gpu_ops.joined(rows)
+        return gpu_memory.joined(rows)
 
     @override
     def image_features(
         self, sizes: Sequence[tuple[int, int]], stds: Sequence[float], images: Sequence[Array]
     ) -> Tensor:
         tensors = [self.array("image", image) for image in images]
-        return gpu_ops.image_features(sizes, stds, tensors, self.device)
+        return gpu_lattice.image_features(sizes, stds, tensors, self.device)
