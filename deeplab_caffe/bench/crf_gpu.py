@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..crf.captured import CapturedCRF
 from ..crf.dense_crf import DenseCRF
@@ -72,7 +73,7 @@ def measure(case: Case, rounds: int, device: str, check: bool) -> dict[str, Any]
     def build() -> DenseCRF:
         return image_crf(images, case.labels, device=device)
 
-    def infer(model: DenseCRF) -> torch.Tensor:
+    def infer(model: DenseCRF) -> Tensor:
         model.unary(energies).infer(ITERATIONS)
         return model.map()
 

@@ -10,11 +10,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from .. import ops
 from ..engine.cost import analyse
 from ..engine.net import Net
 from ..formats.prototxt import read_net
+from ..types import Pair
 from .measure import forget_peak_memory, interleave, machine, median_ratio, own_peak_memory, peak_memory
 from .torch_net import TorchNet
 
@@ -42,7 +44,7 @@ def random_weights(net: Net, seed: int = 0) -> None:
                 blob.data = 1 + 0.1 * drawn if layer.type == "Scale" and i == 0 else 0.1 * drawn
 
 
-def _image(size: tuple[int, int]) -> torch.Tensor:
+def _image(size: Pair) -> Tensor:
     return 60 * torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(1))
 
 
@@ -50,7 +52,7 @@ def candidate(
     name: str,
     model: str,
     weights: str,
-    size: tuple[int, int],
+    size: Pair,
     variables: dict[str, str],
     training: bool = False,
     weight_memory: int = 16 << 20,
@@ -78,7 +80,7 @@ def candidate(
     return lambda: peer(image)
 
 
-def _back(top: torch.Tensor, parameters: list[torch.Tensor]) -> None:
+def _back(top: Tensor, parameters: list[Tensor]) -> None:
     """Differentiates the sum of `top`, then drops the gradients, as optimizers' zero_grad does."""
     top.sum().backward()
     for parameter in parameters:
@@ -87,7 +89,7 @@ def _back(top: torch.Tensor, parameters: list[torch.Tensor]) -> None:
 
 def run(
     model: str,
-    sizes: list[tuple[int, int]],
+    sizes: list[Pair],
     threads: list[int],
     rounds: int,
     variables: dict[str, str],
@@ -115,7 +117,7 @@ def run(
 def _measure(
     model: str,
     weights: str,
-    sizes: list[tuple[int, int]],
+    sizes: list[Pair],
     threads: list[int],
     rounds: int,
     variables: dict[str, str],

@@ -15,6 +15,7 @@ from ..engine.cost import analyse
 from ..engine.net import Net
 from ..formats.prototxt import read_net
 from ..ops.devices import usable_device
+from ..types import Pair
 from .measure import machine
 from .measure_device import device_peak, device_seconds
 from .net import random_weights
@@ -44,7 +45,7 @@ def _name(device: torch.device) -> str:
 
 def run(
     model: str,
-    sizes: list[tuple[int, int]],
+    sizes: list[Pair],
     batches: list[int],
     rounds: int,
     variables: dict[str, str],
@@ -76,7 +77,7 @@ def run(
 def _case(
     model: str,
     weights: str,
-    size: tuple[int, int],
+    size: Pair,
     batch: int,
     rounds: int,
     variables: dict[str, str],

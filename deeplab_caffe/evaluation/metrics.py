@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from ..deprecation import renamed_keywords
 from ..errors import DeepLabError
+from ..types import Doubles
 
 Counts = NDArray[np.int64]
 
@@ -42,13 +43,13 @@ def pixel_accuracy(counts: Counts) -> float:
     return float(counts.trace() / counts.sum()) if counts.sum() else 0.0
 
 
-def class_recall(counts: Counts) -> NDArray[np.float64]:
+def class_recall(counts: Counts) -> Doubles:
     """Per class, the share of its pixels that were found; NaN for a class without pixels."""
     sizes = counts.sum(axis=1)
     return np.where(sizes > 0, counts.diagonal() / np.maximum(sizes, 1), np.nan)
 
 
-def class_iou(counts: Counts) -> NDArray[np.float64]:
+def class_iou(counts: Counts) -> Doubles:
     """Per class, intersection over union (Jaccard); NaN for a class neither in truth nor in prediction."""
     union = counts.sum(axis=1) + counts.sum(axis=0) - counts.diagonal()
     return np.where(union > 0, counts.diagonal() / np.maximum(union, 1), np.nan)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DeepLabError
+from ..types import Floats
 from .files import file_error, replacing
 from .registry import SCORES, Format
 from .stored import StoredScores
@@ -67,7 +68,7 @@ def _read_scores(path: str | os.PathLike[str]) -> StoredScores:
     return StoredScores(values, "labels last" if values.dtype == np.float32 else "label map")
 
 
-def _write_scores(path: str | os.PathLike[str], scores: NDArray[np.float32]) -> None:
+def _write_scores(path: str | os.PathLike[str], scores: Floats) -> None:
     write_bin(path, scores.transpose(1, 2, 0).astype(np.float32, copy=False))
 
 

@@ -7,7 +7,9 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from ..types import Shape
 from . import wire
 from .wire import BYTES, FIXED32, FIXED64, VARINT, WireError
 
@@ -27,10 +29,10 @@ class Place(NamedTuple):
     """Where values lie in a file, in one piece as little-endian float32, and the shape they have."""
 
     offset: int
-    shape: tuple[int, ...]
+    shape: Shape
 
 
-def read_blob(data: mmap.mmap, start: int, end: int) -> torch.Tensor:
+def read_blob(data: mmap.mmap, start: int, end: int) -> Tensor:
     """The BlobProto in data[start:end] as a float32 tensor, its values copied once.
 
     Its shape is num, channels, height and width when any of them is given, else `shape`, as in Caffe.
@@ -40,7 +42,7 @@ def read_blob(data: mmap.mmap, start: int, end: int) -> torch.Tensor:
     return _assemble(shape, pieces)
 
 
-def find_blob(data: mmap.mmap, start: int, end: int, least: int) -> Place | torch.Tensor:
+def find_blob(data: mmap.mmap, start: int, end: int, least: int) -> Place | Tensor:
     """`read_blob`, but if it has at least `least` values in one piece, only where they are."""
     shape, pieces, offset = _parse(data, start, end)
     if prod(shape) < least or len(pieces) != 1 or offset is None:
@@ -81,7 +83,7 @@ def _parse(data: mmap.mmap, start: int, end: int) -> tuple[tuple[int, ...], list
     return shape, values, offset if values is floats else None
 
 
-def blob_message(blob: torch.Tensor, four_axes: bool = False) -> list[bytes | torch.Tensor]:
+def blob_message(blob: Tensor, four_axes: bool = False) -> list[bytes | Tensor]:
     """The BlobProto of a tensor: its header, then the values as a contiguous float32 tensor on the CPU.
 
     four_axes: it says num, channels, height and width, ones filled in, instead of `shape`. Raises ValueError
@@ -100,12 +102,12 @@ def blob_message(blob: torch.Tensor, four_axes: bool = False) -> list[bytes | to
     return [head + wire.bytes_header(_DATA, 4 * values.numel()), values]
 
 
-def message_size(pieces: Sequence[bytes | torch.Tensor]) -> int:
+def message_size(pieces: Sequence[bytes | Tensor]) -> int:
     """The bytes that pieces of a message take in a file."""
     return sum(len(piece) if isinstance(piece, bytes) else 4 * piece.numel() for piece in pieces)
 
 
-def write_pieces(file: BinaryIO, pieces: Sequence[bytes | torch.Tensor]) -> None:
+def write_pieces(file: BinaryIO, pieces: Sequence[bytes | Tensor]) -> None:
     """Writes pieces of a message, float32 values in little-endian order."""
     for piece in pieces:
         file.write(piece if isinstance(piece, bytes) else piece.numpy().astype("<f4", copy=False).data)
@@ -151,7 +153,7 @@ def _unpacked(data: mmap.mmap, first: wire.Field, end: int, dtype: np.dtype) -> 
     return np.ndarray(max(count, 1), dtype, data, first.start, row)
 
 
-def _check(shape: tuple[int, ...], given: int) -> None:
+def _check(shape: Shape, given: int) -> None:
     if any(dim < 0 for dim in shape):
         raise WireError(f"its shape {shape} has a negative dimension")
     wanted = prod(shape)
@@ -161,7 +163,7 @@ def _check(shape: tuple[int, ...], given: int) -> None:
         raise WireError(f"its shape {shape} means {wanted} values, but it holds {given}")
 
 
-def _assemble(shape: tuple[int, ...], pieces: list[np.ndarray]) -> torch.Tensor:
+def _assemble(shape: Shape, pieces: list[np.ndarray]) -> Tensor:
     """The pieces, one after the other, in a tensor of this shape."""
     tensor = torch.empty(shape, dtype=torch.float32)
     flat = tensor.view(-1).numpy()

@@ -10,6 +10,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from ..types import Bytes
 from .wire import Buffer
 
 Words = NDArray[np.uint32]
@@ -46,7 +47,7 @@ def _short(data: bytes) -> int:
     return state ^ 0xFFFFFFFF
 
 
-def _chunk(chunk: NDArray[np.uint8]) -> int:
+def _chunk(chunk: Bytes) -> int:
     """The state after one chunk, from state 0."""
     table = _pair_table()
     columns = np.ascontiguousarray(chunk.view("<u2").reshape(_LANES, -1).T)

@@ -13,9 +13,10 @@ import zlib
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..errors import DeepLabError
+from ..types import Floats
 from .files import read_bytes, replacing
 from .registry import SCORES, Format
 from .stored import StoredScores
@@ -45,7 +46,7 @@ class _Element(NamedTuple):
     after: int
 
 
-def read_mat(path: str | os.PathLike[str]) -> NDArray[np.float32]:
+def read_mat(path: str | os.PathLike[str]) -> Floats:
     """Reads the blob of a .mat file as (num, channels, height, width) float32.
 
     Files that MATLAB saves as -v6 or -v7 (compressed) do as well, with `data` of any real numeric class;
@@ -108,7 +109,7 @@ def _unpack(packed: bytes) -> bytes:
         raise _BrokenError(f"a broken compressed variable: {error}") from None
 
 
-def _array(data: bytes) -> tuple[bytes, NDArray[np.float32]]:
+def _array(data: bytes) -> tuple[bytes, Floats]:
     """Name and values of an array element; of variables other than `data` only the name is looked at."""
     flags = _element_at(data, 0)
     dims = _element_at(data, flags.after)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..errors import DeepLabError
+from ..types import Shape
 from .files import file_error
 from .registry import ARRAYS, Format
 from .stored import BFLOAT16, Floats, StoredArray, bytes_wanted, decode, without_wrappers
@@ -75,7 +76,7 @@ def _tensor(item: Any, source: str, name: str) -> tuple[str, tuple[int, ...], in
     return _DTYPES[dtype], tuple(shape), start, end
 
 
-def _read(source: str, start: int, size: int, dtype: str, shape: tuple[int, ...]) -> Floats:
+def _read(source: str, start: int, size: int, dtype: str, shape: Shape) -> Floats:
     try:
         with open(source, "rb") as file:
             file.seek(start)

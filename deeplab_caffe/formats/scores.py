@@ -3,9 +3,9 @@
 import os
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..errors import DeepLabError
+from ..types import Floats
 from . import bin, mat, npy
 from .registry import SCORES
 from .stored import StoredScores
@@ -19,7 +19,7 @@ def read_scores(path: str | os.PathLike[str]) -> StoredScores:
     return SCORES.find(path).read(path)
 
 
-def read_values(path: str | os.PathLike[str], height: int, width: int) -> NDArray[np.float32]:
+def read_values(path: str | os.PathLike[str], height: int, width: int) -> Floats:
     """Values (height, width, labels) of an image from .npy, .mat (MatWrite) or .bin (rows, columns, labels).
 
     An .npy array may be (height, width, labels), or (labels, H, W) or (1, labels, H, W) as nets give it; of a
@@ -28,9 +28,7 @@ def read_values(path: str | os.PathLike[str], height: int, width: int) -> NDArra
     return as_values(read_scores(path), path, height, width)
 
 
-def as_values(
-    stored: StoredScores, path: str | os.PathLike[str], height: int, width: int
-) -> NDArray[np.float32]:
+def as_values(stored: StoredScores, path: str | os.PathLike[str], height: int, width: int) -> Floats:
     """`read_values` of what read_scores gave; path: for errors."""
     source, values = os.fspath(path), stored.values
     if stored.order == "label map":
@@ -51,6 +49,6 @@ def as_values(
     return np.ascontiguousarray(values[:, :height, :width].transpose(1, 2, 0), np.float32)
 
 
-def write_scores(path: str | os.PathLike[str], scores: NDArray[np.float32]) -> None:
+def write_scores(path: str | os.PathLike[str], scores: Floats) -> None:
     """Writes scores (labels, H, W) in the format that the name's end tells. Raises DeepLabError."""
     SCORES.writer(path)(path, scores)

@@ -3,7 +3,7 @@
 import mmap
 import os
 
-import torch
+from torch import Tensor
 
 from ..errors import DeepLabError
 from . import wire
@@ -26,7 +26,7 @@ def write_solverstate(path: str | os.PathLike[str], state: SolverState, four_axe
     DeepLabError: more than 2 GB, or a blob of more than four axes.
     """
     source = os.fspath(path)
-    pieces: list[bytes | torch.Tensor] = [wire.number_field(_ITER, state.iteration)]
+    pieces: list[bytes | Tensor] = [wire.number_field(_ITER, state.iteration)]
     pieces.append(wire.bytes_field(_LEARNED_NET, state.learned_net.encode()))
     for number, blob in enumerate(state.history):
         try:
@@ -65,7 +65,7 @@ def read_solverstate(path: str | os.PathLike[str]) -> SolverState:
 
 def _read(data: mmap.mmap, size: int) -> SolverState:
     iteration, learned_net, step = -1, "", 0
-    history: list[torch.Tensor] = []
+    history: list[Tensor] = []
     for part in wire.fields(data, 0, size):
         if part.number == _ITER:
             iteration = wire.signed(wire.expect(part, VARINT).value)

@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..errors import DeepLabError
 from .files import file_error
@@ -29,7 +30,7 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, StoredArray]:
     return without_wrappers(stored)
 
 
-def _load(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
+def _load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     source = os.fspath(path)
     try:
         content: Any = torch.load(path, map_location="cpu", weights_only=True)
@@ -45,13 +46,13 @@ def _load(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
             content = content[key]
     if not isinstance(content, Mapping):
         raise DeepLabError(f"{source}: not a PyTorch state dict: a {type(content).__name__}")
-    tensors = {str(name): value for name, value in content.items() if isinstance(value, torch.Tensor)}
+    tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
     if not tensors:
         raise DeepLabError(f"{source}: no tensors in it: not a PyTorch state dict")
     return tensors
 
 
-def _values(tensor: torch.Tensor) -> Floats:
+def _values(tensor: Tensor) -> Floats:
     return tensor.detach().to(torch.float32).contiguous().numpy()
 
 

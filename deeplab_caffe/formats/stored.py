@@ -8,9 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from ..types import Floats, Shape
 from .wire import Buffer
-
-Floats = NDArray[np.float32]
 
 # How the numbers lie in files, by name. NumPy has no bfloat16: the upper half of a float32.
 BFLOAT16 = "bfloat16"
@@ -32,7 +31,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
 class StoredArray:
     """An array of a file. `read` gives its values as float32 in this shape; it may raise DeepLabError."""
 
-    shape: tuple[int, ...]
+    shape: Shape
     read: Callable[[], Floats]
 
 
@@ -55,12 +54,12 @@ def without_wrappers(arrays: dict[str, StoredArray]) -> dict[str, StoredArray]:
     return arrays
 
 
-def bytes_wanted(shape: tuple[int, ...], dtype: str) -> int:
+def bytes_wanted(shape: Shape, dtype: str) -> int:
     """How many bytes an array of DTYPES[dtype] takes; a Python number, so it never wraps around."""
     return prod(shape) * DTYPES[dtype].itemsize
 
 
-def decode(data: Buffer, dtype: str, shape: tuple[int, ...]) -> Floats:
+def decode(data: Buffer, dtype: str, shape: Shape) -> Floats:
     """The array whose little-endian bytes are `data`, as float32 (a copy). ValueError: not so many bytes."""
     values = np.frombuffer(data, DTYPES[dtype])
     if dtype == BFLOAT16:

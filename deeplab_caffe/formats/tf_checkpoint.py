@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import DeepLabError
+from ..types import Shape
 from . import wire
 from .crc32c import crc32c, masked
 from .files import file_error, read_bytes
@@ -41,7 +42,7 @@ class _Entry:
     """BundleEntryProto: bytes offset..offset+size of a shard."""
 
     dtype: int = 0
-    shape: tuple[int, ...] = ()
+    shape: Shape = ()
     shard: int = 0
     offset: int = 0
     size: int = 0

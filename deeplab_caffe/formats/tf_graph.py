@@ -14,6 +14,7 @@ from math import prod
 import numpy as np
 
 from ..errors import DeepLabError
+from ..types import Shape
 from . import wire
 from .files import file_error
 from .registry import ARRAYS, Format
@@ -40,7 +41,7 @@ class _Tensor:
     """TensorProto: the values are `content`, or those of a repeated field, the last standing for the rest."""
 
     dtype: str = ""
-    shape: tuple[int, ...] = ()
+    shape: Shape = ()
     content: Field | None = None
     numbers: tuple[Field, ...] = ()
 

@@ -4,6 +4,7 @@ The layer that has the parameters of module M is called M; a batch normalisation
 in Caffe). Activations are called after the module before them.
 """
 
+from ..types import Pair
 from .net_text import NetText, Word
 
 ACTIVATIONS = {"relu": "ReLU", "hardswish": "HardSwish"}
@@ -20,7 +21,7 @@ class Torch:
         self.epsilon = epsilon
         self.act = act
 
-    def input(self, size: tuple[int, int]) -> str:
+    def input(self, size: Pair) -> str:
         """The image, RGB, of mean 0 and deviation 1 on ImageNet."""
         return self.net.layer(
             "data",

@@ -1,10 +1,11 @@
 """Colour maps of label images, as (labels, 3) RGB bytes."""
 
 import numpy as np
-from numpy.typing import NDArray
+
+from ..types import Bytes
 
 
-def voc_palette(labels: int = 256) -> NDArray[np.uint8]:
+def voc_palette(labels: int = 256) -> Bytes:
     """PASCAL VOC's colour map: a label's bits 0, 1, 2 lead red, green, blue, then bits 3, 4, 5.
 
     Returns (labels, 3) uint8, at most 256 labels. Label 0 is black, 255 (void) is (224, 224, 192).

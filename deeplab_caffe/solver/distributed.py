@@ -11,7 +11,7 @@ import torch
 # Before a group is there: DistributedDataParallel imports these functions, which keep the group they find as
 # a default, and its threads with it, to the end of the interpreter.
 import torch.distributed.nn.functional  # noqa: F401
-from torch import distributed
+from torch import Tensor, distributed
 
 from ..engine.module import NetModule
 from ..engine.net import Net
@@ -38,7 +38,7 @@ class Peers:
         """Whether this process writes files and reports."""
         return self.rank == 0
 
-    def mean(self, value: torch.Tensor) -> float:
+    def mean(self, value: Tensor) -> float:
         """The mean of all processes' values."""
         if self.several:
             value = value.detach().clone()

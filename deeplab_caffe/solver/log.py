@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import torch
+from torch import Tensor
 
 from ..evaluation import charts
 from ..formats.files import file_error, read_bytes
@@ -69,7 +69,7 @@ class TrainingLog:
         self._events.close()
 
 
-def plain_outputs(outputs: dict[str, torch.Tensor], longest: int = 64) -> dict[str, float | list[float]]:
+def plain_outputs(outputs: dict[str, Tensor], longest: int = 64) -> dict[str, float | list[float]]:
     """Outputs as JSON keeps them; those of more than `longest` values are left out."""
     plain: dict[str, float | list[float]] = {}
     for name, tensor in outputs.items():

@@ -4,10 +4,11 @@ import os
 import re
 from collections.abc import Sequence
 
-import torch
+from torch import Tensor
 
 from ..errors import DeepLabError
 from ..formats.records import SolverState
+from ..types import Shape
 
 
 def paths(prefix: str, iteration: int, hdf5: bool = False) -> tuple[str, str]:
@@ -44,7 +45,7 @@ def find_model(path: str | os.PathLike[str], state: SolverState) -> str:
     raise DeepLabError(f"{source}: its caffemodel {state.learned_net or names[0]} is missing")
 
 
-def fit_history(state: SolverState, shapes: Sequence[tuple[int, ...]], source: str) -> list[torch.Tensor]:
+def fit_history(state: SolverState, shapes: Sequence[Shape], source: str) -> list[Tensor]:
     """The history in these shapes, those of the solver's own, which files of four axes fill up with ones.
 
     Raises DeepLabError if the state belongs to another net or another type of solver.
