@@ -1,7 +1,7 @@
 """The solver's settings, read from a solver.prototxt and checked."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike, fspath, path
 from typing import Any
@@ -23,6 +23,22 @@ POLICIES = {
     "poly": ("power",),
     "sigmoid": ("gamma", "stepsize"),
 }
+# What numbers are wanted, what tells them, in which fields.
+_NUMBERS: tuple[tuple[str, Callable[[float], bool], tuple[str, ...]], ...] = (
+    (
+        "a number",
+        math.isfinite,
+        ("base_lr", "gamma", "power", "momentum", "momentum2", "delta", "rms_decay", "weight_decay"),
+    ),
+    # Adam divides by 1 - momentum, and a history that never forgets grows without end.
+    ("0 <= {field} < 1", lambda value: 0 <= value < 1, ("momentum", "momentum2", "rms_decay")),
+    (
+        "0 or more",
+        lambda value: value >= 0,
+        ("base_lr", "max_iter", "display", "snapshot", "test_interval", "weight_decay", "delta"),
+    ),
+    ("1 or more", lambda value: value >= 1, ("iter_size", "average_loss")),
+)
 # Fields that say how Caffe should work on its machine, not what it should compute.
 _WITHOUT_EFFECT = ("solver_mode", "device_id", "debug_info", "snapshot_diff", "layer_wise_reduce")
 _NETS = ("net", "net_param", "train_net", "train_net_param")
@@ -74,41 +90,44 @@ def read_settings(file: str | PathLike[str], variables: Mapping[str, object] | N
 
 
 def _check(param: Any, source: str) -> None:
-    def fail(field: str, message: str) -> DeepLabError:
-        return DeepLabError(f"{source}: {field}: {message}")
+    for field, problem in (*_choices(param), *_missing(param), *_numbers(param)):
+        raise DeepLabError(f"{source}: {field}: {problem}")
 
+
+def _choices(param: Any) -> Iterator[tuple[str, str]]:
+    """The fields that take one of a few words and have another, and what is wrong."""
     if param.type not in TYPES:
-        raise fail("type", f"unknown solver '{param.type}'; known: {', '.join(TYPES)}")
+        yield "type", f"unknown solver '{param.type}'; known: {', '.join(TYPES)}"
     if param.lr_policy not in POLICIES:
         given = f"unknown policy '{param.lr_policy}'" if param.lr_policy else "missing"
-        raise fail("lr_policy", f"{given}; known: {', '.join(POLICIES)}")
+        yield "lr_policy", f"{given}; known: {', '.join(POLICIES)}"
     if param.regularization_type not in ("L1", "L2"):
-        raise fail("regularization_type", f"{param.regularization_type} given, L1 or L2 wanted")
+        yield "regularization_type", f"{param.regularization_type} given, L1 or L2 wanted"
+
+
+def _missing(param: Any) -> Iterator[tuple[str, str]]:
+    given = {descriptor.name for descriptor, _ in param.ListFields()}
     for field in ("base_lr", "max_iter"):
-        if not param.HasField(field):
-            raise fail(field, "missing")
-    for field in POLICIES[param.lr_policy]:
-        if not (param.stepvalue if field == "stepvalue" else param.HasField(field)):
-            raise fail(field, f"missing; lr_policy {param.lr_policy} needs it")
+        if field not in given:
+            yield field, "missing"
+    for field in POLICIES.get(param.lr_policy, ()):
+        if field not in given:
+            yield field, f"missing; lr_policy {param.lr_policy} needs it"
+
+
+def _numbers(param: Any) -> Iterator[tuple[str, str]]:
+    """The numbers that make no sense, alone or together."""
     if param.lr_policy == "step" and param.stepsize < 1:
-        raise fail("stepsize", f"{param.stepsize} given, 1 or more wanted")
+        yield "stepsize", f"{param.stepsize} given, 1 or more wanted"
     if list(param.stepvalue) != sorted(param.stepvalue):
-        raise fail("stepvalue", "the values are not in ascending order")
-    for field in ("base_lr", "gamma", "power", "momentum", "momentum2", "delta", "rms_decay", "weight_decay"):
-        if not math.isfinite(getattr(param, field)):
-            raise fail(field, f"{getattr(param, field):g} given, a number wanted")
-    for field in ("momentum", "momentum2", "rms_decay"):
-        # Adam divides by 1 - momentum, and a history that never forgets grows without end.
-        if not 0 <= getattr(param, field) < 1:
-            raise fail(field, f"{getattr(param, field):g} given, 0 <= {field} < 1 wanted")
-    for field in ("base_lr", "max_iter", "display", "snapshot", "test_interval", "weight_decay", "delta"):
-        if getattr(param, field) < 0:
-            raise fail(field, f"{getattr(param, field):g} given, 0 or more wanted")
-    for field in ("iter_size", "average_loss"):
-        if getattr(param, field) < 1:
-            raise fail(field, f"{getattr(param, field)} given, 1 or more wanted")
+        yield "stepvalue", "the values are not in ascending order"
+    for wanted, fits, fields in _NUMBERS:
+        for field in fields:
+            value = getattr(param, field)
+            if not fits(value):
+                yield field, f"{value:g} given, {wanted.format(field=field)} wanted"
     if param.type in ("AdaGrad", "RMSProp") and param.momentum:
-        raise fail("momentum", f"{param.momentum:g} given, but {param.type} has none")
+        yield "momentum", f"{param.momentum:g} given, but {param.type} has none"
 
 
 def _prefix(param: Any, source: str) -> str:
