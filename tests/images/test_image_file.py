@@ -3,12 +3,10 @@ import zlib
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.images import image_file, preprocessing, resize
-from deeplab_caffe.segmenter import padding
+from deeplab_caffe.images import image_file
 
 
 @pytest.fixture
@@ -111,68 +109,6 @@ def test_missing_and_folder(tmp_path):
         image_file.read_image(tmp_path / "none.png")
     with pytest.raises(DeepLabError, match="not a file"):
         image_file.read_image(tmp_path)
-
-
-def test_to_blob(colours):
-    blob = preprocessing.to_blob(colours, (1.5, 2.25, 3.125), 0.5)
-    assert blob.dtype == np.float32 and blob.shape == (3, 7, 9)
-    bgr = colours[:, :, ::-1].astype(np.float32)
-    assert (blob == ((bgr - np.float32([1.5, 2.25, 3.125])) * np.float32(0.5)).transpose(2, 0, 1)).all()
-    rgb = preprocessing.to_blob(colours, (3.125, 2.25, 1.5), 0.5, rgb=True)
-    assert (rgb == blob[::-1]).all()
-
-
-def test_pad_and_crop():
-    planes = np.ones((2, 3, 4), np.float32)
-    padded = preprocessing.pad(planes, 5, 4)
-    assert padded.shape == (2, 5, 4) and padded[:, 3:].sum() == 0
-    assert preprocessing.pad(planes, 1, 1) is planes
-    assert (resize.crop(padded, 0, 0, 3, 4) == planes).all()
-
-
-def test_resize():
-    image = np.repeat(np.array([[0, 100]], np.uint8)[:, :, None], 3, axis=2)
-    assert resize.resize_image(image, 1, 4)[0, :, 0].tolist() == [0, 25, 75, 100]
-    assert resize.resize_label(np.array([[1, 2], [3, 4]], np.uint8), 4, 2)[:, 0].tolist() == [1, 1, 3, 3]
-
-
-@pytest.mark.parametrize("size", [(7, 9), (20, 31), (3, 50), (12, 17)])
-def test_a_window_of_a_resized_image(size):
-    image = np.random.default_rng(0).integers(0, 256, (12, 17, 3), dtype=np.uint8)
-    window = resize.Window(1, 2, size[0] - 2, size[1] - 5)
-    for resized, pixels in ((resize.resize_image, image), (resize.resize_label, image[:, :, 0])):
-        assert (resized(pixels, *size, window) == window.of(resized(pixels, *size))).all()
-    planes = torch.from_numpy(image.transpose(2, 0, 1).copy())[None].float()
-    wanted = torch.nn.functional.interpolate(planes, size, mode="bilinear")[0].numpy().transpose(1, 2, 0)
-    assert np.abs(resize.resize_image(image, *size) - wanted).max() < 0.502
-
-
-def pooled(n):
-    """The size after three of VGG's poolings, kernel 3, stride 2, pad 1."""
-    for _ in range(3):
-        n = -(-(n + 2 - 3) // 2) + 1
-    return n
-
-
-@pytest.mark.parametrize(
-    "score_size, size, expected",
-    [
-        (lambda n: (pooled(n) - 1) * 8 + 1, 480, 481),
-        (lambda n: (pooled(n) - 1) * 8 + 1, 481, 481),
-        (lambda n: (pooled(n) - 1) * 8 + 1, 1, 1),
-        (pooled, 360, 361),
-        (pooled, 362, 369),
-        (lambda n: (n - 1) // 4 + 1, 6, 9),
-        (lambda n: n, 5, 5),
-        (lambda n: 3, 5, 5),
-        (lambda n: n - 15 if n > 20 else None, 30, 30),
-        (lambda n: n if n % 8 == 1 else None, 314, 321),
-        (lambda n: n - 1 if n % 8 == 0 else None, 314, 320),
-        (lambda n: None, 5, 5),
-    ],
-)
-def test_aligned_size(score_size, size, expected):
-    assert padding.aligned_size(size, score_size) == expected
 
 
 def test_write_image(tmp_path):
