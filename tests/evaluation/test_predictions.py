@@ -1,0 +1,48 @@
+"""Label maps found in a folder, whatever program left them there."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.evaluation.predictions import read_prediction
+from deeplab_caffe.formats.bin import write_bin
+from deeplab_caffe.formats.mat import write_mat
+
+LABELS = np.array([[0, 1, 2], [2, 1, 0]], np.uint8)
+SCORES = (LABELS == np.arange(3)[:, None, None]).astype(np.float32)  # labels, H, W
+
+
+def write_png(path):
+    Image.fromarray(LABELS).save(path)
+
+
+@pytest.mark.parametrize(
+    "name, write",
+    [
+        ("a.png", write_png),
+        ("a.bin", lambda path: write_bin(path, LABELS.astype(np.int16))),
+        ("a.bin", lambda path: write_bin(path, SCORES.transpose(1, 2, 0))),
+        ("a_blob_0.mat", lambda path: write_mat(path, SCORES)),
+        ("a.mat", lambda path: write_mat(path, SCORES)),
+        ("a.npy", lambda path: np.save(path, SCORES)),
+    ],
+)
+def test_formats(tmp_path, name, write):
+    write(tmp_path / name)
+    assert (read_prediction(tmp_path, "a", 2, 3) == LABELS).all()
+
+
+def test_larger_maps_are_cut(tmp_path):
+    write_png(tmp_path / "a.png")
+    write_mat(tmp_path / "b.mat", SCORES)
+    for name in "ab":
+        assert (read_prediction(tmp_path, name, 1, 2) == LABELS[:1, :2]).all()
+
+
+def test_what_does_not_fit(tmp_path):
+    with pytest.raises(DeepLabError, match="no prediction a.png, .bin, .mat or .npy"):
+        read_prediction(tmp_path, "a", 2, 3)
+    write_png(tmp_path / "a.png")
+    with pytest.raises(DeepLabError, match="a.png: 2x3 labels for an image of 2x4"):
+        read_prediction(tmp_path, "a", 2, 4)
