@@ -1,4 +1,4 @@
-"""The gradients: layers and ops as torch.autograd.Functions."""
+"""The gradients of forward passes and ops, as functions of tensors."""
 
 from .accumulation import accumulating
 from .convolution import ConvolutionFunction

@@ -1,43 +1,37 @@
 """Convolution with an optional ReLU behind it, forwards and backwards with this project's kernels."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from .. import ops
-from ..types import plane
 from .accumulation import place_to_add
-
-if TYPE_CHECKING:
-    from ..layers.convolution import Convolution
 
 
 class ConvolutionFunction(torch.autograd.Function):
-    """One bottom of a Convolution layer, with the bits of its forward; gradients in the original's order."""
+    """A convolution with the bits of `convolve`; gradients in the original's order of sums."""
 
     @staticmethod
     def forward(
-        ctx: Any, layer: "Convolution", relu: Any, x: Tensor, weights: Tensor, bias: Tensor | None
+        ctx: Any,
+        convolve: Callable[[Tensor], Tensor],
+        geometry: ops.ConvGeometry,
+        slope: float | None,
+        threads: int | None,
+        x: Tensor,
+        weights: Tensor,
+        bias: Tensor | None,
     ) -> Tensor:
-        """relu: the layer ReLU that is done in the same pass, or None."""
+        """convolve(x): with these weights and bias, and a ReLU of `slope` behind it unless that is None."""
         x = x.contiguous()
-        (shape,) = layer.shape([tuple(x.shape)])
-        y = torch.empty(shape, device=x.device)
-        layer.forward([x], [y], () if relu is None else (relu,))
-        rows, columns = layer.padding(tuple(x.shape[2:]))
-        ctx.geometry = {
-            "stride": layer.stride,
-            "pad": (rows[0], columns[0]),
-            "dilation": layer.dilation,
-            "groups": layer.groups,
-            "threads": layer.context.threads,
-        }
-        ctx.slope = None if relu is None else relu.slope
-        ctx.bias_shape = None if bias is None else bias.shape
+        y = convolve(x)
+        ctx.geometry, ctx.threads = geometry, threads
+        ctx.slope, ctx.bias_shape = slope, None if bias is None else bias.shape
         ctx.parameters = weights, bias
-        ctx.save_for_backward(x, weights, None if relu is None else y)
+        ctx.save_for_backward(x, weights, y if slope is not None else None)
         return y
 
     @staticmethod
@@ -45,21 +39,23 @@ class ConvolutionFunction(torch.autograd.Function):
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
         """See torch.autograd.Function."""
         x, weights, y = ctx.saved_tensors
-        _, _, needs_x, needs_weights, needs_bias = ctx.needs_input_grad
+        *_, needs_x, needs_weights, needs_bias = ctx.needs_input_grad
         dy = dy.contiguous()
         if ctx.slope == 0:
             dy = torch.ops.aten.threshold_backward(dy, y, 0)
         elif ctx.slope is not None:
             dy = torch.where(y > 0, dy, ctx.slope * dy)
+        g, threads = ctx.geometry, ctx.threads
+        window = g.stride, g.pad, g.dilation, g.groups, threads
         dx = dw = db = None
         if needs_x:
-            dx = ops.conv_data_gradient(dy, weights, plane(x.shape), **ctx.geometry)
+            dx = ops.conv_data_gradient(dy, weights, g.in_size, *window)
         if needs_weights:
             total = place_to_add(ctx.parameters[0])
-            dw = ops.conv_weight_gradient(x, dy, plane(weights.shape), **ctx.geometry, out=total)
+            dw = ops.conv_weight_gradient(x, dy, g.kernel, *window, out=total)
             dw = dw if total is None else torch.zeros_like(dw)
         if needs_bias:
             total = place_to_add(ctx.parameters[1])
-            db = ops.channel_sums(dy, ctx.geometry["threads"], None if total is None else total.view(-1))
+            db = ops.channel_sums(dy, threads, None if total is None else total.view(-1))
             db = (db if total is None else torch.zeros_like(db)).view(ctx.bias_shape)
-        return None, None, dx, dw, db
+        return None, None, None, None, dx, dw, db

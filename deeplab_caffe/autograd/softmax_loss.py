@@ -1,41 +1,44 @@
 """The softmax loss with the gradient as the original rounds it."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-if TYPE_CHECKING:
-    from ..layers.softmax_with_loss import SoftmaxWithLoss
-
 
 class SoftmaxLossFunction(torch.autograd.Function):
-    """Loss and probabilities of a SoftmaxWithLoss layer; only the loss has a gradient, in the scores."""
+    """Loss and probabilities of scores; only the loss has a gradient, in the scores."""
 
     @staticmethod
-    def forward(ctx: Any, layer: "SoftmaxWithLoss", scores: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """See torch.autograd.Function."""
-        scores, labels = scores.contiguous(), labels.contiguous()
-        loss = torch.empty(layer.definition.dialect.top_shape(), device=scores.device)
-        probability = torch.empty_like(scores)
-        ctx.divisor = layer.compute_loss([scores, labels], [loss, probability])
-        ctx.layer = layer
-        ctx.save_for_backward(probability, labels)
+    def forward(
+        ctx: Any,
+        compute: Callable[[Tensor], tuple[Tensor, Tensor, float]],
+        along: int,
+        scores: Tensor,
+        target: Tensor,
+        weight: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """compute(scores): loss, probabilities and what the sum of the losses was divided by.
+
+        along: the axis of the labels; target, weight: of each position, the label and what it counts.
+        """
+        loss, probability, ctx.divisor = compute(scores.contiguous())
+        ctx.along = along
+        ctx.save_for_backward(probability, target, weight)
         ctx.mark_non_differentiable(probability)
         return loss, probability
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, d_loss: Tensor, _: Tensor) -> tuple[None, Tensor, None]:
+    def backward(ctx: Any, d_loss: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         """(probability - onehot) * weight of the label, then times the loss's gradient over the divisor."""
-        probability, labels = ctx.saved_tensors
-        target, _, weight = ctx.layer.targets(labels)
-        along = ctx.layer.along(probability.dim())
+        (probability, target, weight), along = ctx.saved_tensors, ctx.along
         at = (*probability.shape[:along], 1, *probability.shape[along + 1 :])
         dx = probability.clone()
         dx.scatter_add_(along, target.view(at), torch.full(at, -1.0, device=dx.device))
         # Without a counted position there is nothing to divide by, and no gradient.
         share = d_loss.reshape(()) / ctx.divisor if ctx.divisor else 0.0
         dx.mul_(weight.view(at)).mul_(share)
-        return None, dx, None
+        return None, None, dx, None, None

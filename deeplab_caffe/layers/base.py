@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import torch
 
 from .. import ops
+from ..autograd import layer_function
 from ..errors import DeepLabError
+from ..ops.devices import torch_precision
 from ..types import Shape
 from .parameters.parameter import Parameter
 
@@ -167,9 +169,29 @@ class Layer(ABC):
 
         In the exact precision they have the bits of `forward`.
         """
-        from ..autograd import layer_function  # it needs this module
+        blobs = [blob.tensor for blob in self.blobs]
+        single = all(x.dtype == torch.float32 for x in (*bottoms, *blobs))
+        if self.context.precision != "exact" or not single:
+            tops = self.formula(bottoms, blobs)
+            if tops is not None:
+                return tops
+        return layer_function(self._tops, self._differentiable, bottoms, blobs)
 
-        return layer_function(self, bottoms)
+    def _tops(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
+        """The values of `forward`, in new memory."""
+        bottoms = [bottom.to(torch.float32).contiguous() for bottom in bottoms]
+        shapes = self.shape([tuple(bottom.shape) for bottom in bottoms])
+        tops = [torch.empty(shape, device=self.context.device) for shape in shapes]
+        self.compute(bottoms, tops)
+        return tops
+
+    def _differentiable(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
+        """`formula`, or an error where there is none."""
+        with torch_precision(self.context.precision):
+            tops = self.formula(bottoms, blobs)
+        if tops is None:
+            raise self.error("bottom", "the layer has no gradient, so none can pass through it")
+        return tops
 
     def working_dtype(self, weights: torch.Tensor) -> torch.dtype:
         """What the fast precisions multiply `weights` in: their own type, or a 16-bit one."""

@@ -6,8 +6,9 @@ from typing import TypeVar
 import torch
 
 from .. import ops
+from ..autograd import ConvolutionFunction
 from ..formats.file_blob import FileBlob
-from ..types import Pair, Shape
+from ..types import Pair, Shape, plane
 from .abilities import Branches, Epilogue, Fused, Fusing, Rows, RowWise
 from .base import Layer, register
 from .parameters.weight_memory import Allocate
@@ -67,15 +68,39 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
 
     def forward_train(self, bottoms: list[torch.Tensor], fused: Fused = ()) -> list[torch.Tensor]:
         """See Fusing."""
-        from ..autograd import ConvolutionFunction
-
         relu = next((layer for layer in fused if isinstance(layer, ReLU)), None)
         blobs = [blob.tensor for blob in self.blobs]
         if self._own_gradients() and all(x.dtype == torch.float32 for x in (*bottoms, *blobs)):
             weights, bias = (*blobs, None)[:2]
-            return [ConvolutionFunction.apply(self, relu, x, weights, bias) for x in bottoms]
+            slope = None if relu is None else relu.slope
+            return [
+                ConvolutionFunction.apply(
+                    lambda x: self._top(x, fused),
+                    self.geometry(tuple(x.shape)),
+                    slope,
+                    self.context.threads,
+                    x,
+                    weights,
+                    bias,
+                )
+                for x in bottoms
+            ]
         tops = super().forward_train(bottoms)
         return [relu.rectify_(top) for top in tops] if relu else tops
+
+    def _top(self, x: torch.Tensor, fused: Fused) -> torch.Tensor:
+        """`forward` of one bottom, in new memory."""
+        (shape,) = self.shape([tuple(x.shape)])
+        y = torch.empty(shape, device=x.device)
+        self.forward([x], [y], fused)
+        return y
+
+    def geometry(self, shape: Shape) -> ops.ConvGeometry:
+        """That of an input of `shape`."""
+        rows, columns = self.padding(shape[2:])
+        weights, size = self.blobs[0].shape, plane(self.shape([shape])[0])
+        pad = rows[0], columns[0]
+        return ops.ConvGeometry.of(shape, weights, self.stride, pad, self.dilation, self.groups, size)
 
     def _epilogue(self, fused: Fused, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
         """The bias and the layers `fused` as ops; others: their further bottoms, in order."""

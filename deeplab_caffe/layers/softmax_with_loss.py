@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional
 
 from .. import ops
+from ..autograd import SoftmaxLossFunction
 from ..errors import DeepLabError
 from ..types import Shape
 from .base import Layer, register
@@ -90,12 +91,18 @@ class SoftmaxWithLoss(Layer):
 
     def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
         """See Layer."""
-        from ..autograd import SoftmaxLossFunction
-
         if self.context.precision != "exact" or bottoms[0].dtype != torch.float32:
             return super().forward_train(bottoms)
-        labels = bottoms[1].detach()
-        return list(SoftmaxLossFunction.apply(self, bottoms[0], labels))[: len(self.definition.tops)]
+        scores, labels = bottoms[0], bottoms[1].detach().contiguous()
+
+        def compute(scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, float]:
+            loss = torch.empty(self.definition.dialect.top_shape(), device=scores.device)
+            probability = torch.empty_like(scores)
+            return loss, probability, self.compute_loss([scores, labels], [loss, probability])
+
+        target, _, weight = self.targets(labels)
+        tops = SoftmaxLossFunction.apply(compute, self.along(scores.dim()), scores, target, weight)
+        return list(tops)[: len(self.definition.tops)]
 
     def targets(self, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Of each position, flat: the label (0 where ignored), whether it counts, its weight if it does."""

@@ -3,10 +3,9 @@
 import pytest
 import torch
 
-from deeplab_caffe.autograd import layer_function
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats.prototxt import read_net
-from deeplab_caffe.layers import Context, create
+from deeplab_caffe.layers import Context, Layer, create
 from deeplab_caffe.layers.parameters.parameter import Parameter
 
 LABELS = [[0.0, 2, 1, 9], [1, 1, 9, 0]]
@@ -168,7 +167,7 @@ def test_gradients(case):
     wanted = formula(*tensors)
     weights = [torch.randn(top.shape, generator=generator).double() for top in wanted]
     inputs = [x.requires_grad_() for x in inputs]
-    tops = layer_function(layer, [*inputs, *others])
+    tops = Layer.forward_train(layer, [*inputs, *others])
     torch.testing.assert_close(tops, [top.float() for top in wanted], rtol=1e-5, atol=1e-5)
     found = torch.autograd.grad(
         tops, [*inputs, *blobs], [weight.float() for weight in weights], allow_unused=True
@@ -182,7 +181,7 @@ def test_gradients(case):
 def test_no_gradient_passes_through_argmax():
     x = torch.randn(1, 3, 2, 2, requires_grad=True)
     layer = make_layer("ArgMax", "", [x])
-    (top,) = layer_function(layer, [x])
+    (top,) = Layer.forward_train(layer, [x])
     with pytest.raises(DeepLabError, match="layer 'tested' .ArgMax.: bottom: the layer has no gradient"):
         top.sum().backward()
 
@@ -190,5 +189,5 @@ def test_no_gradient_passes_through_argmax():
 def test_the_first_maximum_gets_the_gradient():
     x = torch.tensor([[[[1.0, 3, 3], [3, 0, 0], [2, 2, 2]]]], requires_grad=True)
     layer = make_layer("Pooling", "pooling_param { kernel_size: 2 }", [x])
-    layer_function(layer, [x])[0].sum().backward()
+    Layer.forward_train(layer, [x])[0].sum().backward()
     assert x.grad.tolist() == [[[[0, 2, 0], [1, 0, 0], [0, 1, 0]]]]
