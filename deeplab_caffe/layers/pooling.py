@@ -7,6 +7,7 @@ from .. import ops
 from ..types import Pair, Shape, plane
 from .abilities import Fused, Rows, RowWise, Windowed
 from .base import Layer, register, shapes_of
+from .parts.fields import pair
 from .parts.same_padding import same_padding
 from .parts.window import Window
 
@@ -28,8 +29,8 @@ class Pooling(Windowed, RowWise, Layer):
         self.method = param.PoolMethod.Name(param.pool)
         if self.method == "STOCHASTIC" and self.context.phase == "train":
             raise self.error("pool", "STOCHASTIC is implemented in the test phase only")
-        self.stride = self._pair("stride", "stride_h", "stride_w")
-        self.pad = self._pair("pad", "pad_h", "pad_w")
+        self.stride = pair(self, param, "stride", least=1, default=1)
+        self.pad = pair(self, param, "pad", default=0)
         if param.same_pad and (self.method != "MAX" or any(self.pad) or param.global_pooling):
             raise self.error("same_pad", "for MAX only, and without pad and global_pooling")
         if param.global_pooling:
@@ -39,27 +40,11 @@ class Pooling(Windowed, RowWise, Layer):
             if self.stride != (1, 1) or self.pad != (0, 0):
                 raise self.error("global_pooling", "stride must be 1 and pad 0")
             return
-        if not (param.HasField("kernel_size") or (param.HasField("kernel_h") and param.HasField("kernel_w"))):
-            raise self.error("kernel_size", "missing (or kernel_h and kernel_w)")
-        self.kernel = self._pair("kernel_size", "kernel_h", "kernel_w")
-        for name, values, least in (("kernel_size", self.kernel, 1), ("stride", self.stride, 1)):
-            if min(values) < least or max(values) >= 2**31:
-                raise self.error(name, f"{values} given, at least {least} wanted")
+        self.kernel = pair(self, param, "kernel_size", least=1)
         if self.method == "STOCHASTIC" and any(self.pad):
             raise self.error("pad", f"{self.pad} given, STOCHASTIC takes none")
         if any(pad >= kernel for pad, kernel in zip(self.pad, self.kernel, strict=True)):
             raise self.error("pad", f"{self.pad} given, less than the kernel {self.kernel} wanted")
-
-    def _pair(self, both: str, vertical: str, horizontal: str) -> Pair:
-        """Rows and columns of a field that is one number or two."""
-        param = self.param
-        if param.HasField(vertical) or param.HasField(horizontal):
-            if param.HasField(both):
-                raise self.error(both, f"given together with {vertical} or {horizontal}")
-            if both == "stride" and not (param.HasField(vertical) and param.HasField(horizontal)):
-                raise self.error(both, f"{vertical} and {horizontal} wanted, only one given")
-            return getattr(param, vertical), getattr(param, horizontal)
-        return (getattr(param, both),) * 2
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""

@@ -3,11 +3,11 @@
 import torch
 import torch.nn.functional as F
 
+from deeplab_caffe.types import Pair
 from tests.reference.convolution import reduction_blocks
 from tests.reference.eltwise import fma
 
 Tensor = torch.Tensor
-Pair = tuple[int, int]
 
 
 def _places(stride: Pair, size: Pair, top: int, left: int) -> tuple[slice, slice]:

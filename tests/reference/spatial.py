@@ -2,11 +2,10 @@
 
 import torch
 
+from deeplab_caffe.types import Pair
 from tests.reference.labels import argmax
 
 Tensor = torch.Tensor
-
-Pair = tuple[int, int]
 
 
 def max_pool(x: Tensor, size: Pair, kernel: Pair, stride: Pair = (1, 1), pad: Pair = (0, 0)) -> Tensor:

@@ -6,6 +6,7 @@ from ... import ops
 from ...types import Pair, Shape
 from ..abilities import Windowed
 from ..base import Layer
+from .fields import pair
 from .same_padding import same_padding
 from .window import Window, taps_inside
 
@@ -17,34 +18,12 @@ class ConvolutionFields(Windowed, Layer):
 
     def setup(self) -> None:
         """See Layer."""
-        self.kernel = self._pair("kernel_size", "kernel_h", "kernel_w", None)
-        self.stride = self._pair("stride", "stride_h", "stride_w", 1)
-        self.pad = self._pair("pad", "pad_h", "pad_w", 0)
-        self.dilation = self._pair("dilation", None, None, 1)
-        self.same_pad = False
-        for field, pair in (
-            ("kernel_size", self.kernel),
-            ("stride", self.stride),
-            ("dilation", self.dilation),
-        ):
-            if min(pair) < 1:
-                raise self.error(field, "0 given, at least 1 wanted")
-
-    def _pair(self, field: str, high: str | None, wide: str | None, default: int | None) -> Pair:
-        """A (height, width) field: one number, one per axis, or the `_h` and `_w` fields."""
         param = self.definition.param.convolution_param
-        numbers = list(getattr(param, field))
-        if high and (param.HasField(high) or param.HasField(wide)):
-            if numbers:
-                raise self.error(field, f"given together with {high} and {wide}")
-            return getattr(param, high), getattr(param, wide)
-        if not numbers:
-            if default is None:
-                raise self.error(field, "missing")
-            return default, default
-        if len(numbers) > 2:
-            raise self.error(field, f"{len(numbers)} numbers given, 1 or 2 wanted")
-        return numbers[0], numbers[-1]
+        self.kernel = pair(self, param, "kernel_size", least=1)
+        self.stride = pair(self, param, "stride", least=1, default=1)
+        self.pad = pair(self, param, "pad", default=0)
+        self.dilation = pair(self, param, "dilation", least=1, default=1)
+        self.same_pad = False
 
     def padding(self, size: Shape) -> list[Pair]:
         """How much is added before and behind the rows, and the columns, of an input of `size`."""
