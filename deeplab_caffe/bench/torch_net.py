@@ -8,18 +8,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ..engine.net import Net
-from ..errors import DeepLabError
 from ..layers import Layer
 from ..layers.batch_norm import BatchNorm
-from ..layers.clip import Clip
 from ..layers.convolution import Convolution
-from ..layers.eltwise import Eltwise
-from ..layers.interp import Interp
-from ..layers.padding import Padding
-from ..layers.parts.same_padding import same_padding
 from ..layers.scale import Scale
-
-GATES = {"HardSigmoid": F.hardsigmoid, "HardSwish": F.hardswish}
+from .torch_operators import Operator, operator
 
 
 class TorchNet:
@@ -38,7 +31,7 @@ class TorchNet:
         self._steps: list[tuple[Callable[..., Tensor], tuple[str, ...], str]] = []
         self._input = next(iter(net.inputs))
         self._output = next(iter(net.outputs))
-        self._sizes = {name: tuple(blob.shape[2:]) for name, blob in net.blobs.items()}
+        self._shapes = {name: tuple(blob.shape) for name, blob in net.blobs.items()}
         layers = net.layers
         skip = 0
         for i, layer in enumerate(layers):
@@ -76,9 +69,8 @@ class TorchNet:
         last.pop(self._output, None)
         return [[name for name, at in last.items() if at == i] for i in range(len(self._steps))]
 
-    def _operator(self, layer: Layer, following: list[Layer]) -> tuple[Callable[..., Tensor] | None, int]:
+    def _operator(self, layer: Layer, following: list[Layer]) -> tuple[Operator | None, int]:
         """The layer as a function of its bottoms (None: nothing to do), and how many more it covers."""
-        kind = layer.type
         if isinstance(layer, Convolution):
             match following:
                 case [BatchNorm() as norm, Scale() as scale] if self._fold:
@@ -86,39 +78,7 @@ class TorchNet:
             return self._convolution(layer), 0
         if isinstance(layer, BatchNorm) and following and following[0].type == "Scale":
             return self._batch_norm(layer, following[0]), 1
-        if kind == "ReLU":
-            in_place = layer.definition.bottoms == layer.definition.tops
-            return torch.relu_ if in_place else torch.relu, 0
-        if kind in GATES:
-            return GATES[kind], 0
-        if isinstance(layer, Clip):
-            low, high = layer.low, layer.high
-            return (F.relu6 if (low, high) == (0, 6) else lambda x: x.clamp(low, high)), 0
-        if kind == "Pooling":
-            return _pooling(layer), 0
-        if kind == "Flatten":
-            return lambda x: x.flatten(1), 0
-        if isinstance(layer, Scale) and len(layer.definition.bottoms) == 2 and layer.param.axis == 0:
-            return lambda x, gate: x * gate.view(*gate.shape, *[1] * (x.dim() - gate.dim())), 0
-        if kind == "Input":
-            return None, 0
-        if kind in ("Dropout", "Split"):
-            return (None, 0) if layer.definition.bottoms == layer.definition.tops else (lambda x: x, 0)
-        if isinstance(layer, Interp):
-            size, corners = self._sizes[layer.definition.tops[0]], not layer.half_pixel
-            return lambda x, *_: F.interpolate(x, size, mode="bilinear", align_corners=corners), 0
-        if kind == "Concat":
-            return lambda *xs: torch.cat(xs, 1), 0
-        if isinstance(layer, Eltwise):
-            if layer.operation == "max":
-                return lambda *xs: torch.stack(xs).amax(0) if len(xs) > 2 else torch.maximum(*xs), 0
-            return lambda first, *others: sum(others, first), 0
-        if kind == "Softmax":
-            return lambda x: torch.softmax(x, 1), 0
-        if isinstance(layer, Padding):
-            begin, end = layer.begin, layer.end
-            return lambda x: F.pad(x, (begin, end, begin, end)), 0
-        raise DeepLabError(f"the torch peer has no {kind} (layer '{layer.name}')")
+        return operator(layer, self._shapes[layer.definition.tops[0]]), 0
 
     def _convolution(
         self, layer: Convolution, norm: BatchNorm | None = None, scale: Scale | None = None
@@ -160,22 +120,3 @@ class TorchNet:
         mean, variance, divisor = (blob.values() for blob in layer.blobs)
         factor = 1 / divisor if divisor.item() else torch.zeros(1)
         return mean * factor, variance * factor, scale.blobs[0].values(), scale.blobs[1].values()
-
-
-def _pooling(layer: Layer) -> Callable[[Tensor], Tensor]:
-    pool = layer.definition.param.pooling_param
-    if pool.global_pooling:
-        return lambda x: (
-            x.mean((2, 3), keepdim=True) if pool.pool == pool.AVE else x.amax((2, 3), keepdim=True)
-        )
-    size, ceil = (pool.kernel_size, pool.stride, pool.pad), pool.round_mode == pool.CEIL
-    if pool.same_pad:
-
-        def run(x: Tensor) -> Tensor:
-            rows, columns = (same_padding(n, pool.kernel_size, pool.stride) for n in x.shape[2:])
-            return F.max_pool2d(F.pad(x, (*columns, *rows), value=float("-inf")), *size[:2])
-
-        return run
-    if pool.pool == pool.MAX:
-        return lambda x: F.max_pool2d(x, *size, ceil_mode=ceil)
-    return lambda x: F.avg_pool2d(x, *size, ceil_mode=ceil)
