@@ -169,7 +169,7 @@ class Layer(ABC):
 
         In the exact precision they have the bits of `forward`.
         """
-        blobs = [blob.tensor for blob in self.blobs]
+        blobs: list[torch.Tensor] = [blob.tensor for blob in self.blobs]
         single = all(x.dtype == torch.float32 for x in (*bottoms, *blobs))
         if self.context.precision != "exact" or not single:
             tops = self.formula(bottoms, blobs)

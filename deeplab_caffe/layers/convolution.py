@@ -182,17 +182,17 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
         """See Fusing."""
         packed, epilogue = self._weights_and_epilogue(fused, bottoms[len(tops) :])
         for bottom, top in zip(bottoms, tops, strict=False):
-            rows, columns = self.padding(bottom.shape[2:])
+            geometry = self.geometry(tuple(bottom.shape))
             ops.atrous_conv(
                 bottom,
                 packed,
-                self.stride,
-                (rows[0], columns[0]),
-                self.dilation,
-                self.groups,
+                geometry.stride,
+                geometry.pad,
+                geometry.dilation,
+                geometry.groups,
                 epilogue,
                 packed_shape=self.blobs[0].shape,
-                size=tuple(top.shape[2:]),
+                size=geometry.out_size,
                 out=top,
                 threads=self.context.threads,
             )
@@ -247,10 +247,8 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
         others: list[torch.Tensor],
         epilogue: list[ops.EpilogueOp],
     ) -> ops.TensorCoreBranch:
-        rows, columns = self.padding(bottom.shape[2:])
-        size = self.shape([tuple(bottom.shape)])[0][2:]
-        packed = self._folded(fused, others, self._packed)
-        return ops.TensorCoreBranch(packed, self.stride, (rows[0], columns[0]), self.dilation, epilogue, size)
+        g, packed = self.geometry(tuple(bottom.shape)), self._folded(fused, others, self._packed)
+        return ops.TensorCoreBranch(packed, g.stride, g.pad, g.dilation, epilogue, g.out_size)
 
     def _fast(
         self, weights: torch.Tensor, bias: torch.Tensor | None, shape: Shape
