@@ -18,7 +18,7 @@ FLOORS = [
     {"images", "ops"},
     {"evaluation", "generate"},
     {"crf", "autograd"},
-    {"layers", "pydensecrf", "crf_autograd", "crf_modules"},
+    {"layers", "pydensecrf", "crf_modules"},
     {"engine"},
     {"segmenter", "solver", "convert"},
     {"bench"},

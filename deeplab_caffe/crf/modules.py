@@ -1,4 +1,4 @@
-"""The dense CRF as torch modules: a mean field whose weights are learned, and a loss. See crf_autograd."""
+"""The dense CRF as torch modules: a mean field whose weights are learned, and a loss. See autograd."""
 
 from dataclasses import replace
 from typing import Literal
