@@ -43,7 +43,7 @@ layer { name: "map" type: "ArgMax" bottom: "large" top: "map" argmax_param { axi
 """
 
 
-# Convolutions with what they absorb, deconvolution, inner product.
+# Convolutions with what is fused with them, deconvolution, inner product.
 CONVOLUTIONS = """
 name: "convolutions"
 input: "data" input_dim: 2 input_dim: 3 input_dim: 17 input_dim: 19

@@ -1,1 +1,1 @@
-"""Rewrites of a net's steps, one a file, each from steps to steps."""
+"""Rewrites of a net, one a file, each from nodes to nodes."""
