@@ -1,4 +1,4 @@
-"""Bias: a summand per channel."""
+"""Bias: a shift per channel."""
 
 import torch
 

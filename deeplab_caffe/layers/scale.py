@@ -1,4 +1,4 @@
-"""Scale: a factor, and an optional summand, per channel."""
+"""Scale: a scale, and an optional shift, per channel."""
 
 import torch
 
@@ -66,7 +66,7 @@ class Scale(Epilogue, Layer):
         return [*factor, self.param.bias_filler] if self.param.bias_term else factor
 
     def operands(self, bottoms: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Factor and summand, of one shape."""
+        """Scale and shift, of one shape."""
         blobs = [blob.values() for blob in self.blobs]
         factor = bottoms[1] if len(bottoms) > 1 else blobs[0]
         return factor, blobs[-1] if self.param.bias_term else None

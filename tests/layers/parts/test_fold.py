@@ -1,4 +1,4 @@
-"""The precision fp32 on the CPU: one factor and one summand stand for BatchNorm and Scale."""
+"""The precision fp32 on the CPU: one scale and one shift stand for BatchNorm and Scale."""
 
 import pytest
 import torch
