@@ -10,6 +10,7 @@ from ..errors import DeepLabError
 from ..types import Floats
 
 Array = Any  # numpy.ndarray or torch.Tensor
+Arrays = Any  # one Array, or a list or tuple of them
 
 
 def is_tensor(x: Array) -> bool:

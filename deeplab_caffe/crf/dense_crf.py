@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from ..deprecation import renamed_attribute, renamed_keywords
 from ..errors import DeepLabError
-from .arrays import Array, is_tensor
+from ..types import Pair
+from .arrays import Array, Arrays, is_tensor
 from .cpu_ops import Pairwise
 from .devices import Device, backend_for
 from .lattice import Lattice, Normalization, bilateral_lattice_of_images, position_lattice_of_images
@@ -52,7 +53,7 @@ class DenseCRF:
         device: Device = None,
     ) -> None:
         self._setup((height, width), num_classes, true_exp, threads, device)
-        self.sizes = [(height, width)]
+        self.sizes.append((height, width))
 
     @classmethod
     @renamed_keywords(labels="num_classes")
@@ -105,7 +106,7 @@ class DenseCRF:
         self.shape, self.num_classes, self.true_exp, self.threads = shape, num_classes, true_exp, threads
         self.backend = backend_for(device)
         self.points = math.prod(shape)
-        self.sizes: list[tuple[int, int]] = []  # of the images
+        self.sizes: list[Pair] = []  # of the images
         self.kernels: list[Pairwise] = []
         self._unary: Array | None = None
         self._q: Array | None = None
@@ -118,7 +119,7 @@ class DenseCRF:
         """The torch.device of the GPU where it computes; None for the CPU."""
         return self.backend.device
 
-    def unary(self, energy: Array | Sequence[Array]) -> "DenseCRF":
+    def unary(self, energy: Arrays) -> "DenseCRF":
         """Sets the energies, (height, width, labels) or (points, labels); plus infinity rules a label out.
 
         Raises DeepLabError for another shape.
@@ -151,7 +152,7 @@ class DenseCRF:
 
     def bilateral(
         self,
-        image: Array | Sequence[Array],
+        image: Arrays,
         xy_std: Std,
         rgb_std: Std,
         weight: float,

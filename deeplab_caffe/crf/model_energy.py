@@ -58,12 +58,12 @@ class Energy(NamedTuple):
         filtered = self.backend.ops.lattice_filter(
             kernel.lattice, self.backend.array("q", q), kernel.before, threads=self.threads
         )
-        filtered = to_numpy("q", filtered) * -to_numpy("scale", kernel.scale)[:, None]
+        potential: Floats = to_numpy("q", filtered) * -to_numpy("scale", kernel.scale)[:, None]
         if kernel.compatibility is not None:
-            return filtered @ to_numpy("compatibility", kernel.compatibility)
+            return potential @ to_numpy("compatibility", kernel.compatibility)
         if kernel.label_weights is None:
-            return filtered
-        return filtered * to_numpy("label weights", kernel.label_weights)
+            return potential
+        return potential * to_numpy("label weights", kernel.label_weights)
 
     def _index(self, labelling: Array) -> NDArray[np.int64]:
         """The labels as indices (points, 1)."""

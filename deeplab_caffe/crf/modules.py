@@ -4,15 +4,15 @@ from dataclasses import replace
 from typing import Literal
 
 import torch
+from torch import Tensor
+from typing_extensions import Unpack
 
 from ..deprecation import renamed_attribute, renamed_keywords
 from ..errors import DeepLabError
 from .autograd import Kernel, dense_crf_loss, mean_field_logits
 from .devices import backend_of
 from .lattice import Normalization, bilateral_lattice, position_lattice
-from .parameters import CRF_AS_RNN, CRFParameters, Std
-
-Tensor = torch.Tensor
+from .parameters import CRF_AS_RNN, Changes, CRFParameters, Std
 
 
 class MeanField(torch.nn.Module):
@@ -35,7 +35,7 @@ class MeanField(torch.nn.Module):
         per: Literal["image", "label", "matrix"] = "matrix",
         normalization: Normalization = "after",
         threads: int | None = None,
-        **changed: Std,
+        **changed: Unpack[Changes],
     ) -> None:
         super().__init__()
         if num_classes < 1 or per not in ("image", "label", "matrix"):
@@ -66,9 +66,9 @@ class MeanField(torch.nn.Module):
         fixed = self.crf
         position = position_lattice(height, width, fixed.pos_std, self.threads, backend)
         bilateral = bilateral_lattice(image, fixed.bi_xy_std, fixed.bi_rgb_std, self.threads, backend)
-        weights = self.pos_w, self.bi_w
+        weights: list[Tensor] = [self.pos_w, self.bi_w]
         if self.compatibility is not None:
-            weights = tuple(weight[:, None] * self.compatibility for weight in weights)
+            weights = [weight[:, None] * self.compatibility for weight in weights]
         kernels = [
             Kernel(lattice, weight, self.normalization)
             for lattice, weight in zip((position, bilateral), weights, strict=True)

@@ -1,31 +1,31 @@
 """Scores to refined marginals with the CRF of the DeepLab authors' scripts."""
 
 import sys
-from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
 import numpy as np
+from typing_extensions import Unpack
 
 from ..deprecation import renamed_keywords
 from ..errors import DeepLabError
-from .arrays import Array, channels_first, channels_last, is_tensor
+from .arrays import Arrays, channels_first, channels_last, is_tensor
 from .backend import Backend
 from .dense_crf import DenseCRF
 from .devices import Device, backend_for, backend_of
 from .energies import Kind, energies_of
-from .parameters import AUTHORS, CRFParameters, Std
+from .parameters import AUTHORS, Changes, CRFParameters
 
 
 @renamed_keywords(labels="num_classes")
 def image_crf(
-    image: Array | Sequence[Array],
+    image: Arrays,
     num_classes: int,
     parameters: CRFParameters = AUTHORS,
     *,
     threads: int | None = None,
     device: Device = None,
-    **changed: Std,
+    **changed: Unpack[Changes],
 ) -> DenseCRF:
     """The CRF of the DeepLab authors' scripts for an RGB image (H, W, 3): a Gaussian and a bilateral kernel.
 
@@ -38,11 +38,12 @@ def image_crf(
     for one in images:
         if len(one.shape) != 3:
             raise DeepLabError(f"image: {tuple(one.shape)} given, (height, width, channels) wanted")
-    sizes = [tuple(one.shape[:2]) for one in images]
+    sizes = [(one.shape[0], one.shape[1]) for one in images]
     if images is image:
         crf = DenseCRF.of_images(sizes, num_classes, device=device)
     else:
-        crf = DenseCRF(*sizes[0], num_classes, threads=threads, device=device)
+        height, width = sizes[0]
+        crf = DenseCRF(height, width, num_classes, threads=threads, device=device)
     if parameters.pos_w != 0:
         crf.gaussian(parameters.pos_std, parameters.pos_w)
     if parameters.bi_w != 0:
@@ -51,15 +52,15 @@ def image_crf(
 
 
 def refine(
-    image: Array | Sequence[Array],
-    scores: Array | Sequence[Array],
+    image: Arrays,
+    scores: Arrays,
     parameters: CRFParameters = AUTHORS,
     *,
     kind: Kind = "scores",
     threads: int | None = None,
     device: Device = None,
-    **changed: Std,
-) -> Array | list[Array]:
+    **changed: Unpack[Changes],
+) -> Arrays:
     """Marginals (labels, H, W) of a net's scores (labels, H, W) after refinement along the edges of an image.
 
     image: RGB (H, W, 3), any numeric type; a batch (N, H, W, 3) goes with scores (N, labels, H, W), a list of
@@ -95,19 +96,19 @@ def refine(
 
 
 def _marginals(
-    image: Array | list[Array],
-    scores: Array | list[Array],
+    image: Arrays,
+    scores: Arrays,
     parameters: CRFParameters,
     kind: Kind,
     threads: int | None,
     backend: Backend,
-) -> Array | list[Array]:
+) -> Arrays:
     """Marginals (labels, H, W) of an image, or of each of a list of images that are inferred at once."""
     maps = scores if isinstance(scores, list) else [scores]
     counts = {len(values) for values in maps}
     if len(counts) != 1:
         raise DeepLabError(f"scores of {', '.join(map(str, sorted(counts)))} labels do not go together")
-    crf = image_crf(image, *counts, parameters, threads=threads, device=backend)
+    crf = image_crf(image, counts.pop(), parameters, threads=threads, device=backend)
     energies = [channels_last(energies_of(values, kind, threads, backend)) for values in maps]
     crf.unary(energies if maps is scores else energies[0])
     marginals = crf.infer(parameters.iterations)

@@ -1,5 +1,7 @@
 """BatchNorm: values less their channel's mean, over its standard deviation."""
 
+from collections.abc import Hashable
+
 import torch
 
 from .. import ops
@@ -29,7 +31,7 @@ class BatchNorm(Epilogue, Fusing):
         self.stored: bool = self.context.phase == "test"
         if param.HasField("use_global_stats"):
             self.stored = param.use_global_stats
-        self._versions: tuple[int, ...] = ()
+        self._versions: tuple[Hashable, ...] = ()
 
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """See Layer."""
@@ -48,8 +50,8 @@ class BatchNorm(Epilogue, Fusing):
         if versions != self._versions:
             mean, variance, divisor = (blob.values().cpu() for blob in self.blobs)
             factor = torch.zeros(()) if divisor.item() == 0 else 1 / divisor[0]
-            statistics = mean * factor, self._std(variance * factor)
-            self._statistics = tuple(t.to(self.context.device) for t in statistics)
+            device, std = self.context.device, self._std(variance * factor)
+            self._statistics = (mean * factor).to(device), std.to(device)
             self._versions = versions
         return self._statistics
 
@@ -89,14 +91,16 @@ class BatchNorm(Epilogue, Fusing):
             return super().forward_train(bottoms)
         dtype = torch.promote_types(x.dtype, torch.float32)
         mean, variance = (torch.zeros(x.shape[1], dtype=dtype, device=x.device) for _ in range(2))
-        affine, relu = [None, None], False
+        factor: torch.Tensor | None = None
+        shift: torch.Tensor | None = None
+        relu = False
         for layer in fused:
             if isinstance(layer, Scale):
-                affine = [blob.tensor for blob in layer.blobs]
-                affine += [torch.zeros_like(affine[0])] * (2 - len(affine))
+                factor, *shifts = (blob.tensor for blob in layer.blobs)
+                shift = shifts[0] if shifts else torch.zeros_like(factor)
             else:
                 relu = True
-        top = torch.batch_norm(x, *affine, mean, variance, True, 1.0, self.eps, False)
+        top = torch.batch_norm(x, factor, shift, mean, variance, True, 1.0, self.eps, False)
         count = x.numel() // x.shape[1]
         self._store(mean, variance * ((count - 1) / count), count)
         return [torch.relu_(top) if relu else top]

@@ -119,8 +119,11 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
 
         def load(blob: FileBlob, allocate: Allocate) -> torch.Tensor:
             packed = allocate(ops.packed_weights_size(shape, groups))
-            threads = self.context.threads
-            blob.read_with(lambda *place: ops.read_packed_weights(*place, shape, packed, groups, threads))
+
+            def read(file: int, offset: int) -> bool:
+                return ops.read_packed_weights(file, offset, shape, packed, groups, self.context.threads)
+
+            blob.read_with(read)
             return packed
 
         return weights.packed(

@@ -1,12 +1,15 @@
 """DenseCRF: refines scores along the edges of the input image."""
 
+from typing import Any
+
 import torch
 
 from .. import ops
+from ..crf.arrays import Arrays
 from ..crf.dense_crf import DenseCRF as Model
 from ..crf.devices import backend_of
 from ..errors import DeepLabError
-from ..types import Shape
+from ..types import Pair, Shape
 from .base import Layer, register
 
 FLT_MIN = torch.finfo(torch.float32).tiny
@@ -67,14 +70,14 @@ class DenseCRF(Layer):
         result = torch.zeros_like(scores)
         if self.reads_softmax:
             scores = ops.log(ops.softmax(scores, 1, threads=threads), threads=threads)
-        sizes = [tuple(int(size) for size in dim) for dim in dims.flatten(1).tolist()]
+        sizes = [(int(height), int(width)) for height, width in dims.flatten(1).tolist()]
         for height, width in sizes:
             if not (1 <= height <= scores.shape[2] and 1 <= width <= scores.shape[3]):
                 raise self.error(
                     "bottom", f"data_dim {height} x {width} for scores {scores.shape[2]} x {scores.shape[3]}"
                 )
         energies = [-one for one in _crops(scores, sizes)]
-        images = _crops(bottoms[2], sizes) if self.bilaterals else [None] * len(sizes)
+        images: list[Any] = _crops(bottoms[2], sizes) if self.bilaterals else [None] * len(sizes)
         try:
             if (backend := backend_of(scores)).takes_images:
                 model = Model.of_images(sizes, scores.shape[1], device=backend)
@@ -92,9 +95,7 @@ class DenseCRF(Layer):
             target[:, :height, :width] = one.permute(2, 0, 1)
         tops[0].copy_(result)
 
-    def _infer(
-        self, model: Model, energies: torch.Tensor | list[torch.Tensor], image: torch.Tensor | list
-    ) -> torch.Tensor:
+    def _infer(self, model: Model, energies: Arrays, image: Arrays) -> torch.Tensor:
         """Marginals of energies (height, width, labels)."""
         model.unary(energies)
         for weight, std in self.gaussians:
@@ -104,6 +105,6 @@ class DenseCRF(Layer):
         return model.infer(self.iterations)
 
 
-def _crops(maps: torch.Tensor, sizes: list[tuple[int, int]]) -> list[torch.Tensor]:
+def _crops(maps: torch.Tensor, sizes: list[Pair]) -> list[torch.Tensor]:
     """The top left part of each map (channels, H, W), as (height, width, channels)."""
     return [one[:, :h, :w].permute(1, 2, 0) for one, (h, w) in zip(maps, sizes, strict=True)]

@@ -4,7 +4,7 @@ import torch
 from torch.nn import functional
 
 from .. import ops
-from ..types import Shape
+from ..types import Pair, Shape, plane
 from .abilities import Fused, Fusing, Windowed
 from .argmax import ArgMax
 from .base import Layer, register
@@ -84,19 +84,21 @@ class Interp(Windowed, Fusing):
 
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor], fused: Fused = ()) -> None:
         """See Layer."""
-        size = tuple(tops[0].shape[2:])
-        op = ops.interp_argmax if fused else ops.interp
-        op(bottoms[0], size, self.crop, self.half_pixel, out=tops[0], threads=self.context.threads)
+        self._interpolate(bottoms[0], plane(tops[0].shape), fused, tops[0])
 
     def forward_fast(self, bottoms: list[torch.Tensor], fused: Fused = ()) -> list[torch.Tensor] | None:
         """See Layer."""
-        x, size = bottoms[0], self.shape([tuple(bottom.shape) for bottom in bottoms])[0][2:]
-        options = {"crop": self.crop, "half_pixel": self.half_pixel, "threads": self.context.threads}
-        if ops.backend_of(self.context.device).is_gpu:
-            if fused:
-                return [ops.interp_argmax(x.float(), size, **options)]
+        if ops.backend_of(self.context.device).is_gpu and not fused:
             return super().forward_fast(bottoms)
-        return [ops.interp(x.float(), size, **options)]  # scores are not rounded again
+        (top,) = self.shape([tuple(bottom.shape) for bottom in bottoms])
+        # In float32: scores are not rounded again.
+        return [self._interpolate(bottoms[0].float(), plane(top), fused)]
+
+    def _interpolate(
+        self, x: torch.Tensor, size: Pair, fused: Fused, out: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        op = ops.interp_argmax if fused else ops.interp
+        return op(x, size, self.crop, self.half_pixel, out=out, threads=self.context.threads)
 
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
         """See Layer."""

@@ -1,7 +1,7 @@
 """From a photo to class scores and labels: pads to a size the net aligns on, runs it, crops back."""
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from os import PathLike
@@ -74,7 +74,8 @@ class Segmenter:
         self._aligned: dict[int, int] = {}
 
     def _preprocessing(self, mean: Sequence[float] | None) -> preprocessing.Preprocessing:
-        result, fail = preprocessing.Preprocessing(), DeepLabError
+        result = preprocessing.Preprocessing()
+        fail: Callable[[str], DeepLabError] = DeepLabError
         for layer in self.net.definition.layers:
             if layer.type == "Input" and self.input in layer.tops and layer.param.HasField("transform_param"):
                 result = preprocessing.Preprocessing.of(layer.param.transform_param)
@@ -163,7 +164,8 @@ class Segmenter:
 
     def run(self, data: torch.Tensor, name: str) -> torch.Tensor:
         """The blob `name`, a map of scores, for the input `data`."""
-        blob = self.net.forward(outputs=(name,), **{self.input: data})[name]
+        inputs: dict[str, Any] = {self.input: data}
+        blob = self.net.forward(outputs=(name,), **inputs)[name]
         if blob.dim() != 4:
             raise DeepLabError(f"blob '{name}' is {dag.text(tuple(blob.shape))}, no map of scores")
         return blob.contiguous()

@@ -14,8 +14,8 @@ import torch.distributed.nn.functional  # noqa: F401
 from torch import Tensor, distributed
 
 from ..engine.module import NetModule
-from ..engine.net import Net
 from ..errors import DeepLabError
+from ..layers import Layer
 
 # While the first process tests and writes, the others wait for its gradients.
 _PATIENCE = timedelta(hours=12)
@@ -80,16 +80,16 @@ def parallel(module: NetModule, peers: Peers) -> torch.nn.Module:
     """The module, its gradients averaged over the processes; the first one's parameters go to all."""
     if not peers.several:
         return module
-    layers = layers_before_losses(module.net)
+    layers = layers_before_losses(module.net.layers)
     idle = any(found.tensor.requires_grad and found.layer not in layers for found in module.learnables())
     return torch.nn.parallel.DistributedDataParallel(module, find_unused_parameters=idle)
 
 
-def layers_before_losses(net: Net) -> set[str]:
+def layers_before_losses(layers: list[Layer]) -> set[str]:
     """The names of the layers whose work a loss depends on."""
     names: set[str] = set()
     blobs: set[str] = set()
-    for layer in reversed(net.layers):
+    for layer in reversed(layers):
         if any(layer.loss_weights) or not blobs.isdisjoint(layer.definition.tops):
             names.add(layer.name)
             blobs.update(layer.definition.bottoms)

@@ -85,7 +85,7 @@ class Solver:
             for index, found in enumerate(self.learnables)
             if found.lr_mult
         }
-        before_losses = layers_before_losses(self.net)
+        before_losses = layers_before_losses(self.net.layers)
         if not before_losses:
             raise DeepLabError(f"{self.net.definition.source}: no layer gives a loss")
         if not any(self.learnables[index].layer in before_losses for index in self.trained):

@@ -98,7 +98,7 @@ def test_layers_that_no_loss_needs(make_solver, folder):
     text = (folder / "net.prototxt").read_text()
     (folder / "net.prototxt").write_text(text.replace('layer { name: "loss"', side + 'layer { name: "loss"'))
     solver = make_solver()
-    assert layers_before_losses(solver.net) == {"data", "conv", "relu", "drop", "score", "loss"}
+    assert layers_before_losses(solver.net.layers) == {"data", "conv", "relu", "drop", "score", "loss"}
     before = solver.net.params["side"][0].values().clone()
     solver.step()
     # Without a gradient the weights decay, as in Caffe.
