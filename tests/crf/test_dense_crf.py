@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from deeplab_caffe import crf, ops
@@ -88,33 +87,6 @@ def small(height=9, width=11, labels=4, seed=0):
     return image, generator.random((height, width, labels), np.float32) * 4
 
 
-def test_numpy_and_torch_agree():
-    image, unary = small()
-    scores = np.ascontiguousarray(-unary.transpose(2, 0, 1))
-    marginals = crf.refine(image, scores)
-    assert isinstance(marginals, np.ndarray) and marginals.shape == scores.shape
-    tensor = crf.refine(torch.from_numpy(image), torch.from_numpy(scores))
-    assert isinstance(tensor, torch.Tensor) and np.array_equal(tensor.numpy(), marginals)
-    whole = crf.image_crf(image, 4).unary(unary).infer(10)
-    assert np.array_equal(whole.transpose(2, 0, 1), marginals)
-    assert np.allclose(whole.sum(2), 1, atol=1e-5)
-
-
-def test_batch_and_kinds():
-    images, unaries = zip(*(small(seed=s) for s in range(3)), strict=True)
-    scores = np.stack([-u.transpose(2, 0, 1) for u in unaries])
-    batch = crf.refine(np.stack(images), scores, iterations=3)
-    assert all(
-        np.array_equal(b, crf.refine(i, s, iterations=3))
-        for b, i, s in zip(batch, images, scores, strict=True)
-    )
-    energies = crf.refine(images[0], -scores[0], kind="energies", iterations=3)
-    assert np.array_equal(energies, batch[0])
-    probabilities = torch.softmax(torch.from_numpy(scores[0]), 0).numpy()
-    close = crf.refine(images[0], probabilities, kind="probabilities", iterations=3)
-    assert np.allclose(close, batch[0], atol=1e-5)
-
-
 def test_kept_lattices():
     image, unary = small()
     lattices = position_lattice(9, 11, 3), bilateral_lattice(image, 50, 10)
@@ -148,25 +120,6 @@ def test_compatibilities_agree(normalization):
         for c in (None, np.ones(5), -np.eye(5))
     ]
     assert np.array_equal(results[0], results[1]) and np.allclose(results[0], results[2], atol=1e-6)
-
-
-@pytest.mark.parametrize("normalization", ["none", "before", "after", "symmetric"])
-def test_norms(normalization):
-    image, _ = small()
-    lattice = bilateral_lattice(image, 20, 30)
-    before, after = lattice.norms(normalization)
-    ones = np.ones((99, 1), np.float32)
-    filtered = lattice.filter(ones, before)[:, 0] * (1 if after is None else after)
-    if normalization == "after":
-        assert np.allclose(filtered, 1, atol=1e-6)
-    if normalization == "before":
-        assert filtered.sum().item() == pytest.approx(99, rel=1e-2)
-    assert (before is None, after is None) == {
-        "none": (True, True),
-        "before": (False, True),
-        "after": (True, False),
-        "symmetric": (False, False),
-    }[normalization]
 
 
 def test_steps_and_divergence():

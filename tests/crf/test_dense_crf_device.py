@@ -12,11 +12,8 @@ from PIL import Image
 
 from deeplab_caffe import crf
 from deeplab_caffe.crf.autograd import Kernel, dense_crf_loss, mean_field
-from deeplab_caffe.crf.captured import CapturedCRF
 from deeplab_caffe.crf.lattice import Lattice, bilateral_lattice, position_lattice
-from deeplab_caffe.crf.parameters import AUTHORS
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.segmenter.segmentation import refine_scores
 
 GOLDEN = Path(__file__).parents[1] / "golden/crf"
 REFERENCE = (
@@ -129,24 +126,6 @@ def test_compatibilities(device, normalization, kind):
     assert all(np.array_equal(a, b.marginals) for a, b in zip(steps, host.steps(2), strict=True))
 
 
-def test_batches_like_singles(device):
-    sizes = [(9, 11), (1, 1), (6, 10), (9, 11)]
-    images, unaries = zip(*(problem(*size, 5, seed) for seed, size in enumerate(sizes)), strict=True)
-    scores = [-unary.transpose(2, 0, 1) for unary in unaries]
-    expected = [crf.refine(*pair, iterations=3) for pair in zip(images, scores, strict=True)]
-    with device.kernels():
-        results = crf.refine(list(images), scores, iterations=3, device="cuda")
-        assert all(map(np.array_equal, results, expected))
-        tensors = [device.to(torch.from_numpy(one.copy())) for one in scores]
-        results = crf.refine(list(images), tensors, iterations=3, device="cuda")
-        assert all(np.array_equal(a.cpu(), b) for a, b in zip(results, expected, strict=True))
-        pair = crf.refine(np.stack(images[::3]), np.stack(scores[::3]), iterations=3, device="cuda")
-        assert np.array_equal(pair, np.stack(expected[::3]))
-        probabilities = [np.exp(-u).transpose(2, 0, 1) / 2 for u in unaries]
-        results = crf.refine(list(images), probabilities, kind="probabilities", device="cuda")
-    assert all(map(np.array_equal, results, crf.refine(list(images), probabilities, kind="probabilities")))
-
-
 def test_kept_lattices(device):
     image, _ = problem(9, 11, 4)
     with device.kernels():
@@ -200,22 +179,6 @@ def test_without_a_gpu():
         crf.DenseCRF(2, 3, 4, device="cuda")
 
 
-def test_captured(device):
-    image, unary = problem(9, 11, 5)
-    expected = [crf.image_crf(image, 5).unary(energy).infer(3) for energy in (unary, unary * 0.5)]
-    with device.kernels():
-        captured = CapturedCRF(crf.image_crf(image, 5, device="cuda"), 3)
-        for energy, wanted in zip((unary, unary * 0.5), expected, strict=True):
-            result = captured(device.to(torch.from_numpy(energy)))
-            assert torch.equal(result.cpu(), torch.from_numpy(wanted))
-        with pytest.raises(DeepLabError, match="point 0 has the energies nan"):
-            captured(device.to(torch.full((9, 11, 5), float("nan"))))
-        with pytest.raises(DeepLabError, match=r"\(9, 11, 4\) energies"):
-            captured(device.to(torch.zeros(9, 11, 4)))
-    with pytest.raises(DeepLabError, match="needs a CRF on a GPU"):
-        CapturedCRF(crf.image_crf(image, 5))
-
-
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_streams():
@@ -247,17 +210,6 @@ def test_out_of_memory():
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     assert np.array_equal(crf.image_crf(image, 4, device="cuda").unary(unary).infer(2), expected)
-
-
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-@pytest.mark.parametrize("kind", ["scores", "probabilities"])
-def test_predict_refines_on_the_gpu(kind):
-    image, unary = problem(64, 80, 5)
-    scores = torch.softmax(torch.from_numpy(unary), 2).permute(2, 0, 1).contiguous()
-    marginals, labels = refine_scores(image, scores, AUTHORS, kind)
-    on_gpu, same = refine_scores(image, scores.cuda(), AUTHORS, kind)
-    assert on_gpu.is_cuda and np.array_equal(on_gpu.cpu(), marginals) and np.array_equal(same, labels)
 
 
 @pytest.mark.parametrize("form", [(), (4,), (4, 4)])

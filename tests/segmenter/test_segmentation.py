@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+import torch
 
 from deeplab_caffe import crf
-from deeplab_caffe.crf.parameters import CRFParameters
+from deeplab_caffe.crf.parameters import AUTHORS, CRFParameters
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.segmenter import segmentation
 from deeplab_caffe.segmenter.segmentation import refine_scores, segment
@@ -54,7 +55,16 @@ def test_the_crf_runs_where_the_net_does(net, image, device, monkeypatch):
 
 
 def test_one_label(image):
-    import torch
-
     with pytest.raises(DeepLabError, match="at least two labels"):
         refine_scores(image, torch.zeros(1, 6, 9), PARAMETERS)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+@pytest.mark.parametrize("kind", ["scores", "probabilities"])
+def test_scores_on_a_gpu_are_refined_there(kind):
+    image = np.random.default_rng(0).integers(0, 256, (64, 80, 3), np.uint8)
+    scores = torch.softmax(torch.rand(5, 64, 80, generator=torch.Generator().manual_seed(0)) * 4, 0)
+    marginals, labels = refine_scores(image, scores, AUTHORS, kind)
+    on_gpu, same = refine_scores(image, scores.cuda(), AUTHORS, kind)
+    assert on_gpu.is_cuda and np.array_equal(on_gpu.cpu(), marginals) and np.array_equal(same, labels)
