@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from typing_extensions import override
 
 from .. import ops
 from .accumulation import place_to_add
@@ -15,6 +16,7 @@ class ConvolutionFunction(torch.autograd.Function):
     """A convolution with the bits of `convolve`; gradients in the original's order of sums."""
 
     @staticmethod
+    @override
     def forward(
         ctx: Any,
         convolve: Callable[[Tensor], Tensor],
@@ -36,8 +38,8 @@ class ConvolutionFunction(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
+    @override
     def backward(ctx: Any, dy: Tensor) -> tuple[Tensor | None, ...]:
-        """See torch.autograd.Function."""
         x, weights, y = ctx.saved_tensors
         *_, needs_x, needs_weights, needs_bias = ctx.needs_input_grad
         dy = dy.contiguous()

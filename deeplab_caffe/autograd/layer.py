@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 # What computes the tops from the bottoms, and what does so from bottoms and blobs with torch's operators.
 Forward = Callable[[list[Tensor]], list[Tensor]]
@@ -26,6 +27,7 @@ def layer_function(
 
 class _LayerFunction(torch.autograd.Function):
     @staticmethod
+    @override
     def forward(
         ctx: Any, forward: Forward, formula: Formula, count: int, *tensors: Tensor
     ) -> tuple[Tensor, ...]:
@@ -35,6 +37,7 @@ class _LayerFunction(torch.autograd.Function):
         return tuple(forward(list(tensors[:count])))
 
     @staticmethod
+    @override
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
         wanted = ctx.needs_input_grad[3:]
         nothing = (None,) * (3 + len(wanted))

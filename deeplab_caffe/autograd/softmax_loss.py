@@ -6,12 +6,14 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from typing_extensions import override
 
 
 class SoftmaxLossFunction(torch.autograd.Function):
     """Loss and probabilities of scores; only the loss has a gradient, in the scores."""
 
     @staticmethod
+    @override
     def forward(
         ctx: Any,
         compute: Callable[[Tensor], tuple[Tensor, Tensor, float]],
@@ -32,6 +34,7 @@ class SoftmaxLossFunction(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
+    @override
     def backward(ctx: Any, d_loss: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         """(probability - onehot) * weight of the label, then times the loss's gradient over the divisor."""
         (probability, target, weight), along = ctx.saved_tensors, ctx.along

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import torch
 from torch.autograd.function import once_differentiable
+from typing_extensions import override
 
 from ..errors import DeepLabError
 from . import cpu_ops
@@ -128,6 +129,7 @@ class _Start(torch.autograd.Function):
     """q = softmax(-unary)."""
 
     @staticmethod
+    @override
     def forward(ctx: Any, unary: Tensor, run: _Run) -> Tensor:
         q = torch.softmax(-unary, 1) if unary.dtype == torch.float64 else run.start(unary)
         ctx.save_for_backward(q)
@@ -135,6 +137,7 @@ class _Start(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
+    @override
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         return -_through_softmax(ctx.saved_tensors[0], gradient), None
 
@@ -147,6 +150,7 @@ class _Step(torch.autograd.Function):
     """
 
     @staticmethod
+    @override
     def forward(
         ctx: Any,
         unary: Tensor,
@@ -166,6 +170,7 @@ class _Step(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
+    @override
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         q, result, *weights = ctx.saved_tensors
         needs_unary, needs_q, *_ = ctx.needs_input_grad

@@ -27,6 +27,7 @@ class Backend(ABC):
     # The torch.device of a GPU; None for the CPU.
     device: Any = None
 
+    @override
     def __str__(self) -> str:
         return str(self.device or "cpu")
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from torch.autograd.function import once_differentiable
+from typing_extensions import override
 
 from ..errors import DeepLabError
 from .arrays import Array
@@ -27,6 +28,7 @@ class _Filter(torch.autograd.Function):
     """y = after * F(before * x); its gradient is before * F^T(after * dy)."""
 
     @staticmethod
+    @override
     def forward(
         ctx: Any, values: Tensor, lattice: Lattice, before: Array | None, after: Array | None
     ) -> Tensor:
@@ -35,6 +37,7 @@ class _Filter(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
+    @override
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         return filter_values(gradient, ctx.lattice, ctx.after, ctx.before, adjoint=True), None, None, None
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from typing_extensions import Unpack
+from typing_extensions import Unpack, override
 
 from ..deprecation import renamed_attribute, renamed_keywords
 from ..errors import DeepLabError
@@ -50,6 +50,7 @@ class MeanField(torch.nn.Module):
         # Penalties [from, to]: Potts' model is minus the identity, since it supports equal labels.
         self.compatibility = torch.nn.Parameter(-torch.eye(num_classes)) if per == "matrix" else None
 
+    @override
     def forward(self, images: Tensor, scores: Tensor) -> Tensor:
         """Logits (N, labels, H, W) of images (N, H, W, channels) and a net's scores (N, labels, H, W).
 
@@ -99,6 +100,7 @@ class DenseCRFLoss(torch.nn.Module):
         self.xy_std, self.rgb_std, self.weight = xy_std, rgb_std, weight
         self.normalization, self.threads = normalization, threads
 
+    @override
     def forward(self, images: Tensor, probabilities: Tensor, masks: Tensor | None = None) -> Tensor:
         """A number, of images (N, H, W, channels), probabilities (N, labels, H, W) and masks (N, H, W)."""
         _check_batch(images, probabilities)

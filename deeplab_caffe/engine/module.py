@@ -5,6 +5,7 @@ from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from ..layers import Layer
 from ..types import Shape
@@ -68,6 +69,7 @@ class NetModule(torch.nn.Module):
                 found.setdefault(id(blob), learnable)
         return list(found.values())
 
+    @override
     def forward(self, *positional: Any, **inputs: Any) -> TrainResult:
-        """See the class; keyword `outputs` as in Net.forward."""
+        """Keyword `outputs` as in Net.forward."""
         return self.net.forward_train(**dict(zip(self.net.inputs, positional, strict=False)), **inputs)

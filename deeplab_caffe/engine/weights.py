@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from os import PathLike
 
+from typing_extensions import override
+
 from ..errors import DeepLabError
 from ..formats.caffemodel import write_caffemodel
 from ..formats.file_blob import FileBlob, in_memory
@@ -25,6 +27,7 @@ class WeightReport:
     unused: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
+    @override
     def __str__(self) -> str:
         lines = [f"{self.path}: {len(self.loaded)} layers loaded"]
         lines += [f"{self.path}: layer '{name}' is not in the net: ignored" for name in self.unused]

@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from typing_extensions import override
+
 from ..errors import DeepLabError
 from .files import file_error
 from .stored import StoredArray, StoredScores
@@ -34,6 +36,7 @@ class Format(Generic[Contents]):
     magic: re.Pattern[bytes] | None = None
     owns: Callable[[str], bool] = lambda path: False
 
+    @override
     def __str__(self) -> str:
         return f"{self.name} ({', '.join(self.suffixes)})"
 

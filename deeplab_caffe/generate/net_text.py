@@ -4,6 +4,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from typing_extensions import override
+
 WIDTH = 160  # characters in a line: most layers fit one
 
 
@@ -48,6 +50,7 @@ class NetText:
         self._parts += _wrapped(["layer {", *_fields(head), *_fields(values), "}"])
         return tops[0] if tops else ""
 
+    @override
     def __str__(self) -> str:
         return "\n".join(self._parts) + "\n"
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from torch import Tensor
+from typing_extensions import override
 
 from .. import ops
 from ..types import Pair, Shape
@@ -39,15 +40,18 @@ class Fusing(Layer):
         return False
 
     @abstractmethod
+    @override
     def forward(self, bottoms: list[Tensor], tops: list[Tensor], fused: Fused = ()) -> None:
-        """See Layer."""
+        """As Layer.forward, with the work of the layers `fused` in the same pass."""
 
+    @override
     def forward_fast(self, bottoms: list[Tensor], fused: Fused = ()) -> list[Tensor] | None:
-        """See Layer; None with layers that only `forward` fuses."""
+        """None with layers that only `forward` fuses."""
         return None if fused else super().forward_fast(bottoms)
 
+    @override
     def forward_train(self, bottoms: list[Tensor], fused: Fused = ()) -> list[Tensor]:
-        """See Layer; `fused` is what `fuses_in_training` allows."""
+        """`fused` is what `fuses_in_training` allows."""
         return super().forward_train(bottoms)
 
 

@@ -1,6 +1,7 @@
 """AbsVal: |x|."""
 
 import torch
+from typing_extensions import override
 
 from .base import register
 from .parts.elementwise import ElementwiseLayer
@@ -12,10 +13,10 @@ class AbsVal(ElementwiseLayer):
 
     on_device = True
 
+    @override
     def function(self, x: torch.Tensor) -> torch.Tensor:
-        """See ElementwiseLayer."""
         return x.abs()
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         return [bottoms[0].abs()]

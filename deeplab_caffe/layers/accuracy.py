@@ -3,6 +3,7 @@
 import math
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register
@@ -19,12 +20,14 @@ class Accuracy(Layer):
     bottom_count = (2, 2)
     top_count = (1, 2)
 
+    @override
     def setup(self) -> None:
         """Reads the fields."""
         self.param = self.definition.param.accuracy_param
         if self.param.top_k < 1:
             raise self.error("accuracy_param.top_k", f"{self.param.top_k} given, 1 or more wanted")
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """Shapes of the accuracy and of the accuracies by class."""
         scores, labels = bottoms
@@ -36,6 +39,7 @@ class Accuracy(Layer):
         total = self.definition.dialect.top_shape()
         return [total, (scores[axis],)][: len(self.definition.tops)]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """Ranks each label among its scores."""
         axis = self._axis(bottoms[0].dim())

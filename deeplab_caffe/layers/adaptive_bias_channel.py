@@ -1,6 +1,7 @@
 """AdaptiveBiasChannel: raises the scores of an image's labels until each wins a given share of the pixels."""
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register
@@ -20,8 +21,8 @@ class AdaptiveBiasChannel(Layer):
     bottom_count = (2, 2)
     in_place = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         self.param = self.definition.param.adaptive_bias_channel_param
         if self.param.num_iter < 1:
             raise self.error("num_iter", f"{self.param.num_iter} given, at least 1 wanted")
@@ -31,8 +32,8 @@ class AdaptiveBiasChannel(Layer):
             if not 0 <= getattr(self.param, name) <= 1:
                 raise self.error(name, f"{getattr(self.param, name):g} given, 0 to 1 wanted")
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         scores, labels = bottoms
         if len(scores) != 4 or scores[1] < 2:
             raise self.error("bottom", f"{scores} given, 4 dimensions and at least 2 labels wanted")
@@ -40,12 +41,12 @@ class AdaptiveBiasChannel(Layer):
             raise self.error("bottom", f"labels {labels} do not fit scores {scores}")
         return [scores]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         tops[0].copy_(self.formula(bottoms, [])[0])
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
-        """See Layer."""
         adapted = []
         for scores, given in zip(*bottoms, strict=True):
             present = given[given != -1]

@@ -1,6 +1,7 @@
 """ArgMax: the best labels of each position."""
 
 import torch
+from typing_extensions import override
 
 from .. import ops
 from ..types import Shape
@@ -18,8 +19,8 @@ class ArgMax(Layer):
 
     on_device = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         self.param = self.definition.param.argmax_param
         if self.param.top_k < 1:
             raise self.error("top_k", f"{self.param.top_k} given, at least 1 wanted")
@@ -28,8 +29,8 @@ class ArgMax(Layer):
     def _along(self, dims: int) -> int:
         return self.axis("axis", self.param.axis if self.param.HasField("axis") else 1, dims)
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         bottom, top_k = bottoms[0], self.param.top_k
         both = self.param.out_max_val and (self.flat or self.definition.dialect.argmax_appends_values)
         if self.flat:
@@ -49,8 +50,8 @@ class ArgMax(Layer):
         only_number = self.param.top_k == 1 and not self.param.out_max_val
         return only_number and not self.flat and self._along(4) == 1
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         x = bottoms[0].flatten(1) if self.flat else bottoms[0]
         along = 1 if self.flat else self._along(x.dim())
         labels, values = ops.argmax(x, along, self.param.top_k, threads=self.context.threads)

@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 
 import torch
+from typing_extensions import override
 
 from .. import ops
 from ..types import Shape
@@ -24,8 +25,8 @@ class BatchNorm(Epilogue, Fusing):
     in_place = True
     learns = False
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         param = self.definition.param.batch_norm_param
         self.eps: float = param.eps
         self.stored: bool = self.context.phase == "test"
@@ -33,14 +34,14 @@ class BatchNorm(Epilogue, Fusing):
             self.stored = param.use_global_stats
         self._versions: tuple[Hashable, ...] = ()
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         if len(bottoms[0]) < 2:
             raise self.error("bottom", f"{bottoms[0]} given, at least 2 dimensions wanted")
         return [bottoms[0]]
 
+    @override
     def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         channels = bottoms[0][1]
         return [(channels,), (channels,), (1,)]
 
@@ -58,16 +59,18 @@ class BatchNorm(Epilogue, Fusing):
     def _std(self, variance: torch.Tensor) -> torch.Tensor:
         return ops.power(variance + self.eps, 0.5)
 
+    @override
     def can_be_epilogue(self) -> bool:
-        """See Epilogue: with stored statistics only, those of the batch need all of it."""
+        """With stored statistics only, those of the batch need all of it."""
         return self.stored
 
+    @override
     def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
-        """See Epilogue."""
         return [ops.epilogue.BatchNorm(*self.statistics())]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor], fused: Fused = ()) -> None:
-        """See Layer; in the train phase batch statistics enter the stored ones."""
+        """In the train phase batch statistics enter the stored ones."""
         x = bottoms[0]
         if self.stored:
             mean, std = self.statistics()
@@ -80,12 +83,12 @@ class BatchNorm(Epilogue, Fusing):
             self._store(mean, variance, x.numel() // x.shape[1])
         ops.batch_norm(x, mean, std, out=tops[0], threads=self.context.threads)
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         return self._normalized(bottoms[0], blobs)
 
+    @override
     def forward_train(self, bottoms: list[torch.Tensor], fused: Fused = ()) -> list[torch.Tensor]:
-        """See Fusing."""
         x = bottoms[0]
         if self.stored or (self.context.precision == "exact" and x.dtype == torch.float32):
             return super().forward_train(bottoms)
@@ -105,8 +108,9 @@ class BatchNorm(Epilogue, Fusing):
         self._store(mean, variance * ((count - 1) / count), count)
         return [torch.relu_(top) if relu else top]
 
+    @override
     def fuses_in_training(self, following: Layer, bottom: int, fused: Fused) -> bool:
-        """See Fusing: a Scale per channel and a ReLU, where the statistics are the batch's."""
+        """A Scale per channel and a ReLU, where the statistics are the batch's."""
         if (
             self.stored
             or self.context.precision == "exact"

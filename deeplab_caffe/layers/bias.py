@@ -1,6 +1,7 @@
 """Bias: a shift per channel."""
 
 import torch
+from typing_extensions import override
 
 from .. import ops
 from ..types import Shape
@@ -20,27 +21,27 @@ class Bias(Layer):
         param = self.definition.param.bias_param
         return operand_place(self, bottoms, param.axis, param.num_axes)
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         self._place(bottoms)
         return [bottoms[0]]
 
+    @override
     def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         return [] if len(bottoms) > 1 else [self._place(bottoms)[1]]
 
+    @override
     def fillers(self) -> list[object]:
-        """See Layer."""
         return [self.definition.param.bias_param.filler]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         bias = bottoms[1] if len(bottoms) > 1 else self.blobs[0].values()
         along, _ = self._place(shapes_of(bottoms))
         ops.scale(bottoms[0], None, bias, along, out=tops[0], threads=self.context.threads)
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         x, bias = bottoms[0], bottoms[1] if len(bottoms) > 1 else blobs[0]
         along, shape = self._place(shapes_of(bottoms))
         return [x + bias.to(x.dtype).view(*shape, *[1] * (x.dim() - along - len(shape)))]

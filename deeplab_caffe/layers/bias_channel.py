@@ -3,6 +3,7 @@
 from math import isfinite
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register
@@ -22,8 +23,8 @@ class BiasChannel(Layer):
     bottom_count = (2, 2)
     in_place = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         param = self.param = self.definition.param.bias_channel_param
         for name in ("bg_bias", "fg_bias"):
             if not getattr(param, name) >= 0:
@@ -35,8 +36,8 @@ class BiasChannel(Layer):
             param.background_label if given or self.definition.dialect.background_is_known else None
         )
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         scores, labels = bottoms
         if len(scores) != 4:
             raise self.error("bottom", f"{scores} given, 4 dimensions wanted")
@@ -49,8 +50,8 @@ class BiasChannel(Layer):
             raise self.error("background_label", f"{self.background} of {scores[1]} labels")
         return [scores]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         top, labels = tops[0].copy_(bottoms[0]), bottoms[1]
         for n in range(len(top)):
             for value in labels[n].unique().tolist():
@@ -72,8 +73,8 @@ class BiasChannel(Layer):
         if label != self.background:
             scores[label, where] += self.param.fg_bias
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         summands = torch.zeros_like(bottoms[0])
         self.forward([summands, bottoms[1]], [summands])
         return [bottoms[0] + summands]

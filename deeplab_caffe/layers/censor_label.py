@@ -1,6 +1,7 @@
 """CensorLabel: labels of a map that are not in a list become the ignored label."""
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register
@@ -16,8 +17,8 @@ class CensorLabel(Layer):
     bottom_count = (2, 2)
     in_place = True
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         labels, lists = bottoms
         if len(labels) != 4 or labels[1] != 1:
             raise self.error("bottom", f"{labels} given, 4 dimensions with one channel wanted")
@@ -25,8 +26,8 @@ class CensorLabel(Layer):
             raise self.error("bottom", f"lists {lists} do not fit labels {labels}")
         return [labels]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         ignored = torch.tensor(float(self.definition.param.censor_label_param.ignore_label))
         for labels, listed, top in zip(*bottoms, tops[0], strict=True):
             allowed = torch.isin(labels, listed[listed != -1])

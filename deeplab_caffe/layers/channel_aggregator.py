@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from typing_extensions import override
 
 from .. import ops
 from ..types import Shape
@@ -17,8 +18,8 @@ class ChannelAggregator(Layer):
     the file: the largest is subtracted first and added again behind the logarithm.
     """
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         path = self.definition.param.channel_aggregator_param.label_map_file
         if not path:
             raise self.error("label_map_file", "missing")
@@ -30,8 +31,8 @@ class ChannelAggregator(Layer):
         if not self.groups or not all(self.groups):
             raise self.error("label_map_file", f"{path}: one or more numbers in every line wanted")
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         if len(bottoms[0]) != 4:
             raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
         num, channels, *size = bottoms[0]
@@ -40,8 +41,8 @@ class ChannelAggregator(Layer):
                 raise self.error("label_map_file", f"channel {channel} found, 0 to {channels - 1} wanted")
         return [(num, len(self.groups), *size)]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         threads = self.context.threads
         for number, group in enumerate(self.groups):
             parts = [bottoms[0][:, channel] for channel in group]
@@ -51,6 +52,6 @@ class ChannelAggregator(Layer):
                 total += ops.exp(part - largest, threads=threads)
             torch.add(largest, ops.log(total, threads=threads), out=tops[0][:, number])
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         return [torch.stack([bottoms[0][:, group].logsumexp(1) for group in self.groups], 1)]

@@ -1,6 +1,7 @@
 """Clip: values between two bounds; ReLU6 is the one between 0 and 6."""
 
 import torch
+from typing_extensions import override
 
 from .. import ops
 from .abilities import Epilogue
@@ -14,8 +15,8 @@ class Clip(Epilogue, ElementwiseLayer):
 
     on_device = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         param = self.definition.param.clip_param
         for field in ("min", "max"):
             if not param.HasField(field):
@@ -24,14 +25,14 @@ class Clip(Epilogue, ElementwiseLayer):
         if not self.low <= self.high:
             raise self.error("max", f"{self.high:g} given, at least min ({self.low:g}) wanted")
 
+    @override
     def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
-        """See Epilogue."""
         return [ops.epilogue.Clip(self.low, self.high)]
 
+    @override
     def function(self, x: torch.Tensor) -> torch.Tensor:
-        """See ElementwiseLayer."""
         return x.clamp(self.low, self.high)
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         return [self.function(bottoms[0])]

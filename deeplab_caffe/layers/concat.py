@@ -3,6 +3,7 @@
 from math import prod
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .abilities import Alias
@@ -16,14 +17,14 @@ class Concat(Alias, Layer):
     on_device = True
     bottom_count = (1, None)
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         param = self.definition.param.concat_param
         self.field = "concat_dim" if param.HasField("concat_dim") else "axis"
         self.number = getattr(param, self.field)
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         axis = self.axis(self.field, self.number, len(bottoms[0]))
         rest = [shape[:axis] + shape[axis + 1 :] for shape in bottoms]
         for shape, other in zip(bottoms, rest, strict=True):
@@ -32,21 +33,21 @@ class Concat(Alias, Layer):
         size = sum(shape[axis] for shape in bottoms)
         return [(*bottoms[0][:axis], size, *bottoms[0][axis + 1 :])]
 
+    @override
     def appends(self, bottoms: list[Shape]) -> bool:
-        """See Alias."""
         return prod(bottoms[0][: self.axis(self.field, self.number, len(bottoms[0]))]) == 1
 
+    @override
     def view_of(self, top: int) -> int | None:
-        """See Alias."""
         return 0 if len(self.definition.bottoms) == 1 else None
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         sizes = [bottom.shape[self.number] for bottom in bottoms]
         for bottom, part in zip(bottoms, tops[0].split(sizes, self.number), strict=True):
             if bottom.data_ptr() != part.data_ptr():
                 part.copy_(bottom)
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         return [torch.cat(bottoms, self.number)]

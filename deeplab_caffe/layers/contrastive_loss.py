@@ -3,6 +3,7 @@
 from math import prod
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import register
@@ -19,16 +20,16 @@ class ContrastiveLoss(LossLayer):
 
     bottom_count = (3, 3)
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         top = super().shape(bottoms[:2])
         first, second, similar = bottoms
         if first != second or prod(first[2:]) != 1 or prod(similar) != first[0]:
             raise self.error("bottom", f"{first}, {second} and {similar} do not fit")
         return top
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
-        """See Layer."""
         param = self.definition.param.contrastive_loss_param
         squared = (bottoms[0] - bottoms[1]).flatten(1).double().square().sum(1)
         if param.legacy_version:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 import torch
+from typing_extensions import override
 
 from .. import ops
 from ..autograd import ConvolutionFunction
@@ -31,8 +32,8 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
     on_device = True
     overwrites_operands = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         super().setup()
         self.same_pad = self.definition.param.convolution_param.same_pad
         if self.same_pad and any(self.pad):
@@ -40,24 +41,26 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
         self._folded_state: Hashable = None
         self._merged_state: Hashable = None
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         return self.windowed(bottoms, self.out_channels)
 
+    @override
     def multiply_adds(self, bottoms: list[Shape], tops: list[Shape]) -> tuple[int, int]:
-        """See Windowed."""
         counts = [
             self.taps(bottom, top, bottom[1] * top[1]) for bottom, top in zip(bottoms, tops, strict=True)
         ]
         return sum(every for every, _ in counts), sum(inside for _, inside in counts)
 
+    @override
     def fuses(self, following: Layer, bottom: int, fused: Fused) -> bool:
-        """See Fusing: whatever can be in the kernel's epilogue."""
+        """Whatever can be in the kernel's epilogue."""
         alone = len(self.definition.tops) == 1
         return alone and isinstance(following, Epilogue) and following.can_be_epilogue()
 
+    @override
     def fuses_in_training(self, following: Layer, bottom: int, fused: Fused) -> bool:
-        """See Fusing: a ReLU (whose outputs tell the signs of its inputs)."""
+        """A ReLU (whose outputs tell the signs of its inputs)."""
         able = self.context.precision != "exact" or self._own_gradients()
         alone = len(self.definition.tops) == 1 and not fused
         fits = isinstance(following, ReLU) and following.slope >= 0
@@ -66,8 +69,8 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
     def _own_gradients(self) -> bool:
         return self.context.precision == "exact" and self.context.device.type == "cpu"
 
+    @override
     def forward_train(self, bottoms: list[torch.Tensor], fused: Fused = ()) -> list[torch.Tensor]:
-        """See Fusing."""
         relu = next((layer for layer in fused if isinstance(layer, ReLU)), None)
         blobs = [blob.tensor for blob in self.blobs]
         if self._own_gradients() and all(x.dtype == torch.float32 for x in (*bottoms, *blobs)):
@@ -145,8 +148,8 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
             self._merged, self._merged_state = fold.merge(epilogue), state
         return weights, self._merged + fold.rest(epilogue)
 
+    @override
     def rows_read(self, rows: Pair, height: int) -> Pair | None:
-        """See RowWise."""
         if len(self.definition.bottoms) > 1:
             return None
         return ops.rows_read(
@@ -158,10 +161,10 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
             self.dilation[0],
         )
 
+    @override
     def forward_rows(
         self, bottom: Rows, rows: Pair, top: Rows, others: list[torch.Tensor], fused: Fused = ()
     ) -> None:
-        """See RowWise."""
         padding = self.padding((bottom.height, bottom.values.shape[3]))
         packed, epilogue = self._weights_and_epilogue(fused, others)
         ops.atrous_conv_rows(
@@ -181,8 +184,8 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
             threads=self.context.threads,
         )
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor], fused: Fused = ()) -> None:
-        """See Fusing."""
         packed, epilogue = self._weights_and_epilogue(fused, bottoms[len(tops) :])
         for bottom, top in zip(bottoms, tops, strict=False):
             geometry = self.geometry(tuple(bottom.shape))
@@ -200,8 +203,9 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
                 threads=self.context.threads,
             )
 
+    @override
     def forward_fast(self, bottoms: list[torch.Tensor], fused: Fused = ()) -> list[torch.Tensor] | None:
-        """See Fusing: channels last, BatchNorm and Scale folded into the weights; a GPU's tensor cores."""
+        """Channels last, BatchNorm and Scale folded into the weights; a GPU's tensor cores."""
         count = len(self.definition.tops)
         if self.on_tensor_cores:
             return [self._branches([(self, fused)], bottom, bottoms[count:])[0] for bottom in bottoms[:count]]
@@ -218,14 +222,15 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
             return False
         return self.groups == 1 or self.blobs[0].shape[1] >= 16
 
+    @override
     def branch_key(self) -> Hashable:
-        """See Branches: DeepLab's parallel branches, convolved in one launch that reads their input once."""
+        """DeepLab's parallel branches, convolved in one launch that reads their input once."""
         return self.groups if self.on_tensor_cores else None
 
+    @override
     def forward_branches(
         self, branches: Sequence[tuple[Layer, Fused]], bottom: torch.Tensor
     ) -> list[torch.Tensor]:
-        """See Branches."""
         own = [(layer, fused) for layer, fused in branches if isinstance(layer, Convolution)]
         return self._branches(own, bottom, [])
 
@@ -280,8 +285,9 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
         blobs = self.blobs + [blob for layer in fused for blob in layer.blobs]
         return tuple(layer.name for layer in fused), *(blob.version for blob in blobs)
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer: torch's convolution, channels last."""
+        """Torch's convolution, channels last."""
         dtype = self.working_dtype(blobs[0])
         bias = blobs[1].to(dtype).view(-1) if len(blobs) > 1 else None
         convolve = fast_convolution.TorchConvolution(blobs[0].to(dtype), bias, self._geometry)

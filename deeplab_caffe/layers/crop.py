@@ -1,6 +1,7 @@
 """Crop: the first bottom cut to the size of the second."""
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register, shapes_of
@@ -13,8 +14,8 @@ class Crop(Layer):
     on_device = True
     bottom_count = (2, 2)
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         return [self._size_and_offsets(bottoms)[0]]
 
     def _size_and_offsets(self, bottoms: list[Shape]) -> tuple[Shape, list[int]]:
@@ -42,10 +43,10 @@ class Crop(Layer):
             cut = cut.narrow(i, offset, size)
         return cut
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         tops[0].copy_(self._cut(bottoms))
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         return [self._cut(bottoms)]

@@ -2,6 +2,7 @@
 
 import torch
 from torch.nn import functional
+from typing_extensions import override
 
 from .. import ops
 from ..types import Shape
@@ -20,14 +21,14 @@ class Deconvolution(WeightedFields):
 
     on_device = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         super().setup()
         if self.definition.param.convolution_param.same_pad:
             raise self.error("same_pad", "for Convolution only")
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         tops = []
         for bottom in bottoms:
             if len(bottom) != 4:
@@ -40,15 +41,16 @@ class Deconvolution(WeightedFields):
             tops.append((bottom[0], self.out_channels, *size))
         return tops
 
+    @override
     def windows(self, bottoms: list[Shape]) -> list[Window]:
-        """See Windowed."""
         reach = (self._reach(i) for i in range(2))
         return [
             Window((reach - 1) // step + 1, 1 / step) for reach, step in zip(reach, self.stride, strict=True)
         ]
 
+    @override
     def multiply_adds(self, bottoms: list[Shape], tops: list[Shape]) -> tuple[int, int]:
-        """See Windowed: those of a convolution from the top to the bottom."""
+        """Those of a convolution from the top to the bottom."""
         counts = [
             self.taps(top, bottom, bottom[1] * top[1]) for bottom, top in zip(bottoms, tops, strict=True)
         ]
@@ -57,8 +59,8 @@ class Deconvolution(WeightedFields):
     def _reach(self, axis: int) -> int:
         return self.dilation[axis] * (self.kernel[axis] - 1) + 1
 
+    @override
     def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         channels = bottoms[0][1]
         if channels % self.groups:
             raise self.error("group", f"{self.groups} does not divide the {channels} channels of the bottom")
@@ -72,8 +74,8 @@ class Deconvolution(WeightedFields):
         grouped = plain.reshape(self.groups, plain.shape[0] // self.groups, -1)
         return grouped.transpose(1, 2).reshape(-1, grouped.shape[1], 1, 1).contiguous()
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         channels = self.blobs[0].shape[0]
         shape = (self.out_channels * self.kernel[0] * self.kernel[1], channels // self.groups, 1, 1)
         packed = self.blobs[0].packed(
@@ -109,8 +111,8 @@ class Deconvolution(WeightedFields):
                 target[:, :height, :width] += columns[:, i, j]
         y.copy_(padded[:, self.pad[0] :, self.pad[1] :][:, : y.shape[1], : y.shape[2]])
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         dtype = self.working_dtype(blobs[0])
         weights = blobs[0].to(dtype)
         bias = blobs[1].view(-1).to(dtype) if len(blobs) > 1 else None

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from typing_extensions import override
 
 from .. import ops
 from ..crf.arrays import Arrays
@@ -28,6 +29,7 @@ class DenseCRF(Layer):
     on_device = True
     synchronises = True
 
+    @override
     def setup(self) -> None:
         """Reads and checks the fields."""
         param = self.definition.param.dense_crf_param
@@ -53,6 +55,7 @@ class DenseCRF(Layer):
                 raise self.error(f"dense_crf_param.{field}", f"{min(values):g} given, more than 0 wanted")
         return list(zip(*lists, strict=True))
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """That of the scores."""
         scores, dims = bottoms[:2]
@@ -63,6 +66,7 @@ class DenseCRF(Layer):
                 raise self.error("bottom", f"scores {scores} and data {data} do not fit")
         return [scores]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """One CRF an image; on a GPU one for all of them."""
         scores, dims = bottoms[:2]

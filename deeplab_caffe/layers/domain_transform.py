@@ -3,6 +3,7 @@
 from math import sqrt
 
 import torch
+from typing_extensions import override
 
 from .. import ops
 from ..types import Shape
@@ -21,8 +22,8 @@ class DomainTransform(Layer):
     bottom_count = (3, 3)
     in_place = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         param = self.param = self.definition.param.domain_transform_param
         for name in ("spatial_sigma", "range_sigma", "num_iter"):
             if not getattr(param, name) > 0:
@@ -32,8 +33,8 @@ class DomainTransform(Layer):
         if not param.min_weight >= 0:
             raise self.error("min_weight", f"{param.min_weight:g} given, at least 0 wanted")
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         scores, edges, sizes = bottoms
         if len(scores) != 4 or edges != (scores[0], 1, *scores[2:]):
             raise self.error("bottom", f"edges {edges} do not fit scores {scores}, one channel wanted")
@@ -43,8 +44,8 @@ class DomainTransform(Layer):
             )
         return [scores]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         top = tops[0].copy_(bottoms[0])
         for y, edges, size in zip(top, bottoms[1], bottoms[2].flatten(1), strict=True):
             height, width = size[0].item(), size[1].item()
@@ -84,8 +85,9 @@ class DomainTransform(Layer):
         for i in range(len(y) - 2, -1, -1):
             y[i] += weight[i + 1] * (y[i + 1] - y[i])
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer; also differentiable in the edges."""
+        """Also differentiable in the edges."""
         tops = []
         for scores, edges, size in zip(*bottoms[:2], bottoms[2].flatten(1), strict=True):
             height, width = int(size[0].item()), int(size[1].item())
@@ -105,11 +107,12 @@ class DomainTransform(Layer):
 class DomainTransformForwardOnly(DomainTransform):
     """The same without a gradient, and with the weights as they are: min_weight is not read."""
 
+    @override
     def _bounded(self, weight: torch.Tensor) -> torch.Tensor:
         return weight
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         return None
 
 

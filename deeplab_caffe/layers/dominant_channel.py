@@ -1,6 +1,7 @@
 """DominantChannel: the channels that are largest at the most positions."""
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register
@@ -14,20 +15,20 @@ class DominantChannel(Layer):
     original leaves the order of equal ones open; here the lower number comes first.
     """
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         self.top_k = self.definition.param.dominant_channel_param.top_k
         if self.top_k < 1:
             raise self.error("top_k", f"{self.top_k} given, at least 1 wanted")
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         if len(bottoms[0]) != 4 or self.top_k >= bottoms[0][1]:
             raise self.error("top_k", f"{self.top_k} given, fewer than the channels of {bottoms[0]} wanted")
         return [(bottoms[0][0], self.top_k, 1, 1)]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         for scores, top in zip(bottoms[0].flatten(2), tops[0], strict=True):
             channels = len(scores)
             ranks = scores.sort(dim=0, descending=True, stable=True).indices[: self.top_k]

@@ -3,6 +3,7 @@
 from zlib import crc32
 
 import torch
+from typing_extensions import override
 
 from .abilities import Alias
 from .base import Layer, register
@@ -15,31 +16,31 @@ class Dropout(Alias, Layer):
     on_device = True
     in_place = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         self.ratio = self.definition.param.dropout_param.dropout_ratio
         if not 0 <= self.ratio < 1:
             raise self.error("dropout_ratio", f"{self.ratio:g} given, 0 <= ratio < 1 wanted")
         self.mask: torch.Tensor | None = None
         self.passes = 0
 
+    @override
     def view_of(self, top: int) -> int | None:
-        """See Alias."""
         return 0 if self.context.phase == "test" else None
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         if self.context.phase == "test":
             tops[0].copy_(bottoms[0])
             return
         torch.mul(bottoms[0], self._draw(bottoms[0]), out=tops[0])
 
+    @override
     def seek(self, passes: int) -> None:
-        """See Layer."""
         self.passes = passes
 
+    @override
     def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
-        """See Layer."""
         return [bottoms[0] if self.context.phase == "test" else bottoms[0] * self._draw(bottoms[0])]
 
     def _draw(self, x: torch.Tensor) -> torch.Tensor:

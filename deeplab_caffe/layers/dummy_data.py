@@ -1,6 +1,7 @@
 """DummyData: blobs drawn from fillers, to run a net without data."""
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register
@@ -17,8 +18,8 @@ class DummyData(Layer):
     bottom_count = (0, 0)
     top_count = (1, None)
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         param, tops = self.definition.param.dummy_data_param, len(self.definition.tops)
         if param.shape:
             shapes = [tuple(shape.dim) for shape in param.shape]
@@ -36,11 +37,11 @@ class DummyData(Layer):
             raise self.error(field, f"{len(items)} given for {tops} tops")
         return items if len(items) == tops else items * tops
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         return self.shapes
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         for top, filler in zip(tops, self.chosen, strict=True):
             top.copy_(fill_for(self, tuple(top.shape), filler, self.generator))

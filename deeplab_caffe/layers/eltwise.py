@@ -1,6 +1,7 @@
 """Eltwise: blobs of one shape combined element by element."""
 
 import torch
+from typing_extensions import override
 
 from .. import ops
 from ..types import Shape
@@ -16,8 +17,8 @@ class Eltwise(Epilogue, Layer):
     bottom_count = (2, None)
     in_place = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         param, count = self.definition.param.eltwise_param, len(self.definition.bottoms)
         self.operation = ops.ELTWISE_OPERATIONS[param.operation]
         self.coefficients = list(param.coeff) or [1.0] * count
@@ -26,29 +27,30 @@ class Eltwise(Epilogue, Layer):
         if param.coeff and self.operation != "sum":
             raise self.error("coeff", f"only SUM has coefficients, not {self.operation.upper()}")
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         for shape in bottoms:
             if shape != bottoms[0]:
                 raise self.error("bottom", f"{shape} and {bottoms[0]} differ")
         return [bottoms[0]]
 
+    @override
     def can_be_epilogue(self) -> bool:
-        """See Epilogue: the sum of two."""
+        """The sum of two."""
         return self.operation == "sum" and len(self.coefficients) == 2
 
+    @override
     def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
-        """See Epilogue."""
         return [
             ops.epilogue.Sum(others[0], self.coefficients[bottom], self.coefficients[1 - bottom], bottom == 1)
         ]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         ops.eltwise(self.operation, bottoms, self.coefficients, out=tops[0], threads=self.context.threads)
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         if self.operation != "sum":
             result = bottoms[0]
             for number, bottom in enumerate(bottoms[1:], 1):

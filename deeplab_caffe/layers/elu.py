@@ -2,6 +2,7 @@
 
 import torch
 from torch.nn import functional
+from typing_extensions import override
 
 from .. import ops
 from .base import register
@@ -14,11 +15,11 @@ class ELU(ElementwiseLayer):
 
     on_device = True
 
+    @override
     def function(self, x: torch.Tensor) -> torch.Tensor:
-        """See ElementwiseLayer."""
         grown = ops.exp(x.clamp(max=0), threads=self.context.threads) - 1
         return x.clamp(min=0) + self.definition.param.elu_param.alpha * grown
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         return [functional.elu(bottoms[0], self.definition.param.elu_param.alpha)]

@@ -1,6 +1,7 @@
 """Embed: a row of a table for each index."""
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register
@@ -12,28 +13,28 @@ class Embed(Layer):
 
     on_device = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         self.param = self.definition.param.embed_param
         for name in ("num_output", "input_dim"):
             if not 1 <= getattr(self.param, name) < 2**31:
                 raise self.error(name, f"{getattr(self.param, name)} given, at least 1 wanted")
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         return [(*bottoms[0], self.param.num_output)]
 
+    @override
     def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         table = (self.param.input_dim, self.param.num_output)
         return [table, table[1:]][: 1 + self.param.bias_term]
 
+    @override
     def fillers(self) -> list[object]:
-        """See Layer."""
         return [self.param.weight_filler, self.param.bias_filler]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         table, *bias = (blob.values() for blob in self.blobs)
         index = bottoms[0]
         if not ((index >= 0) & (index < len(table))).all():
@@ -42,7 +43,7 @@ class Embed(Layer):
         if bias:
             tops[0] += bias[0]
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         y = blobs[0][bottoms[0].long()]
         return [y + blobs[1] if len(blobs) > 1 else y]

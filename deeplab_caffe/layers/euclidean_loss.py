@@ -1,6 +1,7 @@
 """EuclideanLoss: half the mean squared distance of two blobs."""
 
 import torch
+from typing_extensions import override
 
 from .base import register
 from .parts.loss import LossLayer
@@ -13,8 +14,8 @@ class EuclideanLoss(LossLayer):
     v1: `euclidean_loss_param { type }`: over 2 * count (L2, the default), or the root of their mean (L2sqrt).
     """
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
-        """See Layer."""
         difference = (bottoms[0].flatten() - bottoms[1].flatten()).double()
         param = self.definition.param.euclidean_loss_param
         over = difference if self.definition.dialect.euclidean_over_count else bottoms[0]

@@ -3,6 +3,7 @@
 import math
 
 import torch
+from typing_extensions import override
 
 from .. import ops
 from .base import register
@@ -18,8 +19,8 @@ class Exp(ElementwiseLayer):
 
     on_device = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         param = self.definition.param.exp_param
         log_base, self.factor = 1.0, 1.0
         if param.base != -1:
@@ -33,11 +34,11 @@ class Exp(ElementwiseLayer):
                 ops.exp(shift) if param.base == -1 else torch.tensor([param.base]).pow(param.shift)
             ).item()
 
+    @override
     def function(self, x: torch.Tensor) -> torch.Tensor:
-        """See ElementwiseLayer."""
         y = ops.exp(x if self.inner == 1 else x * self.inner, threads=self.context.threads)
         return y if self.factor == 1 else y * self.factor
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         return [torch.exp(bottoms[0] * self.inner.item()) * self.factor]

@@ -3,6 +3,7 @@
 from math import prod
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .abilities import Alias
@@ -15,8 +16,8 @@ class Flatten(Alias, Layer):
 
     on_device = True
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         shape = bottoms[0]
         if self.definition.dialect.four_axes:
             return [(shape[0], prod(shape[1:]), 1, 1)]
@@ -27,10 +28,10 @@ class Flatten(Alias, Layer):
             raise self.error("end_axis", f"{end} lies before axis {start}")
         return [(*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :])]
 
+    @override
     def view_of(self, top: int) -> int | None:
-        """See Alias."""
         return 0
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         tops[0].view(-1).copy_(bottoms[0].view(-1))

@@ -4,6 +4,7 @@ from zlib import crc32
 
 import numpy as np
 import torch
+from typing_extensions import override
 
 from .. import ops
 from ..types import Shape
@@ -24,8 +25,8 @@ class GainChannel(Layer):
     synchronises = True
     in_place = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         param = self.param = self.definition.param.gain_channel_param
         for name in ("drift", "stdev"):
             if not getattr(param, name) >= 0:
@@ -36,8 +37,8 @@ class GainChannel(Layer):
             raise self.error("gain_filler", "missing")
         self.passes = 0
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         if len(bottoms[0]) != 4:
             raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
         if not 0 < self.param.num_output_nz <= bottoms[0][1]:
@@ -46,12 +47,12 @@ class GainChannel(Layer):
             )
         return [bottoms[0]]
 
+    @override
     def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         return [(1, bottoms[0][1], 1, 1)]
 
+    @override
     def fillers(self) -> list[object]:
-        """See Layer."""
         return [self.param.gain_filler]
 
     def _project(self) -> None:
@@ -64,27 +65,29 @@ class GainChannel(Layer):
         if not torch.equal(gains, held):
             self.blobs[0].data = gains
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         self._project()
         gains = self.blobs[0].values().flatten()
         ops.scale(bottoms[0], gains, out=tops[0], threads=self.context.threads)
 
+    @override
     def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         self._project()
         return super().forward_fast(bottoms)
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
-        """See Layer; of gains that are changed already."""
+        """Of gains that are changed already."""
         return [bottoms[0] * blobs[0].to(bottoms[0].dtype)]
 
+    @override
     def seek(self, passes: int) -> None:
-        """See Layer."""
         self.passes = passes
 
+    @override
     def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
-        """See Layer; one product is rounded as in `forward`."""
+        """One product is rounded as in `forward`."""
         self._project()
         gains: torch.Tensor = self.blobs[0].tensor
         self.passes += 1

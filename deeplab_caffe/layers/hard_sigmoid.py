@@ -1,6 +1,7 @@
 """HardSigmoid and HardSwish: the piecewise linear gates of MobileNet v3 (Howard et al., ICCV 2019)."""
 
 import torch
+from typing_extensions import override
 
 from .base import register
 from .parts.elementwise import ElementwiseLayer
@@ -12,12 +13,12 @@ class HardSigmoid(ElementwiseLayer):
 
     on_device = True
 
+    @override
     def function(self, x: torch.Tensor) -> torch.Tensor:
-        """See ElementwiseLayer."""
         return (x + 3).clamp(0, 6).div_(_six(x))
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         return [self.function(bottoms[0])]
 
 
@@ -25,8 +26,8 @@ class HardSigmoid(ElementwiseLayer):
 class HardSwish(HardSigmoid):
     """x times (x + 3 between 0 and 6), over 6. This project's own layer type."""
 
+    @override
     def function(self, x: torch.Tensor) -> torch.Tensor:
-        """See ElementwiseLayer."""
         return (x + 3).clamp(0, 6).mul(x).div_(_six(x))
 
 

@@ -5,6 +5,7 @@ from itertools import count
 
 import numpy as np
 import torch
+from typing_extensions import override
 
 from ..images import image_list
 from ..types import Shape
@@ -23,6 +24,7 @@ class HDF5Data(Layer):
     bottom_count = (0, 0)
     top_count = (1, None)
 
+    @override
     def setup(self) -> None:
         """Reads the fields; the files are opened with the first batch."""
         self.param = self.definition.param.hdf5_data_param
@@ -33,15 +35,17 @@ class HDF5Data(Layer):
         self._next: tuple[np.ndarray, ...] | None = None
         self.seek(0)
 
+    @override
     def seek(self, passes: int) -> None:
-        """See Layer."""
         first = (passes * self.context.ranks + self.context.rank) * self.param.batch_size
         self._rows, self._next, self._skip = self._read_rows(first), None, 0
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """The batch size, then each data set's own row shape."""
         return [(self.param.batch_size, *row.shape) for row in self._peek()]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """Fills the tops with the next rows."""
         for n in range(self.param.batch_size):

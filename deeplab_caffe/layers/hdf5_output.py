@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register
@@ -16,6 +17,7 @@ class HDF5Output(Layer):
     bottom_count = (2, 2)
     top_count = (0, 0)
 
+    @override
     def setup(self) -> None:
         """Reads the fields."""
         self.path = Path(self.definition.param.hdf5_output_param.file_name)
@@ -23,12 +25,14 @@ class HDF5Output(Layer):
             raise self.error("hdf5_output_param.file_name", "missing")
         self.started = False
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """No tops."""
         if not all(bottoms):
             raise self.error("bottom", "a scalar has no rows to write")
         return []
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """Writes the batch."""
         import h5py  # only nets with such a layer pay for it

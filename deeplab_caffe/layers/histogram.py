@@ -1,6 +1,7 @@
 """Histogram: how often each label occurs in a label map."""
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register
@@ -14,20 +15,20 @@ class Histogram(Layer):
     the batch and the other rows are 0.
     """
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         param = self.param = self.definition.param.histogram_param
         if param.num_labels < 1:
             raise self.error("num_labels", f"{param.num_labels} given, at least 1 wanted")
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         if len(bottoms[0]) != 4 or bottoms[0][1] != 1:
             raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions with one channel wanted")
         return [(bottoms[0][0], self.param.num_labels, 1, 1)]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         tops[0].zero_()
         labels, counts = bottoms[0].unique(return_counts=True)
         for label, count in zip(labels.tolist(), counts.tolist(), strict=True):

@@ -1,6 +1,7 @@
 """IgnoreOverlay: puts the ignored positions of one label map over another."""
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register
@@ -15,13 +16,13 @@ class IgnoreOverlay(Layer):
 
     bottom_count = (2, 2)
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         if bottoms[0] != bottoms[1]:
             raise self.error("bottom", f"{bottoms[0]} and {bottoms[1]} differ")
         return [bottoms[0]]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         label = torch.tensor(float(self.definition.param.ignore_overlay_param.ignore_label))
         torch.where(bottoms[0].trunc() == label, label, bottoms[1], out=tops[0])

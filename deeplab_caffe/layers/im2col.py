@@ -2,6 +2,7 @@
 
 import torch
 from torch.nn import functional
+from typing_extensions import override
 
 from ..types import Shape
 from .base import register
@@ -14,19 +15,19 @@ class Im2col(ConvolutionFields):
 
     on_device = True
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         channels = bottoms[0][1] if len(bottoms[0]) > 1 else 1
         (top,) = self.windowed(bottoms, channels * self.kernel[0] * self.kernel[1])
         return [top]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         columns = functional.unfold(bottoms[0], self.kernel, self.dilation, self.pad, self.stride)
         tops[0].view(columns.shape).copy_(columns)
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         x = bottoms[0]
         columns = functional.unfold(x, self.kernel, self.dilation, self.pad, self.stride)
         return [columns.view(self.shape([tuple(x.shape)])[0])]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from typing_extensions import override
 
 from ..errors import DeepLabError
 from ..images import image_list, preprocessing, resize
@@ -22,8 +23,8 @@ class ImageData(ImageListData[Sample]):
 
     top_count = (1, 2)
 
+    @override
     def setup(self) -> None:
-        """See ImageListData."""
         super().setup()
         for field in ("channel_order", "std_value", "brightness"):
             if getattr(self.transform, field):
@@ -36,6 +37,7 @@ class ImageData(ImageListData[Sample]):
             )
         self.mean_image = self._read_mean_file() if self.transform.mean_file else None
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """Shapes of data and label."""
         crop = self.transform.crop_size
@@ -46,6 +48,7 @@ class ImageData(ImageListData[Sample]):
         label = self.definition.dialect.top_shape(n)
         return [(n, self.channels, height, width), label][: len(self.definition.tops)]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """Fills the tops with the next images of the list, which starts again at its end."""
         for n, (image, label) in enumerate(self.take()):
@@ -53,8 +56,8 @@ class ImageData(ImageListData[Sample]):
             if len(tops) == 2:
                 tops[1][n] = label
 
+    @override
     def sample(self, entry: image_list.Entry, generator: np.random.Generator) -> Sample:
-        """See ImageListData."""
         try:
             label = int(entry.label or 0)
         except ValueError:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from typing_extensions import override
 
 from .. import types
 from ..errors import DeepLabError
@@ -36,8 +37,8 @@ class ImageSegData(ImageListData[Sample]):
 
     top_count = (1, 3)
 
+    @override
     def setup(self) -> None:
-        """See ImageListData."""
         super().setup()
         if self.transform.mean_file:
             raise self.error("transform_param.mean_file", "not for this layer; give mean_value")
@@ -59,6 +60,7 @@ class ImageSegData(ImageListData[Sample]):
             given = f"{self.transform.brightness:g} given"
             raise self.error("transform_param.brightness", f"{given}, 0 <= brightness < 1 wanted")
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """Shapes of data, label, data_dim."""
         height, width = self.crop
@@ -68,6 +70,7 @@ class ImageSegData(ImageListData[Sample]):
         shapes: list[Shape] = [(n, self.channels, height, width), (n, 1, height, width), (n, 1, 1, 2)]
         return shapes[: len(self.definition.tops)]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """Fills the tops with the next images of the list, which starts again at its end."""
         for n, sample in enumerate(self.take()):
@@ -75,8 +78,8 @@ class ImageSegData(ImageListData[Sample]):
             for top, values in zip(tops, (sample.data, sample.label, size), strict=False):
                 top[n].copy_(torch.from_numpy(values).reshape(top[n].shape))
 
+    @override
     def sample(self, entry: image_list.Entry, generator: np.random.Generator) -> Sample:
-        """See ImageListData."""
         image = self.read(entry)
         label = self._label(entry, image.shape[:2])
         if label.shape != image.shape[:2]:

@@ -4,6 +4,7 @@ from math import prod
 
 import torch
 from google.protobuf.message import DecodeError
+from typing_extensions import override
 
 from ..formats import caffe_pb2
 from ..formats.files import read_bytes
@@ -22,8 +23,8 @@ class InfogainLoss(LabelLossLayer):
 
     bottom_count = (2, 3)
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         param = self.definition.param.infogain_loss_param
         if param.axis != 1:
             raise self.error("axis", f"{param.axis} given, only 1 is supported")
@@ -41,8 +42,8 @@ class InfogainLoss(LabelLossLayer):
             raise self.error("source", f"{path}: {error}") from None
         return torch.tensor(blob.double_data or blob.data, dtype=torch.float32)
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         top = super().shape(bottoms[:2])
         classes = prod(bottoms[0][1:])
         given = prod(bottoms[2]) if len(bottoms) > 2 else len(self.weights)
@@ -50,10 +51,10 @@ class InfogainLoss(LabelLossLayer):
             raise self.error("source", f"{given} weights given, {classes}x{classes} wanted")
         return top
 
+    @override
     def total(
         self, x: torch.Tensor, partner: torch.Tensor, weights: torch.Tensor | None = None
     ) -> torch.Tensor:
-        """See SumLossLayer."""
         weights = self.weights if weights is None else weights
         rows = weights.reshape(x.shape[1], -1)[self.labels(x, partner).view(-1)]
         return -(rows.double() * x.clamp(min=1e-20).log()).sum()

@@ -4,6 +4,7 @@ from math import prod
 
 import torch
 from torch.nn import functional
+from typing_extensions import override
 
 from .. import ops
 from ..types import Shape
@@ -22,41 +23,42 @@ class InnerProduct(Windowed, Layer):
 
     on_device = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         self.param = self.definition.param.inner_product_param
         if not 1 <= self.param.num_output < 2**31:
             raise self.error("num_output", f"{self.param.num_output} given, at least 1 wanted")
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         along = self.axis("axis", self.param.axis, len(bottoms[0]))
         if prod(bottoms[0][along:]) < 1:
             raise self.error("bottom", f"{bottoms[0]} has no values")
         legacy = (1, 1) if self.definition.dialect.four_axes else ()
         return [(*bottoms[0][:along], self.param.num_output, *legacy)]
 
+    @override
     def windows(self, bottoms: list[Shape]) -> list[Window]:
-        """See Windowed: the axes that are summed over."""
+        """The axes that are summed over."""
         shape = bottoms[0]
         along = self.axis("axis", self.param.axis, len(shape))
         return [Window(shape[i] if along <= i else 1) for i in (2, 3)] if len(shape) == 4 else []
 
+    @override
     def multiply_adds(self, bottoms: list[Shape], tops: list[Shape]) -> tuple[int, int]:
-        """See Windowed."""
         count = prod(bottoms[0]) * self.param.num_output
         return count, count
 
+    @override
     def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         blob_shape = self.definition.dialect.blob_shape
         inputs = prod(bottoms[0][self.axis("axis", self.param.axis, len(bottoms[0])) :])
         sides = (inputs, self.param.num_output)
         weights = sides if self.param.transpose else sides[::-1]
         return [blob_shape(*weights), blob_shape(self.param.num_output)][: 1 + self.param.bias_term]
 
+    @override
     def fillers(self) -> list[object]:
-        """See Layer."""
         return [self.param.weight_filler, self.param.bias_filler]
 
     def _matrix(self, weights: torch.Tensor) -> torch.Tensor:
@@ -65,8 +67,9 @@ class InnerProduct(Windowed, Layer):
             return weights.reshape(-1, self.param.num_output).t()
         return weights.reshape(self.param.num_output, -1)
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer: a 1x1 convolution over as many positions as there are images."""
+        """A 1x1 convolution over as many positions as there are images."""
         weights = self.blobs[0]
         inputs = weights.count // self.param.num_output
         shape = (self.param.num_output, inputs, 1, 1)
@@ -85,8 +88,8 @@ class InnerProduct(Windowed, Layer):
         y = ops.atrous_conv(x, packed, epilogue=bias, packed_shape=shape, threads=self.context.threads)
         tops[0].view(-1, self.param.num_output).copy_(y.view(self.param.num_output, -1).t())
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         dtype = self.working_dtype(blobs[0])
         weights, *bias = (blob.to(dtype) for blob in blobs)
         x, matrix = bottoms[0].to(dtype), self._matrix(weights)

@@ -1,6 +1,7 @@
 """Input and MemoryData: blobs that the caller of the net gives."""
 
 from torch import Tensor
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register
@@ -12,6 +13,7 @@ class FedByCaller(Layer):
     bottom_count = (0, 0)
     fed_by_caller = True
 
+    @override
     def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         """Nothing: the tops are there."""
 
@@ -22,8 +24,8 @@ class Input(FedByCaller):
 
     top_count = (1, None)
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         shapes = [tuple(shape.dim) for shape in self.definition.param.input_param.shape]
         tops = len(self.definition.tops)
         if len(shapes) not in (1, tops):
@@ -37,8 +39,8 @@ class MemoryData(FedByCaller):
 
     top_count = (1, 2)
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         param = self.definition.param.memory_data_param
         data = (param.batch_size, param.channels, param.height, param.width)
         label = self.definition.dialect.top_shape(param.batch_size)

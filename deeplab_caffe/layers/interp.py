@@ -2,6 +2,7 @@
 
 import torch
 from torch.nn import functional
+from typing_extensions import override
 
 from .. import ops
 from ..types import Pair, Shape, plane
@@ -25,8 +26,8 @@ class Interp(Windowed, Fusing):
     on_device = True
     bottom_count = (1, 2)
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         param = self.param = self.definition.param.interp_param
         self.half_pixel = not param.align_corners
         self.like = len(self.definition.bottoms) > 1
@@ -50,8 +51,8 @@ class Interp(Windowed, Fusing):
         self.sized = sized
         self.crop = -param.pad_beg, -param.pad_end
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         if len(bottoms[0]) != 4:
             raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
         if self.like and len(bottoms[1]) != 4:
@@ -67,8 +68,9 @@ class Interp(Windowed, Fusing):
         zoomed = [size + (size - 1) * (self.param.zoom_factor - 1) for size in shrunk]
         return [(*bottoms[0][:2], *zoomed)]
 
+    @override
     def windows(self, bottoms: list[Shape]) -> list[Window]:
-        """See Windowed: one place where every position hits one, else two."""
+        """One place where every position hits one, else two."""
         (top,) = self.shape(bottoms)
         windows = []
         for before, after in zip(bottoms[0][2:], top[2:], strict=True):
@@ -76,18 +78,19 @@ class Interp(Windowed, Fusing):
             windows.append(Window(1 if ratio.is_integer() else 2, ratio or 1))
         return windows
 
+    @override
     def fuses(self, following: Layer, bottom: int, fused: Fused) -> bool:
-        """See Fusing: on a GPU the best label of each position, so that the scores are never in memory."""
+        """On a GPU the best label of each position, so that the scores are never in memory."""
         if fused or not ops.backend_of(self.context.device).is_gpu:
             return False
         return isinstance(following, ArgMax) and following.finds_best_channel
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor], fused: Fused = ()) -> None:
-        """See Layer."""
         self._interpolate(bottoms[0], plane(tops[0].shape), fused, tops[0])
 
+    @override
     def forward_fast(self, bottoms: list[torch.Tensor], fused: Fused = ()) -> list[torch.Tensor] | None:
-        """See Layer."""
         if ops.backend_of(self.context.device).is_gpu and not fused:
             return super().forward_fast(bottoms)
         (top,) = self.shape([tuple(bottom.shape) for bottom in bottoms])
@@ -100,8 +103,8 @@ class Interp(Windowed, Fusing):
         op = ops.interp_argmax if fused else ops.interp
         return op(x, size, self.crop, self.half_pixel, out=out, threads=self.context.threads)
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         x = bottoms[0]
         size = self.shape([tuple(bottom.shape) for bottom in bottoms])[0][2:]
         begin, end = self.crop

@@ -1,6 +1,7 @@
 """Log: the logarithm of shift + scale * x to a base."""
 
 import torch
+from typing_extensions import override
 
 from .. import ops
 from .base import register
@@ -16,8 +17,8 @@ class Log(ElementwiseLayer):
 
     on_device = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         self.param = self.definition.param.log_param
         self.factor = torch.ones(())
         if self.param.base != -1:
@@ -26,13 +27,13 @@ class Log(ElementwiseLayer):
                 raise self.error("base", "1 given")
             self.factor = 1 / ops.log(base)[0]
 
+    @override
     def function(self, x: torch.Tensor) -> torch.Tensor:
-        """See ElementwiseLayer."""
         y = x if self.param.scale == 1 else x * self.param.scale
         y = y if self.param.shift == 0 else y + self.param.shift
         y = ops.log(y, threads=self.context.threads)
         return y if self.factor == 1 else y * self.factor
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         return [torch.log(bottoms[0] * self.param.scale + self.param.shift) * self.factor.item()]

@@ -2,6 +2,7 @@
 
 import torch
 from torch.nn import functional
+from typing_extensions import override
 
 from .. import ops
 from ..types import Shape, plane
@@ -18,27 +19,27 @@ class LRN(Windowed, Layer):
     WITHIN_CHANNEL: x * (1 + alpha * average of squares over n x n positions) ^ -beta.
     """
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         self.param = self.definition.param.lrn_param
         size = self.param.local_size
         if size % 2 == 0 or size >= 2**31:
             raise self.error("local_size", f"{size} given, an odd number wanted")
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         if len(bottoms[0]) != 4:
             raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
         return [bottoms[0]]
 
+    @override
     def windows(self, bottoms: list[Shape]) -> list[Window]:
-        """See Windowed."""
         size = self.param.local_size
         within = self.param.norm_region == self.param.WITHIN_CHANNEL
         return [Window(size, pad=size // 2)] * 2 if within else []
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         across = self.param.norm_region == self.param.ACROSS_CHANNELS
         base = self._across(bottoms[0]) if across else self._within(bottoms[0])
         torch.mul(bottoms[0], ops.power(base, -self.param.beta, threads=self.context.threads), out=tops[0])
@@ -70,8 +71,8 @@ class LRN(Windowed, Layer):
         average = ops.average_pool(squares, plane(x.shape), *window, threads=self.context.threads)
         return average * self.param.alpha + 1
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         x, size, alpha, beta = bottoms[0], self.param.local_size, self.param.alpha, self.param.beta
         if self.param.norm_region == self.param.ACROSS_CHANNELS:
             return [functional.local_response_norm(x, size, alpha, beta, self.param.k)]

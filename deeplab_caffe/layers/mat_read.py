@@ -1,6 +1,7 @@
 """MatRead: feeds a net with the .mat files that MatWrite wrote."""
 
 import torch
+from typing_extensions import override
 
 from ..formats.mat import read_mat
 from ..types import Shape
@@ -18,6 +19,7 @@ class MatRead(Layer):
     bottom_count = (0, 0)
     top_count = (1, None)
 
+    @override
     def setup(self) -> None:
         """Reads the fields; the files are read with the first batch."""
         self.param = self.definition.param.mat_read_param
@@ -29,10 +31,12 @@ class MatRead(Layer):
         self._ids: list[str] | None = None
         self._next: list[torch.Tensor] | None = None
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """The shapes of the next files, with the batch size in front."""
         return [(self.param.batch_size, *blob.shape[1:]) for blob in self._peek()]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """Fills the tops with the next files."""
         for n in range(self.param.batch_size):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from typing_extensions import override
 
 from ..formats.mat import write_mat
 from ..images import image_list
@@ -26,6 +27,7 @@ class MatWrite(Layer):
     bottom_count = (1, None)
     top_count = (0, 0)
 
+    @override
     def setup(self) -> None:
         """Reads the fields; the list itself is read with the first batch."""
         self.param = self.definition.param.mat_write_param
@@ -36,10 +38,12 @@ class MatWrite(Layer):
         self.batch = 0
         self._ids: list[str] | None = None
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """No tops."""
         return []
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """Writes the bottoms if it is their turn."""
         batch, self.batch = self.batch, self.batch + 1

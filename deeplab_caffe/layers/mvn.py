@@ -1,6 +1,7 @@
 """MVN: mean and variance normalisation of each plane."""
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register
@@ -16,14 +17,14 @@ class MVN(Layer):
 
     in_place = True
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         if len(bottoms[0]) < 2:
             raise self.error("bottom", f"{bottoms[0]} given, at least 2 dimensions wanted")
         return [bottoms[0]]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         param = self.definition.param.mvn_param
         rows = bottoms[0].flatten(1 if param.across_channels else 2)
         if rows.dim() == (2 if not param.across_channels else 1):
@@ -34,8 +35,8 @@ class MVN(Layer):
             y /= variance.sqrt().float() + param.eps
         tops[0].copy_(y.view(tops[0].shape))
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         param = self.definition.param.mvn_param
         x = bottoms[0].flatten(1 if param.across_channels else 2)
         x = x.unsqueeze(-1) if x.dim() == (1 if param.across_channels else 2) else x

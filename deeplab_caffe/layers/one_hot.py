@@ -1,6 +1,7 @@
 """OneHot: a channel per label, 1 where that label is among the listed ones."""
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register
@@ -15,22 +16,22 @@ class OneHot(Layer):
     nothing is written.)
     """
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         self.labels = self.definition.param.onehot_param.num_labels
         if self.labels < 1:
             raise self.error("num_labels", f"{self.labels} given, at least 1 wanted")
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         if len(bottoms[0]) != 4 or bottoms[0][1] < self.labels:
             raise self.error(
                 "num_labels", f"{self.labels} given, at most the channels of {bottoms[0]} wanted"
             )
         return [(bottoms[0][0], self.labels, *bottoms[0][2:])]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         labels = bottoms[0].trunc()
         if not ((labels >= -1) & (labels < self.labels)).all():
             raise self.error("bottom", f"a label out of -1 to {self.labels - 1}")

@@ -2,6 +2,7 @@
 
 import torch
 from torch.nn import functional
+from typing_extensions import override
 
 from ..types import Shape
 from .abilities import Alias
@@ -14,27 +15,27 @@ class Padding(Alias, Layer):
 
     on_device = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         param = self.definition.param.padding_param
         self.begin, self.end = param.pad_beg, param.pad_end
         if min(self.begin, self.end) < 0 < max(self.begin, self.end):
             raise self.error("pad_beg", f"{self.begin} and pad_end {self.end} differ in sign")
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         if len(bottoms[0]) != 4:
             raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
         batch, channels, height, width = bottoms[0]
         grow = self.begin + self.end
         return [(batch, channels, height + grow, width + grow)]
 
+    @override
     def view_of(self, top: int) -> int | None:
-        """See Alias."""
         return 0 if self.begin == self.end == 0 else None
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         top, bottom = tops[0], bottoms[0]
         if self.begin + self.end > 0:
             top.zero_()
@@ -45,6 +46,6 @@ class Padding(Alias, Layer):
             :, :, cut : cut + height, cut : cut + width
         ]
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         return [functional.pad(bottoms[0], [self.begin, self.end, self.begin, self.end])]

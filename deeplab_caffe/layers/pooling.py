@@ -2,6 +2,7 @@
 
 import torch
 from torch.nn import functional
+from typing_extensions import override
 
 from .. import ops
 from ..types import Pair, Shape, plane
@@ -23,8 +24,8 @@ class Pooling(Windowed, RowWise, Layer):
 
     on_device = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         param = self.param = self.definition.param.pooling_param
         self.method = param.PoolMethod.Name(param.pool)
         if self.method == "STOCHASTIC" and self.context.phase == "train":
@@ -46,8 +47,8 @@ class Pooling(Windowed, RowWise, Layer):
         if any(pad >= kernel for pad, kernel in zip(self.pad, self.kernel, strict=True)):
             raise self.error("pad", f"{self.pad} given, less than the kernel {self.kernel} wanted")
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         if len(bottoms[0]) != 4:
             raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
         size = bottoms[0][2:]
@@ -67,8 +68,8 @@ class Pooling(Windowed, RowWise, Layer):
             out.append(count)
         return [(*bottoms[0][:2], *out)]
 
+    @override
     def windows(self, bottoms: list[Shape]) -> list[Window]:
-        """See Windowed."""
         kernel, pad = self._window(bottoms[0][2:])
         return [Window(kernel[i], self.stride[i], pad[i]) for i in (0, 1)]
 
@@ -81,8 +82,8 @@ class Pooling(Windowed, RowWise, Layer):
         rows, columns = (same_padding(size[i], self.kernel[i], self.stride[i])[0] for i in (0, 1))
         return self.kernel, (rows, columns)
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         if self.method == "STOCHASTIC":
             tops[0].copy_(self.formula(bottoms, [])[0])
             return
@@ -91,17 +92,18 @@ class Pooling(Windowed, RowWise, Layer):
         kernel, pad = self._window(bottoms[0].shape[2:])
         pool(bottoms[0], size, kernel, self.stride, pad, out=tops[0], threads=self.context.threads)
 
+    @override
     def rows_read(self, rows: Pair, height: int) -> Pair | None:
-        """See RowWise: for MAX, where windows are simply clipped."""
+        """For MAX, where windows are simply clipped."""
         if self.method != "MAX" or self.param.global_pooling:
             return None
         _, pad = self._window((height, height))
         return ops.rows_read(rows, height, self.kernel[0], self.stride[0], pad[0])
 
+    @override
     def forward_rows(
         self, bottom: Rows, rows: Pair, top: Rows, others: list[torch.Tensor], fused: Fused = ()
     ) -> None:
-        """See RowWise."""
         _, whole = self._window((bottom.height, bottom.values.shape[3]))
         first, end = ops.rows_read(rows, bottom.height, self.kernel[0], self.stride[0], whole[0])
         pad = first - (rows[0] * self.stride[0] - whole[0]), whole[1]
@@ -110,8 +112,8 @@ class Pooling(Windowed, RowWise, Layer):
         pooled = ops.max_pool(x, size, self.kernel, self.stride, pad, threads=self.context.threads)
         top.values[:, :, rows[0] - top.first : rows[1] - top.first] = pooled
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
-        """See Layer."""
         size = self.shape(shapes_of(bottoms))[0][2:]
         kernel, pad = self._window(bottoms[0].shape[2:])
         if self.method == "STOCHASTIC":

@@ -1,6 +1,7 @@
 """Power: (shift + scale * x) ^ power."""
 
 import torch
+from typing_extensions import override
 
 from .. import ops
 from .base import register
@@ -11,13 +12,13 @@ from .parts.elementwise import ElementwiseLayer
 class Power(ElementwiseLayer):
     """`power_param { power, scale, shift }`; each step is left out where it changes nothing."""
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         param = self.definition.param.power_param
         self.on_device = param.power == 1 and param.scale != 0  # else powf, which only the host has
 
+    @override
     def function(self, x: torch.Tensor) -> torch.Tensor:
-        """See ElementwiseLayer."""
         param = self.definition.param.power_param
         power, scale, shift = param.power, param.scale, param.shift
         if power == 0 or scale == 0:
@@ -27,8 +28,8 @@ class Power(ElementwiseLayer):
         y = y if shift == 0 else y + shift
         return y if power == 1 else ops.power(y, power, threads=self.context.threads)
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         param = self.definition.param.power_param
         if param.power == 1:
             return [bottoms[0] * param.scale + param.shift]

@@ -1,6 +1,7 @@
 """PReLU: a ReLU whose slope for negative values is a parameter."""
 
 import torch
+from typing_extensions import override
 
 from .. import ops
 from ..types import Shape
@@ -14,27 +15,27 @@ class PReLU(Layer):
     on_device = True
     in_place = True
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         if len(bottoms[0]) < 2:
             raise self.error("bottom", f"{bottoms[0]} given, at least 2 dimensions wanted")
         return [bottoms[0]]
 
+    @override
     def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         return [() if self.definition.param.prelu_param.channel_shared else (bottoms[0][1],)]
 
+    @override
     def fillers(self) -> list[object]:
-        """See Layer."""
         param = self.definition.param.prelu_param
         return [param.filler if param.HasField("filler") else 0.25]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         ops.prelu(bottoms[0], self.blobs[0].values(), out=tops[0], threads=self.context.threads)
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         x, slope = bottoms[0], blobs[0].to(bottoms[0].dtype)
         slope = slope.view(-1, *[1] * (x.dim() - 2)) if slope.numel() > 1 else slope
         return [torch.where(x > 0, x, slope * x)]

@@ -3,6 +3,7 @@
 from math import prod
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register
@@ -15,8 +16,8 @@ class Reduction(Layer):
     Added up in float64 and rounded once.
     """
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         along = self._along(len(bottoms[0]))
         if prod(bottoms[0][along:]) == 0:
             raise self.error("bottom", f"{bottoms[0]} has nothing to add up from axis {along} on")
@@ -25,8 +26,8 @@ class Reduction(Layer):
     def _along(self, dims: int) -> int:
         return self.axis("axis", self.definition.param.reduction_param.axis, dims)
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         param = self.definition.param.reduction_param
         rows = bottoms[0].flatten(self._along(bottoms[0].dim())).double()
         total = {
@@ -37,8 +38,8 @@ class Reduction(Layer):
         }[param.ReductionOp.Name(param.operation)]()
         tops[0].copy_(total.float() * param.coeff)
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         param = self.definition.param.reduction_param
         rows = bottoms[0].flatten(self._along(bottoms[0].dim()))
         kind = param.ReductionOp.Name(param.operation)

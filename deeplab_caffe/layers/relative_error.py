@@ -1,6 +1,7 @@
 """RelativeError: the distance of two blobs relative to the second one's length."""
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register
@@ -12,13 +13,13 @@ class RelativeError(Layer):
 
     bottom_count = (2, 2)
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         if bottoms[0] != bottoms[1]:
             raise self.error("bottom", f"{bottoms[0]} and {bottoms[1]} differ")
         return [(1, 1, 1, 1)]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         difference, length = ((x).double().square().mean() for x in (bottoms[0] - bottoms[1], bottoms[1]))
         tops[0].fill_((difference / length.clamp(min=1e-6)).sqrt().item())

@@ -2,6 +2,7 @@
 
 import torch
 from torch.nn import functional
+from typing_extensions import override
 
 from .. import ops
 from .abilities import Epilogue
@@ -15,20 +16,20 @@ class ReLU(Epilogue, Layer):
     on_device = True
     in_place = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         self.slope: float = self.definition.param.relu_param.negative_slope
 
+    @override
     def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
-        """See Epilogue."""
         return [ops.epilogue.ReLU(self.slope)]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         ops.relu(bottoms[0], self.slope, out=tops[0], threads=self.context.threads)
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         return [functional.leaky_relu(bottoms[0], self.slope) if self.slope else torch.relu(bottoms[0])]
 
     def rectify_(self, x: torch.Tensor) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from math import prod
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .abilities import Alias
@@ -15,8 +16,8 @@ class Reshape(Alias, Layer):
 
     on_device = True
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         shape, param = bottoms[0], self.definition.param.reshape_param
         # Unlike other axes, this one may point behind the last, to add axes there.
         start = param.axis if param.axis >= 0 else len(shape) + param.axis + 1
@@ -40,10 +41,10 @@ class Reshape(Alias, Layer):
             raise self.error("shape", f"{count} values do not fit {tuple(param.shape.dim)}")
         return [(*shape[:start], *wanted, *shape[end:])]
 
+    @override
     def view_of(self, top: int) -> int | None:
-        """See Alias."""
         return 0
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         tops[0].view(-1).copy_(bottoms[0].view(-1))

@@ -1,6 +1,7 @@
 """Scale: a scale, and an optional shift, per channel."""
 
 import torch
+from typing_extensions import override
 
 from .. import ops
 from ..types import Shape
@@ -40,24 +41,24 @@ class Scale(Epilogue, Layer):
     bottom_count = (1, 2)
     in_place = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         self.param = self.definition.param.scale_param
 
     def _place(self, bottoms: list[Shape]) -> tuple[int, Shape]:
         return operand_place(self, bottoms, self.param.axis, self.param.num_axes)
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         self._place(bottoms)
         return [bottoms[0]]
 
+    @override
     def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         return [self._place(bottoms)[1]] * ((len(bottoms) == 1) + self.param.bias_term)
 
+    @override
     def fillers(self) -> list[object]:
-        """See Layer."""
         factor = (
             []
             if len(self.definition.bottoms) > 1
@@ -71,24 +72,25 @@ class Scale(Epilogue, Layer):
         factor = bottoms[1] if len(bottoms) > 1 else blobs[0]
         return factor, blobs[-1] if self.param.bias_term else None
 
+    @override
     def can_be_epilogue(self) -> bool:
-        """See Epilogue: with one factor per channel of an image plane."""
+        """With one factor per channel of an image plane."""
         channels = self.param.axis in (1, -3) and self.param.num_axes == 1
         return channels and len(self.definition.bottoms) == 1
 
+    @override
     def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
-        """See Epilogue."""
         factor, bias = self.operands([])
         return [ops.epilogue.Scale(factor), *([] if bias is None else [ops.epilogue.Bias(bias)])]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         factor, bias = self.operands(bottoms)
         along, _ = self._place(shapes_of(bottoms))
         ops.scale(bottoms[0], factor, bias, along, out=tops[0], threads=self.context.threads)
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         x = bottoms[0]
         along, shape = self._place(shapes_of(bottoms))
         shape = (*shape, *[1] * (x.dim() - along - len(shape)))

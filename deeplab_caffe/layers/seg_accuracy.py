@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from typing_extensions import override
 
 from ..errors import DeepLabError
 from ..evaluation import metrics
@@ -19,6 +20,7 @@ class SegAccuracy(Layer):
 
     bottom_count = (2, 2)
 
+    @override
     def setup(self) -> None:
         """Reads the fields."""
         param = self.definition.param.seg_accuracy_param
@@ -26,6 +28,7 @@ class SegAccuracy(Layer):
         self.reset = self.definition.dialect.accuracy_of_batch or param.reset
         self.counts: metrics.Counts | None = None
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         """Always (1, 1, 1, 3)."""
         scores, labels = bottoms
@@ -33,6 +36,7 @@ class SegAccuracy(Layer):
             raise self.error("bottom", f"scores {scores} and labels {labels} do not fit")
         return [(1, 1, 1, 3)]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
         """Counts the batch and tells the measures so far."""
         scores, labels = (b.cpu().numpy() for b in bottoms)

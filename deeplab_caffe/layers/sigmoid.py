@@ -1,6 +1,7 @@
 """Sigmoid: 1 / (1 + e^-x)."""
 
 import torch
+from typing_extensions import override
 
 from .. import ops
 from .base import register
@@ -13,10 +14,10 @@ class Sigmoid(ElementwiseLayer):
 
     on_device = True
 
+    @override
     def function(self, x: torch.Tensor) -> torch.Tensor:
-        """See ElementwiseLayer."""
         return (1 / (1 + ops.exp(-x, threads=self.context.threads).double())).float()
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         return [torch.sigmoid(bottoms[0])]

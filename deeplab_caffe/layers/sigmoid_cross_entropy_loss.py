@@ -2,6 +2,7 @@
 
 import torch
 from torch.nn import functional
+from typing_extensions import override
 
 from .base import register
 from .parts.loss import SumLossLayer
@@ -11,6 +12,6 @@ from .parts.loss import SumLossLayer
 class SigmoidCrossEntropyLoss(SumLossLayer):
     """Bottoms: scores x, targets t. With p = sigmoid(x): sum of -t log p - (1-t) log(1-p) over num."""
 
+    @override
     def total(self, x: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
-        """See SumLossLayer."""
         return functional.binary_cross_entropy_with_logits(x.flatten(), partner.flatten(), reduction="sum")

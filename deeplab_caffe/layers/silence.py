@@ -1,6 +1,7 @@
 """Silence: reads blobs that nobody else wants, so that they are no outputs of the net."""
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register
@@ -14,13 +15,14 @@ class Silence(Layer):
     bottom_count = (1, None)
     top_count = (0, 0)
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         return []
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
+        """Nothing is computed."""
 
+    @override
     def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         return []

@@ -1,6 +1,7 @@
 """Slice: a bottom cut along an axis."""
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .abilities import Alias
@@ -14,8 +15,8 @@ class Slice(Alias, Layer):
     on_device = True
     top_count = (1, None)
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         param = self.definition.param.slice_param
         self.field = "slice_dim" if param.HasField("slice_dim") else "axis"
         self.number = getattr(param, self.field)
@@ -24,8 +25,8 @@ class Slice(Alias, Layer):
         if self.points and len(self.points) != tops - 1:
             raise self.error("slice_point", f"{len(self.points)} points given for {tops} tops")
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         axis = self.axis(self.field, self.number, len(bottoms[0]))
         size, tops = bottoms[0][axis], len(self.definition.tops)
         if not self.points and size % tops:
@@ -36,17 +37,17 @@ class Slice(Alias, Layer):
             raise self.error("slice_point", f"{self.points} must rise, between 0 and {size}")
         return [(*bottoms[0][:axis], part, *bottoms[0][axis + 1 :]) for part in sizes]
 
+    @override
     def view_of(self, top: int) -> int | None:
-        """See Alias."""
         return 0 if len(self.definition.tops) == 1 else None
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         parts = bottoms[0].split([top.shape[self.number] for top in tops], self.number)
         for top, part in zip(tops, parts, strict=True):
             top.copy_(part)
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         sizes = [shape[self.number] for shape in self.shape([tuple(bottoms[0].shape)])]
         return list(bottoms[0].split(sizes, self.number))

@@ -1,6 +1,7 @@
 """Softmax over the labels of each position."""
 
 import torch
+from typing_extensions import override
 
 from .. import ops
 from ..types import Shape
@@ -17,15 +18,15 @@ class Softmax(Layer):
     def _along(self, dims: int) -> int:
         return self.axis("axis", self.definition.param.softmax_param.axis, dims)
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         self._along(len(bottoms[0]))
         return [bottoms[0]]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         ops.softmax(bottoms[0], self._along(bottoms[0].dim()), out=tops[0], threads=self.context.threads)
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         return [torch.softmax(bottoms[0], self._along(bottoms[0].dim()))]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 from torch.nn import functional
+from typing_extensions import override
 
 from .. import ops
 from ..autograd import SoftmaxLossFunction
@@ -31,8 +32,8 @@ class SoftmaxWithLoss(Layer):
     top_count = (1, 2)
     loss = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         param = self.definition.param
         loss, softmaxloss = param.loss_param, param.softmaxloss_param
         self.ignore = tuple(softmaxloss.ignore_label)
@@ -58,8 +59,8 @@ class SoftmaxWithLoss(Layer):
         """The axis of the labels in scores with so many axes."""
         return self.axis("axis", self.definition.param.softmax_param.axis, dims)
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         scores, labels = bottoms
         along = self.along(len(scores))
         positions = prod(scores[:along]) * prod(scores[along + 1 :])
@@ -72,8 +73,8 @@ class SoftmaxWithLoss(Layer):
         loss = self.definition.dialect.top_shape()
         return [loss, scores][: len(self.definition.tops)]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         self.compute_loss(bottoms, tops)
 
     def compute_loss(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> float:
@@ -89,8 +90,8 @@ class SoftmaxWithLoss(Layer):
         tops[0].copy_(torch.tensor(loss) / torch.tensor(float(divisor)))
         return divisor
 
+    @override
     def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
-        """See Layer."""
         if self.context.precision != "exact" or bottoms[0].dtype != torch.float32:
             return super().forward_train(bottoms)
         scores, labels = bottoms[0], bottoms[1].detach().contiguous()
@@ -127,8 +128,9 @@ class SoftmaxWithLoss(Layer):
         }
         return max(1, divisors[self.normalization])
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer; ignored positions have no gradient. If all are, the loss of v1 is NaN, without one."""
+        """Ignored positions have no gradient. If all are, the loss of v1 is NaN, without one."""
         scores, labels = bottoms[0].to(torch.promote_types(bottoms[0].dtype, torch.float32)), bottoms[1]
         along = self.along(scores.dim())
         logs = functional.log_softmax(scores, along)

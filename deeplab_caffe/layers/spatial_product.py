@@ -1,6 +1,7 @@
 """SpatialProduct: every channel times the one channel of a second blob."""
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register
@@ -14,16 +15,16 @@ class SpatialProduct(Layer):
     bottom_count = (2, 2)
     in_place = True
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         if len(bottoms[0]) != 4 or bottoms[1] != (bottoms[0][0], 1, *bottoms[0][2:]):
             raise self.error("bottom", f"{bottoms[1]} does not fit {bottoms[0]}, one channel wanted")
         return [bottoms[0]]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         torch.mul(bottoms[0], bottoms[1], out=tops[0])
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         return [bottoms[0] * bottoms[1]]

@@ -1,6 +1,7 @@
 """Split: every top repeats the bottom."""
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .abilities import Alias
@@ -14,15 +15,15 @@ class Split(Alias, Layer):
     on_device = True
     top_count = (1, None)
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         return [bottoms[0]] * len(self.definition.tops)
 
+    @override
     def view_of(self, top: int) -> int | None:
-        """See Alias."""
         return 0
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         for top in tops:
             top.copy_(bottoms[0])

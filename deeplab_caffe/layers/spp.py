@@ -3,6 +3,7 @@
 from math import prod
 
 import torch
+from typing_extensions import override
 
 from .. import ops
 from ..types import Shape
@@ -24,8 +25,8 @@ class SPP(Windowed, Layer):
 
     on_device = True
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         self.param = self.definition.param.spp_param
         if not 1 <= self.param.pyramid_height <= 16:
             raise self.error("pyramid_height", f"{self.param.pyramid_height} given, 1 to 16 wanted")
@@ -46,8 +47,8 @@ class SPP(Windowed, Layer):
         levels = range(self.param.pyramid_height)
         return [tuple(self._windows(extent, 2**level) for extent in size) for level in levels]
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         if len(bottoms[0]) != 4:
             raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
         num, channels, *size = bottoms[0]
@@ -56,12 +57,13 @@ class SPP(Windowed, Layer):
             return [(num, channels, 1, 1)]
         return [(num, channels * sum(prod(axis[0] for axis in level) for level in levels))]
 
+    @override
     def windows(self, bottoms: list[Shape]) -> list[Window]:
-        """See Windowed: those of the first level, the whole map."""
+        """Those of the first level, the whole map."""
         return [Window(size) for size in bottoms[0][2:]]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         pool = ops.max_pool if self.param.pool == self.param.MAX else ops.average_pool
         pooled = []
         for rows, columns in self._levels(bottoms[0].shape[2:]):
@@ -70,8 +72,8 @@ class SPP(Windowed, Layer):
             pooled.append(y.flatten(1))
         torch.cat(pooled, 1, out=tops[0].view(len(bottoms[0]), -1))
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         method = "MAX" if self.param.pool == self.param.MAX else "AVE"
         pooled = []
         for rows, columns in self._levels(bottoms[0].shape[2:]):

@@ -1,6 +1,7 @@
 """TanH: the hyperbolic tangent."""
 
 import torch
+from typing_extensions import override
 
 from .. import ops
 from .base import register
@@ -11,10 +12,10 @@ from .parts.elementwise import ElementwiseLayer
 class TanH(ElementwiseLayer):
     """The C library's tanhf."""
 
+    @override
     def function(self, x: torch.Tensor) -> torch.Tensor:
-        """See ElementwiseLayer."""
         return ops.tanh(x, threads=self.context.threads)
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         return [torch.tanh(bottoms[0])]

@@ -1,6 +1,7 @@
 """Threshold: 1 above a value, else 0."""
 
 import torch
+from typing_extensions import override
 
 from .base import register
 from .parts.elementwise import ElementwiseLayer
@@ -12,6 +13,6 @@ class Threshold(ElementwiseLayer):
 
     on_device = True
 
+    @override
     def function(self, x: torch.Tensor) -> torch.Tensor:
-        """See ElementwiseLayer."""
         return (x > self.definition.param.threshold_param.threshold).float()

@@ -1,6 +1,7 @@
 """Tile: a blob repeated along one axis."""
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register
@@ -12,8 +13,8 @@ class Tile(Layer):
 
     on_device = True
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         param = self.definition.param.tile_param
         if param.tiles < 1:
             raise self.error("tiles", f"{param.tiles} given, at least 1 wanted")
@@ -24,14 +25,14 @@ class Tile(Layer):
     def _along(self, dims: int) -> int:
         return self.axis("axis", self.definition.param.tile_param.axis, dims)
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         x, along = bottoms[0], self._along(bottoms[0].dim())
         parts = tops[0].view(*x.shape[:along], -1, *x.shape[along:])
         parts.copy_(x.unsqueeze(along).expand_as(parts))
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
-        """See Layer."""
         repeats = [1] * bottoms[0].dim()
         repeats[self._along(len(repeats))] = self.definition.param.tile_param.tiles
         return [bottoms[0].repeat(repeats)]

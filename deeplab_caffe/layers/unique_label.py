@@ -1,6 +1,7 @@
 """UniqueLabel: the labels that occur in a label map."""
 
 import torch
+from typing_extensions import override
 
 from ..types import Shape
 from .base import Layer, register
@@ -14,21 +15,21 @@ class UniqueLabel(Layer):
     without the ignored ones and with the forced ones, then -1.
     """
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         self.param = self.definition.param.unique_label_param
         self.forced = set(self.param.force_label)
         if self.param.max_labels < max(1, len(self.forced)):
             raise self.error("max_labels", f"{self.param.max_labels} given, too few")
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         if len(bottoms[0]) != 4 or bottoms[0][1] != 1:
             raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions with one channel wanted")
         return [(bottoms[0][0], self.param.max_labels, 1, 1)]
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         tops[0].fill_(-1)
         for labels, top in zip(bottoms[0], tops[0], strict=True):
             found = set(labels.unique().tolist()) - set(self.param.ignore_label) | self.forced

@@ -1,6 +1,7 @@
 """Layer types that are known and refused, each with the reason."""
 
 from torch import Tensor
+from typing_extensions import override
 
 from .base import Layer, register
 
@@ -24,9 +25,10 @@ class Unsupported(Layer):
     bottom_count = (0, None)
     top_count = (0, None)
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         raise self.error("type", REASONS[self.definition.type])
 
+    @override
     def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         """Never called."""

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from .. import _C
 from ..errors import DeepLabError
@@ -41,19 +42,23 @@ class _CPU(Backend):
     is_gpu = False
     native = _C
 
+    @override
     def executor(self, device: torch.device, threads: int | None = None) -> int:
         return thread_count(threads)
 
 
 class _CUDA(Backend):
     @property
+    @override
     def native(self) -> ModuleType:
         return _cuda_module()
 
+    @override
     def executor(self, device: torch.device, threads: int | None = None) -> Any:
         stream = torch.cuda.current_stream(device)
         return self.native.Stream(stream.device.index, stream.cuda_stream)
 
+    @override
     def tensor_cores(self, device: torch.device) -> tuple[bool, int]:
         return _card(device)
 
@@ -62,12 +67,15 @@ class _Emulated(Backend):
     """The CUDA kernels on the host, see csrc/cuda/emulator; its device is the CPU."""
 
     @property
+    @override
     def native(self) -> ModuleType:
         return import_module("deeplab_caffe._cuda_emulated")
 
+    @override
     def executor(self, device: torch.device, threads: int | None = None) -> Any:
         return self.native.Stream(0, 0)
 
+    @override
     def tensor_cores(self, device: torch.device) -> tuple[bool, int]:
         return True, 132  # as an H100 has
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import prod
 
 from torch import Tensor
+from typing_extensions import override
 
 from ...layers import Rows
 from ...layers.abilities import RowWise
@@ -62,6 +63,7 @@ class RowBands(Node):
     bands: Sequence[Band] = ()
 
     @property
+    @override
     def parameters(self) -> tuple[Parameter, ...]:
         """Those of all its layers."""
         return tuple(blob for stage in self.stages for blob in stage.node.layer.blobs)
@@ -81,6 +83,7 @@ class RowBands(Node):
         """Whether it saves more memory than caches hold, and than it takes itself."""
         return len(self.bands) > 1 and self.saved >= max(LEAST_SAVED, self.scratch)
 
+    @override
     def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         """Fills the first top; the second is flat, of `scratch` values."""
         between, last = self.stages[:-1], self.stages[-1]

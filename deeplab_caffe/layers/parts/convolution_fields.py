@@ -2,6 +2,8 @@
 
 from math import prod
 
+from typing_extensions import override
+
 from ... import ops
 from ...types import Pair, Shape
 from ..abilities import Windowed
@@ -16,8 +18,8 @@ class ConvolutionFields(Windowed, Layer):
 
     groups = 1
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         param = self.definition.param.convolution_param
         self.kernel = pair(self, param, "kernel_size", least=1)
         self.stride = pair(self, param, "stride", least=1, default=1)
@@ -56,8 +58,8 @@ class ConvolutionFields(Windowed, Layer):
             tops.append((bottom[0], channels, *size))
         return tops
 
+    @override
     def windows(self, bottoms: list[Shape]) -> list[Window]:
-        """See Windowed."""
         padding = self.padding(bottoms[0][2:])
         return [Window(self.kernel[i], self.stride[i], padding[i][0], self.dilation[i]) for i in range(2)]
 
@@ -74,8 +76,8 @@ class WeightedFields(ConvolutionFields):
     bottom_count = (1, None)
     top_count = (1, None)
 
+    @override
     def setup(self) -> None:
-        """See Layer."""
         param = self.definition.param.convolution_param
         if not param.HasField("num_output") or param.num_output < 1:
             raise self.error("num_output", "missing or 0")
@@ -88,8 +90,8 @@ class WeightedFields(ConvolutionFields):
             raise self.error("group", f"{self.groups} does not divide num_output {self.out_channels}")
         super().setup()
 
+    @override
     def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         channels = bottoms[0][1]
         if channels % self.groups:
             raise self.error("group", f"{self.groups} does not divide the {channels} channels of the bottom")
@@ -98,7 +100,7 @@ class WeightedFields(ConvolutionFields):
             return [weights]
         return [weights, self.definition.dialect.blob_shape(self.out_channels)]
 
+    @override
     def fillers(self) -> list:
-        """See Layer."""
         param = self.definition.param.convolution_param
         return [param.weight_filler, param.bias_filler]

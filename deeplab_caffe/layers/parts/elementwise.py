@@ -3,6 +3,7 @@
 from abc import abstractmethod
 
 import torch
+from typing_extensions import override
 
 from ..base import Layer
 
@@ -16,8 +17,8 @@ class ElementwiseLayer(Layer):
     def function(self, x: torch.Tensor) -> torch.Tensor:
         """The top's values; `x` must stay as it is."""
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         tops[0].copy_(self.function(bottoms[0]))
 
     def positive(self, field: str, value: float) -> float:

@@ -5,6 +5,7 @@ from abc import abstractmethod
 from typing import Generic, TypeVar
 
 import numpy as np
+from typing_extensions import override
 
 from ... import types
 from ...errors import DeepLabError
@@ -25,6 +26,7 @@ class ImageListData(Layer, Generic[Sample]):
 
     bottom_count = (0, 0)
 
+    @override
     def setup(self) -> None:
         """Reads the fields of both layers; the list itself is read with the first image."""
         self.data = self.definition.param.image_data_param
@@ -45,8 +47,8 @@ class ImageListData(Layer, Generic[Sample]):
         self._stream: image_list.Stream | None = None
         self._passes = 0
 
+    @override
     def seek(self, passes: int) -> None:
-        """See Layer."""
         self._passes = passes
         self._peeked.clear()
 

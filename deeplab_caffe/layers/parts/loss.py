@@ -4,6 +4,7 @@ from abc import abstractmethod
 from math import prod
 
 import torch
+from typing_extensions import override
 
 from ...types import Shape
 from ..base import Layer
@@ -15,8 +16,8 @@ class LossLayer(Layer):
     bottom_count = (2, 2)
     loss = True
 
+    @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        """See Layer."""
         first, second = bottoms
         if not first or not second or first[0] != second[0] or prod(second) != self.partner_count(first):
             raise self.error("bottom", f"{first} and {second} do not fit")
@@ -26,13 +27,14 @@ class LossLayer(Layer):
         """How many values the second bottom has, if the first has this shape."""
         return prod(first)
 
+    @override
     def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
-        """See Layer."""
         tops[0].copy_(self.formula(bottoms, [])[0])
 
     @abstractmethod
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
-        """See Layer."""
+        """The loss, by `top`, in torch's differentiable operators."""
 
     def top(self, loss: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
         """The loss in the shape of the top, float32 or the scores' own type where that is finer."""
@@ -50,8 +52,8 @@ class SumLossLayer(LossLayer):
         A further bottom comes as it is, without a gradient.
         """
 
+    @override
     def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
-        """See Layer."""
         x, partner = (x.flatten(1).double() if x.dim() > 1 else x.double() for x in bottoms[:2])
         others = (bottom.detach() for bottom in bottoms[2:])
         return [self.top(self.total(x, partner, *others) / len(x), bottoms[0])]
@@ -60,8 +62,8 @@ class SumLossLayer(LossLayer):
 class LabelLossLayer(SumLossLayer):
     """A loss of which the second bottom is one label per image."""
 
+    @override
     def partner_count(self, first: Shape) -> int:
-        """See LossLayer."""
         return first[0]
 
     def labels(self, x: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
