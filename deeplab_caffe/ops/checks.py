@@ -1,9 +1,9 @@
 """What every op asks of its arguments."""
 
 import torch
+from torch import Tensor
 
 from ..errors import DeepLabError
-from .backend import Tensor
 
 
 def check(

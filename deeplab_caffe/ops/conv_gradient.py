@@ -3,12 +3,12 @@
 from math import gcd
 
 import torch
+from torch import Tensor
 
 from .. import _C
 from ..errors import DeepLabError
 from ..threads import thread_count
 from ..types import Pair, Shape, plane
-from .backend import Tensor
 from .checks import check, output
 from .geometry import ConvGeometry
 

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from .. import _C
 from ..errors import DeepLabError
 from ..threads import thread_count
 from ..types import Pair
-from .backend import Tensor, backend_of, kernels
+from .backend import backend_of, kernels
 from .checks import check, output
 from .device_convolution import convolve_on_device
 from .epilogue import EpilogueOp, native_epilogue

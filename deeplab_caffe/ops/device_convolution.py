@@ -7,9 +7,10 @@ from types import ModuleType
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..errors import DeepLabError
-from .backend import Backend, Tensor
+from .backend import Backend
 from .geometry import ConvGeometry
 
 # Which tiles the kernel uses, for benchmarks: "128x64x128" (output channels x positions x threads), then

@@ -1,11 +1,12 @@
 """Ops that treat every value alike, or every value of a channel. `out` may be the input itself."""
 
 import torch
+from torch import Tensor
 
 from .. import _C
 from ..errors import DeepLabError
 from ..threads import thread_count
-from .backend import Tensor, kernels
+from .backend import kernels
 from .checks import around_axis, check, output
 
 

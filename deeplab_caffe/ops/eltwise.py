@@ -1,7 +1,9 @@
 """Ops that combine tensors of one shape."""
 
+from torch import Tensor
+
 from ..errors import DeepLabError
-from .backend import Tensor, kernels
+from .backend import kernels
 from .checks import check, output
 
 ELTWISE_OPERATIONS = ("prod", "sum", "max")

@@ -1,10 +1,11 @@
 """Ops over the labels of each position."""
 
 import torch
+from torch import Tensor
 
 from .. import _C
 from ..errors import DeepLabError
-from .backend import Tensor, kernels
+from .backend import kernels
 from .checks import around_axis, check, output
 
 

@@ -3,11 +3,12 @@
 from math import fsum
 
 import torch
+from torch import Tensor
 from torch.autograd.graph import increment_version
 
 from .. import _C
 from ..errors import DeepLabError
-from .backend import Tensor, kernels
+from .backend import kernels
 from .checks import check
 
 

@@ -1,8 +1,10 @@
 """Ops over the planes of (num, channels, height, width) tensors: pooling and interpolation."""
 
+from torch import Tensor
+
 from ..errors import DeepLabError
 from ..types import Pair
-from .backend import Tensor, backend_of, kernels
+from .backend import backend_of, kernels
 from .checks import check, output
 from .labels import argmax
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
+from torch import Tensor
 
 from .. import _C
 from ..errors import DeepLabError
 from ..types import Pair, Shape
-from .backend import Tensor, backend_of, kernels
+from .backend import backend_of, kernels
 from .epilogue import ChannelOp, EpilogueOp, check_epilogue
 from .geometry import ConvGeometry
 from .tensor_core_plan import plan_on

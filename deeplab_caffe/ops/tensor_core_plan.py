@@ -7,10 +7,10 @@ from math import gcd
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from .. import _C
 from ..errors import DeepLabError
-from .backend import Tensor
 from .geometry import ConvGeometry
 from .tensor_core_weights import tensor_core_type
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.nn.functional import pad
 
 from .. import _C
 from ..errors import DeepLabError
-from .backend import Tensor
 from .geometry import ConvGeometry
 
 # What the tensors of each precision are. tf32 rounds float32 operands to 10 bits behind the point; fp32 makes
