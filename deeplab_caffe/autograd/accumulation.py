@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
+from torch import Tensor
 
 _in_place = False
 
@@ -23,7 +23,7 @@ def accumulating() -> Iterator[None]:
         _in_place = before
 
 
-def place_to_add(parameter: torch.Tensor) -> torch.Tensor | None:
+def place_to_add(parameter: Tensor) -> Tensor | None:
     """The `grad` that a backward shall add to itself; None where autograd does that."""
     grad = parameter.grad if _in_place and parameter.is_leaf else None
     return grad if grad is not None and grad.is_contiguous() else None

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 from typing_extensions import override
 
@@ -20,8 +21,6 @@ from . import cpu_ops
 from .backend import Backend, CPUBackend
 from .filter_autograd import filter_values, lattice_filter, like
 from .lattice import Lattice, Normalization
-
-Tensor = torch.Tensor
 
 
 class Kernel(NamedTuple):

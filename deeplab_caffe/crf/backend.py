@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from typing_extensions import override
 
-from ..types import Floats
+from ..types import Floats, Pair
 from . import cpu_ops
 from .arrays import Array, as_array, is_tensor, to_numpy
 
@@ -60,9 +60,7 @@ class Backend(ABC):
         """`rows` of several arrays, one after the other."""
 
     @abstractmethod
-    def image_features(
-        self, sizes: Sequence[tuple[int, int]], stds: Sequence[float], images: Sequence[Array]
-    ) -> Array:
+    def image_features(self, sizes: Sequence[Pair], stds: Sequence[float], images: Sequence[Array]) -> Array:
         """Feature planes (2 + channels, points) of the pixels of images of (height, width), one by one.
 
         They are the column and the row over stds[0] and stds[1], then the channels of `images` (height,
@@ -105,9 +103,7 @@ class CPUBackend(Backend):
         return np.concatenate(rows)
 
     @override
-    def image_features(
-        self, sizes: Sequence[tuple[int, int]], stds: Sequence[float], images: Sequence[Array]
-    ) -> Floats:
+    def image_features(self, sizes: Sequence[Pair], stds: Sequence[float], images: Sequence[Array]) -> Floats:
         planes = np.empty((len(stds), sum(height * width for height, width in sizes)), np.float32)
         first = 0
         for number, (height, width) in enumerate(sizes):

@@ -1,13 +1,12 @@
 """Inference on a GPU as a CUDA graph, for many energies over one image: one launch for all kernels."""
 
 import torch
+from torch import Tensor
 
 from ..errors import DeepLabError
 from . import gpu_ops as ops
 from .dense_crf import DenseCRF
 from .gpu_memory import padded
-
-Tensor = torch.Tensor
 
 
 class CapturedCRF:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..deprecation import renamed_attribute, renamed_keywords
 from ..errors import DeepLabError
-from ..types import Pair
+from ..types import Pair, Shape
 from .arrays import Array, Arrays, is_tensor
 from .cpu_ops import Pairwise
 from .devices import Device, backend_for
@@ -75,7 +75,7 @@ class DenseCRF:
     @renamed_keywords(labels="num_classes")
     def of_images(
         cls,
-        sizes: Sequence[tuple[int, int]],
+        sizes: Sequence[Pair],
         num_classes: int,
         *,
         true_exp: bool = False,
@@ -97,7 +97,7 @@ class DenseCRF:
         return crf
 
     def _setup(
-        self, shape: tuple[int, ...], num_classes: int, true_exp: bool, threads: int | None, device: Device
+        self, shape: Shape, num_classes: int, true_exp: bool, threads: int | None, device: Device
     ) -> None:
         if min(shape) < 1 or num_classes < 1:
             raise DeepLabError(

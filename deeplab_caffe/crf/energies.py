@@ -4,11 +4,9 @@ import math
 import os
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from ..errors import DeepLabError
 from ..formats.scores import read_values
+from ..types import Floats
 from .arrays import Array
 from .devices import Device, backend_for
 
@@ -32,7 +30,7 @@ def energies_of(values: Array, kind: Kind, threads: int | None = None, device: D
 
 def read_energies(
     path: str | os.PathLike[str], kind: Kind, height: int, width: int, threads: int | None = None
-) -> NDArray[np.float32]:
+) -> Floats:
     """Unary energies (height, width, labels) of an image from a file of scores, probabilities or energies."""
     try:
         return energies_of(read_values(path, height, width), kind, threads)

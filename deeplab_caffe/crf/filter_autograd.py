@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 from typing_extensions import override
 
@@ -10,8 +11,6 @@ from ..errors import DeepLabError
 from .arrays import Array
 from .backend import Backend
 from .lattice import Lattice, Normalization
-
-Tensor = torch.Tensor
 
 
 def lattice_filter(values: Tensor, lattice: Lattice, normalization: Normalization = "none") -> Tensor:

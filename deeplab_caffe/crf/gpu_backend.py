@@ -4,14 +4,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..errors import DeepLabError
+from ..types import Pair
 from . import gpu_lattice, gpu_memory, gpu_ops
 from .arrays import Array, is_tensor
 from .backend import Backend
-
-Tensor = torch.Tensor
 
 
 class GPUBackend(Backend):
@@ -62,8 +62,6 @@ class GPUBackend(Backend):
         return gpu_memory.joined(rows)
 
     @override
-    def image_features(
-        self, sizes: Sequence[tuple[int, int]], stds: Sequence[float], images: Sequence[Array]
-    ) -> Tensor:
+    def image_features(self, sizes: Sequence[Pair], stds: Sequence[float], images: Sequence[Array]) -> Tensor:
         tensors = [self.array("image", image) for image in images]
         return gpu_lattice.image_features(sizes, stds, tensors, self.device)

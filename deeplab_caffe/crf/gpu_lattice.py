@@ -5,13 +5,13 @@ from functools import lru_cache
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ..errors import DeepLabError
 from ..ops.backend import kernels
 from ..ops.checks import check
+from ..types import Pair
 from .gpu_memory import address, one_line_errors, padded
-
-Tensor = torch.Tensor
 
 
 class DeviceLattice:
@@ -79,7 +79,7 @@ def lattice(
 
 @one_line_errors()
 def image_features(
-    sizes: Sequence[tuple[int, int]],
+    sizes: Sequence[Pair],
     stds: Sequence[float],
     images: Sequence[Tensor],
     device: torch.device,

@@ -4,10 +4,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from ..errors import DeepLabError
-
-Tensor = torch.Tensor
 
 
 @contextmanager

@@ -7,6 +7,7 @@ without a copy. Results are ready when torch's current stream is done with them.
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from ..errors import DeepLabError
 from ..ops.backend import kernels
@@ -30,7 +31,6 @@ __all__ = [
     "norms",
 ]
 
-Tensor = torch.Tensor
 # What says that no point is bad so far.
 NONE_BAD = -1
 

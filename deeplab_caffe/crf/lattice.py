@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import DeepLabError
+from ..types import Pair
 from .arrays import Array, as_array, is_tensor
 from .devices import Device, backend_for
 from .parameters import Std
@@ -88,7 +89,7 @@ def bilateral_lattice(
 
 
 def position_lattice_of_images(
-    sizes: Sequence[tuple[int, int]], std: Std, threads: int | None = None, device: Device = None
+    sizes: Sequence[Pair], std: Std, threads: int | None = None, device: Device = None
 ) -> Lattice:
     """One lattice of the pixels of images of (height, width), one after the other; several only on a GPU."""
     return _lattice_of_images(sizes, _numbers("std", std, 2), [], threads, device)
@@ -108,7 +109,7 @@ def bilateral_lattice_of_images(
 
 
 def _lattice_of_images(
-    sizes: Sequence[tuple[int, int]],
+    sizes: Sequence[Pair],
     stds: tuple[float, ...],
     images: Sequence[Array],
     threads: int | None,

@@ -14,12 +14,11 @@ from numpy.typing import NDArray
 from ..errors import DeepLabError
 from ..evaluation import charts, metrics
 from ..formats.files import replacing
+from ..types import Bytes, Doubles, Floats
 from .dense_crf import DenseCRF
 from .lattice import Lattice, bilateral_lattice, position_lattice
 from .parameters import KERNEL_FIELDS, CRFParameters, Std
 
-Floats = NDArray[np.float32]
-Bytes = NDArray[np.uint8]
 Image = tuple[Bytes, Floats, Bytes]  # RGB, energies (H, W, labels), truth (H, W)
 
 
@@ -82,7 +81,7 @@ class Search:
             self._write()
             on_image()
 
-    def mean_iou(self) -> NDArray[np.float64]:
+    def mean_iou(self) -> Doubles:
         """Mean IoU of each point so far."""
         return np.array([metrics.mean_iou(counts) for counts in self.counts[1:]])
 

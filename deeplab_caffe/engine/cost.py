@@ -9,7 +9,7 @@ from ..formats.net_definition import NetDefinition
 from ..layers import Context, Layer, create
 from ..layers.abilities import Windowed
 from ..layers.parts.window import Window
-from ..types import Shape
+from ..types import Pair, Shape
 from . import dag, schedule
 from .dag import Value
 
@@ -64,7 +64,7 @@ class NetCost:
     peak_memory: int
 
 
-def analyse(definition: NetDefinition, size: tuple[int, int] | None = None, phase: str = "test") -> NetCost:
+def analyse(definition: NetDefinition, size: Pair | None = None, phase: str = "test") -> NetCost:
     """The costs of a net at its own input size, or at `size` (height, width).
 
     `size` goes to every input and data layer; without it a data layer needs a crop size or its files. Raises
@@ -116,7 +116,7 @@ def analyse(definition: NetDefinition, size: tuple[int, int] | None = None, phas
     )
 
 
-def _infer(net: dag.Graph, given: Mapping[str, Shape], size: tuple[int, int] | None) -> dict[Value, Shape]:
+def _infer(net: dag.Graph, given: Mapping[str, Shape], size: Pair | None) -> dict[Value, Shape]:
     """dag.infer, with the images and maps that come from outside set to `size`."""
     if size is None:
         return dag.infer(net, dict(given))

@@ -9,6 +9,7 @@ from math import prod
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from .. import ops
 from ..ops.devices import free_memory
@@ -189,7 +190,7 @@ class Arena:
             self.values = allocate(size, self.device)
 
 
-def allocate(size: int, device: torch.device) -> torch.Tensor:
+def allocate(size: int, device: torch.device) -> Tensor:
     """`size` bytes as float32, aligned to ALIGNMENT."""
     raw = ops.empty(size // FLOAT + ALIGNMENT // FLOAT, device)
     skip = -raw.data_ptr() % ALIGNMENT // FLOAT

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 
-import torch
+from torch import Tensor
 
 from ..errors import DeepLabError
 from ..formats.file_blob import FileBlob
@@ -32,7 +32,7 @@ class Copy:
 
     layer: str
     index: int
-    values: torch.Tensor | FileBlob
+    values: Tensor | FileBlob
 
 
 @dataclass

@@ -1,6 +1,6 @@
 """AbsVal: |x|."""
 
-import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .base import register
@@ -14,9 +14,9 @@ class AbsVal(ElementwiseLayer):
     on_device = True
 
     @override
-    def function(self, x: torch.Tensor) -> torch.Tensor:
+    def function(self, x: Tensor) -> Tensor:
         return x.abs()
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         return [bottoms[0].abs()]

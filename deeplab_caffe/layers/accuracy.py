@@ -3,6 +3,7 @@
 import math
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -40,7 +41,7 @@ class Accuracy(Layer):
         return [total, (scores[axis],)][: len(self.definition.tops)]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         """Ranks each label among its scores."""
         axis = self._axis(bottoms[0].dim())
         classes = bottoms[0].shape[axis]

@@ -1,6 +1,7 @@
 """AdaptiveBiasChannel: raises the scores of an image's labels until each wins a given share of the pixels."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -42,11 +43,11 @@ class AdaptiveBiasChannel(Layer):
         return [scores]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         tops[0].copy_(self.formula(bottoms, [])[0])
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         adapted = []
         for scores, given in zip(*bottoms, strict=True):
             present = given[given != -1]
@@ -56,7 +57,7 @@ class AdaptiveBiasChannel(Layer):
             adapted.append(self._adapted(scores.flatten(1), labels).view_as(scores) if labels else scores)
         return [torch.stack(adapted)]
 
-    def _adapted(self, scores: torch.Tensor, labels: list[int]) -> torch.Tensor:
+    def _adapted(self, scores: Tensor, labels: list[int]) -> Tensor:
         """The new scores (labels, pixels) of one image."""
         rows = list(scores)
         present = scores[labels]

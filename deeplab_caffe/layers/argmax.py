@@ -1,6 +1,7 @@
 """ArgMax: the best labels of each position."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
@@ -51,7 +52,7 @@ class ArgMax(Layer):
         return only_number and not self.flat and self._along(4) == 1
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         x = bottoms[0].flatten(1) if self.flat else bottoms[0]
         along = 1 if self.flat else self._along(x.dim())
         labels, values = ops.argmax(x, along, self.param.top_k, threads=self.context.threads)

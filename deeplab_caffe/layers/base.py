@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
+from torch import Tensor
 
 from .. import ops
 from ..autograd import layer_function
@@ -130,14 +131,14 @@ class Layer(ABC):
         """
 
     @abstractmethod
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         """Computes the tops, in the exact precision with the original's bits.
 
         bottoms: contiguous float32 tensors; tops: the same, allocated to `shape`, to be written in place
         (uninitialised). The first top may be the memory of the first bottom only if `in_place` is True.
         """
 
-    def compute(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def compute(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         """`forward`, through main memory where the layer has no kernels for the tensors' device."""
         if self.on_device or not ops.backend_of(self.context.device).is_gpu:
             self.forward(bottoms, tops)
@@ -148,7 +149,7 @@ class Layer(ABC):
         for top, result in zip(tops, results, strict=True):
             top.copy_(result)
 
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def forward_fast(self, bottoms: list[Tensor]) -> list[Tensor] | None:
         """Tops for the other precisions, from torch's own operators, in any layout and dtype.
 
         The bottoms must stay as they are: others may read them. None: this layer has no such path, and the
@@ -156,7 +157,7 @@ class Layer(ABC):
         """
         return self.formula(bottoms, [blob.values() for blob in self.blobs])
 
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         """The tops from torch's differentiable operators: what training differentiates.
 
         Any layout and floating point dtype (float64 too); blobs: the parameters' values. Nothing is written
@@ -164,12 +165,12 @@ class Layer(ABC):
         """
         return None
 
-    def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
+    def forward_train(self, bottoms: list[Tensor]) -> list[Tensor]:
         """Tops that autograd can differentiate in the bottoms and in each blob's `tensor`.
 
         In the exact precision they have the bits of `forward`.
         """
-        blobs: list[torch.Tensor] = [blob.tensor for blob in self.blobs]
+        blobs: list[Tensor] = [blob.tensor for blob in self.blobs]
         single = all(x.dtype == torch.float32 for x in (*bottoms, *blobs))
         if self.context.precision != "exact" or not single:
             tops = self.formula(bottoms, blobs)
@@ -177,7 +178,7 @@ class Layer(ABC):
                 return tops
         return layer_function(self._tops, self._differentiable, bottoms, blobs)
 
-    def _tops(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
+    def _tops(self, bottoms: list[Tensor]) -> list[Tensor]:
         """The values of `forward`, in new memory."""
         bottoms = [bottom.to(torch.float32).contiguous() for bottom in bottoms]
         shapes = self.shape([tuple(bottom.shape) for bottom in bottoms])
@@ -185,7 +186,7 @@ class Layer(ABC):
         self.compute(bottoms, tops)
         return tops
 
-    def _differentiable(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
+    def _differentiable(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         """`formula`, or an error where there is none."""
         with torch_precision(self.context.precision):
             tops = self.formula(bottoms, blobs)
@@ -193,7 +194,7 @@ class Layer(ABC):
             raise self.error("bottom", "the layer has no gradient, so none can pass through it")
         return tops
 
-    def working_dtype(self, weights: torch.Tensor) -> torch.dtype:
+    def working_dtype(self, weights: Tensor) -> torch.dtype:
         """What the fast precisions multiply `weights` in: their own type, or a 16-bit one."""
         half = {"bf16": torch.bfloat16, "fp16": torch.float16}
         return half.get(self.context.precision, weights.dtype)
@@ -207,7 +208,7 @@ class Layer(ABC):
         return given or [1.0 if self.loss and i == 0 else 0.0 for i in range(tops)]
 
 
-def shapes_of(tensors: Iterable[torch.Tensor]) -> list[Shape]:
+def shapes_of(tensors: Iterable[Tensor]) -> list[Shape]:
     """Their shapes, as `Layer.shape` takes them."""
     return [tuple(tensor.shape) for tensor in tensors]
 

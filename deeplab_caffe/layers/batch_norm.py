@@ -3,6 +3,7 @@
 from collections.abc import Hashable
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
@@ -45,7 +46,7 @@ class BatchNorm(Epilogue, Fusing):
         channels = bottoms[0][1]
         return [(channels,), (channels,), (1,)]
 
-    def statistics(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def statistics(self) -> tuple[Tensor, Tensor]:
         """The stored mean and standard deviation (channels), in the original's roundings."""
         versions = tuple(blob.version for blob in self.blobs)
         if versions != self._versions:
@@ -56,7 +57,7 @@ class BatchNorm(Epilogue, Fusing):
             self._versions = versions
         return self._statistics
 
-    def _std(self, variance: torch.Tensor) -> torch.Tensor:
+    def _std(self, variance: Tensor) -> Tensor:
         return ops.power(variance + self.eps, 0.5)
 
     @override
@@ -65,11 +66,11 @@ class BatchNorm(Epilogue, Fusing):
         return self.stored
 
     @override
-    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
+    def epilogue(self, bottom: int, others: list[Tensor]) -> list[ops.EpilogueOp]:
         return [ops.epilogue.BatchNorm(*self.statistics())]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor], fused: Fused = ()) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor], fused: Fused = ()) -> None:
         """In the train phase batch statistics enter the stored ones."""
         x = bottoms[0]
         if self.stored:
@@ -84,18 +85,18 @@ class BatchNorm(Epilogue, Fusing):
         ops.batch_norm(x, mean, std, out=tops[0], threads=self.context.threads)
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         return self._normalized(bottoms[0], blobs)
 
     @override
-    def forward_train(self, bottoms: list[torch.Tensor], fused: Fused = ()) -> list[torch.Tensor]:
+    def forward_train(self, bottoms: list[Tensor], fused: Fused = ()) -> list[Tensor]:
         x = bottoms[0]
         if self.stored or (self.context.precision == "exact" and x.dtype == torch.float32):
             return super().forward_train(bottoms)
         dtype = torch.promote_types(x.dtype, torch.float32)
         mean, variance = (torch.zeros(x.shape[1], dtype=dtype, device=x.device) for _ in range(2))
-        factor: torch.Tensor | None = None
-        shift: torch.Tensor | None = None
+        factor: Tensor | None = None
+        shift: Tensor | None = None
         relu = False
         for layer in fused:
             if isinstance(layer, Scale):
@@ -127,9 +128,9 @@ class BatchNorm(Epilogue, Fusing):
 
     def _normalized(
         self,
-        x: torch.Tensor,
-        blobs: list[torch.Tensor],
-    ) -> list[torch.Tensor]:
+        x: Tensor,
+        blobs: list[Tensor],
+    ) -> list[Tensor]:
         """With torch's operators."""
         if not self.stored:
             return [torch.batch_norm(x, None, None, None, None, True, 1.0, self.eps, False)]
@@ -144,7 +145,7 @@ class BatchNorm(Epilogue, Fusing):
         ]
 
     @torch.no_grad()
-    def _store(self, mean: torch.Tensor, variance: torch.Tensor, count: int) -> None:
+    def _store(self, mean: Tensor, variance: Tensor, count: int) -> None:
         """Adds a batch's statistics to the stored sums, older ones fading away (train phase)."""
         if self.context.phase != "train":
             return

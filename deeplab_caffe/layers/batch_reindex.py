@@ -1,6 +1,7 @@
 """BatchReindex: chosen images of a batch, in a chosen order."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -20,12 +21,12 @@ class BatchReindex(Layer):
         return [(*bottoms[1], *bottoms[0][1:])]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         source, numbers = bottoms
         if not ((numbers >= 0) & (numbers < len(source))).all():
             raise self.error("bottom", f"an image number out of 0 to {len(source) - 1}")
         torch.index_select(source, 0, numbers.long(), out=tops[0])
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         return [bottoms[0].index_select(0, bottoms[1].long())]

@@ -1,6 +1,6 @@
 """Bias: a shift per channel."""
 
-import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
@@ -35,13 +35,13 @@ class Bias(Layer):
         return [self.definition.param.bias_param.filler]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         bias = bottoms[1] if len(bottoms) > 1 else self.blobs[0].values()
         along, _ = self._place(shapes_of(bottoms))
         ops.scale(bottoms[0], None, bias, along, out=tops[0], threads=self.context.threads)
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         x, bias = bottoms[0], bottoms[1] if len(bottoms) > 1 else blobs[0]
         along, shape = self._place(shapes_of(bottoms))
         return [x + bias.to(x.dtype).view(*shape, *[1] * (x.dim() - along - len(shape)))]

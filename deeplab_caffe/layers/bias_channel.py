@@ -3,6 +3,7 @@
 from math import isfinite
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -51,7 +52,7 @@ class BiasChannel(Layer):
         return [scores]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         top, labels = tops[0].copy_(bottoms[0]), bottoms[1]
         for n in range(len(top)):
             for value in labels[n].unique().tolist():
@@ -67,14 +68,14 @@ class BiasChannel(Layer):
                     for _ in range(times):
                         top[n, label] += self.param.fg_bias if label else self.param.bg_bias
 
-    def _raise_pixels(self, scores: torch.Tensor, where: torch.Tensor, label: int) -> None:
+    def _raise_pixels(self, scores: Tensor, where: Tensor, label: int) -> None:
         if self.background is not None:
             scores[self.background, where] += self.param.bg_bias
         if label != self.background:
             scores[label, where] += self.param.fg_bias
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         summands = torch.zeros_like(bottoms[0])
         self.forward([summands, bottoms[1]], [summands])
         return [bottoms[0] + summands]

@@ -1,6 +1,6 @@
 """BNLL: the binomial normal log likelihood, log(1 + e^x)."""
 
-import torch
+from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
@@ -14,10 +14,10 @@ class BNLL(ElementwiseLayer):
     """log(1 + e^x), as x + log(1 + e^-x) above 0; the exponential in float32, the rest in float64."""
 
     @override
-    def function(self, x: torch.Tensor) -> torch.Tensor:
+    def function(self, x: Tensor) -> Tensor:
         small = ops.exp(-x.abs(), threads=self.context.threads).double()
         return (x.clamp(min=0).double() + (1 + small).log()).float()
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         return [functional.softplus(bottoms[0], threshold=50)]

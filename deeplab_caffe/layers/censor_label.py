@@ -1,6 +1,7 @@
 """CensorLabel: labels of a map that are not in a list become the ignored label."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -27,7 +28,7 @@ class CensorLabel(Layer):
         return [labels]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         ignored = torch.tensor(float(self.definition.param.censor_label_param.ignore_label))
         for labels, listed, top in zip(*bottoms, tops[0], strict=True):
             allowed = torch.isin(labels, listed[listed != -1])

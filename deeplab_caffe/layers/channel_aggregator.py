@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
@@ -42,7 +43,7 @@ class ChannelAggregator(Layer):
         return [(num, len(self.groups), *size)]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         threads = self.context.threads
         for number, group in enumerate(self.groups):
             parts = [bottoms[0][:, channel] for channel in group]
@@ -53,5 +54,5 @@ class ChannelAggregator(Layer):
             torch.add(largest, ops.log(total, threads=threads), out=tops[0][:, number])
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         return [torch.stack([bottoms[0][:, group].logsumexp(1) for group in self.groups], 1)]

@@ -1,6 +1,6 @@
 """Clip: values between two bounds; ReLU6 is the one between 0 and 6."""
 
-import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
@@ -26,13 +26,13 @@ class Clip(Epilogue, ElementwiseLayer):
             raise self.error("max", f"{self.high:g} given, at least min ({self.low:g}) wanted")
 
     @override
-    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
+    def epilogue(self, bottom: int, others: list[Tensor]) -> list[ops.EpilogueOp]:
         return [ops.epilogue.Clip(self.low, self.high)]
 
     @override
-    def function(self, x: torch.Tensor) -> torch.Tensor:
+    def function(self, x: Tensor) -> Tensor:
         return x.clamp(self.low, self.high)
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         return [self.function(bottoms[0])]

@@ -3,6 +3,7 @@
 from math import prod
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -42,12 +43,12 @@ class Concat(Alias, Layer):
         return 0 if len(self.definition.bottoms) == 1 else None
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         sizes = [bottom.shape[self.number] for bottom in bottoms]
         for bottom, part in zip(bottoms, tops[0].split(sizes, self.number), strict=True):
             if bottom.data_ptr() != part.data_ptr():
                 part.copy_(bottom)
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         return [torch.cat(bottoms, self.number)]

@@ -3,6 +3,7 @@
 from math import prod
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -29,7 +30,7 @@ class ContrastiveLoss(LossLayer):
         return top
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         param = self.definition.param.contrastive_loss_param
         squared = (bottoms[0] - bottoms[1]).flatten(1).double().square().sum(1)
         if param.legacy_version:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
@@ -70,7 +71,7 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
         return self.context.precision == "exact" and self.context.device.type == "cpu"
 
     @override
-    def forward_train(self, bottoms: list[torch.Tensor], fused: Fused = ()) -> list[torch.Tensor]:
+    def forward_train(self, bottoms: list[Tensor], fused: Fused = ()) -> list[Tensor]:
         relu = next((layer for layer in fused if isinstance(layer, ReLU)), None)
         blobs = [blob.tensor for blob in self.blobs]
         if self._own_gradients() and all(x.dtype == torch.float32 for x in (*bottoms, *blobs)):
@@ -91,7 +92,7 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
         tops = super().forward_train(bottoms)
         return [relu.rectify_(top) for top in tops] if relu else tops
 
-    def _top(self, x: torch.Tensor, fused: Fused) -> torch.Tensor:
+    def _top(self, x: Tensor, fused: Fused) -> Tensor:
         """`forward` of one bottom, in new memory."""
         (shape,) = self.shape([tuple(x.shape)])
         y = torch.empty(shape, device=x.device)
@@ -105,7 +106,7 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
         pad = rows[0], columns[0]
         return ops.ConvGeometry.of(shape, weights, self.stride, pad, self.dilation, self.groups, size)
 
-    def _epilogue(self, fused: Fused, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
+    def _epilogue(self, fused: Fused, others: list[Tensor]) -> list[ops.EpilogueOp]:
         """The bias and the layers `fused` as ops; others: their further bottoms, in order."""
         found: list[ops.EpilogueOp] = [ops.epilogue.Bias(blob.values()) for blob in self.blobs[1:]]
         top = self.definition.tops[0]
@@ -116,11 +117,11 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
             top, others = layer.definition.tops[0], others[count:]
         return found
 
-    def _packed_weights(self) -> torch.Tensor:
+    def _packed_weights(self) -> Tensor:
         weights = self.blobs[0]
         shape, groups = weights.shape, self.groups
 
-        def load(blob: FileBlob, allocate: Allocate) -> torch.Tensor:
+        def load(blob: FileBlob, allocate: Allocate) -> Tensor:
             packed = allocate(ops.packed_weights_size(shape, groups))
 
             def read(file: int, offset: int) -> bool:
@@ -137,8 +138,8 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
         )
 
     def _weights_and_epilogue(
-        self, fused: Fused, others: list[torch.Tensor]
-    ) -> tuple[torch.Tensor, list[ops.EpilogueOp]]:
+        self, fused: Fused, others: list[Tensor]
+    ) -> tuple[Tensor, list[ops.EpilogueOp]]:
         """Packed weights and the epilogue; in fp32 its first ops are one scale and shift."""
         weights, epilogue = self._packed_weights(), self._epilogue(fused, others)
         if self.context.precision == "exact":
@@ -163,7 +164,7 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
 
     @override
     def forward_rows(
-        self, bottom: Rows, rows: Pair, top: Rows, others: list[torch.Tensor], fused: Fused = ()
+        self, bottom: Rows, rows: Pair, top: Rows, others: list[Tensor], fused: Fused = ()
     ) -> None:
         padding = self.padding((bottom.height, bottom.values.shape[3]))
         packed, epilogue = self._weights_and_epilogue(fused, others)
@@ -185,7 +186,7 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
         )
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor], fused: Fused = ()) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor], fused: Fused = ()) -> None:
         packed, epilogue = self._weights_and_epilogue(fused, bottoms[len(tops) :])
         for bottom, top in zip(bottoms, tops, strict=False):
             geometry = self.geometry(tuple(bottom.shape))
@@ -204,7 +205,7 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
             )
 
     @override
-    def forward_fast(self, bottoms: list[torch.Tensor], fused: Fused = ()) -> list[torch.Tensor] | None:
+    def forward_fast(self, bottoms: list[Tensor], fused: Fused = ()) -> list[Tensor] | None:
         """Channels last, BatchNorm and Scale folded into the weights; a GPU's tensor cores."""
         count = len(self.definition.tops)
         if self.on_tensor_cores:
@@ -228,16 +229,14 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
         return self.groups if self.on_tensor_cores else None
 
     @override
-    def forward_branches(
-        self, branches: Sequence[tuple[Layer, Fused]], bottom: torch.Tensor
-    ) -> list[torch.Tensor]:
+    def forward_branches(self, branches: Sequence[tuple[Layer, Fused]], bottom: Tensor) -> list[Tensor]:
         own = [(layer, fused) for layer, fused in branches if isinstance(layer, Convolution)]
         return self._branches(own, bottom, [])
 
     @staticmethod
     def _branches(
-        layers: list[tuple["Convolution", Fused]], bottom: torch.Tensor, others: list[torch.Tensor]
-    ) -> list[torch.Tensor]:
+        layers: list[tuple["Convolution", Fused]], bottom: Tensor, others: list[Tensor]
+    ) -> list[Tensor]:
         """The layers' tops for one bottom; others: further bottoms, of a single layer only."""
         epilogues = [fold.rest(layer._epilogue(fused, others)) for layer, fused in layers]
         most = ops.TENSOR_CORE_STEPS
@@ -250,17 +249,15 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
 
     def _branch(
         self,
-        bottom: torch.Tensor,
+        bottom: Tensor,
         fused: Fused,
-        others: list[torch.Tensor],
+        others: list[Tensor],
         epilogue: list[ops.EpilogueOp],
     ) -> ops.TensorCoreBranch:
         g, packed = self.geometry(tuple(bottom.shape)), self._folded(fused, others, self._packed)
         return ops.TensorCoreBranch(packed, g.stride, g.pad, g.dilation, epilogue, g.out_size)
 
-    def _fast(
-        self, weights: torch.Tensor, bias: torch.Tensor | None, shape: Shape
-    ) -> fast_convolution.FastConvolution:
+    def _fast(self, weights: Tensor, bias: Tensor | None, shape: Shape) -> fast_convolution.FastConvolution:
         dtype, padding = self.working_dtype(weights), self.padding(shape[2:])
         bias = None if bias is None else bias.to(dtype)
         return fast_convolution.make(weights.to(dtype), bias, self._geometry, shape, padding)
@@ -269,10 +266,10 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
     def _geometry(self) -> fast_convolution.Geometry:
         return fast_convolution.Geometry(self.stride, self.dilation, self.groups)
 
-    def _packed(self, weights: torch.Tensor, bias: torch.Tensor | None) -> ops.TensorCoreWeights:
+    def _packed(self, weights: Tensor, bias: Tensor | None) -> ops.TensorCoreWeights:
         return ops.pack_tensor_core(weights, bias, self.groups, self.context.precision)
 
-    def _folded(self, fused: Fused, others: list[torch.Tensor], finish: Callable[..., Folded]) -> Folded:
+    def _folded(self, fused: Fused, others: list[Tensor], finish: Callable[..., Folded]) -> Folded:
         """finish(weights, bias) of those that do the per-channel steps too, made anew when blobs change."""
         state = self._state(fused)
         if self._folded_state != state:
@@ -286,7 +283,7 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
         return tuple(layer.name for layer in fused), *(blob.version for blob in blobs)
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         """Torch's convolution, channels last."""
         dtype = self.working_dtype(blobs[0])
         bias = blobs[1].to(dtype).view(-1) if len(blobs) > 1 else None

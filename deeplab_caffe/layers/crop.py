@@ -1,6 +1,6 @@
 """Crop: the first bottom cut to the size of the second."""
 
-import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -37,16 +37,16 @@ class Crop(Layer):
                 raise self.error("offset", f"axis {i}: {offset} + {size} is more than {source[i]}")
         return shape, offsets
 
-    def _cut(self, bottoms: list[torch.Tensor]) -> torch.Tensor:
+    def _cut(self, bottoms: list[Tensor]) -> Tensor:
         cut = bottoms[0]
         for i, (size, offset) in enumerate(zip(*self._size_and_offsets(shapes_of(bottoms)), strict=True)):
             cut = cut.narrow(i, offset, size)
         return cut
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         tops[0].copy_(self._cut(bottoms))
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         return [self._cut(bottoms)]

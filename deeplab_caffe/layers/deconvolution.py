@@ -1,6 +1,6 @@
 """Deconvolution: every input adds a weighted kernel to the output, the transpose of Convolution."""
 
-import torch
+from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
@@ -69,13 +69,13 @@ class Deconvolution(WeightedFields):
             *super().blob_shapes(bottoms)[1:],
         ]
 
-    def _columns_weights(self, plain: torch.Tensor) -> torch.Tensor:
+    def _columns_weights(self, plain: Tensor) -> Tensor:
         """As a 1x1 convolution's weights: (num_output * kernel places, inputs / group, 1, 1)."""
         grouped = plain.reshape(self.groups, plain.shape[0] // self.groups, -1)
         return grouped.transpose(1, 2).reshape(-1, grouped.shape[1], 1, 1).contiguous()
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         channels = self.blobs[0].shape[0]
         shape = (self.out_channels * self.kernel[0] * self.kernel[1], channels // self.groups, 1, 1)
         packed = self.blobs[0].packed(
@@ -96,7 +96,7 @@ class Deconvolution(WeightedFields):
             if len(self.blobs) > 1:
                 top += self.blobs[1].values().view(1, -1, 1, 1)
 
-    def _add_up(self, columns: torch.Tensor, y: torch.Tensor) -> None:
+    def _add_up(self, columns: Tensor, y: Tensor) -> None:
         """Puts columns (out, kernel rows, kernel columns, height, width) onto y (out, height, width)."""
         height, width = columns.shape[3:]
         padded = columns.new_zeros(
@@ -112,7 +112,7 @@ class Deconvolution(WeightedFields):
         y.copy_(padded[:, self.pad[0] :, self.pad[1] :][:, : y.shape[1], : y.shape[2]])
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         dtype = self.working_dtype(blobs[0])
         weights = blobs[0].to(dtype)
         bias = blobs[1].view(-1).to(dtype) if len(blobs) > 1 else None

@@ -3,6 +3,7 @@
 from typing import Any
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
@@ -67,7 +68,7 @@ class DenseCRF(Layer):
         return [scores]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         """One CRF an image; on a GPU one for all of them."""
         scores, dims = bottoms[:2]
         threads = self.context.threads
@@ -99,7 +100,7 @@ class DenseCRF(Layer):
             target[:, :height, :width] = one.permute(2, 0, 1)
         tops[0].copy_(result)
 
-    def _infer(self, model: Model, energies: Arrays, image: Arrays) -> torch.Tensor:
+    def _infer(self, model: Model, energies: Arrays, image: Arrays) -> Tensor:
         """Marginals of energies (height, width, labels)."""
         model.unary(energies)
         for weight, std in self.gaussians:
@@ -109,6 +110,6 @@ class DenseCRF(Layer):
         return model.infer(self.iterations)
 
 
-def _crops(maps: torch.Tensor, sizes: list[Pair]) -> list[torch.Tensor]:
+def _crops(maps: Tensor, sizes: list[Pair]) -> list[Tensor]:
     """The top left part of each map (channels, H, W), as (height, width, channels)."""
     return [one[:, :h, :w].permute(1, 2, 0) for one, (h, w) in zip(maps, sizes, strict=True)]

@@ -3,6 +3,7 @@
 from math import sqrt
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
@@ -45,7 +46,7 @@ class DomainTransform(Layer):
         return [scores]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         top = tops[0].copy_(bottoms[0])
         for y, edges, size in zip(top, bottoms[1], bottoms[2].flatten(1), strict=True):
             height, width = size[0].item(), size[1].item()
@@ -61,12 +62,12 @@ class DomainTransform(Layer):
                 self._smooth(down, weight.unsqueeze(1))
                 part.copy_(down.permute(1, 0, 2))
 
-    def _weights(self, edges: torch.Tensor, iteration: int) -> torch.Tensor:
+    def _weights(self, edges: Tensor, iteration: int) -> Tensor:
         """How much of its neighbour each position (height, width) takes."""
         rate, ratio = self._rates(iteration)
         return self._bounded(ops.exp(rate * (1 + edges * ratio), threads=self.context.threads))
 
-    def _bounded(self, weight: torch.Tensor) -> torch.Tensor:
+    def _bounded(self, weight: Tensor) -> Tensor:
         return weight.clamp(min=self.param.min_weight).clamp(max=1)
 
     def _rates(self, iteration: int) -> tuple[float, float]:
@@ -78,7 +79,7 @@ class DomainTransform(Layer):
         return rate.item(), (torch.tensor(param.spatial_sigma) / param.range_sigma).item()
 
     @staticmethod
-    def _smooth(y: torch.Tensor, weight: torch.Tensor) -> None:
+    def _smooth(y: Tensor, weight: Tensor) -> None:
         """Forwards, then backwards, along the first axis."""
         for i in range(1, len(y)):
             y[i] += weight[i] * (y[i - 1] - y[i])
@@ -86,7 +87,7 @@ class DomainTransform(Layer):
             y[i] += weight[i + 1] * (y[i + 1] - y[i])
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         """Also differentiable in the edges."""
         tops = []
         for scores, edges, size in zip(*bottoms[:2], bottoms[2].flatten(1), strict=True):
@@ -108,15 +109,15 @@ class DomainTransformForwardOnly(DomainTransform):
     """The same without a gradient, and with the weights as they are: min_weight is not read."""
 
     @override
-    def _bounded(self, weight: torch.Tensor) -> torch.Tensor:
+    def _bounded(self, weight: Tensor) -> Tensor:
         return weight
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         return None
 
 
-def _smoothed(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+def _smoothed(x: Tensor, weight: Tensor) -> Tensor:
     """DomainTransform._smooth with a result of its own."""
     rows = list(x)
     for i in range(1, len(rows)):

@@ -1,6 +1,7 @@
 """DominantChannel: the channels that are largest at the most positions."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -28,7 +29,7 @@ class DominantChannel(Layer):
         return [(bottoms[0][0], self.top_k, 1, 1)]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         for scores, top in zip(bottoms[0].flatten(2), tops[0], strict=True):
             channels = len(scores)
             ranks = scores.sort(dim=0, descending=True, stable=True).indices[: self.top_k]

@@ -3,6 +3,7 @@
 from zlib import crc32
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .abilities import Alias
@@ -21,7 +22,7 @@ class Dropout(Alias, Layer):
         self.ratio = self.definition.param.dropout_param.dropout_ratio
         if not 0 <= self.ratio < 1:
             raise self.error("dropout_ratio", f"{self.ratio:g} given, 0 <= ratio < 1 wanted")
-        self.mask: torch.Tensor | None = None
+        self.mask: Tensor | None = None
         self.passes = 0
 
     @override
@@ -29,7 +30,7 @@ class Dropout(Alias, Layer):
         return 0 if self.context.phase == "test" else None
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         if self.context.phase == "test":
             tops[0].copy_(bottoms[0])
             return
@@ -40,10 +41,10 @@ class Dropout(Alias, Layer):
         self.passes = passes
 
     @override
-    def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
+    def forward_train(self, bottoms: list[Tensor]) -> list[Tensor]:
         return [bottoms[0] if self.context.phase == "test" else bottoms[0] * self._draw(bottoms[0])]
 
-    def _draw(self, x: torch.Tensor) -> torch.Tensor:
+    def _draw(self, x: Tensor) -> Tensor:
         """The factors of the next forward: they depend on nothing but seed, layer, rank and its number."""
         where = f"{self.name} {self.context.rank} {self.passes}"
         generator = torch.Generator(x.device).manual_seed(

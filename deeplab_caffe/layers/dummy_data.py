@@ -1,6 +1,7 @@
 """DummyData: blobs drawn from fillers, to run a net without data."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -42,6 +43,6 @@ class DummyData(Layer):
         return self.shapes
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         for top, filler in zip(tops, self.chosen, strict=True):
             top.copy_(fill_for(self, tuple(top.shape), filler, self.generator))

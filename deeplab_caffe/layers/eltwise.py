@@ -1,6 +1,7 @@
 """Eltwise: blobs of one shape combined element by element."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
@@ -40,17 +41,17 @@ class Eltwise(Epilogue, Layer):
         return self.operation == "sum" and len(self.coefficients) == 2
 
     @override
-    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
+    def epilogue(self, bottom: int, others: list[Tensor]) -> list[ops.EpilogueOp]:
         return [
             ops.epilogue.Sum(others[0], self.coefficients[bottom], self.coefficients[1 - bottom], bottom == 1)
         ]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         ops.eltwise(self.operation, bottoms, self.coefficients, out=tops[0], threads=self.context.threads)
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         if self.operation != "sum":
             result = bottoms[0]
             for number, bottom in enumerate(bottoms[1:], 1):

@@ -1,6 +1,6 @@
 """ELU: exponential linear unit."""
 
-import torch
+from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
@@ -16,10 +16,10 @@ class ELU(ElementwiseLayer):
     on_device = True
 
     @override
-    def function(self, x: torch.Tensor) -> torch.Tensor:
+    def function(self, x: Tensor) -> Tensor:
         grown = ops.exp(x.clamp(max=0), threads=self.context.threads) - 1
         return x.clamp(min=0) + self.definition.param.elu_param.alpha * grown
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         return [functional.elu(bottoms[0], self.definition.param.elu_param.alpha)]

@@ -1,6 +1,6 @@
 """Embed: a row of a table for each index."""
 
-import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -34,7 +34,7 @@ class Embed(Layer):
         return [self.param.weight_filler, self.param.bias_filler]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         table, *bias = (blob.values() for blob in self.blobs)
         index = bottoms[0]
         if not ((index >= 0) & (index < len(table))).all():
@@ -44,6 +44,6 @@ class Embed(Layer):
             tops[0] += bias[0]
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         y = blobs[0][bottoms[0].long()]
         return [y + blobs[1] if len(blobs) > 1 else y]

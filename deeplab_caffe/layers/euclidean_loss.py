@@ -1,6 +1,6 @@
 """EuclideanLoss: half the mean squared distance of two blobs."""
 
-import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .base import register
@@ -15,7 +15,7 @@ class EuclideanLoss(LossLayer):
     """
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         difference = (bottoms[0].flatten() - bottoms[1].flatten()).double()
         param = self.definition.param.euclidean_loss_param
         over = difference if self.definition.dialect.euclidean_over_count else bottoms[0]

@@ -3,6 +3,7 @@
 import math
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
@@ -35,10 +36,10 @@ class Exp(ElementwiseLayer):
             ).item()
 
     @override
-    def function(self, x: torch.Tensor) -> torch.Tensor:
+    def function(self, x: Tensor) -> Tensor:
         y = ops.exp(x if self.inner == 1 else x * self.inner, threads=self.context.threads)
         return y if self.factor == 1 else y * self.factor
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         return [torch.exp(bottoms[0] * self.inner.item()) * self.factor]

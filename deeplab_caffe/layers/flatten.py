@@ -2,7 +2,7 @@
 
 from math import prod
 
-import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -33,5 +33,5 @@ class Flatten(Alias, Layer):
         return 0
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         tops[0].view(-1).copy_(bottoms[0].view(-1))

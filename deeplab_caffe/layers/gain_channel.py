@@ -4,6 +4,7 @@ from zlib import crc32
 
 import numpy as np
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
@@ -66,18 +67,18 @@ class GainChannel(Layer):
             self.blobs[0].data = gains
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         self._project()
         gains = self.blobs[0].values().flatten()
         ops.scale(bottoms[0], gains, out=tops[0], threads=self.context.threads)
 
     @override
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def forward_fast(self, bottoms: list[Tensor]) -> list[Tensor] | None:
         self._project()
         return super().forward_fast(bottoms)
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         """Of gains that are changed already."""
         return [bottoms[0] * blobs[0].to(bottoms[0].dtype)]
 
@@ -86,10 +87,10 @@ class GainChannel(Layer):
         self.passes = passes
 
     @override
-    def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
+    def forward_train(self, bottoms: list[Tensor]) -> list[Tensor]:
         """One product is rounded as in `forward`."""
         self._project()
-        gains: torch.Tensor = self.blobs[0].tensor
+        gains: Tensor = self.blobs[0].tensor
         self.passes += 1
         if gains.requires_grad:
             where = f"{self.name} {self.context.rank} {self.passes}"
@@ -98,7 +99,7 @@ class GainChannel(Layer):
             gains.register_hook(lambda gradient: self._steered(gradient, seed))
         return self.formula(bottoms, [gains])
 
-    def _steered(self, gradient: torch.Tensor, seed: int) -> torch.Tensor:
+    def _steered(self, gradient: Tensor, seed: int) -> Tensor:
         """What an update uses in place of the gains' gradient."""
         gains = self.blobs[0].values()
         if self.param.drift > 0:

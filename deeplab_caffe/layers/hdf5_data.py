@@ -5,6 +5,7 @@ from itertools import count
 
 import numpy as np
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..images import image_list
@@ -46,7 +47,7 @@ class HDF5Data(Layer):
         return [(self.param.batch_size, *row.shape) for row in self._peek()]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         """Fills the tops with the next rows."""
         for n in range(self.param.batch_size):
             for top, row in zip(tops, self._peek(), strict=True):

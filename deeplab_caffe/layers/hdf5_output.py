@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -33,7 +33,7 @@ class HDF5Output(Layer):
         return []
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         """Writes the batch."""
         import h5py  # only nets with such a layer pay for it
 

@@ -1,6 +1,6 @@
 """Histogram: how often each label occurs in a label map."""
 
-import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -28,7 +28,7 @@ class Histogram(Layer):
         return [(bottoms[0][0], self.param.num_labels, 1, 1)]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         tops[0].zero_()
         labels, counts = bottoms[0].unique(return_counts=True)
         for label, count in zip(labels.tolist(), counts.tolist(), strict=True):

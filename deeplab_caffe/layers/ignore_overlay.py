@@ -1,6 +1,7 @@
 """IgnoreOverlay: puts the ignored positions of one label map over another."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -23,6 +24,6 @@ class IgnoreOverlay(Layer):
         return [bottoms[0]]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         label = torch.tensor(float(self.definition.param.ignore_overlay_param.ignore_label))
         torch.where(bottoms[0].trunc() == label, label, bottoms[1], out=tops[0])

@@ -1,6 +1,6 @@
 """Im2col: the window around each position, unrolled into channels."""
 
-import torch
+from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
@@ -22,12 +22,12 @@ class Im2col(ConvolutionFields):
         return [top]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         columns = functional.unfold(bottoms[0], self.kernel, self.dilation, self.pad, self.stride)
         tops[0].view(columns.shape).copy_(columns)
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         x = bottoms[0]
         columns = functional.unfold(x, self.kernel, self.dilation, self.pad, self.stride)
         return [columns.view(self.shape([tuple(x.shape)])[0])]

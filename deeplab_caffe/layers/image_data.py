@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..errors import DeepLabError
@@ -49,7 +50,7 @@ class ImageData(ImageListData[Sample]):
         return [(n, self.channels, height, width), label][: len(self.definition.tops)]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         """Fills the tops with the next images of the list, which starts again at its end."""
         for n, (image, label) in enumerate(self.take()):
             tops[0][n].copy_(torch.from_numpy(image))

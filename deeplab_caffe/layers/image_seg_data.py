@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import types
@@ -71,7 +72,7 @@ class ImageSegData(ImageListData[Sample]):
         return shapes[: len(self.definition.tops)]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         """Fills the tops with the next images of the list, which starts again at its end."""
         for n, sample in enumerate(self.take()):
             size = np.array(sample.size, np.float32)

@@ -4,6 +4,7 @@ from math import prod
 
 import torch
 from google.protobuf.message import DecodeError
+from torch import Tensor
 from typing_extensions import override
 
 from ..formats import caffe_pb2
@@ -34,7 +35,7 @@ class InfogainLoss(LabelLossLayer):
                 raise self.error("source", "missing, and there is no third bottom with the weights")
             self.weights = self._read(param.source)
 
-    def _read(self, path: str) -> torch.Tensor:
+    def _read(self, path: str) -> Tensor:
         blob = caffe_pb2.BlobProto()
         try:
             blob.ParseFromString(read_bytes(path, limit=1 << 30))
@@ -52,9 +53,7 @@ class InfogainLoss(LabelLossLayer):
         return top
 
     @override
-    def total(
-        self, x: torch.Tensor, partner: torch.Tensor, weights: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def total(self, x: Tensor, partner: Tensor, weights: Tensor | None = None) -> Tensor:
         weights = self.weights if weights is None else weights
         rows = weights.reshape(x.shape[1], -1)[self.labels(x, partner).view(-1)]
         return -(rows.double() * x.clamp(min=1e-20).log()).sum()

@@ -2,7 +2,7 @@
 
 from math import prod
 
-import torch
+from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
@@ -61,20 +61,20 @@ class InnerProduct(Windowed, Layer):
     def fillers(self) -> list[object]:
         return [self.param.weight_filler, self.param.bias_filler]
 
-    def _matrix(self, weights: torch.Tensor) -> torch.Tensor:
+    def _matrix(self, weights: Tensor) -> Tensor:
         """The weights as (outputs, inputs)."""
         if self.param.transpose:
             return weights.reshape(-1, self.param.num_output).t()
         return weights.reshape(self.param.num_output, -1)
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         """A 1x1 convolution over as many positions as there are images."""
         weights = self.blobs[0]
         inputs = weights.count // self.param.num_output
         shape = (self.param.num_output, inputs, 1, 1)
 
-        def unpack(packed: torch.Tensor) -> torch.Tensor:
+        def unpack(packed: Tensor) -> Tensor:
             matrix = ops.unpack_weights(packed, shape).view(shape[:2])
             return (matrix.t() if self.param.transpose else matrix).contiguous()
 
@@ -89,7 +89,7 @@ class InnerProduct(Windowed, Layer):
         tops[0].view(-1, self.param.num_output).copy_(y.view(self.param.num_output, -1).t())
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         dtype = self.working_dtype(blobs[0])
         weights, *bias = (blob.to(dtype) for blob in blobs)
         x, matrix = bottoms[0].to(dtype), self._matrix(weights)

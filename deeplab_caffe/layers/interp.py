@@ -1,6 +1,6 @@
 """Interp: bilinear interpolation."""
 
-import torch
+from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
@@ -86,25 +86,23 @@ class Interp(Windowed, Fusing):
         return isinstance(following, ArgMax) and following.finds_best_channel
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor], fused: Fused = ()) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor], fused: Fused = ()) -> None:
         self._interpolate(bottoms[0], plane(tops[0].shape), fused, tops[0])
 
     @override
-    def forward_fast(self, bottoms: list[torch.Tensor], fused: Fused = ()) -> list[torch.Tensor] | None:
+    def forward_fast(self, bottoms: list[Tensor], fused: Fused = ()) -> list[Tensor] | None:
         if ops.backend_of(self.context.device).is_gpu and not fused:
             return super().forward_fast(bottoms)
         (top,) = self.shape([tuple(bottom.shape) for bottom in bottoms])
         # In float32: scores are not rounded again.
         return [self._interpolate(bottoms[0].float(), plane(top), fused)]
 
-    def _interpolate(
-        self, x: torch.Tensor, size: Pair, fused: Fused, out: torch.Tensor | None = None
-    ) -> torch.Tensor:
+    def _interpolate(self, x: Tensor, size: Pair, fused: Fused, out: Tensor | None = None) -> Tensor:
         op = ops.interp_argmax if fused else ops.interp
         return op(x, size, self.crop, self.half_pixel, out=out, threads=self.context.threads)
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         x = bottoms[0]
         size = self.shape([tuple(bottom.shape) for bottom in bottoms])[0][2:]
         begin, end = self.crop

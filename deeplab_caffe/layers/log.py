@@ -1,6 +1,7 @@
 """Log: the logarithm of shift + scale * x to a base."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
@@ -28,12 +29,12 @@ class Log(ElementwiseLayer):
             self.factor = 1 / ops.log(base)[0]
 
     @override
-    def function(self, x: torch.Tensor) -> torch.Tensor:
+    def function(self, x: Tensor) -> Tensor:
         y = x if self.param.scale == 1 else x * self.param.scale
         y = y if self.param.shift == 0 else y + self.param.shift
         y = ops.log(y, threads=self.context.threads)
         return y if self.factor == 1 else y * self.factor
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         return [torch.log(bottoms[0] * self.param.scale + self.param.shift) * self.factor.item()]

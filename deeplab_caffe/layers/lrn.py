@@ -1,6 +1,7 @@
 """LRN: local response normalisation, over neighbouring channels or positions."""
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
@@ -39,12 +40,12 @@ class LRN(Windowed, Layer):
         return [Window(size, pad=size // 2)] * 2 if within else []
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         across = self.param.norm_region == self.param.ACROSS_CHANNELS
         base = self._across(bottoms[0]) if across else self._within(bottoms[0])
         torch.mul(bottoms[0], ops.power(base, -self.param.beta, threads=self.context.threads), out=tops[0])
 
-    def _across(self, x: torch.Tensor) -> torch.Tensor:
+    def _across(self, x: Tensor) -> Tensor:
         """Channel by channel: the entering square is added, the leaving one taken away (fused)."""
         channels, half = x.shape[1], self.param.local_size // 2
         squares = (x * x).unbind(1)
@@ -61,10 +62,10 @@ class LRN(Windowed, Layer):
             sums.append(total)
         return torch.stack(sums, 1)
 
-    def _add(self, total: torch.Tensor, square: torch.Tensor, factor: float) -> torch.Tensor:
+    def _add(self, total: Tensor, square: Tensor, factor: float) -> Tensor:
         return ops.eltwise("sum", [total, square], [1.0, factor], threads=self.context.threads)
 
-    def _within(self, x: torch.Tensor) -> torch.Tensor:
+    def _within(self, x: Tensor) -> Tensor:
         size = self.param.local_size
         squares = ops.power(x, 2.0, threads=self.context.threads)
         window = (size, size), (1, 1), (size // 2, size // 2)
@@ -72,7 +73,7 @@ class LRN(Windowed, Layer):
         return average * self.param.alpha + 1
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         x, size, alpha, beta = bottoms[0], self.param.local_size, self.param.alpha, self.param.beta
         if self.param.norm_region == self.param.ACROSS_CHANNELS:
             return [functional.local_response_norm(x, size, alpha, beta, self.param.k)]

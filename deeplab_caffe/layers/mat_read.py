@@ -1,6 +1,7 @@
 """MatRead: feeds a net with the .mat files that MatWrite wrote."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..formats.mat import read_mat
@@ -29,7 +30,7 @@ class MatRead(Layer):
             raise self.error("mat_read_param.strip", f"{self.param.strip} given, 0 or more wanted")
         self.position = 0
         self._ids: list[str] | None = None
-        self._next: list[torch.Tensor] | None = None
+        self._next: list[Tensor] | None = None
 
     @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
@@ -37,7 +38,7 @@ class MatRead(Layer):
         return [(self.param.batch_size, *blob.shape[1:]) for blob in self._peek()]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         """Fills the tops with the next files."""
         for n in range(self.param.batch_size):
             for top, blob in zip(tops, self._peek(), strict=True):
@@ -50,7 +51,7 @@ class MatRead(Layer):
             self._next = None
             self.position += 1
 
-    def _peek(self) -> list[torch.Tensor]:
+    def _peek(self) -> list[Tensor]:
         if self._next is None:
             tops = range(len(self.definition.tops))
             self._next = [self._read(f"{self.param.prefix}{self._id()}_blob_{top}.mat") for top in tops]
@@ -63,7 +64,7 @@ class MatRead(Layer):
             self._ids = file_ids(self.param.source, self.param.strip)
         return self._ids[self.position % len(self._ids)]
 
-    def _read(self, path: str) -> torch.Tensor:
+    def _read(self, path: str) -> Tensor:
         blob = torch.as_tensor(read_mat(path))
         if blob.dim() != 4 or blob.shape[0] != 1:
             raise self.error(

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..formats.mat import write_mat
@@ -44,7 +44,7 @@ class MatWrite(Layer):
         return []
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         """Writes the bottoms if it is their turn."""
         batch, self.batch = self.batch, self.batch + 1
         if batch % self.param.period:

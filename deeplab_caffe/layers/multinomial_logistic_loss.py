@@ -1,6 +1,6 @@
 """MultinomialLogisticLoss: the cross entropy of given probabilities."""
 
-import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .base import register
@@ -12,5 +12,5 @@ class MultinomialLogisticLoss(LabelLossLayer):
     """Sum of -log(max(probability of the label, 1e-20)) over num."""
 
     @override
-    def total(self, x: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
+    def total(self, x: Tensor, partner: Tensor) -> Tensor:
         return -x.gather(1, self.labels(x, partner)).clamp(min=1e-20).log().sum()

@@ -1,6 +1,7 @@
 """MVN: mean and variance normalisation of each plane."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -24,7 +25,7 @@ class MVN(Layer):
         return [bottoms[0]]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         param = self.definition.param.mvn_param
         rows = bottoms[0].flatten(1 if param.across_channels else 2)
         if rows.dim() == (2 if not param.across_channels else 1):
@@ -36,7 +37,7 @@ class MVN(Layer):
         tops[0].copy_(y.view(tops[0].shape))
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         param = self.definition.param.mvn_param
         x = bottoms[0].flatten(1 if param.across_channels else 2)
         x = x.unsqueeze(-1) if x.dim() == (1 if param.across_channels else 2) else x

@@ -1,6 +1,7 @@
 """OneHot: a channel per label, 1 where that label is among the listed ones."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -31,7 +32,7 @@ class OneHot(Layer):
         return [(bottoms[0][0], self.labels, *bottoms[0][2:])]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         labels = bottoms[0].trunc()
         if not ((labels >= -1) & (labels < self.labels)).all():
             raise self.error("bottom", f"a label out of -1 to {self.labels - 1}")

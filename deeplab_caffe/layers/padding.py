@@ -1,6 +1,6 @@
 """Padding (v1): a border of zeros around the image plane, or a crop of it."""
 
-import torch
+from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
@@ -35,7 +35,7 @@ class Padding(Alias, Layer):
         return 0 if self.begin == self.end == 0 else None
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         top, bottom = tops[0], bottoms[0]
         if self.begin + self.end > 0:
             top.zero_()
@@ -47,5 +47,5 @@ class Padding(Alias, Layer):
         ]
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         return [functional.pad(bottoms[0], [self.begin, self.end, self.begin, self.end])]

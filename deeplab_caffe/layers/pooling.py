@@ -1,6 +1,7 @@
 """Pooling: the maximum, average or self-weighted mean of a window around each position."""
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
@@ -83,7 +84,7 @@ class Pooling(Windowed, RowWise, Layer):
         return self.kernel, (rows, columns)
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         if self.method == "STOCHASTIC":
             tops[0].copy_(self.formula(bottoms, [])[0])
             return
@@ -102,7 +103,7 @@ class Pooling(Windowed, RowWise, Layer):
 
     @override
     def forward_rows(
-        self, bottom: Rows, rows: Pair, top: Rows, others: list[torch.Tensor], fused: Fused = ()
+        self, bottom: Rows, rows: Pair, top: Rows, others: list[Tensor], fused: Fused = ()
     ) -> None:
         _, whole = self._window((bottom.height, bottom.values.shape[3]))
         first, end = ops.rows_read(rows, bottom.height, self.kernel[0], self.stride[0], whole[0])
@@ -113,7 +114,7 @@ class Pooling(Windowed, RowWise, Layer):
         top.values[:, :, rows[0] - top.first : rows[1] - top.first] = pooled
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         size = self.shape(shapes_of(bottoms))[0][2:]
         kernel, pad = self._window(bottoms[0].shape[2:])
         if self.method == "STOCHASTIC":
@@ -121,7 +122,7 @@ class Pooling(Windowed, RowWise, Layer):
         return [torch_pool(self.method, bottoms[0], size, kernel, self.stride, pad)]
 
 
-def weighted_pool(x: torch.Tensor, size: Shape, kernel: Pair, stride: Pair) -> torch.Tensor:
+def weighted_pool(x: Tensor, size: Shape, kernel: Pair, stride: Pair) -> Tensor:
     """sum(x^2) / sum(x) over each window, added row by row; windows end where the input does.
 
     Zeiler and Fergus, "Stochastic pooling" (2013), equation 6, for values of 0 and more.
@@ -140,9 +141,7 @@ def weighted_pool(x: torch.Tensor, size: Shape, kernel: Pair, stride: Pair) -> t
     return squares / total
 
 
-def torch_pool(
-    method: str, x: torch.Tensor, size: Shape, kernel: Pair, stride: Pair, pad: Pair
-) -> torch.Tensor:
+def torch_pool(method: str, x: Tensor, size: Shape, kernel: Pair, stride: Pair, pad: Pair) -> Tensor:
     """ops.max_pool (method "MAX") or ops.average_pool ("AVE") with torch's operators, of any dtype."""
     # How far the windows reach over the end of each axis; torch's own padding is the same at both.
     behind = [(size[i] - 1) * stride[i] + kernel[i] - x.shape[2 + i] - pad[i] for i in (0, 1)]
@@ -163,7 +162,7 @@ def torch_pool(
 
 def _window_lengths(
     length: int, count: int, kernel: int, stride: int, pad: int, device: torch.device
-) -> torch.Tensor:
+) -> Tensor:
     """How much of each window lies within the axis and its padding."""
     starts = torch.arange(count, device=device) * stride - pad
     return (starts + kernel).clamp(max=length + pad) - starts

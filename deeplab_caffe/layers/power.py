@@ -1,6 +1,7 @@
 """Power: (shift + scale * x) ^ power."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
@@ -18,7 +19,7 @@ class Power(ElementwiseLayer):
         self.on_device = param.power == 1 and param.scale != 0  # else powf, which only the host has
 
     @override
-    def function(self, x: torch.Tensor) -> torch.Tensor:
+    def function(self, x: Tensor) -> Tensor:
         param = self.definition.param.power_param
         power, scale, shift = param.power, param.scale, param.shift
         if power == 0 or scale == 0:
@@ -29,7 +30,7 @@ class Power(ElementwiseLayer):
         return y if power == 1 else ops.power(y, power, threads=self.context.threads)
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         param = self.definition.param.power_param
         if param.power == 1:
             return [bottoms[0] * param.scale + param.shift]

@@ -1,6 +1,7 @@
 """PReLU: a ReLU whose slope for negative values is a parameter."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
@@ -31,11 +32,11 @@ class PReLU(Layer):
         return [param.filler if param.HasField("filler") else 0.25]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         ops.prelu(bottoms[0], self.blobs[0].values(), out=tops[0], threads=self.context.threads)
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         x, slope = bottoms[0], blobs[0].to(bottoms[0].dtype)
         slope = slope.view(-1, *[1] * (x.dim() - 2)) if slope.numel() > 1 else slope
         return [torch.where(x > 0, x, slope * x)]

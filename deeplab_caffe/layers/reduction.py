@@ -2,7 +2,7 @@
 
 from math import prod
 
-import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -27,7 +27,7 @@ class Reduction(Layer):
         return self.axis("axis", self.definition.param.reduction_param.axis, dims)
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         param = self.definition.param.reduction_param
         rows = bottoms[0].flatten(self._along(bottoms[0].dim())).double()
         total = {
@@ -39,7 +39,7 @@ class Reduction(Layer):
         tops[0].copy_(total.float() * param.coeff)
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         param = self.definition.param.reduction_param
         rows = bottoms[0].flatten(self._along(bottoms[0].dim()))
         kind = param.ReductionOp.Name(param.operation)

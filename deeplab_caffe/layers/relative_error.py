@@ -1,6 +1,6 @@
 """RelativeError: the distance of two blobs relative to the second one's length."""
 
-import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -20,6 +20,6 @@ class RelativeError(Layer):
         return [(1, 1, 1, 1)]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         difference, length = ((x).double().square().mean() for x in (bottoms[0] - bottoms[1], bottoms[1]))
         tops[0].fill_((difference / length.clamp(min=1e-6)).sqrt().item())

@@ -1,6 +1,7 @@
 """Scale: a scale, and an optional shift, per channel."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
@@ -66,7 +67,7 @@ class Scale(Epilogue, Layer):
         )
         return [*factor, self.param.bias_filler] if self.param.bias_term else factor
 
-    def operands(self, bottoms: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def operands(self, bottoms: list[Tensor]) -> tuple[Tensor, Tensor | None]:
         """Scale and shift, of one shape."""
         blobs = [blob.values() for blob in self.blobs]
         factor = bottoms[1] if len(bottoms) > 1 else blobs[0]
@@ -79,18 +80,18 @@ class Scale(Epilogue, Layer):
         return channels and len(self.definition.bottoms) == 1
 
     @override
-    def epilogue(self, bottom: int, others: list[torch.Tensor]) -> list[ops.EpilogueOp]:
+    def epilogue(self, bottom: int, others: list[Tensor]) -> list[ops.EpilogueOp]:
         factor, bias = self.operands([])
         return [ops.epilogue.Scale(factor), *([] if bias is None else [ops.epilogue.Bias(bias)])]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         factor, bias = self.operands(bottoms)
         along, _ = self._place(shapes_of(bottoms))
         ops.scale(bottoms[0], factor, bias, along, out=tops[0], threads=self.context.threads)
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         x = bottoms[0]
         along, shape = self._place(shapes_of(bottoms))
         shape = (*shape, *[1] * (x.dim() - along - len(shape)))

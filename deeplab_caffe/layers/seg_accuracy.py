@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..errors import DeepLabError
@@ -37,7 +38,7 @@ class SegAccuracy(Layer):
         return [(1, 1, 1, 3)]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         """Counts the batch and tells the measures so far."""
         scores, labels = (b.cpu().numpy() for b in bottoms)
         try:

@@ -1,6 +1,7 @@
 """Sigmoid: 1 / (1 + e^-x)."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
@@ -15,9 +16,9 @@ class Sigmoid(ElementwiseLayer):
     on_device = True
 
     @override
-    def function(self, x: torch.Tensor) -> torch.Tensor:
+    def function(self, x: Tensor) -> Tensor:
         return (1 / (1 + ops.exp(-x, threads=self.context.threads).double())).float()
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         return [torch.sigmoid(bottoms[0])]

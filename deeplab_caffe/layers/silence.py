@@ -1,6 +1,6 @@
 """Silence: reads blobs that nobody else wants, so that they are no outputs of the net."""
 
-import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -20,9 +20,9 @@ class Silence(Layer):
         return []
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         """Nothing is computed."""
 
     @override
-    def forward_fast(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def forward_fast(self, bottoms: list[Tensor]) -> list[Tensor] | None:
         return []

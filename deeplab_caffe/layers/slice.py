@@ -1,6 +1,6 @@
 """Slice: a bottom cut along an axis."""
 
-import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -42,12 +42,12 @@ class Slice(Alias, Layer):
         return 0 if len(self.definition.tops) == 1 else None
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         parts = bottoms[0].split([top.shape[self.number] for top in tops], self.number)
         for top, part in zip(tops, parts, strict=True):
             top.copy_(part)
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         sizes = [shape[self.number] for shape in self.shape([tuple(bottoms[0].shape)])]
         return list(bottoms[0].split(sizes, self.number))

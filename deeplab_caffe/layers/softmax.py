@@ -1,6 +1,7 @@
 """Softmax over the labels of each position."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
@@ -24,9 +25,9 @@ class Softmax(Layer):
         return [bottoms[0]]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         ops.softmax(bottoms[0], self._along(bottoms[0].dim()), out=tops[0], threads=self.context.threads)
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         return [torch.softmax(bottoms[0], self._along(bottoms[0].dim()))]

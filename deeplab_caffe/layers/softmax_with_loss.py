@@ -4,6 +4,7 @@ from math import log, prod
 from pathlib import Path
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 from typing_extensions import override
 
@@ -42,11 +43,11 @@ class SoftmaxWithLoss(Layer):
         self.normalization = loss.NormalizationMode.Name(loss.normalization)
         if loss.HasField("normalize") and not loss.HasField("normalization"):
             self.normalization = "VALID" if loss.normalize else "BATCH_SIZE"
-        self.weights: torch.Tensor | None = None
+        self.weights: Tensor | None = None
         if softmaxloss.HasField("weight_source"):
             self.weights = self._read_weights(softmaxloss.weight_source)
 
-    def _read_weights(self, path: str) -> torch.Tensor:
+    def _read_weights(self, path: str) -> Tensor:
         try:
             weights = torch.tensor([float(word) for word in Path(path).read_text().split()])
         except (OSError, ValueError) as error:
@@ -74,10 +75,10 @@ class SoftmaxWithLoss(Layer):
         return [loss, scores][: len(self.definition.tops)]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         self.compute_loss(bottoms, tops)
 
-    def compute_loss(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> float:
+    def compute_loss(self, bottoms: list[Tensor], tops: list[Tensor]) -> float:
         """Fills the tops; returns what the sum is divided by."""
         scores, labels = bottoms
         out, along = tops[1] if len(tops) > 1 else None, self.along(scores.dim())
@@ -91,12 +92,12 @@ class SoftmaxWithLoss(Layer):
         return divisor
 
     @override
-    def forward_train(self, bottoms: list[torch.Tensor]) -> list[torch.Tensor]:
+    def forward_train(self, bottoms: list[Tensor]) -> list[Tensor]:
         if self.context.precision != "exact" or bottoms[0].dtype != torch.float32:
             return super().forward_train(bottoms)
         scores, labels = bottoms[0], bottoms[1].detach().contiguous()
 
-        def compute(scores: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, float]:
+        def compute(scores: Tensor) -> tuple[Tensor, Tensor, float]:
             loss = torch.empty(self.definition.dialect.top_shape(), device=scores.device)
             probability = torch.empty_like(scores)
             return loss, probability, self.compute_loss([scores, labels], [loss, probability])
@@ -105,7 +106,7 @@ class SoftmaxWithLoss(Layer):
         tops = SoftmaxLossFunction.apply(compute, self.along(scores.dim()), scores, target, weight)
         return list(tops)[: len(self.definition.tops)]
 
-    def targets(self, labels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def targets(self, labels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Of each position, flat: the label (0 where ignored), whether it counts, its weight if it does."""
         target = labels.detach().reshape(-1).long()
         counted = ~torch.isin(target, torch.tensor(self.ignore, dtype=torch.long, device=target.device))
@@ -129,7 +130,7 @@ class SoftmaxWithLoss(Layer):
         return max(1, divisors[self.normalization])
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         """Ignored positions have no gradient. If all are, the loss of v1 is NaN, without one."""
         scores, labels = bottoms[0].to(torch.promote_types(bottoms[0].dtype, torch.float32)), bottoms[1]
         along = self.along(scores.dim())

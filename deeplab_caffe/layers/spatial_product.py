@@ -1,6 +1,7 @@
 """SpatialProduct: every channel times the one channel of a second blob."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -22,9 +23,9 @@ class SpatialProduct(Layer):
         return [bottoms[0]]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         torch.mul(bottoms[0], bottoms[1], out=tops[0])
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         return [bottoms[0] * bottoms[1]]

@@ -1,6 +1,6 @@
 """Split: every top repeats the bottom."""
 
-import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -24,6 +24,6 @@ class Split(Alias, Layer):
         return 0
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         for top in tops:
             top.copy_(bottoms[0])

@@ -3,6 +3,7 @@
 from math import prod
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
@@ -63,7 +64,7 @@ class SPP(Windowed, Layer):
         return [Window(size) for size in bottoms[0][2:]]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         pool = ops.max_pool if self.param.pool == self.param.MAX else ops.average_pool
         pooled = []
         for rows, columns in self._levels(bottoms[0].shape[2:]):
@@ -73,7 +74,7 @@ class SPP(Windowed, Layer):
         torch.cat(pooled, 1, out=tops[0].view(len(bottoms[0]), -1))
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         method = "MAX" if self.param.pool == self.param.MAX else "AVE"
         pooled = []
         for rows, columns in self._levels(bottoms[0].shape[2:]):

@@ -1,6 +1,7 @@
 """TanH: the hyperbolic tangent."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
@@ -13,9 +14,9 @@ class TanH(ElementwiseLayer):
     """The C library's tanhf."""
 
     @override
-    def function(self, x: torch.Tensor) -> torch.Tensor:
+    def function(self, x: Tensor) -> Tensor:
         return ops.tanh(x, threads=self.context.threads)
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         return [torch.tanh(bottoms[0])]

@@ -1,6 +1,6 @@
 """Threshold: 1 above a value, else 0."""
 
-import torch
+from torch import Tensor
 from typing_extensions import override
 
 from .base import register
@@ -14,5 +14,5 @@ class Threshold(ElementwiseLayer):
     on_device = True
 
     @override
-    def function(self, x: torch.Tensor) -> torch.Tensor:
+    def function(self, x: Tensor) -> Tensor:
         return (x > self.definition.param.threshold_param.threshold).float()

@@ -1,6 +1,6 @@
 """Tile: a blob repeated along one axis."""
 
-import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -26,13 +26,13 @@ class Tile(Layer):
         return self.axis("axis", self.definition.param.tile_param.axis, dims)
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         x, along = bottoms[0], self._along(bottoms[0].dim())
         parts = tops[0].view(*x.shape[:along], -1, *x.shape[along:])
         parts.copy_(x.unsqueeze(along).expand_as(parts))
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
         repeats = [1] * bottoms[0].dim()
         repeats[self._along(len(repeats))] = self.definition.param.tile_param.tiles
         return [bottoms[0].repeat(repeats)]

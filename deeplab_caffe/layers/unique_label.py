@@ -1,6 +1,7 @@
 """UniqueLabel: the labels that occur in a label map."""
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..types import Shape
@@ -29,7 +30,7 @@ class UniqueLabel(Layer):
         return [(bottoms[0][0], self.param.max_labels, 1, 1)]
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         tops[0].fill_(-1)
         for labels, top in zip(bottoms[0], tops[0], strict=True):
             found = set(labels.unique().tolist()) - set(self.param.ignore_label) | self.forced

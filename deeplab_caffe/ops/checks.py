@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from ..errors import DeepLabError
+from ..types import Shape
 
 
 def check(
@@ -21,7 +22,7 @@ def check(
     return x.contiguous()
 
 
-def output(name: str, out: Tensor | None, shape: tuple[int, ...], like: Tensor) -> Tensor:
+def output(name: str, out: Tensor | None, shape: Shape, like: Tensor) -> Tensor:
     """`out` if it fits, else a new tensor of that shape."""
     if out is None:
         return torch.empty(shape, dtype=torch.float32, device=like.device)

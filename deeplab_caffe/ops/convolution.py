@@ -8,7 +8,7 @@ from torch import Tensor
 from .. import _C
 from ..errors import DeepLabError
 from ..threads import thread_count
-from ..types import Pair
+from ..types import Pair, Shape
 from .backend import backend_of, kernels
 from .checks import check, output
 from .device_convolution import convolve_on_device
@@ -28,7 +28,7 @@ def pack_weights(weights: Tensor, groups: int = 1) -> Tensor:
     return packed
 
 
-def unpack_weights(packed: Tensor, shape: tuple[int, ...], groups: int = 1) -> Tensor:
+def unpack_weights(packed: Tensor, shape: Shape, groups: int = 1) -> Tensor:
     """The inverse of `pack_weights`, for weights of `shape`."""
     native, executor = kernels(packed)
     geometry = ConvGeometry.of_weights(tuple(shape), groups).native(native)
@@ -39,13 +39,13 @@ def unpack_weights(packed: Tensor, shape: tuple[int, ...], groups: int = 1) -> T
     return weights
 
 
-def packed_weights_size(shape: tuple[int, ...], groups: int = 1) -> int:
+def packed_weights_size(shape: Shape, groups: int = 1) -> int:
     """The number of values that `pack_weights` makes on the CPU of weights of `shape`."""
     return _C.packed_weights_size(ConvGeometry.of_weights(shape, groups).native())
 
 
 def read_packed_weights(
-    file: int, offset: int, shape: tuple[int, ...], out: Tensor, groups: int = 1, threads: int | None = None
+    file: int, offset: int, shape: Shape, out: Tensor, groups: int = 1, threads: int | None = None
 ) -> bool:
     """`pack_weights` on the CPU of weights of `shape` that lie in a file, in this machine's byte order.
 
@@ -65,7 +65,7 @@ def atrous_conv(
     dilation: Pair = (1, 1),
     groups: int = 1,
     epilogue: Sequence[EpilogueOp] = (),
-    packed_shape: tuple[int, ...] | None = None,
+    packed_shape: Shape | None = None,
     size: Pair | None = None,
     out: Tensor | None = None,
     threads: int | None = None,
@@ -102,7 +102,7 @@ def atrous_conv(
 def atrous_conv_rows(
     x: Tensor,
     packed: Tensor,
-    packed_shape: tuple[int, ...],
+    packed_shape: Shape,
     rows: Pair,
     height: int,
     x_first: int,

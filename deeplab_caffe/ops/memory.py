@@ -1,13 +1,14 @@
 """Memory for big tensors."""
 
 import torch
+from torch import Tensor
 
 from .. import _C
 
 _HUGE_PAGE = 2 << 20  # bytes
 
 
-def empty(count: int, device: torch.device | str = "cpu") -> torch.Tensor:
+def empty(count: int, device: torch.device | str = "cpu") -> Tensor:
     """`count` uninitialised float32 values; on the CPU, if they are many, in huge pages where there are any.
 
     Kernels that walk over memory then miss the TLB less: the convolutions take 1 to 10 % less time.

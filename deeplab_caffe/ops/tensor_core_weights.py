@@ -9,6 +9,7 @@ from torch.nn.functional import pad
 
 from .. import _C
 from ..errors import DeepLabError
+from ..types import Shape
 from .geometry import ConvGeometry
 
 # What the tensors of each precision are. tf32 rounds float32 operands to 10 bits behind the point; fp32 makes
@@ -33,7 +34,7 @@ class TensorCoreWeights:
 
     values: Tensor
     bias: Tensor | None
-    shape: tuple[int, ...]
+    shape: Shape
     groups: int
     precision: str
     by_tap: bool = False

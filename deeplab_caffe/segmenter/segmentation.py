@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from ..crf.arrays import channels_first, channels_last
 from ..crf.devices import backend_of
@@ -23,7 +24,7 @@ class Segmentation(NamedTuple):
     (the original CRF program).
     """
 
-    scores: torch.Tensor
+    scores: Tensor
     labels: Bytes
 
 
@@ -38,7 +39,7 @@ def segment(segmenter: Segmenter, image: Bytes, crf: CRFParameters | None = None
 
 def refine_scores(
     image: Bytes,
-    scores: torch.Tensor,
+    scores: Tensor,
     parameters: CRFParameters,
     kind: Kind = "scores",
     threads: int | None = None,

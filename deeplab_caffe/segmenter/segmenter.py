@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from .. import ops
 from ..engine import dag
@@ -108,7 +109,7 @@ class Segmenter:
         """
         return self.score_map(image)[0].cpu().numpy()
 
-    def score_map(self, image: Bytes) -> torch.Tensor:
+    def score_map(self, image: Bytes) -> Tensor:
         """`scores` as a tensor (1, labels, H, W) on the net's device."""
         if image.ndim != 3 or image.shape[2] != self._shape[1] or image.dtype != np.uint8 or not image.size:
             raise DeepLabError(
@@ -124,12 +125,12 @@ class Segmenter:
             scores = self.scores_of(data)
         return scores[:, :, :height, :width].contiguous()
 
-    def map(self, data: torch.Tensor) -> torch.Tensor:
+    def map(self, data: Tensor) -> Tensor:
         """The old name of `scores_of`."""
         warnings.warn("Segmenter.map is now scores_of", DeprecationWarning, stacklevel=2)
         return self.scores_of(data)
 
-    def scores_of(self, data: torch.Tensor) -> torch.Tensor:
+    def scores_of(self, data: Tensor) -> Tensor:
         """Scores (1, labels, H, W) for a preprocessed image (1, channels, H, W)."""
         height, width = data.shape[2:]
         rows, columns = self.aligned(height), self.aligned(width)
@@ -139,7 +140,7 @@ class Segmenter:
             blob = ops.interp(blob, (rows, columns), threads=self.net.context.threads)
         return blob[:, :, :height, :width]
 
-    def _view_scores(self, view: torch.Tensor, size: Pair) -> torch.Tensor:
+    def _view_scores(self, view: Tensor, size: Pair) -> Tensor:
         """The net's scores for a view of an image of `size`, before the Interp that enlarges them.
 
         Those of a view smaller than the image are first enlarged to what the image's own would be. Where the
@@ -162,7 +163,7 @@ class Segmenter:
         bottom = maker.definition.bottoms[0] if maker and plain else ""
         return bottom if bottom != self.output else ""
 
-    def run(self, data: torch.Tensor, name: str) -> torch.Tensor:
+    def run(self, data: Tensor, name: str) -> Tensor:
         """The blob `name`, a map of scores, for the input `data`."""
         inputs: dict[str, Any] = {self.input: data}
         blob = self.net.forward(outputs=(name,), **inputs)[name]
@@ -189,7 +190,7 @@ class Segmenter:
                 self._sizes[size] = None
         return self._sizes[size]
 
-    def shape(self, name: str, size: tuple[int, int]) -> tuple[int, ...]:
+    def shape(self, name: str, size: Pair) -> tuple[int, ...]:
         """The shape of the blob `name` for an input of that height and width, computing nothing."""
         shapes = self.net.shapes_for(**{self.input: (1, self._shape[1], *size)})
         if name not in shapes:
@@ -197,7 +198,7 @@ class Segmenter:
         return shapes[name]
 
 
-def label_map(scores: torch.Tensor) -> Bytes:
+def label_map(scores: Tensor) -> Bytes:
     """`labels_of` scores (labels, H, W) on any device."""
     if ops.backend_of(scores.device).is_gpu and 1 < scores.shape[0] <= 256:
         scores = ops.argmax(scores[None])[0][0]  # there, for the scores are many

@@ -8,8 +8,10 @@ from math import prod, sqrt
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from ...errors import DeepLabError
+from ...types import Shape
 
 if TYPE_CHECKING:
     from .. import Layer
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 FILLERS = ("constant", "uniform", "gaussian", "xavier", "msra", "positive_unitball", "bilinear")
 
 
-def fill(shape: tuple[int, ...], filler: Any, generator: torch.Generator) -> torch.Tensor:
+def fill(shape: Shape, filler: Any, generator: torch.Generator) -> Tensor:
     """A float32 tensor of `shape` after `filler`: a FillerParameter message, a number, or None for zeros.
 
     Raises DeepLabError for an unknown type, or a shape that the filler has no meaning for.
@@ -48,14 +50,14 @@ def fill(shape: tuple[int, ...], filler: Any, generator: torch.Generator) -> tor
     raise DeepLabError(f"unknown filler '{kind}'; known: {', '.join(FILLERS)}")
 
 
-def maker(layer: "Layer", i: int, shape: tuple[int, ...], seed: int) -> Callable[[], torch.Tensor]:
+def maker(layer: "Layer", i: int, shape: Shape, seed: int) -> Callable[[], Tensor]:
     """A function that draws parameter number `i` of `layer`, always the same values for one `seed`."""
     chosen = layer.fillers()
     filler = chosen[i] if i < len(chosen) else None
     return lambda: fill_for(layer, shape, filler, torch.Generator().manual_seed(seed * 16 + i))
 
 
-def fill_for(layer: "Layer", shape: tuple[int, ...], filler: Any, generator: torch.Generator) -> torch.Tensor:
+def fill_for(layer: "Layer", shape: Shape, filler: Any, generator: torch.Generator) -> Tensor:
     """`fill`, with errors that name the layer."""
     try:
         return fill(shape, filler, generator)
@@ -63,7 +65,7 @@ def fill_for(layer: "Layer", shape: tuple[int, ...], filler: Any, generator: tor
         raise layer.error("filler", str(error)) from None
 
 
-def _fan(shape: tuple[int, ...], filler: Any) -> float:
+def _fan(shape: Shape, filler: Any) -> float:
     """Caffe's variance_norm: the number of inputs (default), outputs, or their average."""
     fan_in = prod(shape) / shape[0]
     fan_out = prod(shape) / (shape[1] if len(shape) > 1 else 1)
@@ -71,7 +73,7 @@ def _fan(shape: tuple[int, ...], filler: Any) -> float:
     return norm[filler.variance_norm]
 
 
-def _sparse(out: torch.Tensor, sparse: int, generator: torch.Generator) -> torch.Tensor:
+def _sparse(out: Tensor, sparse: int, generator: torch.Generator) -> Tensor:
     """Keeps each value with the probability that leaves `sparse` non-zero inputs per output (-1: all)."""
     if sparse < 0:
         return out
@@ -79,7 +81,7 @@ def _sparse(out: torch.Tensor, sparse: int, generator: torch.Generator) -> torch
     return out.mul_(torch.bernoulli(keep, generator=generator))
 
 
-def _bilinear(shape: tuple[int, ...]) -> torch.Tensor:
+def _bilinear(shape: Shape) -> Tensor:
     """The kernel of bilinear upsampling, for the square last two axes."""
     if len(shape) != 4 or shape[2] != shape[3]:
         raise DeepLabError(f"the bilinear filler wants a square 4-dimensional blob, not {shape}")

@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Hashable
 
-import torch
+from torch import Tensor
 
 from ... import ops
 
-Tensor = torch.Tensor
 Allocate = Callable[[int], Tensor]
 _FLOAT = 4  # bytes
 _ALIGNMENT = 32  # values: a cache line, which is two of a CPU's

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 
-import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ..base import Layer
@@ -14,11 +14,11 @@ class ElementwiseLayer(Layer):
     in_place = True
 
     @abstractmethod
-    def function(self, x: torch.Tensor) -> torch.Tensor:
+    def function(self, x: Tensor) -> Tensor:
         """The top's values; `x` must stay as it is."""
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         tops[0].copy_(self.function(bottoms[0]))
 
     def positive(self, field: str, value: float) -> float:

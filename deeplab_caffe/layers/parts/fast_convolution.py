@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 from ... import ops
@@ -16,7 +17,6 @@ from ...ops.epilogue import EpilogueOp, Sum
 from ...types import Pair, Shape
 from . import fold
 
-Tensor = torch.Tensor
 Padding = list[Pair]  # before and behind the rows, and the columns
 
 

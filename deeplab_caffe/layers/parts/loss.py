@@ -4,6 +4,7 @@ from abc import abstractmethod
 from math import prod
 
 import torch
+from torch import Tensor
 from typing_extensions import override
 
 from ...types import Shape
@@ -28,15 +29,15 @@ class LossLayer(Layer):
         return prod(first)
 
     @override
-    def forward(self, bottoms: list[torch.Tensor], tops: list[torch.Tensor]) -> None:
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         tops[0].copy_(self.formula(bottoms, [])[0])
 
     @abstractmethod
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         """The loss, by `top`, in torch's differentiable operators."""
 
-    def top(self, loss: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+    def top(self, loss: Tensor, scores: Tensor) -> Tensor:
         """The loss in the shape of the top, float32 or the scores' own type where that is finer."""
         dtype = torch.promote_types(scores.dtype, torch.float32)
         return loss.to(dtype).view(self.definition.dialect.top_shape())
@@ -46,14 +47,14 @@ class SumLossLayer(LossLayer):
     """A loss that is a sum over the batch, divided by the number of images."""
 
     @abstractmethod
-    def total(self, x: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
+    def total(self, x: Tensor, partner: Tensor) -> Tensor:
         """The sum over the batch; both are float64 (num, values of an image).
 
         A further bottom comes as it is, without a gradient.
         """
 
     @override
-    def formula(self, bottoms: list[torch.Tensor], blobs: list[torch.Tensor]) -> list[torch.Tensor]:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         x, partner = (x.flatten(1).double() if x.dim() > 1 else x.double() for x in bottoms[:2])
         others = (bottom.detach() for bottom in bottoms[2:])
         return [self.top(self.total(x, partner, *others) / len(x), bottoms[0])]
@@ -66,7 +67,7 @@ class LabelLossLayer(SumLossLayer):
     def partner_count(self, first: Shape) -> int:
         return first[0]
 
-    def labels(self, x: torch.Tensor, partner: torch.Tensor) -> torch.Tensor:
+    def labels(self, x: Tensor, partner: Tensor) -> Tensor:
         """The labels as indices (num, 1) into the values of each image."""
         if not ((partner >= 0) & (partner < x.shape[1])).all():
             raise self.error("bottom", f"a label out of 0 to {x.shape[1] - 1}")
