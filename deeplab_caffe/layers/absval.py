@@ -18,5 +18,5 @@ class AbsVal(ElementwiseLayer):
         return x.abs()
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         return [bottoms[0].abs()]

@@ -85,7 +85,7 @@ class BatchNorm(Epilogue, Fusing):
         ops.batch_norm(x, mean, std, out=tops[0], threads=self.context.threads)
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         return self._normalized(bottoms[0], blobs)
 
     @override

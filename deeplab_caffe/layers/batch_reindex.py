@@ -28,5 +28,5 @@ class BatchReindex(Layer):
         torch.index_select(source, 0, numbers.long(), out=tops[0])
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         return [bottoms[0].index_select(0, bottoms[1].long())]

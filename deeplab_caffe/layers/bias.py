@@ -41,7 +41,7 @@ class Bias(Layer):
         ops.scale(bottoms[0], None, bias, along, out=tops[0], threads=self.context.threads)
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         x, bias = bottoms[0], bottoms[1] if len(bottoms) > 1 else blobs[0]
         along, shape = self._place(shapes_of(bottoms))
         return [x + bias.to(x.dtype).view(*shape, *[1] * (x.dim() - along - len(shape)))]

@@ -75,7 +75,7 @@ class BiasChannel(Layer):
             scores[label, where] += self.param.fg_bias
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         summands = torch.zeros_like(bottoms[0])
         self.forward([summands, bottoms[1]], [summands])
         return [bottoms[0] + summands]

@@ -19,5 +19,5 @@ class BNLL(ElementwiseLayer):
         return (x.clamp(min=0).double() + (1 + small).log()).float()
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         return [functional.softplus(bottoms[0], threshold=50)]

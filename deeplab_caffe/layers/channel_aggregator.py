@@ -54,5 +54,5 @@ class ChannelAggregator(Layer):
             torch.add(largest, ops.log(total, threads=threads), out=tops[0][:, number])
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         return [torch.stack([bottoms[0][:, group].logsumexp(1) for group in self.groups], 1)]

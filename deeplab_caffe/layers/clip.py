@@ -34,5 +34,5 @@ class Clip(Epilogue, ElementwiseLayer):
         return x.clamp(self.low, self.high)
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         return [self.function(bottoms[0])]

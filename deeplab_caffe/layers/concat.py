@@ -50,5 +50,5 @@ class Concat(Alias, Layer):
                 part.copy_(bottom)
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         return [torch.cat(bottoms, self.number)]

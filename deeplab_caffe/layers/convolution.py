@@ -283,7 +283,7 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
         return tuple(layer.name for layer in fused), *(blob.version for blob in blobs)
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         """Torch's convolution, channels last."""
         dtype = self.working_dtype(blobs[0])
         bias = blobs[1].to(dtype).view(-1) if len(blobs) > 1 else None

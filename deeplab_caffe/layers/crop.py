@@ -48,5 +48,5 @@ class Crop(Layer):
         tops[0].copy_(self._cut(bottoms))
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         return [self._cut(bottoms)]

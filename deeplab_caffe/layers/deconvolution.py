@@ -112,7 +112,7 @@ class Deconvolution(WeightedFields):
         y.copy_(padded[:, self.pad[0] :, self.pad[1] :][:, : y.shape[1], : y.shape[2]])
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         dtype = self.working_dtype(blobs[0])
         weights = blobs[0].to(dtype)
         bias = blobs[1].view(-1).to(dtype) if len(blobs) > 1 else None

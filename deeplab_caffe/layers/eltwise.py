@@ -51,7 +51,7 @@ class Eltwise(Epilogue, Layer):
         ops.eltwise(self.operation, bottoms, self.coefficients, out=tops[0], threads=self.context.threads)
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         if self.operation != "sum":
             result = bottoms[0]
             for number, bottom in enumerate(bottoms[1:], 1):

@@ -21,5 +21,5 @@ class ELU(ElementwiseLayer):
         return x.clamp(min=0) + self.definition.param.elu_param.alpha * grown
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         return [functional.elu(bottoms[0], self.definition.param.elu_param.alpha)]

@@ -44,6 +44,6 @@ class Embed(Layer):
             tops[0] += bias[0]
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         y = blobs[0][bottoms[0].long()]
         return [y + blobs[1] if len(blobs) > 1 else y]

@@ -41,5 +41,5 @@ class Exp(ElementwiseLayer):
         return y if self.factor == 1 else y * self.factor
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         return [torch.exp(bottoms[0] * self.inner.item()) * self.factor]

@@ -19,7 +19,7 @@ class HardSigmoid(ElementwiseLayer):
         return (x + 3).clamp(0, 6).div_(_six(x))
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         return [self.function(bottoms[0])]
 
 

@@ -27,7 +27,7 @@ class Im2col(ConvolutionFields):
         tops[0].view(columns.shape).copy_(columns)
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         x = bottoms[0]
         columns = functional.unfold(x, self.kernel, self.dilation, self.pad, self.stride)
         return [columns.view(self.shape([tuple(x.shape)])[0])]

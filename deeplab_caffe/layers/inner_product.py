@@ -89,7 +89,7 @@ class InnerProduct(Windowed, Layer):
         tops[0].view(-1, self.param.num_output).copy_(y.view(self.param.num_output, -1).t())
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         dtype = self.working_dtype(blobs[0])
         weights, *bias = (blob.to(dtype) for blob in blobs)
         x, matrix = bottoms[0].to(dtype), self._matrix(weights)

@@ -102,7 +102,7 @@ class Interp(Windowed, Fusing):
         return op(x, size, self.crop, self.half_pixel, out=out, threads=self.context.threads)
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         x = bottoms[0]
         size = self.shape([tuple(bottom.shape) for bottom in bottoms])[0][2:]
         begin, end = self.crop

@@ -36,5 +36,5 @@ class Log(ElementwiseLayer):
         return y if self.factor == 1 else y * self.factor
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         return [torch.log(bottoms[0] * self.param.scale + self.param.shift) * self.factor.item()]

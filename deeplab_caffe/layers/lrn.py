@@ -73,7 +73,7 @@ class LRN(Windowed, Layer):
         return average * self.param.alpha + 1
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         x, size, alpha, beta = bottoms[0], self.param.local_size, self.param.alpha, self.param.beta
         if self.param.norm_region == self.param.ACROSS_CHANNELS:
             return [functional.local_response_norm(x, size, alpha, beta, self.param.k)]

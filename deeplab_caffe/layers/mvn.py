@@ -37,7 +37,7 @@ class MVN(Layer):
         tops[0].copy_(y.view(tops[0].shape))
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         param = self.definition.param.mvn_param
         x = bottoms[0].flatten(1 if param.across_channels else 2)
         x = x.unsqueeze(-1) if x.dim() == (1 if param.across_channels else 2) else x

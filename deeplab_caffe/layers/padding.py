@@ -47,5 +47,5 @@ class Padding(Alias, Layer):
         ]
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         return [functional.pad(bottoms[0], [self.begin, self.end, self.begin, self.end])]

@@ -30,7 +30,7 @@ class Power(ElementwiseLayer):
         return y if power == 1 else ops.power(y, power, threads=self.context.threads)
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         param = self.definition.param.power_param
         if param.power == 1:
             return [bottoms[0] * param.scale + param.shift]

@@ -36,7 +36,7 @@ class PReLU(Layer):
         ops.prelu(bottoms[0], self.blobs[0].values(), out=tops[0], threads=self.context.threads)
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         x, slope = bottoms[0], blobs[0].to(bottoms[0].dtype)
         slope = slope.view(-1, *[1] * (x.dim() - 2)) if slope.numel() > 1 else slope
         return [torch.where(x > 0, x, slope * x)]

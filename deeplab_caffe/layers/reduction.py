@@ -39,7 +39,7 @@ class Reduction(Layer):
         tops[0].copy_(total.float() * param.coeff)
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         param = self.definition.param.reduction_param
         rows = bottoms[0].flatten(self._along(bottoms[0].dim()))
         kind = param.ReductionOp.Name(param.operation)

@@ -30,7 +30,7 @@ class ReLU(Epilogue, Layer):
         ops.relu(bottoms[0], self.slope, out=tops[0], threads=self.context.threads)
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         return [functional.leaky_relu(bottoms[0], self.slope) if self.slope else torch.relu(bottoms[0])]
 
     def rectify_(self, x: Tensor) -> Tensor:

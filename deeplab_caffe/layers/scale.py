@@ -91,7 +91,7 @@ class Scale(Epilogue, Layer):
         ops.scale(bottoms[0], factor, bias, along, out=tops[0], threads=self.context.threads)
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         x = bottoms[0]
         along, shape = self._place(shapes_of(bottoms))
         shape = (*shape, *[1] * (x.dim() - along - len(shape)))

@@ -20,5 +20,5 @@ class Sigmoid(ElementwiseLayer):
         return (1 / (1 + ops.exp(-x, threads=self.context.threads).double())).float()
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         return [torch.sigmoid(bottoms[0])]

@@ -48,6 +48,6 @@ class Slice(Alias, Layer):
             top.copy_(part)
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         sizes = [shape[self.number] for shape in self.shape([tuple(bottoms[0].shape)])]
         return list(bottoms[0].split(sizes, self.number))

@@ -29,5 +29,5 @@ class Softmax(Layer):
         ops.softmax(bottoms[0], self._along(bottoms[0].dim()), out=tops[0], threads=self.context.threads)
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         return [torch.softmax(bottoms[0], self._along(bottoms[0].dim()))]

@@ -130,7 +130,7 @@ class SoftmaxWithLoss(Layer):
         return max(1, divisors[self.normalization])
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         """Ignored positions have no gradient. If all are, the loss of v1 is NaN, without one."""
         scores, labels = bottoms[0].to(torch.promote_types(bottoms[0].dtype, torch.float32)), bottoms[1]
         along = self.along(scores.dim())

@@ -27,5 +27,5 @@ class SpatialProduct(Layer):
         torch.mul(bottoms[0], bottoms[1], out=tops[0])
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         return [bottoms[0] * bottoms[1]]

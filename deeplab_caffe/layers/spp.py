@@ -74,7 +74,7 @@ class SPP(Windowed, Layer):
         torch.cat(pooled, 1, out=tops[0].view(len(bottoms[0]), -1))
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         method = "MAX" if self.param.pool == self.param.MAX else "AVE"
         pooled = []
         for rows, columns in self._levels(bottoms[0].shape[2:]):

@@ -18,5 +18,5 @@ class TanH(ElementwiseLayer):
         return ops.tanh(x, threads=self.context.threads)
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         return [torch.tanh(bottoms[0])]

@@ -32,7 +32,7 @@ class Tile(Layer):
         parts.copy_(x.unsqueeze(along).expand_as(parts))
 
     @override
-    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor] | None:
+    def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         repeats = [1] * bottoms[0].dim()
         repeats[self._along(len(repeats))] = self.definition.param.tile_param.tiles
         return [bottoms[0].repeat(repeats)]
