@@ -10,6 +10,8 @@ import pytest
 from deeplab_caffe.assets import asset
 from deeplab_caffe.engine.net import Net
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).parent / "golden" / "pipeline"
 REFERENCE = Path(__file__).parents[2] / "shared" / "reference" / "pipeline"
 needs_reference = pytest.mark.skipif(not REFERENCE.exists(), reason=f"no {REFERENCE}")

@@ -8,6 +8,8 @@ from deeplab_caffe.formats.prototxt import read_net
 from deeplab_caffe.layers import Context, Layer, create
 from deeplab_caffe.layers.parameters.parameter import Parameter
 
+pytestmark = pytest.mark.slow
+
 LABELS = [[0.0, 2, 1, 9], [1, 1, 9, 0]]
 IMAGE = (2, 3, 5, 6)
 

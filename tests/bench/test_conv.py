@@ -9,6 +9,8 @@ from deeplab_caffe.bench import conv
 from deeplab_caffe.bench.conv_layers import LAYERS, ConvLayer
 from deeplab_caffe.commands import main
 
+pytestmark = pytest.mark.slow
+
 CPU = torch.device("cpu")
 
 

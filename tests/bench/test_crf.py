@@ -9,6 +9,8 @@ from deeplab_caffe.bench import crf
 from deeplab_caffe.commands import main
 from deeplab_caffe.crf.refinement import image_crf
 
+pytestmark = pytest.mark.slow
+
 
 def test_problem():
     image, unary = crf.problem(crf.Case(20, 30, 4))

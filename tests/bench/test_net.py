@@ -2,8 +2,12 @@
 
 import json
 
+import pytest
+
 from deeplab_caffe.bench.net import PEERS
 from deeplab_caffe.commands import main
+
+pytestmark = pytest.mark.slow
 
 
 def test_bench_net_leaves_json_and_a_picture(model, tmp_path):

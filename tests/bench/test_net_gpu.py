@@ -1,5 +1,9 @@
+import pytest
+
 from deeplab_caffe.bench import net_gpu
 from deeplab_caffe.bench.net_gpu_report import net_gpu_chart, net_gpu_table
+
+pytestmark = pytest.mark.slow
 
 
 def test_bench_of_a_gpu_computes_what_it_says(model, tmp_path):

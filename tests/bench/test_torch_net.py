@@ -6,6 +6,8 @@ from deeplab_caffe.bench.net import PEERS, random_weights
 from deeplab_caffe.bench.torch_net import TorchNet
 from deeplab_caffe.engine.net import Net
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("peer", PEERS)
 def test_the_torch_peer_computes_the_same_net(model, peer):

@@ -2,10 +2,13 @@ import json
 from hashlib import sha256
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from deeplab_caffe.assets import asset
 from deeplab_caffe.images.image_file import read_image
+
+pytestmark = pytest.mark.slow
 
 # sha256 of the label maps, rows of bytes.
 LABELS = {

@@ -20,6 +20,7 @@ def test_table(succeeds):
         assert word in text
 
 
+@pytest.mark.slow
 def test_a_net_that_no_machine_holds_is_only_looked_at(tmp_path, succeeds, fails):
     net = tmp_path / "huge.prototxt"
     net.write_text(MODEL.read_text().replace("input_dim: 361", "input_dim: 200001").replace("481", "200001"))

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytestmark = pytest.mark.slow
+
 SOLVER = """train_net: "HERE/train.prototxt" base_lr: 0.1 lr_policy: "fixed" momentum: 0.9 max_iter: 12
 snapshot_prefix: "HERE/out/tiny" random_seed: 1 display: 0"""
 HEAD = """layer { name: "data" type: "ImageSegData" top: "data" top: "label" image_data_param {

@@ -10,6 +10,8 @@ from PIL import Image
 
 from deeplab_caffe.assets import asset
 
+pytestmark = pytest.mark.slow
+
 CAMVID = Path(__file__).parents[3] / "shared/data/camvid"
 
 

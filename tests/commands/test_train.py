@@ -100,6 +100,7 @@ def test_snapshot_and_auto(folder, capsys):
     assert values("out/tiny_iter_8.caffemodel") != whole
 
 
+@pytest.mark.slow
 def test_ctrl_c_and_kill(folder):
     """The command in a process of its own: stopped, killed, taken up again."""
     (folder / "solver.prototxt").write_text(

@@ -13,6 +13,8 @@ from deeplab_caffe.commands import app, main
 
 from . import torch_models
 
+pytestmark = pytest.mark.slow
+
 
 def write_pth(path, state):
     """As training leaves it: wrapped, with an auxiliary head."""

@@ -19,6 +19,8 @@ import torch
 from deeplab_caffe.bench.net import random_weights
 from deeplab_caffe.engine.net import Net
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).parents[1] / "golden/nets"
 REFERENCE = Path(
     os.environ.get("DEEPLAB_CAFFE_REFERENCE") or Path(__file__).parents[3] / "shared/reference"

@@ -19,6 +19,8 @@ from deeplab_caffe.ops import device_convolution
 from deeplab_caffe.ops.device_convolution import TILE_VARIABLE
 from deeplab_caffe.ops.epilogue import BatchNorm, Bias, Clip, ReLU, Scale, Sum
 
+pytestmark = pytest.mark.slow
+
 GOLDEN = Path(__file__).parents[1] / "golden/nets"
 SHARED = Path(__file__).parents[3] / "shared/reference"
 REFERENCE = Path(os.environ.get("DEEPLAB_CAFFE_REFERENCE") or SHARED) / "nets"

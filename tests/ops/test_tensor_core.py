@@ -12,6 +12,8 @@ from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.ops.epilogue import BatchNorm, Bias, Clip, ReLU, Scale, Sum
 from tests import reference
 
+pytestmark = pytest.mark.slow
+
 PRECISIONS = tuple(ops.TENSOR_CORE_DTYPES)
 
 

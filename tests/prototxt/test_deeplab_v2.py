@@ -130,6 +130,7 @@ def test_the_released_sizes():
     assert found["resnet101_largefov_msc"].multiply_adds > 1.5 * found["resnet101_largefov"].multiply_adds
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BY_NAME)
 def test_a_large_image_fits_the_memory(name):
     """1024x2048 (Cityscapes), padded to 1025x2049: memory is reused as soon as a blob's last reader ran."""

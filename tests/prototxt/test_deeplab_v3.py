@@ -103,6 +103,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("net", "size"), CASES, ids=lambda value: getattr(value, "backbone", str(value)))
 def test_equals_the_rendering(net, size):
     """Rates, strides, multi-grid and paddings, at sizes where a wrong one shows."""

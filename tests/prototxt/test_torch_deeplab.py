@@ -51,6 +51,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("net", "size"), CASES, ids=lambda value: getattr(value, "name", str(value)))
 def test_equals_torch(net, size):
     if net.package == "torchvision":

@@ -8,6 +8,8 @@ import torch
 from deeplab_caffe.engine.net import Net
 from deeplab_caffe.formats.prototxt import read_net
 
+pytestmark = pytest.mark.slow
+
 REFERENCE = Path(__file__).parents[2] / "../shared/reference/prototxt"
 VARIABLES = {
     "NET_ID": "x",

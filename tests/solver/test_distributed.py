@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 import deeplab_caffe
@@ -14,6 +15,8 @@ from deeplab_caffe.formats.caffemodel import read_caffemodel
 from deeplab_caffe.solver import Solver, read_settings
 from deeplab_caffe.solver.distributed import layers_before_losses
 from deeplab_caffe.solver.log import read_log
+
+pytestmark = pytest.mark.slow
 
 # The command, then the names of the process group's threads that it left behind, on stderr: one that still
 # runs when the interpreter ends may abort the process.
