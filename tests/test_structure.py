@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parents[1] / "deeplab_caffe"
+TESTS = Path(__file__).parent
+PACKAGE = TESTS.parent / "deeplab_caffe"
 
 # Floors, lowest first. A room, which is a folder or a loose module, imports rooms of the floors below only.
 FLOORS = [
@@ -38,6 +39,78 @@ LEFT = {
     ("autograd.convolution", "layers.convolution"),
     ("autograd.layer", "layers"),
     ("autograd.softmax_loss", "layers.softmax_with_loss"),
+}
+
+# Modules without a test file of their name, and what tests them instead.
+TESTED_BY = {
+    # Types, and names that stay for a while.
+    "errors": "test_init.py",
+    "types": "test_init.py",
+    "crf_modules": "crf/test_modules.py",
+    "layers.abilities": "engine/test_net.py",
+    "formats.records": "formats/test_caffemodel.py",
+    # The command line, in processes of its own.
+    "__main__": "commands/test_train.py",
+    "threads": "ops/test_backend.py",
+    # What they write is committed and compared, layer by layer.
+    "generate.deeplab_v2": "prototxt/test_deeplab_v2.py",
+    "generate.deeplab_v3": "prototxt/test_deeplab_v3.py",
+    "generate.mobilenet_v2": "prototxt/test_deeplab_v3.py",
+    "generate.mobilenet_v3": "prototxt/test_torch_deeplab.py",
+    "generate.resnet": "prototxt/test_deeplab_v2.py",
+    "generate.resnet_beta": "prototxt/test_deeplab_v3.py",
+    "generate.slim": "prototxt/test_deeplab_v3.py",
+    "generate.torch_deeplab": "prototxt/test_torch_deeplab.py",
+    "generate.torch_resnet": "prototxt/test_torch_deeplab.py",
+    "generate.torch_units": "prototxt/test_torch_deeplab.py",
+    "generate.vgg16": "prototxt/test_deeplab_v2.py",
+    "generate.xception": "prototxt/test_deeplab_v3.py",
+    # Reports and peers of the benchmarks, with the benchmark itself.
+    "bench.conv_report": "bench/test_conv.py",
+    "bench.crf_gpu": "bench/test_crf.py",
+    "bench.crf_gpu_report": "bench/test_crf.py",
+    "bench.crf_peer": "bench/test_crf.py",
+    "bench.crf_report": "bench/test_crf.py",
+    "bench.measure_device": "bench/test_net_gpu.py",
+    "bench.net_gpu_report": "bench/test_net_gpu.py",
+    "bench.net_report": "bench/test_net.py",
+    "bench.tables": "bench/test_net.py",
+    "bench.torch_operators": "bench/test_torch_net.py",
+    # Parts of a net, of a CRF, of an op or a verb, by what they are parts of.
+    "autograd.convolution": "autograd/test_layer.py",
+    "commands.crf_options": "commands/test_crf.py",
+    "commands.segmenter_options": "commands/test_predict.py",
+    "commands.unfold": "convert/test_unfold.py",
+    "crf.arrays": "crf/test_dense_crf.py",
+    "crf.captured": "crf/test_dense_crf_device.py",
+    "crf.energies": "crf/test_dense_crf.py",
+    "crf.filter_autograd": "crf/test_autograd.py",
+    "crf.gpu_backend": "crf/test_dense_crf_device.py",
+    "crf.gpu_lattice": "crf/test_gpu_ops.py",
+    "crf.gpu_memory": "crf/test_gpu_ops.py",
+    "crf.lattice": "crf/test_dense_crf.py",
+    "crf.model_energy": "crf/test_dense_crf.py",
+    "crf.pairwise": "crf/test_dense_crf.py",
+    "crf.refinement": "commands/test_crf.py",
+    "crf.search": "commands/test_crf_search.py",
+    "engine.context": "engine/test_net.py",
+    "engine.cuda_graph": "engine/test_net_gpu.py",
+    "engine.dag": "engine/test_net.py",
+    "engine.execution": "engine/test_net.py",
+    "engine.inputs": "engine/test_net.py",
+    "engine.parameters": "engine/test_net.py",
+    "engine.passes.branches": "engine/test_net.py",
+    "engine.passes.depth_first": "engine/test_net.py",
+    "engine.passes.needed": "engine/test_net.py",
+    "engine.schedule": "engine/test_net.py",
+    "engine.weights": "engine/test_net.py",
+    "layers.parts.convolution_fields": "layers/test_convolution.py",
+    "layers.parts.image_list_data": "layers/test_image_data.py",
+    "ops.eltwise": "ops/test_device_ops.py",
+    "ops.geometry": "ops/test_convolution.py",
+    "ops.peak": "bench/test_conv.py",
+    "pydensecrf.densecrf": "pydensecrf/test_pydensecrf.py",
+    "pydensecrf.utils": "pydensecrf/test_pydensecrf.py",
 }
 
 
@@ -169,3 +242,16 @@ def test_runs_without_torch(code):
     code += "\nimport sys; sys.exit('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_every_module_has_its_tests():
+    """At the same path below tests/, or where TESTED_BY says."""
+    wrong = []
+    for module, path in MODULES.items():
+        if path.name in ("__init__.py", "caffe_pb2.py"):
+            continue
+        mirrored = path.relative_to(PACKAGE).with_name(f"test_{path.name}")
+        there = (TESTS / mirrored).exists()
+        if there == (module in TESTED_BY) or not (there or (TESTS / TESTED_BY[module]).exists()):
+            wrong.append(module)
+    assert not wrong, "each wants a test file of its name or an entry in TESTED_BY, not both"
