@@ -88,7 +88,7 @@ setup(
         str(p.parent.relative_to(ROOT)).replace(os.sep, ".")
         for p in (ROOT / "deeplab_caffe").rglob("__init__.py")
     ),
-    package_data={"deeplab_caffe": ["py.typed", "*.pyi"], "deeplab_caffe.formats": ["caffe.proto"]},
+    package_data={"deeplab_caffe": ["py.typed", "*.pyi"], "deeplab_caffe.formats": ["caffe.proto", "*.pyi"]},
     ext_modules=[Extension(f"deeplab_caffe.{name}", sources=[]) for name in modules()],
     cmdclass={"build_py": BuildPy, "build_ext": BuildExt},
 )
