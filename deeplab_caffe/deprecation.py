@@ -3,23 +3,26 @@
 import warnings
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
-def renamed_keywords(**new_names: str) -> Callable[[Function], Function]:
+def renamed_keywords(
+    **new_names: str,
+) -> Callable[[Callable[Arguments, Result]], Callable[Arguments, Result]]:
     """Function decorator: takes keywords by their old names, too; `renamed_keywords(old="new")`."""
 
-    def decorate(function: Function) -> Function:
+    def decorate(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
         @wraps(function)
-        def call(*arguments: Any, **named: Any) -> Any:
+        def call(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
             for old in new_names.keys() & named.keys():
                 warn_renamed(f"{function.__qualname__}({old}=...)", f"{new_names[old]}=", stacklevel=3)
                 named[new_names[old]] = named.pop(old)
             return function(*arguments, **named)
 
-        return call  # type: ignore[return-value]
+        return call
 
     return decorate
 
