@@ -14,7 +14,8 @@ CXX_FILES = $$(git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 demo: $(INSTALLED)
 	$(BIN)/deeplab-caffe demo -o demo-output
 
-# Tests want the emulator, and the CUDA kernels compiled for one GPU even where there is none.
+# Warnings are errors in lint. Tests want the emulator, and the CUDA kernels compiled for one GPU even where there is none.
+test lint: export DEEPLAB_CAFFE_WARNINGS := 1
 test lint: export DEEPLAB_CAFFE_EMULATOR := 1
 test lint: export DEEPLAB_CAFFE_CUDA_ARCHS := $(or $(DEEPLAB_CAFFE_CUDA_ARCHS),$(shell nvidia-smi > /dev/null 2>&1 && echo native || echo 90a))
 test: lint

@@ -46,6 +46,8 @@ X86 = {
 }
 # Host code of the CPU's module that the device modules use too.
 SHARED = ["csrc/conv/conv_plan.cpp"]
+# What DEEPLAB_CAFFE_WARNINGS=1 checks; the pragmas are nvcc's.
+WARNINGS = "-fsyntax-only -Werror -Wall -Wextra -Wshadow -Wconversion -Wno-unknown-pragmas"
 # They only pass calls on: optimising them more takes a third longer and gains nothing.
 BINDINGS = ["-O1"]
 # What the name of the module and its targets are compiled into.
@@ -105,6 +107,7 @@ class Graph:
         self.text = io.StringIO()
         self.ninja = Writer(self.text)
         self.made: set[str] = set()
+        self.checked: list[str] = []
 
     def header(self) -> None:
         """The rules."""
@@ -113,6 +116,8 @@ class Graph:
         n.variable("ninja_required_version", "1.10")
         n.variable("builddir", str(self.folder))
         n.rule("cxx", f"$compiler {compiled}", "$in $what", "$out.d", deps="gcc")
+        checked = f"$compiler {WARNINGS} -MD -MF $out.d -MT $out -c $in && touch $out"
+        n.rule("check", checked, "$in $what: warnings", "$out.d", deps="gcc")
         # ptxas's report of registers and memory is kept beside the object.
         kept = f"$compiler {compiled} > $log 2>&1 || {{ cat $log; false; }}"
         n.rule("nvcc", kept, "$in for $what", "$out.d", deps="gcc")
@@ -136,6 +141,9 @@ class Graph:
                 variables["log"] = str(log)
             outputs = [str(log)] if rule == "nvcc" else None
             self.ninja.build(str(target), rule, source, variables=variables, implicit_outputs=outputs)
+            if rule == "cxx":
+                self.checked.append(str(self.folder / "warnings" / target.relative_to(self.folder)))
+                self.ninja.build(self.checked[-1], "check", source, variables=variables)
         return target
 
     def link(self, name: str, objects: list[str], libraries: list[str]) -> Path:
@@ -221,6 +229,7 @@ def write_graph(root: Path, folder: Path, tools: Tools, modules: list[str]) -> t
         name: graph.link(name, list(objects[name]()), libraries if name == "_cuda" else [])
         for name in sorted(modules, key=("_cuda", "_C", "_cuda_emulated").index)
     }
+    graph.ninja.build("warnings", "phony", graph.checked)
     return graph.text.getvalue(), made
 
 
@@ -242,6 +251,8 @@ def build(
         (root / folder / "build.ninja").write_text(text)
         jobs = jobs or int(os.environ.get("MAX_JOBS") or 0) or cores()
         command = [sys.executable, "-m", "ninja", "-f", str(folder / "build.ninja"), f"-j{jobs}"]
+        if os.environ.get("DEEPLAB_CAFFE_WARNINGS") == "1":
+            command += [*map(str, made.values()), "warnings"]
         sys.stdout.flush()
         if subprocess.run(command, cwd=root).returncode:
             hint = "; DEEPLAB_CAFFE_CUDA=0 leaves the CUDA part out" if "_cuda" in modules else ""

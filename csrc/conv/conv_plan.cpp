@@ -28,10 +28,12 @@ std::vector<int> join(const std::vector<int>& a, const std::vector<int>& b) {
 
 // Work that joining two intervals adds, in positions.
 double joining_cost(const TapInterval& a, const TapInterval& b, int64_t extent) {
-  const double taps = static_cast<double>(std::max<size_t>(1, join(a.taps, b.taps).size()));
-  const double waste_a = (a.end - a.begin) * (1.0 - a.taps.size() / taps);
-  const double waste_b = (b.end - b.begin) * (1.0 - b.taps.size() / taps);
-  return (waste_a + waste_b) * extent;
+  const auto taps = static_cast<double>(std::max<size_t>(1, join(a.taps, b.taps).size()));
+  const auto waste = [taps](const TapInterval& interval) {
+    const auto length = static_cast<double>(interval.end - interval.begin);
+    return length * (1.0 - static_cast<double>(interval.taps.size()) / taps);
+  };
+  return (waste(a) + waste(b)) * static_cast<double>(extent);
 }
 
 void list_channels_first(const ConvGeometry& g, Region* region) {
@@ -79,13 +81,14 @@ std::vector<TapInterval> tap_intervals(int64_t in, int64_t out, int64_t kernel, 
     intervals.back().end = o + 1;
   }
   // Join the cheapest neighbours until every remaining cut is worth it.
+  const auto least = static_cast<double>(worth);
   while (intervals.size() > 1) {
     size_t best = 0;
     double lowest = -1;
     for (size_t i = 0; i + 1 < intervals.size(); ++i) {
       const TapInterval &a = intervals[i], &b = intervals[i + 1];
       const double cost = joining_cost(a, b, extent);
-      const bool keep = cost >= worth && a.end - a.begin >= shortest && b.end - b.begin >= shortest;
+      const bool keep = cost >= least && a.end - a.begin >= shortest && b.end - b.begin >= shortest;
       if (!keep && (lowest < 0 || cost < lowest)) {
         lowest = cost;
         best = i;

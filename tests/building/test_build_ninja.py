@@ -55,7 +55,7 @@ def test_other_machines_run_the_portable_kernels(edges):
 
 def test_nothing_is_contracted(edges):
     for edge in edges(["_C", "_cuda", "_cuda_emulated"]).values():
-        if edge[0] != "link":
+        if edge[0] not in ("link", "phony"):
             assert "-ffp-contract=off" in flags(edge)
             assert "-ffast-math" not in flags(edge)
         if edge[0] == "nvcc":
@@ -86,6 +86,13 @@ def test_what_is_the_same_in_two_modules_is_made_once(edges):
 
 def test_system_headers_are_no_concern_of_warnings(edges):
     assert "-isystem 'py bind'" in edges(["_C"])["build/host/conv/bind.o"][2]["compiler"]
+
+
+def test_warnings_are_looked_for_wherever_the_compiler_compiles(edges):
+    found = edges(["_C", "_cuda", "_cuda_emulated"])
+    compiled = {name for name, edge in found.items() if edge[0] == "cxx"}
+    checked = {name.replace("/warnings/", "/") for name, edge in found.items() if edge[0] == "check"}
+    assert compiled == checked == {name.replace("/warnings/", "/") for name in found["warnings"][1]}
 
 
 def test_without_a_compiler_one_line(build_ninja, monkeypatch):

@@ -99,8 +99,8 @@ struct Kernel<0> {
   const float* weights;
   int row_step;
 
-  __device__ __forceinline__ Kernel(const DepthwiseArguments&, const float* weights, int row_step)
-      : weights(weights), row_step(row_step) {}
+  __device__ __forceinline__ Kernel(const DepthwiseArguments&, const float* of_plane, int step)
+      : weights(of_plane), row_step(step) {}
 };
 
 // The sum of one output. row: where its first tap's row lies in shared memory, which is row first_row of the

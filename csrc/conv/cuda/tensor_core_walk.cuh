@@ -44,7 +44,7 @@ struct InputRow {
 
   static __device__ __forceinline__ InputRow of(const TensorCoreBranch& conv, const OutputPosition& out,
                                                 int group) {
-    if (out.image < 0) return {0, INT16_MIN << 16};
+    if (out.image < 0) return {0, INT32_MIN};  // row -2^15
     const int y = out.y * conv.stride_height - conv.pad_height,
               x = out.x * conv.stride_width - conv.pad_width;
     const int pixel = (out.image * conv.in_height + y) * conv.in_width + x;

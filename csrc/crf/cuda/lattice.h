@@ -32,7 +32,7 @@ struct Lattice {
   std::size_t bytes;           // of all the tables
 
   // Lays the tables out in `storage`, bytes_of(...) bytes aligned to 256.
-  Lattice(unsigned points, unsigned vertices, int dims, void* storage);
+  Lattice(unsigned point_count, unsigned vertex_count, int dimensions, void* storage);
   static std::size_t bytes_of(unsigned points, unsigned vertices, int dims);
 };
 

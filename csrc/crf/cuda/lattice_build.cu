@@ -50,8 +50,8 @@ struct Embedding {
   SortBuffers sort;
   std::size_t bytes;
 
-  Embedding(unsigned points, unsigned images, int dims, void* scratch)
-      : points(points), images(images), dims(dims) {
+  Embedding(unsigned point_count, unsigned image_count, int dimensions, void* scratch)
+      : points(point_count), images(image_count), dims(dimensions) {
     const std::size_t degree = dims + 1, all = (std::size_t{points} + images) * degree;
     std::size_t size = 1024;
     while (4 * size < 5 * all) size *= 2;
@@ -319,8 +319,8 @@ void launch_each(Kernel kernel, std::size_t work, Stream stream, Arguments... ar
 
 }  // namespace
 
-Lattice::Lattice(unsigned points, unsigned vertices, int dims, void* storage)
-    : points(points), vertices(vertices), links(points * (dims + 1)), dims(dims) {
+Lattice::Lattice(unsigned point_count, unsigned vertex_count, int dimensions, void* storage)
+    : points(point_count), vertices(vertex_count), links(point_count * (dimensions + 1)), dims(dimensions) {
   const std::size_t degree = dims + 1, all = points * degree;
   Carver carver(storage);
   slice = carver.take<Link>(all);

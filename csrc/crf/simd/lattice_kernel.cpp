@@ -156,10 +156,10 @@ void slice_pixels(const Link* links, int degree, float gain, std::size_t first, 
         if (whole) {
           store(to, sum);
         } else {
-          float padded[sizeof sum / sizeof(float)];
+          constexpr std::size_t kFloats = decltype(vectors)::value * kRow;
+          float padded[kFloats];
           store(padded, sum);
-          for (std::size_t l = 0; l < sizeof sum / sizeof(float) && label + l < labels; ++l)
-            to[l] = padded[l];
+          for (std::size_t l = 0; l < kFloats && label + l < labels; ++l) to[l] = padded[l];
         }
       });
     }

@@ -49,7 +49,7 @@ struct Plain {
 };
 struct Relu : Plain {
   float slope;
-  explicit Relu(float slope) : slope(slope) {}
+  explicit Relu(float negative_slope) : slope(negative_slope) {}
   __device__ float operator()(float x) const { return relu_value(x, slope); }
 };
 struct Exp : Plain {

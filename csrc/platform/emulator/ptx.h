@@ -59,9 +59,11 @@ inline void part() { exchange(Exchange::kSync, 0xffffffff, 0); }
 // Of an mbarrier.
 struct BarrierWord {
   uint16_t arrivals, pending;
-  int32_t bytes : 31;
+  uint32_t bytes : 31;  // still to come; wraps where copies arrive before they are expected
   uint32_t phase : 1;
 
+  void expect(uint32_t more) { bytes = (bytes + more) & 0x7fffffffu; }
+  void receive(uint32_t arrived) { bytes = (bytes - arrived) & 0x7fffffffu; }
   void turn() {
     if (pending > 0 || bytes > 0) return;
     phase ^= 1;
@@ -166,7 +168,7 @@ inline void barrier_init_fence() {}
 inline void barrier_arrive_expect(SharedAddress barrier, uint32_t bytes) {
   emulator::BarrierWord& word = emulator::barrier_word(barrier);
   if (word.pending == 0) throw std::runtime_error("emulated mbarrier: more arrivals than it was made for");
-  word.bytes += static_cast<int32_t>(bytes);
+  word.expect(bytes);
   --word.pending;
   word.turn();
 }
@@ -180,7 +182,7 @@ inline void copy_bulk(SharedAddress to, const void* from, uint32_t bytes, Shared
   }
   std::memcpy(emulator::shared_bytes(to), from, bytes);
   emulator::BarrierWord& word = emulator::barrier_word(barrier);
-  word.bytes -= static_cast<int32_t>(bytes);
+  word.receive(bytes);
   word.turn();
 }
 inline void fence_async_proxy() {}

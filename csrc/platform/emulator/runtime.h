@@ -33,7 +33,8 @@ constexpr int warpSize = 32;
 
 struct dim3 {
   unsigned x, y, z;
-  constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+  constexpr dim3(unsigned columns = 1, unsigned rows = 1, unsigned planes = 1)
+      : x(columns), y(rows), z(planes) {}
 };
 
 template <typename... Parameters, typename... Arguments>
