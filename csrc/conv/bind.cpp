@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include "conv/atrous_conv.h"
+#include "conv/bind_geometry.h"
 #include "conv/channel_sums.h"
 #include "conv/conv_gradient.h"
 #include "conv/conv_weights.h"
@@ -12,14 +13,7 @@ namespace py = pybind11;
 BINDINGS {
   const py::call_guard<py::gil_scoped_release> no_gil;
 
-  py::class_<ConvGeometry>(m, "ConvGeometry").def(py::init([](const std::vector<int64_t>& v) {
-    if (v.size() != 16 && v.size() != 18) throw std::invalid_argument("ConvGeometry takes 16 or 18 numbers");
-    ConvGeometry g{v[0], v[1], v[2],  v[3],  v[4],  v[5],  v[6],  v[7],
-                   v[8], v[9], v[10], v[11], v[12], v[13], v[14], v[15]};
-    g.in_plane = v.size() == 18 ? v[16] : g.in_height * g.in_width;
-    g.out_plane = v.size() == 18 ? v[17] : g.out_height * g.out_width;
-    return g;
-  }));
+  bind_geometry(py::class_<ConvGeometry>(m, "ConvGeometry"), true);
   m.def("packed_weights_size", packed_weights_size);
   m.def("planned_multiply_adds", planned_multiply_adds);
   m.def(

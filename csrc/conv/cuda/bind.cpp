@@ -2,6 +2,7 @@
 
 #include <pybind11/stl.h>
 
+#include "conv/bind_geometry.h"
 #include "conv/cuda/atrous_conv.h"
 
 namespace py = pybind11;
@@ -9,13 +10,7 @@ namespace py = pybind11;
 BINDINGS {
   const py::call_guard<py::gil_scoped_release> no_gil;
 
-  py::class_<ConvGeometry>(m, "ConvGeometry", py::module_local())
-      .def(py::init([](const std::vector<int64_t>& v) {
-        if (v.size() != 16) throw std::invalid_argument("ConvGeometry takes 16 numbers");
-        return ConvGeometry{v[0], v[1], v[2],  v[3],  v[4],  v[5],  v[6],  v[7],
-                            v[8], v[9], v[10], v[11], v[12], v[13], v[14], v[15]};
-      }))
-      .def_property_readonly("depthwise", &ConvGeometry::depthwise);
+  bind_geometry(py::class_<ConvGeometry>(m, "ConvGeometry", py::module_local()), false);
   py::enum_<EpilogueStep::Kind>(m, "EpilogueKind", py::module_local())
       .value("bias", EpilogueStep::kBias)
       .value("batch_norm", EpilogueStep::kBatchNorm)
