@@ -17,13 +17,17 @@ from pathlib import Path
 TARGETS = ("80", "86", "89", "90a", "100", "120")
 
 
+def toolkits() -> list[Path]:
+    """Where CUDA may be: CUDA_HOME, CUDA_PATH, /usr/local/cuda*."""
+    named = [Path(home) for home in (os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH")) if home]
+    return named + sorted(Path("/usr/local").glob("cuda*"), reverse=True)
+
+
 def find_nvcc() -> Path | None:
     """nvcc on PATH, in CUDA_HOME or under /usr/local/cuda*."""
-    folders = [Path(home) for home in (os.environ.get("CUDA_HOME"), os.environ.get("CUDA_PATH")) if home]
-    folders += sorted(Path("/usr/local").glob("cuda*"), reverse=True)
     on_path = shutil.which("nvcc")
     found = [Path(on_path)] if on_path else []
-    found += [folder / "bin/nvcc" for folder in folders if (folder / "bin/nvcc").is_file()]
+    found += [folder / "bin/nvcc" for folder in toolkits() if (folder / "bin/nvcc").is_file()]
     return found[0].resolve() if found else None
 
 
@@ -100,7 +104,10 @@ def target_flags(targets: list[str]) -> list[str]:
 
 def link_flags(nvcc: Path) -> list[str]:
     """Flags that link the CUDA runtime statically, so that no CUDA is needed where the package runs."""
-    home = nvcc.parent.parent
-    places = [path for pattern in ("lib*", "targets/*/lib") for path in sorted(home.glob(pattern))]
-    library = next((p for p in places if (p / "libcudart_static.a").is_file()), home / "lib64")
+    # The nvcc on PATH may be a script that calls the one of a toolkit elsewhere.
+    homes = [nvcc.parent.parent, *toolkits()]
+    places = [
+        path for home in homes for name in ("lib*", "targets/*/lib") for path in sorted(home.glob(name))
+    ]
+    library = next((p for p in places if (p / "libcudart_static.a").is_file()), homes[0] / "lib64")
     return [f"-L{library}", "-lcudart_static", "-ldl", "-lrt", "-lpthread"]
