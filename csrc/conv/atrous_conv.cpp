@@ -12,8 +12,6 @@
 
 namespace {
 
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // Copies that bring one tap of one channel to the packed input: [tile][k of the block][kConvLanes].
 void append_copies(const ConvGeometry& g, const std::vector<Run>& runs, int64_t ky, int64_t kx,
                    int64_t tile_size, std::vector<CopyRun>* copies) {

@@ -8,8 +8,6 @@ namespace {
 // Floats of packed input that a task may hold: they and its partial sums stay in the second-level cache.
 constexpr int64_t kTaskInput = 448 * 7 * kConvLanes;
 
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 std::vector<int> valid_taps(int64_t o, int64_t in, int64_t kernel, int64_t stride, int64_t pad,
                             int64_t dilation) {
   std::vector<int> taps;

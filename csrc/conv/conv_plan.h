@@ -8,6 +8,9 @@
 constexpr int kConvRows = 8;    // output channels in a register tile
 constexpr int kConvLanes = 48;  // output positions in a register tile: three AVX-512 vectors
 
+// Of a >= 0 and b > 0.
+static inline int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 constexpr int kDepthwiseTaps = 448;  // more would be several blocks of the reduction
 
 struct ConvGeometry {
@@ -28,7 +31,7 @@ struct ConvGeometry {
   int64_t rows() const { return out_channels / groups; }  // M
   // One input channel a group, and a sum short enough for one block: a kernel of its own.
   bool depthwise() const { return in_channels == groups && taps() <= kDepthwiseTaps; }
-  int64_t row_tiles() const { return (rows() + kConvRows - 1) / kConvRows; }
+  int64_t row_tiles() const { return divide_up(rows(), kConvRows); }
 };
 
 // Length of the block that starts where `rest` (> 0) of K is left.

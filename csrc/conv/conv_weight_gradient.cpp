@@ -7,8 +7,6 @@
 
 namespace {
 
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // Output channels of a group, cut into equal tiles of whole vectors.
 struct LaneTiles {
   int64_t count;

@@ -11,8 +11,6 @@ namespace {
 
 using TapList = std::vector<int32_t>;  // row << 16 | column, ascending
 
-int32_t divide_up(int64_t a, int64_t b) { return static_cast<int32_t>((a + b - 1) / b); }
-
 struct TappedRegion {
   TensorCoreRegion region;
   TapList taps;
@@ -198,7 +196,7 @@ TensorCoreBranch make_branch(const ConvGeometry& g, TensorCoreType type) {
   b.out_width = number(g.out_width);
   b.out_channels = number(g.out_channels);
   b.group_channels = number(g.rows());
-  b.padded_channels = divide_up(g.rows(), 8) * 8;
+  b.padded_channels = static_cast<int32_t>(divide_up(g.rows(), 8) * 8);
   b.stride_height = number(g.stride_height);
   b.stride_width = number(g.stride_width);
   b.pad_height = number(g.pad_height);

@@ -47,17 +47,17 @@ BINDINGS {
   m.def(
       "mean_field_iterate",
       [](const std::vector<PairwiseKernel>& kernels, Address unary, Address q, std::size_t points,
-         std::size_t labels, int iterations, bool exact_exponential, int threads) {
+         std::size_t labels, int iterations, bool use_true_exp, int threads) {
         return mean_field_iterate(kernels, at<const float>(unary), at(q), points, labels, iterations,
-                                  exact_exponential, threads);
+                                  use_true_exp, threads);
       },
       no_gil);
   m.def(
       "mean_field",
       [](const std::vector<PairwiseKernel>& kernels, Address unary, Address q, std::size_t points,
-         std::size_t labels, int iterations, bool exact_exponential, int threads) {
-        return mean_field(kernels, at<const float>(unary), at(q), points, labels, iterations,
-                          exact_exponential, threads);
+         std::size_t labels, int iterations, bool use_true_exp, int threads) {
+        return mean_field(kernels, at<const float>(unary), at(q), points, labels, iterations, use_true_exp,
+                          threads);
       },
       no_gil);
 }

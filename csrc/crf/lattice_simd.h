@@ -58,7 +58,7 @@ DECLARE_PER_ISA(
     // for later. scratch: 2 * kUpdateTile + 2 padded rows. Returns the first pixel whose softmax is not a
     // number, or `last`.
     std::size_t update_pixels(const KernelTerm* terms, int count, const float* unary, float* q,
-                              std::size_t first, std::size_t last, std::size_t labels, bool exact_exponential,
+                              std::size_t first, std::size_t last, std::size_t labels, bool use_true_exp,
                               float* scratch);
     // best[p] = the first of the largest of the labels in row p of q, p = first..last-1.
     void best_of_pixels(const float* q, std::int16_t* best, std::size_t first, std::size_t last,

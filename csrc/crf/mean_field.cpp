@@ -98,7 +98,7 @@ Buffer<float> update_scratch(std::size_t labels) {
 }
 
 std::size_t update(const std::vector<KernelTerm>& terms, const float* unary, float* q, std::size_t points,
-                   std::size_t labels, bool exact_exponential, int threads) {
+                   std::size_t labels, bool use_true_exp, int threads) {
   std::size_t bad = points;
 #pragma omp parallel num_threads(threads) reduction(min : bad)
   {
@@ -109,7 +109,7 @@ std::size_t update(const std::vector<KernelTerm>& terms, const float* unary, flo
       const std::size_t last = std::min(points, (piece + 1) * kPiece);
       const std::size_t found =
           SELECT_ISA(update_pixels)(terms.data(), static_cast<int>(terms.size()), unary, q, piece * kPiece,
-                                    last, labels, exact_exponential, scratch.data());
+                                    last, labels, use_true_exp, scratch.data());
       if (found < last) bad = std::min(bad, found);
     }
   }
@@ -119,7 +119,7 @@ std::size_t update(const std::vector<KernelTerm>& terms, const float* unary, flo
 // The same, and the splat of the new q but for the late links; of q itself only what those need is written.
 std::size_t update_and_splat(std::vector<Filter>& filters, const std::vector<KernelTerm>& terms,
                              const float* unary, float* q, std::size_t points, std::size_t labels,
-                             bool exact_exponential, int threads) {
+                             bool use_true_exp, int threads) {
   const std::size_t strips = filters[0].lattice->strips().size();
   std::size_t bad = points;
 #pragma omp parallel num_threads(threads) reduction(min : bad)
@@ -136,7 +136,7 @@ std::size_t update_and_splat(std::vector<Filter>& filters, const std::vector<Ker
       const PixelStrip& strip = filters[0].lattice->strips()[i];
       const std::size_t found =
           SELECT_ISA(update_pixels)(own.data(), static_cast<int>(own.size()), unary, q, strip.first,
-                                    strip.last, labels, exact_exponential, scratch.data());
+                                    strip.last, labels, use_true_exp, scratch.data());
       if (found < strip.last) bad = std::min(bad, found);
     }
   }
@@ -152,7 +152,7 @@ std::vector<Filter> filters_of(const std::vector<PairwiseKernel>& kernels, std::
 // `splatted`: q is in the filters' values already.
 std::size_t iterate(const std::vector<PairwiseKernel>& kernels, std::vector<Filter>& filters, bool splatted,
                     const float* unary, float* q, std::size_t points, std::size_t labels, int iterations,
-                    bool exact_exponential, int threads) {
+                    bool use_true_exp, int threads) {
   std::vector<KernelTerm> terms(kernels.size());
   const bool fused = strips_agree(filters);
   for (int left = iterations; left > 0; --left) {
@@ -173,8 +173,8 @@ std::size_t iterate(const std::vector<PairwiseKernel>& kernels, std::vector<Filt
     }
     splatted = fused && left > 1;
     const std::size_t bad =
-        splatted ? update_and_splat(filters, terms, unary, q, points, labels, exact_exponential, threads)
-                 : update(terms, unary, q, points, labels, exact_exponential, threads);
+        splatted ? update_and_splat(filters, terms, unary, q, points, labels, use_true_exp, threads)
+                 : update(terms, unary, q, points, labels, use_true_exp, threads);
     if (bad < points) return bad;
   }
   return points;
@@ -183,20 +183,20 @@ std::size_t iterate(const std::vector<PairwiseKernel>& kernels, std::vector<Filt
 }  // namespace
 
 std::size_t mean_field_start(const float* unary, float* q, std::size_t points, std::size_t labels,
-                             bool exact_exponential, int threads) {
+                             bool use_true_exp, int threads) {
   advise_huge_pages(q, points * labels * sizeof(float));
-  return update({}, unary, q, points, labels, exact_exponential, threads);
+  return update({}, unary, q, points, labels, use_true_exp, threads);
 }
 
 std::size_t mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const float* unary, float* q,
-                               std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
+                               std::size_t points, std::size_t labels, int iterations, bool use_true_exp,
                                int threads) {
   std::vector<Filter> filters = filters_of(kernels, labels);
-  return iterate(kernels, filters, false, unary, q, points, labels, iterations, exact_exponential, threads);
+  return iterate(kernels, filters, false, unary, q, points, labels, iterations, use_true_exp, threads);
 }
 
 std::size_t mean_field(const std::vector<PairwiseKernel>& kernels, const float* unary, float* q,
-                       std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
+                       std::size_t points, std::size_t labels, int iterations, bool use_true_exp,
                        int threads) {
   std::vector<Filter> filters = filters_of(kernels, labels);
   std::size_t bad;
@@ -209,12 +209,12 @@ std::size_t mean_field(const std::vector<PairwiseKernel>& kernels, const float* 
       terms.push_back({lattice.links(), lattice.dims() + 1, 0, nullptr, nullptr, nullptr, nullptr, kernel.pre,
                        nullptr, 0});
     }
-    bad = update_and_splat(filters, terms, unary, q, points, labels, exact_exponential, threads);
+    bad = update_and_splat(filters, terms, unary, q, points, labels, use_true_exp, threads);
   } else {
-    bad = mean_field_start(unary, q, points, labels, exact_exponential, threads);
+    bad = mean_field_start(unary, q, points, labels, use_true_exp, threads);
   }
   if (bad < points) return bad;
-  return iterate(kernels, filters, fused, unary, q, points, labels, iterations, exact_exponential, threads);
+  return iterate(kernels, filters, fused, unary, q, points, labels, iterations, use_true_exp, threads);
 }
 
 void lattice_filter(const Lattice& lattice, const float* q, std::size_t q_stride, std::size_t labels,

@@ -5,33 +5,13 @@
 
 #include "platform/host_device.h"
 
-HOST_DEVICE std::int32_t float_bits(float x) {
-#ifdef __CUDA_ARCH__
-  return __float_as_int(x);
-#else
-  std::int32_t bits;
-  __builtin_memcpy(&bits, &x, sizeof bits);
-  return bits;
-#endif
-}
-
-HOST_DEVICE float bits_float(std::int32_t bits) {
-#ifdef __CUDA_ARCH__
-  return __int_as_float(bits);
-#else
-  float x;
-  __builtin_memcpy(&x, &bits, sizeof x);
-  return x;
-#endif
-}
-
 // A selection that compilers do not turn into a branch, which would keep them from vectorising. (With AVX-512
 // they mask, given the plain form.)
 HOST_DEVICE float if_else(bool condition, float yes, float no) {
 #ifdef __AVX512F__
   return condition ? yes : no;
 #else
-  const std::int32_t mask = -static_cast<std::int32_t>(condition);
+  const std::uint32_t mask = 0u - static_cast<std::uint32_t>(condition);
   return bits_float((float_bits(yes) & mask) | (float_bits(no) & ~mask));
 #endif
 }
@@ -45,7 +25,7 @@ HOST_DEVICE float fast_exp(float x) {
   const float size = -x;
   const int n = (size > threshold) + (size > 2 * threshold) + (size > 4 * threshold) +
                 (size > 8 * threshold) + (size > 16 * threshold);
-  const float a = bits_float(float_bits(size) - (n << 23));
+  const float a = bits_float(float_bits(size) - (static_cast<std::uint32_t>(n) << 23));
   float p =
       1.0f -
       a * (0.9999999995f -
@@ -70,6 +50,7 @@ HOST_DEVICE float true_exp(float x) {
       r * (1.0f + r * (0.5f + r * (1.66666667e-1f +
                                    r * (4.16666667e-2f +
                                         r * (8.33333333e-3f + r * (1.38888889e-3f + r * 1.98412698e-4f))))));
-  const float scaled = p * bits_float((static_cast<std::int32_t>(n == n ? n : 0.0f) + 127) << 23);
+  const float scaled =
+      p * bits_float(static_cast<std::uint32_t>(static_cast<std::int32_t>(n == n ? n : 0.0f) + 127) << 23);
   return x < -87.0f ? 0.0f : scaled;
 }

@@ -17,17 +17,17 @@ struct PairwiseKernel {
 // q = softmax(-unary), both [points, labels]. Returns the first point with no distribution (NaN, or infinite
 // energies only), or `points`.
 std::size_t mean_field_start(const float* unary, float* q, std::size_t points, std::size_t labels,
-                             bool exact_exponential, int threads);
+                             bool use_true_exp, int threads);
 
 // Iterations of q = softmax(-unary + sum of kernels applied to q). kRow floats beyond q's end must be
 // readable.
 std::size_t mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const float* unary, float* q,
-                               std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
+                               std::size_t points, std::size_t labels, int iterations, bool use_true_exp,
                                int threads);
 
 // The start and the iterations in one: q, which need not be set, is written at the end.
 std::size_t mean_field(const std::vector<PairwiseKernel>& kernels, const float* unary, float* q,
-                       std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
+                       std::size_t points, std::size_t labels, int iterations, bool use_true_exp,
                        int threads);
 
 // out = slice(blur(splat(pre * q))), [points, labels]. The adjoint, which gradients need, blurs the axes in

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cmath>
+#include <cstdint>
 
 // Internal linkage on purpose: csrc/*/simd is compiled once per instruction set, and the linker must never
 // let a baseline caller end in an AVX-512 copy of an inline function.
@@ -17,6 +18,27 @@ HOST_DEVICE float fused_multiply_add(float a, float b, float c) {
   return __fmaf_rn(a, b, c);
 #else
   return __builtin_fmaf(a, b, c);
+#endif
+}
+
+// A float's bits, and the float of bits.
+HOST_DEVICE std::uint32_t float_bits(float x) {
+#ifdef __CUDA_ARCH__
+  return __float_as_uint(x);
+#else
+  std::uint32_t bits;
+  __builtin_memcpy(&bits, &x, sizeof bits);
+  return bits;
+#endif
+}
+
+HOST_DEVICE float bits_float(std::uint32_t bits) {
+#ifdef __CUDA_ARCH__
+  return __uint_as_float(bits);
+#else
+  float x;
+  __builtin_memcpy(&x, &bits, sizeof x);
+  return x;
 #endif
 }
 

@@ -13,18 +13,6 @@
 
 #include "platform/host_device.h"
 
-HOST_DEVICE std::uint32_t float_bits(float x) {
-  std::uint32_t u;
-  std::memcpy(&u, &x, sizeof u);
-  return u;
-}
-
-HOST_DEVICE float bits_float(std::uint32_t u) {
-  float x;
-  std::memcpy(&x, &u, sizeof x);
-  return x;
-}
-
 HOST_DEVICE double bits_double(std::uint64_t u) {
   double x;
   std::memcpy(&x, &u, sizeof x);

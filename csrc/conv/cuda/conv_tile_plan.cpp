@@ -16,8 +16,6 @@ constexpr int64_t kTileScratchBytes = int64_t{64} << 20;
 // A reduction is split of its own accord only while its blocks' sums take no more than this.
 constexpr int64_t kSplitScratchBytes = int64_t{128} << 20;
 
-int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
 // An interval of one axis and whether every output in it sees all of its taps.
 struct Interval {
   TapInterval taps;

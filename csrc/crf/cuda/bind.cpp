@@ -65,9 +65,9 @@ BINDINGS {
   m.def(
       "mean_field_iterate",
       [](const std::vector<device::PairwiseKernel>& kernels, Address unary, Address q, std::size_t points,
-         std::size_t labels, int iterations, bool exact_exponential, Address bad, Stream stream) {
-        device::mean_field_iterate(kernels, at(unary), at<float>(q), points, labels, iterations,
-                                   exact_exponential, at<unsigned long long>(bad), stream);
+         std::size_t labels, int iterations, bool use_true_exp, Address bad, Stream stream) {
+        device::mean_field_iterate(kernels, at(unary), at<float>(q), points, labels, iterations, use_true_exp,
+                                   at<unsigned long long>(bad), stream);
       },
       no_gil);
 }

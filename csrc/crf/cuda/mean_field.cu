@@ -25,7 +25,7 @@ struct Update {
   const float* unary;
   float* q;
   std::size_t points, labels, row;
-  bool exact_exponential;
+  bool use_true_exp;
   unsigned long long *bad, iteration;
 };
 
@@ -180,7 +180,7 @@ void update_points(Update update, RowLanes lanes) {
     }
   }
   mask_padding(t, update.labels, lanes);
-  const float sum = softmax(t, lanes, update.exact_exponential);
+  const float sum = softmax(t, lanes, update.use_true_exp);
   if (own >= update.points) return;
 #pragma unroll
   for (int k = 0; k < K; ++k) {
@@ -234,21 +234,21 @@ void find_best_labels(const float* q, std::int16_t* best, std::size_t points, st
 
 }  // namespace
 
-void mean_field_start(const float* unary, float* q, std::size_t points, std::size_t labels,
-                      bool exact_exponential, unsigned long long* bad, Stream stream) {
+void mean_field_start(const float* unary, float* q, std::size_t points, std::size_t labels, bool use_true_exp,
+                      unsigned long long* bad, Stream stream) {
   Update update{};
   update.unary = unary;
   update.q = q;
   update.points = points;
   update.labels = labels;
   update.row = padded_labels(labels);
-  update.exact_exponential = exact_exponential;
+  update.use_true_exp = use_true_exp;
   update.bad = bad;
   run(update, stream);
 }
 
 void mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const float* unary, float* q,
-                        std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
+                        std::size_t points, std::size_t labels, int iterations, bool use_true_exp,
                         unsigned long long* bad, Stream stream) {
   if (kernels.size() > kMaxKernels) throw std::invalid_argument("a CRF on a GPU has at most 8 kernels");
   Filter filters[kMaxKernels]{};
@@ -259,7 +259,7 @@ void mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const float*
   update.points = points;
   update.labels = labels;
   update.row = padded_labels(labels);
-  update.exact_exponential = exact_exponential;
+  update.use_true_exp = use_true_exp;
   update.bad = bad;
   for (int k = 0; k < update.count; ++k) {
     const PairwiseKernel& kernel = kernels[k];

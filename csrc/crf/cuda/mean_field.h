@@ -19,14 +19,14 @@ struct PairwiseKernel {
 
 // q = softmax(-unary). `bad` gets the first point with no distribution, in its low half; the high half is 0.
 // It must hold ~0 before.
-void mean_field_start(const float* unary, float* q, std::size_t points, std::size_t labels,
-                      bool exact_exponential, unsigned long long* bad, Stream stream);
+void mean_field_start(const float* unary, float* q, std::size_t points, std::size_t labels, bool use_true_exp,
+                      unsigned long long* bad, Stream stream);
 
 // Iterations of q = softmax(-unary + sum of up to kMaxKernels kernels applied to q). `bad`: as above, with
 // the number of the iteration, from 1, in the high half. Nothing waits and nothing is allocated, so that a
 // graph can capture it.
 void mean_field_iterate(const std::vector<PairwiseKernel>& kernels, const float* unary, float* q,
-                        std::size_t points, std::size_t labels, int iterations, bool exact_exponential,
+                        std::size_t points, std::size_t labels, int iterations, bool use_true_exp,
                         unsigned long long* bad, Stream stream);
 
 // The first of the largest labels of each point.

@@ -92,8 +92,8 @@ void splat_pixels(const Link* links, int degree, unsigned first_vertex, std::siz
     for_labels<0>(row, [&](std::size_t label, auto vectors) {
       for (std::size_t p = first; p < last; ++p) {
         Vec value[decltype(vectors)::value];
-        load(q + p * q_stride + label, value);
-        splat(own, p - first, first_vertex, broadcast(pre ? pre[p] : 1.0f), row, value, values + label);
+        load_row(q + p * q_stride + label, value);
+        splat(own, p - first, first_vertex, broadcast_row(pre ? pre[p] : 1.0f), row, value, values + label);
       }
     });
   });
@@ -108,7 +108,7 @@ void splat_lists(const unsigned* starts, const Link* list, std::size_t first, st
     for (std::size_t v = first; v < last; ++v) {
       if (starts[v] == starts[v + 1]) continue;
       Vec sum[kVectors];
-      load(values + v * row + label, sum);
+      load_row(values + v * row + label, sum);
       for (const Link* link = list + starts[v]; link < list + starts[v + 1]; ++link) {
         const Link* ahead = link + kAhead < end ? link + kAhead : link;
         const float* soon = q + ahead->index * q_stride + label;
@@ -116,9 +116,9 @@ void splat_lists(const unsigned* starts, const Link* list, std::size_t first, st
         if (kVectors > 1) __builtin_prefetch(soon + kVectors * kRow - 1);
         const float* of_pixel = q + link->index * q_stride + label;
         const float weight = pre ? link->weight * pre[link->index] : link->weight;
-        for (int g = 0; g < kVectors; ++g) sum[g] += weight * load(of_pixel + g * kRow);
+        for (int g = 0; g < kVectors; ++g) sum[g] += weight * load_row(of_pixel + g * kRow);
       }
-      store(values + v * row + label, sum);
+      store_row(values + v * row + label, sum);
     }
   });
 }
@@ -132,11 +132,11 @@ void blur_vertices(const unsigned (*neighbours)[2], std::size_t first, std::size
       const float* previous = row_of(column, neighbours[v][0], row);
       const float* next = row_of(column, neighbours[v][1], row);
       Vec value[kVectors];
-      load(column + v * row, value);
+      load_row(column + v * row, value);
       for (int g = 0; g < kVectors; ++g) {
-        value[g] = value[g] + 0.5f * (load(previous + g * kRow) + load(next + g * kRow));
+        value[g] = value[g] + 0.5f * (load_row(previous + g * kRow) + load_row(next + g * kRow));
       }
-      store(to + v * row + first_label + label, value);
+      store_row(to + v * row + first_label + label, value);
     }
   });
 }
@@ -144,7 +144,7 @@ void blur_vertices(const unsigned (*neighbours)[2], std::size_t first, std::size
 void slice_pixels(const Link* links, int degree, float gain, std::size_t first, std::size_t last,
                   std::size_t labels, const float* values, float* out) {
   const std::size_t row = padded_labels(labels);
-  const Vec gains = broadcast(gain);
+  const Vec gains = broadcast_row(gain);
   with_links(links, degree, first, [&](const auto& own) {
     for (std::size_t p = first; p < last; ++p) {
       const bool whole =
@@ -154,11 +154,11 @@ void slice_pixels(const Link* links, int degree, float gain, std::size_t first, 
         slice(own, p - first, gains, row, values + label, sum);
         float* to = out + p * labels + label;
         if (whole) {
-          store(to, sum);
+          store_row(to, sum);
         } else {
           constexpr std::size_t kFloats = decltype(vectors)::value * kRow;
           float padded[kFloats];
-          store(padded, sum);
+          store_row(padded, sum);
           for (std::size_t l = 0; l < kFloats && label + l < labels; ++l) to[l] = padded[l];
         }
       });

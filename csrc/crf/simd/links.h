@@ -41,7 +41,7 @@ inline __attribute__((always_inline)) Float* row_of(Float* values, unsigned vert
 }
 
 // x in all lanes, in a register: a product with a number in memory then broadcasts on its way.
-inline __attribute__((always_inline)) Vec broadcast(float x) {
+inline __attribute__((always_inline)) Vec broadcast_row(float x) {
   Vec v = x - Vec{};  // exact for -0 too
 #ifndef ISA_PORTABLE
   asm("" : "+x"(v));
@@ -58,7 +58,7 @@ inline __attribute__((always_inline)) void slice(const Links<D>& links, std::siz
   for (int r = 0; r < links.degree(); ++r) {
     const Vec weight = link[r].weight * gain;
     const float* from = row_of(values, link[r].index, row);
-    for (int g = 0; g < G; ++g) sum[g] += weight * load(from + g * kRow);
+    for (int g = 0; g < G; ++g) sum[g] += weight * load_row(from + g * kRow);
   }
 }
 
@@ -77,7 +77,7 @@ inline __attribute__((always_inline)) bool splat(const Links<D>& links, std::siz
     }
     const Vec weight = link[r].weight * pre;
     float* to = row_of(values, link[r].index, row);
-    for (int g = 0; g < G; ++g) store(to + g * kRow, load(to + g * kRow) + weight * q[g]);
+    for (int g = 0; g < G; ++g) store_row(to + g * kRow, load_row(to + g * kRow) + weight * q[g]);
   }
   return others;
 }

@@ -43,7 +43,7 @@ void begin(const Tile<G>& tile, std::size_t last) {
     float* t = tile.rows + i * row;
     for (std::size_t l = 0; l < labels; l += kCacheLine) __builtin_prefetch(unary + kAhead * labels + l);
     if (p * labels + row <= last * labels) {
-      for (std::size_t l = 0; l < row; l += kRow) store(t + l, -load(unary + l));
+      for (std::size_t l = 0; l < row; l += kRow) store_row(t + l, -load_row(unary + l));
     } else {  // whole vectors would read beyond the end
       for (std::size_t l = 0; l < row; ++l) t[l] = l < labels ? -unary[l] : 0;
     }
@@ -54,7 +54,7 @@ void begin(const Tile<G>& tile, std::size_t last) {
 template <int G>
 void add_term(const Tile<G>& tile, const KernelTerm& term) {
   const std::size_t row = tile.row();
-  const Vec gain = broadcast(term.gain);
+  const Vec gain = broadcast_row(term.gain);
   with_links(term.links, term.degree, tile.first, [&](const auto& links) {
     for_labels<G>(row, [&](std::size_t label, auto vectors) {
       constexpr int kVectors = decltype(vectors)::value;
@@ -62,12 +62,12 @@ void add_term(const Tile<G>& tile, const KernelTerm& term) {
         Vec sliced[kVectors];
         slice(links, i, gain, row, term.values + label, sliced);
         if (term.label_weights) {
-          for (int g = 0; g < kVectors; ++g) sliced[g] *= load(term.label_weights + label + g * kRow);
+          for (int g = 0; g < kVectors; ++g) sliced[g] *= load_row(term.label_weights + label + g * kRow);
         }
         Vec t[kVectors];
-        load(tile.rows + i * row + label, t);
+        load_row(tile.rows + i * row + label, t);
         for (int g = 0; g < kVectors; ++g) t[g] += term.scale[tile.first + i] * sliced[g];
-        store(tile.rows + i * row + label, t);
+        store_row(tile.rows + i * row + label, t);
       }
     });
   });
@@ -77,13 +77,13 @@ void add_term(const Tile<G>& tile, const KernelTerm& term) {
 template <int G>
 void add_matrix_term(const Tile<G>& tile, const KernelTerm& term, float* sliced) {
   const std::size_t labels = tile.update.labels, row = tile.row();
-  const Vec gain = broadcast(term.gain);
+  const Vec gain = broadcast_row(term.gain);
   const Links<0> links{term.links + tile.first * term.degree, term.degree};
   for (int i = 0; i < tile.pixels; ++i) {
     for (std::size_t label = 0; label < row; label += kRow) {
       Vec sum[1];
       slice(links, i, gain, row, term.values + label, sum);
-      store(sliced + label, sum[0]);
+      store_row(sliced + label, sum[0]);
     }
     float* t = tile.rows + i * row;
     for (std::size_t from = 0; from < labels; ++from) {
@@ -102,16 +102,16 @@ void subtract_largest(const Tile<G>& tile) {
     Vec best[kRow];
     for (int i = 0; i < kRow; ++i) {
       float* t = tile.rows + (block + i) * row;
-      const Vec last = load(t + row - kRow);
+      const Vec last = load_row(t + row - kRow);
       best[i] = last < tile.update.padding ? last : tile.update.padding;
-      store(t + row - kRow, best[i]);
-      for (std::size_t l = 0; l + kRow < row; l += kRow) best[i] = larger(best[i], load(t + l));
+      store_row(t + row - kRow, best[i]);
+      for (std::size_t l = 0; l + kRow < row; l += kRow) best[i] = larger(best[i], load_row(t + l));
     }
     const Vec largest = largest_of_rows(best);
     for (int i = 0; i < kRow && block + i < tile.pixels; ++i) {
       const float* t = tile.rows + (block + i) * row;
       float* to = tile.packed + (block + i) * tile.update.labels;
-      for (std::size_t l = 0; l < row; l += kRow) store(to + l, load(t + l) - largest[i]);
+      for (std::size_t l = 0; l < row; l += kRow) store_row(to + l, load_row(t + l) - largest[i]);
     }
   }
 }
@@ -135,14 +135,14 @@ int normalize(const Tile<G>& tile) {
     Vec sum = {};
     for (std::size_t label = 0; label < labels; label += kRow) {
       Vec columns[kRow];
-      for (int i = 0; i < kRow; ++i) columns[i] = load(e + i * labels + label);
+      for (int i = 0; i < kRow; ++i) columns[i] = load_row(e + i * labels + label);
       transpose(columns);
       const int count = labels - label < kRow ? static_cast<int>(labels - label) : kRow;
       for (int i = 0; i < count; ++i) sum += columns[i];
     }
     for (int i = 0; i < kRow && block + i < tile.pixels; ++i) {
       float* q = tile.rows + (block + i) * row;
-      for (std::size_t l = 0; l < row; l += kRow) store(q + l, load(e + i * labels + l) / sum[i]);
+      for (std::size_t l = 0; l < row; l += kRow) store_row(q + l, load_row(e + i * labels + l) / sum[i]);
       if (sum[i] != sum[i] && bad == tile.pixels) bad = block + i;
     }
   }
@@ -158,9 +158,9 @@ unsigned splat_term(const Tile<G>& tile, const KernelTerm& term) {
     for_labels<G>(row, [&](std::size_t label, auto vectors) {
       constexpr int kVectors = decltype(vectors)::value;
       for (int i = 0; i < tile.pixels; ++i) {
-        const Vec pre = broadcast(term.pre ? term.pre[tile.first + i] : 1.0f);
+        const Vec pre = broadcast_row(term.pre ? term.pre[tile.first + i] : 1.0f);
         Vec q[kVectors];
-        load(tile.rows + i * row + label, q);
+        load_row(tile.rows + i * row + label, q);
         late |= unsigned{splat(links, i, term.first_vertex, pre, row, q, term.next + label)} << i;
       }
     });
@@ -178,7 +178,7 @@ void write(const Tile<G>& tile, std::size_t last, unsigned wanted) {
     const float* from = tile.rows + i * row;
     float* q = tile.update.q + p * labels;
     if (p * labels + row <= last * labels) {  // what runs over is the next pixel's, which follows
-      for (std::size_t l = 0; l < row; l += kRow) store(q + l, load(from + l));
+      for (std::size_t l = 0; l < row; l += kRow) store_row(q + l, load_row(from + l));
     } else {
       for (std::size_t l = 0; l < labels; ++l) q[l] = from[l];
     }
@@ -217,7 +217,7 @@ std::size_t update_range(const Update& update, std::size_t first, std::size_t la
 }  // namespace
 
 std::size_t update_pixels(const KernelTerm* terms, int count, const float* unary, float* q, std::size_t first,
-                          std::size_t last, std::size_t labels, bool exact_exponential, float* scratch) {
+                          std::size_t last, std::size_t labels, bool use_true_exp, float* scratch) {
   Update update{terms, count, unary, q, labels, padded_labels(labels), count == 0, {}};
   for (int k = 0; k < count; ++k) update.keep = update.keep || !terms[k].next;
   for (int l = 0; l < kRow; ++l) {
@@ -225,15 +225,15 @@ std::size_t update_pixels(const KernelTerm* terms, int count, const float* unary
   }
   switch (update.row / kRow) {
     case 1:
-      return update_range<1>(update, first, last, exact_exponential, scratch);
+      return update_range<1>(update, first, last, use_true_exp, scratch);
     case 2:
-      return update_range<2>(update, first, last, exact_exponential, scratch);
+      return update_range<2>(update, first, last, use_true_exp, scratch);
     case 3:
-      return update_range<3>(update, first, last, exact_exponential, scratch);
+      return update_range<3>(update, first, last, use_true_exp, scratch);
     case 4:
-      return update_range<4>(update, first, last, exact_exponential, scratch);
+      return update_range<4>(update, first, last, use_true_exp, scratch);
     default:
-      return update_range<0>(update, first, last, exact_exponential, scratch);
+      return update_range<0>(update, first, last, use_true_exp, scratch);
   }
 }
 
@@ -247,7 +247,7 @@ void best_of_pixels(const float* q, std::int16_t* best, std::size_t first, std::
     Indices index = {};
     for (std::size_t label = 0; label < labels; label += kRow) {
       Vec columns[kRow];
-      for (int i = 0; i < kRow; ++i) columns[i] = load(q + (p + i) * labels + label);
+      for (int i = 0; i < kRow; ++i) columns[i] = load_row(q + (p + i) * labels + label);
       transpose(columns);
       for (int i = 0; i < kRow && label + i < labels; ++i) {
         const auto better = label + i == 0 ? Indices{} == 0 : columns[i] > largest;

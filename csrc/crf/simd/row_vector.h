@@ -10,24 +10,24 @@ namespace {
 
 typedef float Vec __attribute__((vector_size(kRow * sizeof(float))));
 
-inline __attribute__((always_inline)) Vec load(const float* from) {
+inline __attribute__((always_inline)) Vec load_row(const float* from) {
   Vec v;
   __builtin_memcpy(&v, from, sizeof v);
   return v;
 }
 
-inline __attribute__((always_inline)) void store(float* to, const Vec& v) {
+inline __attribute__((always_inline)) void store_row(float* to, const Vec& v) {
   __builtin_memcpy(to, &v, sizeof v);
 }
 
 template <int G>
-inline __attribute__((always_inline)) void load(const float* from, Vec (&v)[G]) {
-  for (int g = 0; g < G; ++g) v[g] = load(from + g * kRow);
+inline __attribute__((always_inline)) void load_row(const float* from, Vec (&v)[G]) {
+  for (int g = 0; g < G; ++g) v[g] = load_row(from + g * kRow);
 }
 
 template <int G>
-inline __attribute__((always_inline)) void store(float* to, const Vec (&v)[G]) {
-  for (int g = 0; g < G; ++g) store(to + g * kRow, v[g]);
+inline __attribute__((always_inline)) void store_row(float* to, const Vec (&v)[G]) {
+  for (int g = 0; g < G; ++g) store_row(to + g * kRow, v[g]);
 }
 
 inline __attribute__((always_inline)) Vec larger(const Vec& a, const Vec& b) { return a > b ? a : b; }
