@@ -26,6 +26,7 @@ void append_copies(const ConvGeometry& g, const std::vector<Run>& runs, int64_t 
       begin = std::min<int64_t>(run.length, x < 0 ? divide_up(-x, g.stride_width) : 0);
       end = std::max(begin, std::min<int64_t>(run.length, divide_up(g.in_width - x, g.stride_width)));
     }
+    // Bit i: lane i of this run is inside the image. end is at most kConvLanes = 48 < 64.
     const uint64_t inside = (uint64_t{1} << end) - (uint64_t{1} << begin);
     const int64_t source = run.image * g.in_channels * g.in_plane + y * g.in_width + x;
     if (copies->size() > begin_of_tap && g.stride_width == 1 && lane > 0) {
@@ -71,7 +72,18 @@ struct Tile {
   int64_t first_line, last_line;
 };
 
-// One task at work: its tiles, and the input they read, packed block by block.
+// One task at work: its tiles, and the input they read, packed block by block. What it does, naively:
+//
+//   for each block of k                        // prepare_block packs its input: [k of the block, lane] a
+//   tile
+//     for each row tile of the task            // kConvRows output channels
+//       for each tile of positions             // kConvLanes outputs
+//         for each k of the block              // kernels_.accumulate, sums in registers
+//           sum[row][lane] = fma(weight[k][row], input[k][lane], sum[row][lane])
+//
+// With several blocks the sums of all tiles are kept in memory from block to block; with one, a tile is
+// stored as soon as it is summed. taps_first: the sum of a tap's channels is a chain of its own, added when
+// whole.
 class TaskRunner {
  public:
   // in_place: inputs are not packed, where that is possible.

@@ -5,7 +5,9 @@
 
 namespace {
 
-// Floats of packed input that a task may hold: they and its partial sums stay in the second-level cache.
+// Floats of packed input that a task may hold: seven tiles of positions with a whole block of the reduction
+// (448 k) each. They are 602 KB, so that they, the task's partial sums and the weights of a row tile stay in
+// a second-level cache of 1 MB or more.
 constexpr int64_t kTaskInput = 448 * 7 * kConvLanes;
 
 std::vector<int> valid_taps(int64_t o, int64_t in, int64_t kernel, int64_t stride, int64_t pad,
@@ -135,16 +137,21 @@ int64_t planned_multiply_adds(const ConvGeometry& g) {
 std::vector<Task> make_tasks(const ConvGeometry& g, const std::vector<Region>& regions, int threads) {
   int64_t left = 0;
   for (const Region& r : regions) left += r.positions(g.batch);
-  // Few positions: the output channels are shared out too.
+  // Every thread shall have about four tasks, so that the slowest does not hold up the others. Where there
+  // are fewer chunks of two tiles of positions than that, the output channels are cut into parts, too: parts
+  // = tasks wanted / chunks, and each part is `tiles` row tiles. Each part packs the input anew, so no more
+  // than needed.
   const int64_t wanted = threads == 1 ? 1 : 4 * threads;
   const int64_t parts =
       std::min(g.row_tiles(), divide_up(wanted, std::max<int64_t>(1, left / (2 * kConvLanes))));
   const int64_t tiles = divide_up(g.row_tiles(), parts);
   // A short sum leaves room for more positions: the longer a task's runs, the better memory streams.
+  // kTaskInput = k of a block times positions.
   const int64_t most = kTaskInput / std::max<int64_t>(1, reduction_block(g.depth()));
   std::vector<Task> tasks;
   for (const Region& r : regions) {
     for (int64_t first = 0, end = r.positions(g.batch); first < end;) {
+      // A third of each thread's share of what is left: tasks shrink towards the end.
       int64_t size = threads == 1 ? most : std::min(most, left / (3 * threads));
       size = std::min(end - first, std::max<int64_t>(2, size / kConvLanes) * kConvLanes);
       for (int64_t group = 0; group < g.groups; ++group) {

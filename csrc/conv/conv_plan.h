@@ -8,7 +8,7 @@
 constexpr int kConvRows = 8;    // output channels in a register tile
 constexpr int kConvLanes = 48;  // output positions in a register tile: three AVX-512 vectors
 
-// Of a >= 0 and b > 0.
+// a / b, rounded up, for a >= 0.
 static inline int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 constexpr int kDepthwiseTaps = 448;  // more would be several blocks of the reduction

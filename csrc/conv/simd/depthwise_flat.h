@@ -49,12 +49,13 @@ class FlatPlanes {
   }
 
  private:
-  static constexpr int kTogether = 2;  // vectors
+  static constexpr int kTogether = 2;  // vectors whose chains of fma hide each other's latency
   static constexpr int64_t kNarrow = 40;
   static constexpr int64_t kLeastRows = 8;  // that share inputs, for them to be worth another way
   static constexpr int64_t kAhead = 256;    // floats
 
-  // The output at p has this tap inside the image.
+  // The output at p has this tap inside the image. inside_: [group of vectors][tap][vector of the group], a
+  // bit for each lane, in the order in which outputs_from reads.
   void set_inside(int64_t p, int64_t tap) {
     const int64_t vector = p / kWidth, group = vector / kTogether;
     uint16_t& lanes = inside_[(group * g_.taps() + tap) * kTogether + vector % kTogether];

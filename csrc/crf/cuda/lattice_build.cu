@@ -78,7 +78,7 @@ struct Scales {
   float scale[kMaxDeviceDims];
 };
 
-// The image of a point: the last whose first point is not behind it.
+// The image that a point is of: images lie one after the other, image_starts [images] ascends.
 __device__ unsigned image_of(const unsigned* image_starts, unsigned images, unsigned point) {
   unsigned first = 0, last = images;
   while (last - first > 1) {

@@ -27,7 +27,7 @@
 
 inline void check_cuda(cudaError_t error, const char* what) {
   if (error == cudaSuccess) return;
-  cudaGetLastError();  // what is reported here shall not be found by others
+  cudaGetLastError();  // clears the error, or the next check would report it again
   throw std::runtime_error(std::string(what) + ": " + cudaGetErrorString(error));
 }
 
