@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from pathlib import Path
 
 import deeplab_caffe
@@ -39,4 +40,4 @@ def test_functions_take_as_many_arguments():
     for node in STUB.body:
         if isinstance(node, ast.FunctionDef):
             signature = inspect.getdoc(getattr(_C, node.name)).split("\n")[0]
-            assert signature.count("arg") == len(node.args.args), node.name
+            assert len(re.findall(r"\barg\d+:", signature)) == len(node.args.args), node.name
