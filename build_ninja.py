@@ -71,10 +71,8 @@ def find_cxx() -> list[str]:
     looked_for = named[:1] or ["g++", "c++", "clang++"]
     found = next((name for name in looked_for if shutil.which(name)), None)
     if found is None:
-        where = "which CXX names" if named else "on PATH"
-        raise SystemExit(
-            f"No C++ compiler: {', '.join(looked_for)} {where} not found; install g++, or set CXX"
-        )
+        where = "as CXX says" if named else "on PATH"
+        raise SystemExit(f"No C++ compiler: no {', '.join(looked_for)} {where}; install g++, or set CXX")
     return named or [found]
 
 
@@ -241,7 +239,7 @@ def cores() -> int:
 def build(
     root: Path, modules: list[str], nvcc: Path | None, targets: list[str], jobs: int | None
 ) -> dict[str, Path]:
-    """Compiles what has changed; the modules by name. jobs: MAX_JOBS if None, or all cores."""
+    """Compiles what has changed; the modules by name. jobs: MAX_JOBS goes before it; None: all cores."""
     folder = Path("build") / f"{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
     (root / folder).mkdir(parents=True, exist_ok=True)
     with (root / folder / "lock").open("w") as lock:
@@ -249,7 +247,7 @@ def build(
         tools = find_tools(root, folder, nvcc, targets)
         text, made = write_graph(root, folder, tools, modules)
         (root / folder / "build.ninja").write_text(text)
-        jobs = jobs or int(os.environ.get("MAX_JOBS") or 0) or cores()
+        jobs = int(os.environ.get("MAX_JOBS") or 0) or jobs or cores()
         command = [sys.executable, "-m", "ninja", "-f", str(folder / "build.ninja"), f"-j{jobs}"]
         if os.environ.get("DEEPLAB_CAFFE_WARNINGS") == "1":
             command += [*map(str, made.values()), "warnings"]
