@@ -4,8 +4,9 @@ import pytest
 
 from deeplab_caffe import _C
 
-FIELDS = """batch groups in_channels in_height in_width out_channels out_height out_width kernel_height kernel_width
-stride_height stride_width pad_height pad_width dilation_height dilation_width in_plane out_plane""".split()
+FIELDS = """batch groups in_channels in_height in_width out_channels out_height out_width kernel_height
+kernel_width stride_height stride_width pad_height pad_width dilation_height dilation_width
+in_plane out_plane""".split()
 NUMBERS = [2, 1, 8, 10, 11, 16, 5, 6, 3, 3, 2, 2, 1, 1, 1, 1, 200, 300]
 
 
