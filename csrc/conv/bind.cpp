@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include "conv/atrous_conv.h"
+#include "conv/bind_epilogue.h"
 #include "conv/bind_geometry.h"
 #include "conv/channel_sums.h"
 #include "conv/conv_gradient.h"
@@ -45,17 +46,7 @@ BINDINGS {
         return read_packed_weights(g, file, offset, at(p), threads);
       },
       no_gil);
-  py::enum_<EpilogueStep::Kind>(m, "EpilogueKind")
-      .value("bias", EpilogueStep::kBias)
-      .value("batch_norm", EpilogueStep::kBatchNorm)
-      .value("scale", EpilogueStep::kScale)
-      .value("sum", EpilogueStep::kSum)
-      .value("relu", EpilogueStep::kRelu)
-      .value("clip", EpilogueStep::kClip);
-  py::class_<EpilogueStep>(m, "EpilogueStep")
-      .def(py::init([](EpilogueStep::Kind kind, Address a, Address b, float first, float second, bool after) {
-        return EpilogueStep{kind, at<const float>(a), at<const float>(b), first, second, after};
-      }));
+  bind_epilogue(m);
   m.def(
       "atrous_conv",
       [](const ConvGeometry& g, Address x, Address packed, const std::vector<EpilogueStep>& steps, Address y,

@@ -1,4 +1,5 @@
 // What happens to a convolution's outputs in the same pass, each step with the roundings of its own layer.
+// A new one that treats every value alike: its kind and name here, its math in epilogue_value.h.
 #pragma once
 
 #include <cstdint>
@@ -17,3 +18,6 @@ struct EpilogueStep {
   float first, second;  // kSum: of v and of a; kRelu: the slope; kClip: the bounds
   bool after;           // kSum: v is added after a
 };
+
+// What Python calls the kinds, in their order.
+constexpr const char* kEpilogueNames[] = {"bias", "batch_norm", "scale", "sum", "relu", "clip"};

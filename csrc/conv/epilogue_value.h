@@ -12,6 +12,23 @@ HOST_DEVICE T sum_value(T v, T own, T other, T theirs, bool after, Fma fma) {
   return after ? fma(own, v, fma(theirs, other, zero)) : fma(theirs, other, fma(own, v, zero));
 }
 
+// use(f) with the function f of one value that a step is, if it treats every value alike.
+// T: float or a vector, broadcast: makes one of a float.
+template <typename T, typename Broadcast, typename Use>
+HOST_DEVICE void with_function(const EpilogueStep& step, Broadcast broadcast, Use use) {
+  const T first = broadcast(step.first), second = broadcast(step.second);
+  switch (step.kind) {
+    case EpilogueStep::kRelu:
+      use([=](T v) { return relu_value(v, first); });
+      break;
+    case EpilogueStep::kClip:
+      use([=](T v) { return clip_value(v, first, second); });
+      break;
+    default:
+      break;
+  }
+}
+
 // One step for the output v of `channel` that lies at y[at].
 HOST_DEVICE float epilogue_value(const EpilogueStep& step, int64_t channel, int64_t at, float v) {
   switch (step.kind) {
@@ -23,10 +40,8 @@ HOST_DEVICE float epilogue_value(const EpilogueStep& step, int64_t channel, int6
       return v * step.a[channel];
     case EpilogueStep::kSum:
       return sum_value(v, step.first, step.a[at], step.second, step.after, fused_multiply_add);
-    case EpilogueStep::kRelu:
-      return relu_value(v, step.first);
-    case EpilogueStep::kClip:
-      return clip_value(v, step.first, step.second);
+    default:
+      with_function<float>(step, [](float x) { return x; }, [&](auto function) { v = function(v); });
+      return v;
   }
-  return v;
 }

@@ -2,6 +2,7 @@
 
 #include <pybind11/stl.h>
 
+#include "conv/bind_epilogue.h"
 #include "conv/bind_geometry.h"
 #include "conv/cuda/atrous_conv.h"
 
@@ -11,17 +12,7 @@ BINDINGS {
   const py::call_guard<py::gil_scoped_release> no_gil;
 
   bind_geometry(py::class_<ConvGeometry>(m, "ConvGeometry", py::module_local()), false);
-  py::enum_<EpilogueStep::Kind>(m, "EpilogueKind", py::module_local())
-      .value("bias", EpilogueStep::kBias)
-      .value("batch_norm", EpilogueStep::kBatchNorm)
-      .value("scale", EpilogueStep::kScale)
-      .value("sum", EpilogueStep::kSum)
-      .value("relu", EpilogueStep::kRelu)
-      .value("clip", EpilogueStep::kClip);
-  py::class_<EpilogueStep>(m, "EpilogueStep", py::module_local())
-      .def(py::init([](EpilogueStep::Kind kind, Address a, Address b, float first, float second, bool after) {
-        return EpilogueStep{kind, at<const float>(a), at<const float>(b), first, second, after};
-      }));
+  bind_epilogue(m);
   py::class_<device::ConvTilePlan>(m, "ConvTilePlan", py::module_local())
       .def(py::init(&device::plan_conv_tiles), no_gil)
       .def_readonly("shape", &device::ConvTilePlan::shape)

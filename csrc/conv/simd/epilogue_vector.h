@@ -70,22 +70,15 @@ HOST_DEVICE void apply_step(const EpilogueStep& step, int64_t channel, const flo
       }
       break;
     }
-    case EpilogueStep::kRelu: {
-      const Vector slope = broadcast(step.first);
+    default:
+      with_function<Vector>(
+          step, [](float x) { return broadcast(x); },
+          [&](auto function) {
 #pragma GCC unroll 8
-      for (int r = 0; r < rows; ++r) {
-        for (int i = 0; i < n; ++i) v[r][i] = relu_value(v[r][i], slope);
-      }
-      break;
-    }
-    case EpilogueStep::kClip: {
-      const Vector low = broadcast(step.first), high = broadcast(step.second);
-#pragma GCC unroll 8
-      for (int r = 0; r < rows; ++r) {
-        for (int i = 0; i < n; ++i) v[r][i] = clip_value(v[r][i], low, high);
-      }
-      break;
-    }
+            for (int r = 0; r < rows; ++r) {
+              for (int i = 0; i < n; ++i) v[r][i] = function(v[r][i]);
+            }
+          });
   }
 }
 

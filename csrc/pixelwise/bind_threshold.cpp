@@ -1,0 +1,4 @@
+#include "pixelwise/threshold.h"
+#include "platform/bind.h"
+
+BINDINGS { BIND_PER_ISA(m, threshold); }
