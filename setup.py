@@ -46,6 +46,9 @@ class BuildPy(build_py):
     def run(self) -> None:
         """See the class."""
         build_ninja.find_cxx()  # without a compiler nothing is copied
+        if not self.editable_mode:
+            # What an earlier build left there, since moved or no longer wanted, would be packed too.
+            shutil.rmtree(Path(self.build_lib) / "deeplab_caffe", ignore_errors=True)
         super().run()
         if not self.editable_mode:
             for path in (p for pattern in SHARED for p in ROOT.glob(pattern) if p.is_file()):
