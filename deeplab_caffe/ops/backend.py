@@ -64,7 +64,7 @@ class _CUDA(Backend):
 
 
 class _Emulated(Backend):
-    """The CUDA kernels on the host, see csrc/cuda/emulator; its device is the CPU."""
+    """The CUDA kernels on the host, see csrc/platform/emulator; its device is the CPU."""
 
     @property
     @override
@@ -133,7 +133,7 @@ def cuda_targets() -> list[str]:
 
 @contextmanager
 def emulated_cuda() -> Iterator[None]:
-    """For tests: within, CPU tensors go to the CUDA kernels, run on the host by csrc/cuda/emulator."""
+    """For tests: within, CPU tensors go to the CUDA kernels, run on the host by csrc/platform/emulator."""
     with _cpu_tensors_go_to(EMULATED):
         yield
 

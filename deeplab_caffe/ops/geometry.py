@@ -93,7 +93,7 @@ class ConvGeometry:
         return replace(self, out_size=size, pad=pad, in_plane=in_plane, out_plane=out_plane)
 
     def native(self, module: ModuleType = _C) -> Any:
-        """The ConvGeometry of a native module, which takes the numbers in the order of csrc/conv_plan.h."""
+        """The ConvGeometry of a native module, which takes the numbers in the order of csrc/conv/conv_plan.h."""
         sizes = self.batch, self.groups, self.in_channels, *self.in_size, self.out_channels, *self.out_size
         planes = [] if self.in_plane is None else [self.in_plane, self.out_plane]
         return module.ConvGeometry([*sizes, *self.kernel, *self.stride, *self.pad, *self.dilation, *planes])

@@ -13,7 +13,7 @@ def softmax(x: Tensor, axis: int = 1, *, threads: int | None = None, out: Tensor
     """Softmax along `axis`: the maximum subtracted, exponentials (`exp`) added up, then divided by the sum.
 
     The sum goes in label order where there are up to 16384 positions and 48 labels (not 4), else in groups,
-    as in the original's BLAS; csrc/softmax.h tells the order. `out` may be `x`.
+    as in the original's BLAS; csrc/pixelwise/softmax.h tells the order. `out` may be `x`.
     """
     x = check("softmax", x)
     sizes = around_axis("softmax", x, axis)

@@ -84,7 +84,7 @@ def tensor_core_shapes(precision: str, channels: int = 8) -> list[tuple[int, int
 def tensor_core_tiles(
     geometries: Sequence[ConvGeometry], precision: str, tile: tuple[int, int]
 ) -> tuple[list[list[int]], list[list[int]], list[int]]:
-    """How a launch cuts its work: items of 8 numbers, regions of 5, taps; see csrc/tensor_core.h."""
+    """How a launch cuts its work: items of 8 numbers, regions of 5, taps; see csrc/conv/tensor_core.h."""
     plan = _plan(tuple(geometries), precision, tile, False, 1)
     items = plan.table[: 8 * plan.items].view(-1, 8)
     regions = plan.table[plan.regions_at : plan.taps_at].view(-1, 5)

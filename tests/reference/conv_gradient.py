@@ -111,7 +111,7 @@ def _in_order(x: Tensor) -> Tensor:
 
 
 def _lanes(run: Tensor, lanes: int) -> Tensor:
-    """The sum [channels] of [channels, positions] in interleaved chains: see csrc/channel_sums.h."""
+    """The sum [channels] of [channels, positions] in interleaved chains: see csrc/conv/channel_sums.h."""
     first = run.shape[1] % lanes
     chains = F.pad(run[:, :first], (0, lanes - first))
     for begin in range(first, run.shape[1], lanes):
@@ -124,7 +124,7 @@ def _lanes(run: Tensor, lanes: int) -> Tensor:
 
 
 def lane_dot(a: Tensor, b: Tensor, halves: bool) -> Tensor:
-    """The sum over the last axis of a * b in sixteen chains: see csrc/simd/lane_dot.h."""
+    """The sum over the last axis of a * b in sixteen chains: see csrc/conv/simd/lane_dot.h."""
     a, b = torch.broadcast_tensors(a, b)
     lanes = a.new_zeros(*a.shape[:-1], 16)
     for x, y in zip(a.split(16, -1), b.split(16, -1), strict=True):
