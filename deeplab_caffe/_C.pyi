@@ -6,7 +6,6 @@ modules _cuda and _cuda_emulated have the same signatures, with a Stream in plac
 
 import enum
 from collections.abc import Sequence
-from typing import overload
 
 Address = int
 
@@ -18,7 +17,6 @@ def fma_chain_operations() -> int: ...
 
 # Convolution.
 class ConvGeometry:
-    @overload
     def __init__(
         self,
         *,
@@ -41,8 +39,6 @@ class ConvGeometry:
         in_plane: int | None = None,
         out_plane: int | None = None,
     ) -> None: ...
-    @overload
-    def __init__(self, numbers: Sequence[int]) -> None: ...
     @property
     def batch(self) -> int: ...
     @property

@@ -4,7 +4,6 @@
 #include <pybind11/stl.h>
 
 #include <optional>
-#include <vector>
 
 #include "conv/conv_plan.h"
 #include "platform/bind.h"
@@ -20,14 +19,6 @@ inline void bind_geometry(pybind11::class_<ConvGeometry> geometry, bool planes) 
     g.out_plane = out_plane.value_or(g.out_height * g.out_width);
     return g;
   };
-  // The fields in their order, as a sequence: for callers that do not name them yet.
-  geometry.def(py::init([=](const std::vector<int64_t>& v) {
-    if (v.size() != 16 && v.size() != 18) throw std::invalid_argument("ConvGeometry takes 16 or 18 numbers");
-    const bool whole = v.size() == 16;
-    return finish({v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9], v[10], v[11], v[12], v[13],
-                   v[14], v[15], 0, 0},
-                  whole ? Planes{} : v[16], whole ? Planes{} : v[17]);
-  }));
   geometry.def(
       py::init([=](int64_t batch, int64_t groups, int64_t in_channels, int64_t in_height, int64_t in_width,
                    int64_t out_channels, int64_t out_height, int64_t out_width, int64_t kernel_height,

@@ -18,7 +18,7 @@ from .checks import check
 
 @dataclass(frozen=True)
 class Operands:
-    """What the kernels read, see csrc/conv/epilogue.h. channels: tensors of a value per channel, at most two."""
+    """What the kernels read, see csrc/conv/epilogue.h. channels: at most two tensors of a value each."""
 
     channels: tuple[Tensor, ...] = ()
     other: Tensor | None = None  # of the output's shape

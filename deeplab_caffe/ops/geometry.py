@@ -93,10 +93,27 @@ class ConvGeometry:
         return replace(self, out_size=size, pad=pad, in_plane=in_plane, out_plane=out_plane)
 
     def native(self, module: ModuleType = _C) -> Any:
-        """The ConvGeometry of a native module, which takes the numbers in the order of csrc/conv/conv_plan.h."""
-        sizes = self.batch, self.groups, self.in_channels, *self.in_size, self.out_channels, *self.out_size
-        planes = [] if self.in_plane is None else [self.in_plane, self.out_plane]
-        return module.ConvGeometry([*sizes, *self.kernel, *self.stride, *self.pad, *self.dilation, *planes])
+        """The ConvGeometry of a native module, see csrc/conv/conv_plan.h."""
+        return module.ConvGeometry(
+            batch=self.batch,
+            groups=self.groups,
+            in_channels=self.in_channels,
+            in_height=self.in_size[0],
+            in_width=self.in_size[1],
+            out_channels=self.out_channels,
+            out_height=self.out_size[0],
+            out_width=self.out_size[1],
+            kernel_height=self.kernel[0],
+            kernel_width=self.kernel[1],
+            stride_height=self.stride[0],
+            stride_width=self.stride[1],
+            pad_height=self.pad[0],
+            pad_width=self.pad[1],
+            dilation_height=self.dilation[0],
+            dilation_width=self.dilation[1],
+            in_plane=self.in_plane,
+            out_plane=self.out_plane,
+        )
 
 
 def planned_multiply_adds(geometry: ConvGeometry) -> int:

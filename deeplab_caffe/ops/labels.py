@@ -66,9 +66,18 @@ def softmax_loss(
     )
     ignored = torch.tensor(ignore, dtype=torch.int32)
     sums, count = torch.empty(2), torch.empty(1, dtype=torch.int64)
-    inputs = (t.data_ptr() for t in (probability, label, weight, ignored))
-    outputs = sums.data_ptr(), count.data_ptr()
-    bad = _C.softmax_loss(*inputs, len(ignore), *outputs, outer, channels, inner)
+    bad = _C.softmax_loss(
+        probability.data_ptr(),
+        label.data_ptr(),
+        weight.data_ptr(),
+        ignored.data_ptr(),
+        len(ignore),
+        sums.data_ptr(),
+        count.data_ptr(),
+        outer,
+        channels,
+        inner,
+    )
     if bad >= 0:
         raise DeepLabError(f"label {label.flatten()[bad].item():g} found, 0 to {channels - 1} wanted")
     return sums[0].item(), sums[1].item(), int(count.item())

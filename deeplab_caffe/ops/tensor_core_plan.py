@@ -78,7 +78,8 @@ def tensor_core_shapes(precision: str, channels: int = 8) -> list[tuple[int, int
 
     channels: of a group of the output; wide tiles want a multiple of 8.
     """
-    return [tuple(shape[1:]) for shape in _C.tensor_core_shapes(tensor_core_type(precision), channels)]
+    shapes = _C.tensor_core_shapes(tensor_core_type(precision), channels)
+    return [(rows, columns, hopper) for _, rows, columns, hopper in shapes]
 
 
 def tensor_core_tiles(

@@ -21,7 +21,7 @@ def softmax(x: Tensor, axis: int = 1) -> Tensor:
 
 
 def label_sums(e: Tensor) -> Tensor:
-    """[outer, labels, inner] -> [outer, inner]: the sums over the labels, in csrc/pixelwise/softmax.h's order."""
+    """[outer, labels, inner] -> [outer, inner]: sums over the labels, in csrc/pixelwise/softmax.h's order."""
     labels, inner = e.shape[1:]
     rows = e.unbind(1)
     plain = reduce(add, rows)
