@@ -34,13 +34,6 @@ NATIVE = {"_C", "_cuda", "_cuda_emulated"}
 # `version` tells what the kernels were built for without loading torch, which ops needs.
 NATIVE_IMPORTERS = ("ops.", "crf.", "commands.version")
 
-# Imports that break a rule and are about to go.
-LEFT = {
-    ("autograd.convolution", "layers.convolution"),
-    ("autograd.layer", "layers"),
-    ("autograd.softmax_loss", "layers.softmax_with_loss"),
-}
-
 # Modules without a test file of their name, and what tests them instead.
 TESTED_BY = {
     # Types, and names that stay for a while.
@@ -143,7 +136,7 @@ def graph():
         for name in imported_names(module):
             holder = name if name in MODULES else name.rpartition(".")[0]
             target = holder if holder and holder in MODULES else name.split(".")[0]
-            if target != module and (module, target) not in LEFT:
+            if target != module:
                 found[module].add(target)
     return found
 

@@ -1,12 +1,14 @@
 """The formats of files by kind of contents: the end of a name and a file's first bytes tell which it is in.
 
-A format's own file registers it. weights.py and scores.py import those files, and are what others call.
+A format's own file registers it, and is found by being there. weights.py and scores.py are what others call.
 """
 
+import importlib
 import os
 import re
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from importlib import resources
 from typing import Any, Generic, TypeVar
 
 from typing_extensions import override
@@ -93,6 +95,16 @@ class Registry(Generic[Contents]):
             if format.write and source.lower().endswith(format.suffixes):
                 return format.write
         raise DeepLabError(f"{source}: no name for {self.what}; one of {_listed(able)} wanted")
+
+
+def import_formats(registry: str) -> None:
+    """Imports the files of this folder that register a format with `registry`, by its name here.
+
+    Only those: others load what they need, torch among it.
+    """
+    for file in sorted(resources.files(__package__).iterdir(), key=lambda file: file.name):
+        if file.name.endswith(".py") and f"\n{registry}.register(" in file.read_text():
+            importlib.import_module(f"{__package__}.{file.name.removesuffix('.py')}")
 
 
 def _listed(formats: Iterable[Format[Any]]) -> str:

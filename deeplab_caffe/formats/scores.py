@@ -6,12 +6,10 @@ import numpy as np
 
 from ..errors import DeepLabError
 from ..types import Floats
-from . import bin, mat, npy
-from .registry import SCORES
+from .registry import SCORES, import_formats
 from .stored import StoredScores
 
-# The files whose formats are registered by having been imported.
-FORMATS = (npy, mat, bin)
+import_formats("SCORES")
 
 
 def read_scores(path: str | os.PathLike[str]) -> StoredScores:

@@ -4,13 +4,12 @@ import os
 from collections.abc import Collection
 
 from ..errors import DeepLabError
-from . import caffemodel, hdf5_snapshot, npz, safetensors, state_dict, tf_checkpoint, tf_graph
 from .records import LayerBlobs
-from .registry import ARRAYS, LAYERS, Format
+from .registry import ARRAYS, LAYERS, Format, import_formats
 from .stored import StoredArray
 
-# The files whose formats are registered by having been imported.
-FORMATS = (caffemodel, hdf5_snapshot, npz, safetensors, state_dict, tf_checkpoint, tf_graph)
+import_formats("LAYERS")
+import_formats("ARRAYS")
 
 
 def read_layers(path: str | os.PathLike[str], in_file: bool = False) -> list[LayerBlobs]:
