@@ -239,13 +239,13 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
     ) -> list[Tensor]:
         """The layers' tops for one bottom; others: further bottoms, of a single layer only."""
         epilogues = [fold.rest(layer._epilogue(fused, others)) for layer, fused in layers]
-        most = ops.TENSOR_CORE_STEPS
+        counts = [ops.tensor_core_steps(own) for own in epilogues]
         branches = [
-            layer._branch(bottom, fused, others, own[:most])
-            for (layer, fused), own in zip(layers, epilogues, strict=True)
+            layer._branch(bottom, fused, others, own[:count])
+            for (layer, fused), own, count in zip(layers, epilogues, counts, strict=True)
         ]
         tops = ops.tensor_core_convs(bottom, branches)
-        return [fold.apply(top, own[most:]) for top, own in zip(tops, epilogues, strict=True)]
+        return [fold.apply(top, own[count:]) for top, own, count in zip(tops, epilogues, counts, strict=True)]
 
     def _branch(
         self,

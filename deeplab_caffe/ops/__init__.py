@@ -40,6 +40,7 @@ from .tensor_core import (
     TensorCoreBranch,
     tensor_core_conv,
     tensor_core_convs,
+    tensor_core_steps,
 )
 from .tensor_core_plan import tensor_core_shapes, tensor_core_tiles
 from .tensor_core_weights import TENSOR_CORE_DTYPES, TensorCoreWeights, pack_tensor_core, round_tf32
@@ -102,6 +103,7 @@ __all__ = [
     "tensor_core_conv",
     "tensor_core_convs",
     "tensor_core_shapes",
+    "tensor_core_steps",
     "tensor_core_tiles",
     "unpack_weights",
 ]

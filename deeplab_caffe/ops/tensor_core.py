@@ -47,6 +47,13 @@ def _padded(x: Tensor, groups: int, unit: int) -> Tensor:
     return torch.nn.functional.pad(split, (0, -channels % unit)).flatten(3).contiguous()
 
 
+def tensor_core_steps(epilogue: Sequence[EpilogueOp]) -> int:
+    """How many of the leading ops these kernels do; torch's operators are left with the others."""
+    kinds = _C.TensorCoreStep.__members__
+    able = [isinstance(op, ChannelOp) or op.kind in kinds for op in epilogue[:TENSOR_CORE_STEPS]]
+    return able.index(False) if False in able else len(able)
+
+
 def _add_op(
     branch: "_C.TensorCoreBranch", op: EpilogueOp, shape: Shape, dtype: torch.dtype, device: torch.device
 ) -> list[Tensor]:
