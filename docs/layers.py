@@ -48,7 +48,8 @@ DIFFERS = {
 def rows() -> list[str]:
     """The lines of the table, a type each, in alphabetical order."""
     lines = []
-    for name in sorted({*BVLC, *DEEPLAB_V1, *DEEPLAB_V2, *known_types()}, key=str.lower):
+    ours = [name for name in known_types() if layer_class(name).__module__.startswith("deeplab_caffe.")]
+    for name in sorted({*BVLC, *DEEPLAB_V1, *DEEPLAB_V2, *ours}, key=str.lower):
         origins = [name in types for types in (DEEPLAB_V1, DEEPLAB_V2, BVLC)]
         marks = " | ".join("x" if there else "" for there in origins)
         lines.append(f"| {name} | {marks} | {state(name, any(origins))} |")
