@@ -77,6 +77,7 @@ def test_measures_are_those_of_a_count_by_pixel(case, succeeds):
         assert Image.open(out / picture).width > 100
 
 
+@pytest.mark.slow
 def test_predictions_in_every_format(case, succeeds):
     folder, pairs = case
     reports = []
@@ -99,6 +100,7 @@ def test_predictions_in_every_format(case, succeeds):
     assert len(set(reports)) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

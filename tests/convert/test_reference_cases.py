@@ -66,6 +66,7 @@ def check(name, case, folder):
     assert found > 80
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", cases.NAMES)
 def test_through_npz(tmp_path, name):
     case = cases.load(name)

@@ -43,6 +43,7 @@ def test_adjoint_is_the_transposed_matrix():
     assert torch.allclose(single.double(), adjoint, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("normalization", NORMALIZATIONS)
 @pytest.mark.parametrize("form", ["number", "labels", "matrix"])
 def test_gradients_of_the_mean_field(form, normalization):

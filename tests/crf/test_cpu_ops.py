@@ -249,6 +249,7 @@ def test_thread_count(monkeypatch):
     assert cpu_ops.thread_count(None) == len(os.sched_getaffinity(0))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("DEEPLAB_CAFFE_ISA" in os.environ, reason="an instruction set is forced already")
 @pytest.mark.parametrize("isa", ["portable", "avx2"])
 def test_each_instruction_set(isa):

@@ -51,6 +51,7 @@ def test_original_bits(name, threads):
     check(GOLDEN / name, threads)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not REFERENCE.exists(), reason="needs the large reference cases")
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("name", LARGE)
@@ -58,6 +59,7 @@ def test_original_bits_large(name, threads):
     check(REFERENCE / name, threads)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif("DEEPLAB_CAFFE_ISA" in os.environ, reason="an instruction set is forced already")
 @pytest.mark.parametrize("isa", ["portable", "avx2"])
 def test_original_bits_with_each_instruction_set(isa):

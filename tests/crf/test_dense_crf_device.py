@@ -45,6 +45,7 @@ def check(folder):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(p.name for p in GOLDEN.iterdir()))
 def test_original_bits(device, name):
     with device.kernels():

@@ -150,6 +150,7 @@ def test_convolutions_have_the_cpus_bits(device, convolutions):
         assert torch.equal(net.params["conv1"][0].data.cpu(), weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["deeplab_v3plus/mobilenet_v2", "deeplab_v3/torchvision_mobilenet_v3_large"])
 def test_real_nets_have_the_cpus_bits(device, name, tmp_path):
     model, x = asset(f"prototxt/{name}/deploy.prototxt"), image(1, 3, 33, 33) * 20

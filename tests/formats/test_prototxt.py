@@ -38,6 +38,7 @@ def error(text, **options):
     return str(caught.value)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not FILES, reason="needs the reference files")
 @pytest.mark.parametrize("phase", ["train", "test"])
 def test_every_reference_net_reads(phase):

@@ -130,6 +130,7 @@ def test_what_is_written_is_read_again(tmp_path, colours):
     assert (np.asarray(Image.open(path)) == colours).all()
 
 
+@pytest.mark.slow
 def test_48_million_pixels(tmp_path):
     path = save(tmp_path / "a.png", Image.new("RGB", (8000, 6000), (1, 2, 3)), compress_level=1)
     image = image_file.read_image(path)

@@ -34,6 +34,7 @@ def test_the_op_agrees_with_its_reference(operation, coefficients, count, thread
     assert same_bits(bottoms[0], wanted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", ["portable", "avx2", "avx512"])
 def test_every_instruction_set_gives_the_same_bits(isa, tmp_path):
     """A process of its own, as the set is chosen once per process."""

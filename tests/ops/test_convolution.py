@@ -172,6 +172,7 @@ def rows_of(case: dict, first: int, end: int) -> tuple[torch.Tensor, torch.Tenso
     return *outs, {"whole": whole[:, :, first:end], "plain": not given["epilogue"]}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES[::2], ids=lambda case: str(case["seed"]))
 def test_some_rows_are_the_rows_of_the_whole(case):
     axis = (case["size"][0], case["kernel"][0], case["stride"][0], case["pad"][0], case["dilation"][0])

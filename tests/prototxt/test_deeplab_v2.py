@@ -107,6 +107,7 @@ def test_largefov_is_that_of_v1():
     assert ours == core(ROOT / "prototxt/deeplab_v1/largefov/deploy.prototxt")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name, labels", [*zip(BY_NAME, [60, 19, 60, 19, 60, 19], strict=True)])
 def test_deploy_and_test_agree(name, labels):
     variables = VARIABLES | {"NUM_LABELS": labels}

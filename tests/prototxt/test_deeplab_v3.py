@@ -37,6 +37,7 @@ def test_as_generated(net):
     assert (NETS / net.family / net.backbone / "deploy.prototxt").read_text() == net.deploy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", BACKBONES)
 @pytest.mark.parametrize("output_stride", [8, 16, 32])
 def test_sizes(backbone, output_stride):

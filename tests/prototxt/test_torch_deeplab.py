@@ -28,6 +28,7 @@ def test_as_generated(net):
     assert (NETS / net.family / net.name / "deploy.prototxt").read_text() == net.deploy()
 
 
+@pytest.mark.slow
 def test_parameters():
     """As many as torchvision says; what it says includes an auxiliary head that only training needs."""
     published = {"resnet50": 42004074, "resnet101": 60996202, "mobilenet_v3_large": 11029328}

@@ -39,6 +39,7 @@ def dies_at(call, solver):
     os._exit(0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_killed_while_saving(make_solver, folder):
     solver = make_solver()
