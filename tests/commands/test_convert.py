@@ -54,6 +54,7 @@ def test_writes_a_net_with_the_weights_classes(tmp_path, npz, succeeds):
     assert np.array_equal(np.asarray(scores)[0, :, 7, 9], np.arange(5))
 
 
+@pytest.mark.slow
 def test_a_decoder_left_over(tmp_path, npz, fails, succeeds):
     source = npz(**variables(decoder=4))
     message = fails("convert", source, *MOBILENET, "-o", tmp_path / "out")

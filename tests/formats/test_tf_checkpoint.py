@@ -68,6 +68,7 @@ def test_cut_off_anywhere(folder, name):
     values(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 def test_a_changed_byte_never_goes_unseen(folder, name):
     """A wrong checksum, or bytes that nothing refers to (unused handle, padding): the same values then."""

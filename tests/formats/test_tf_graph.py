@@ -104,6 +104,7 @@ def test_limit_of_fields(tmp_path, monkeypatch):
     assert "more than 1000 fields" in error(tmp_path, b"\x10\x00" * 1001)
 
 
+@pytest.mark.slow
 def test_cut_off_or_changed(tmp_path):
     """A graph has no checksums: an error of one line, or arrays no larger than the file allows."""
     whole = (GOLDEN / "frozen.pb").read_bytes()

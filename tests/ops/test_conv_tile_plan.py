@@ -143,6 +143,7 @@ AXES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", range(len(native.conv_tile_shapes())))
 def test_every_output_and_tap(shape):
     for i, axis in enumerate(AXES):

@@ -73,6 +73,7 @@ def test_as_generated(name):
     assert (NETS / name / "test.prototxt").read_text() == BY_NAME[name].test()
 
 
+@pytest.mark.slow
 @needs_reference
 @pytest.mark.parametrize(
     "name, original",

@@ -53,6 +53,7 @@ def check(case, solver, until):
     assert distance(ours, stored) <= expected["parameter_sensitivity"]
 
 
+@pytest.mark.slow
 def test_from_the_start(case):
     solver = Solver(read_settings(f"solver_{case}.prototxt"), threads=1)
     solver.load(["init.caffemodel"])
