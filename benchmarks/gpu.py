@@ -23,7 +23,7 @@ CLI = [
 ]
 PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rf", "--durations=10"]
 CONVOLUTION = "tests/ops/test_device_convolution.py"
-CRF = ("tests/ops/test_crf_device.py", "tests/test_crf_device.py")
+CRF = ("tests/crf/test_gpu_ops.py", "tests/crf/test_dense_crf_device.py")
 
 
 @dataclass
