@@ -22,7 +22,7 @@ FLOORS = [
     {"layers", "pydensecrf", "crf_modules"},
     {"engine"},
     {"segmenter", "solver", "convert"},
-    {"bench"},
+    {"bench", "validate"},
     {"commands"},
     {"__main__"},
 ]

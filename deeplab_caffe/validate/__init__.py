@@ -1,0 +1,1 @@
+"""Shows that a net's numbers equal another program's, or finds out why they do not."""
