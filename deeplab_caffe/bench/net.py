@@ -15,6 +15,7 @@ from torch import Tensor
 from .. import ops
 from ..engine.cost import analyse
 from ..engine.net import Net
+from ..engine.random_weights import random_weights
 from ..formats.prototxt import read_net
 from ..types import Pair
 from .measure import forget_peak_memory, interleave, machine, median_ratio, own_peak_memory, peak_memory
@@ -28,20 +29,6 @@ PEERS: dict[str, Callable[[Net], TorchNet]] = {
     "torch NHWC folded": partial(TorchNet, fold=True),
     "torch NHWC bf16": partial(TorchNet, dtype=torch.bfloat16),
 }
-
-
-def random_weights(net: Net, seed: int = 0) -> None:
-    """Fills the parameters so that values keep their size from layer to layer (zeros would be too fast)."""
-    generator = torch.Generator().manual_seed(seed)
-    for layer in net.layers:
-        for i, blob in enumerate(layer.blobs):
-            drawn = torch.randn(blob.shape, generator=generator)
-            if len(blob.shape) == 4 and blob.shape[:3] != (1, 1, 1):
-                blob.data = drawn * (2.0 / (blob.count / blob.shape[0])) ** 0.5
-            elif layer.type == "BatchNorm":
-                blob.data = (0.1 * drawn, 0.5 + drawn.abs(), torch.ones(blob.shape))[i]
-            else:
-                blob.data = 1 + 0.1 * drawn if layer.type == "Scale" and i == 0 else 0.1 * drawn
 
 
 def _image(size: Pair) -> Tensor:

@@ -13,12 +13,12 @@ from torch import Tensor
 from ..engine.context import precisions
 from ..engine.cost import analyse
 from ..engine.net import Net
+from ..engine.random_weights import random_weights
 from ..formats.prototxt import read_net
 from ..ops.devices import usable_device
 from ..types import Pair
 from .measure import machine
 from .measure_device import device_peak, device_seconds
-from .net import random_weights
 from .torch_net import TorchNet
 
 # For each of our precisions the class of its peers: their dtype, and whether TF32 is allowed.

@@ -83,7 +83,7 @@ def entries(layers: Sequence[Layer]) -> list[Entry]:
     found: list[Entry] = []
     seen: set[int] = set()
     for layer in layers:
-        fields = _FIELDS.get(layer.type, _DEFAULT)
+        fields = _fields(layer)
         for index, blob in enumerate(layer.blobs):
             field = fields[index] if index < len(fields) else f"blob{index}"
             if field is not None and id(blob) not in seen:
@@ -98,6 +98,12 @@ def state_dict(layers: Sequence[Layer]) -> dict[str, Tensor]:
         entry.name: entry.to_torch([blob.values() for blob in entry.layer.blobs]).cpu().contiguous().clone()
         for entry in entries(layers)
     }
+
+
+def _fields(layer: Layer) -> tuple[str | None, ...]:
+    if layer.type == "Scale" and len(layer.definition.bottoms) > 1:
+        return ("bias",)  # the factor is the second bottom
+    return _FIELDS.get(layer.type, _DEFAULT)
 
 
 def _shape(layer: Layer, index: int) -> Shape:

@@ -2,9 +2,10 @@ import pytest
 import torch
 
 from deeplab_caffe.assets import asset
-from deeplab_caffe.bench.net import PEERS, random_weights
+from deeplab_caffe.bench.net import PEERS
 from deeplab_caffe.bench.torch_net import TorchNet
 from deeplab_caffe.engine.net import Net
+from deeplab_caffe.engine.random_weights import random_weights
 
 pytestmark = pytest.mark.slow
 

@@ -6,8 +6,8 @@ import torch
 
 from deeplab_caffe import DeepLabError, Net, ops
 from deeplab_caffe.assets import asset
-from deeplab_caffe.bench.net import random_weights
 from deeplab_caffe.engine import cuda_graph
+from deeplab_caffe.engine.random_weights import random_weights
 from deeplab_caffe.ops import devices
 
 # Every layer that has kernels and a few that have none; no convolution.

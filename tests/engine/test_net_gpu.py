@@ -7,8 +7,8 @@ import torch
 
 from deeplab_caffe import DeepLabError, Net
 from deeplab_caffe.assets import asset
-from deeplab_caffe.bench.net import random_weights
 from deeplab_caffe.engine.context import GPU_PRECISIONS
+from deeplab_caffe.engine.random_weights import random_weights
 
 pytestmark = [
     pytest.mark.gpu,

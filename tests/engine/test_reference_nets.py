@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 import torch
 
-from deeplab_caffe.bench.net import random_weights
 from deeplab_caffe.engine.net import Net
+from deeplab_caffe.engine.random_weights import random_weights
 
 pytestmark = pytest.mark.slow
 

@@ -106,3 +106,13 @@ layers { name: "fc" type: INNER_PRODUCT bottom: "a" top: "b" inner_product_param
         "fc.weight": (6, 75),
         "fc.bias": (6,),
     }
+
+
+def test_a_scale_by_a_blob_has_a_bias_only():
+    text = (
+        NET
+        + """layer { name: "gate" type: "Scale" bottom: "c" bottom: "b" top: "g"
+      scale_param { axis: 0 bias_term: true } }"""
+    )
+    names = [entry.name for entry in entries(Net(read_net("net.prototxt", text=text)).layers)]
+    assert names[-1] == "gate.bias"

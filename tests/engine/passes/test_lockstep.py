@@ -5,9 +5,9 @@ import os
 import torch
 
 from deeplab_caffe import ops
-from deeplab_caffe.bench.net import random_weights
 from deeplab_caffe.engine.net import Net
 from deeplab_caffe.engine.passes.lockstep import lockstep
+from deeplab_caffe.engine.random_weights import random_weights
 
 
 def layer(kind, name, bottoms, rest=""):

@@ -5,8 +5,8 @@ import os
 import pytest
 import torch
 
-from deeplab_caffe.bench.net import random_weights
 from deeplab_caffe.engine.net import Net
+from deeplab_caffe.engine.random_weights import random_weights
 from deeplab_caffe.engine.weights import save_weights
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats import caffe_pb2
