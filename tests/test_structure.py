@@ -92,7 +92,6 @@ TESTED_BY = {
     "engine.passes.depth_first": "engine/test_net.py",
     "engine.passes.needed": "engine/test_net.py",
     "engine.schedule": "engine/test_net.py",
-    "engine.weights": "engine/test_net.py",
     "layers.parts.convolution_fields": "layers/test_convolution.py",
     "layers.parts.image_list_data": "layers/test_image_data.py",
     "ops.eltwise": "ops/test_device_ops.py",

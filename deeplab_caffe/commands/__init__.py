@@ -6,11 +6,13 @@
 import importlib
 import pkgutil
 import sys
+import warnings
+from collections.abc import Callable
 from typing import Any
 
 import typer
 
-from ..errors import DeepLabError
+from ..errors import DeepLabError, DeepLabWarning
 from .options import app
 
 __all__ = ["app", "main"]
@@ -27,6 +29,12 @@ def main(arguments: list[str] | None = None) -> int:
     0: done; 1: some of the inputs failed, the rest is done; 2: an error, told in one line on stderr;
     130: interrupted.
     """
+    with warnings.catch_warnings():
+        warnings.showwarning = _show(warnings.showwarning)
+        return _run(arguments)
+
+
+def _run(arguments: list[str] | None) -> int:
     # click's UsageError, from typer's own copy of click or the package.
     usage_error: Any = typer.BadParameter.__base__
     try:
@@ -45,6 +53,18 @@ def main(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def _show(otherwise: Callable[..., None]) -> Callable[..., None]:
+    """Shows our own warnings as one line, without the line of code they come from."""
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **named: Any) -> None:
+        if issubclass(category, DeepLabWarning):
+            print("warning: " + " ".join(str(message).split()), file=sys.stderr)
+        else:
+            otherwise(message, category, *place, **named)
+
+    return show
 
 
 def _fail(message: str) -> int:

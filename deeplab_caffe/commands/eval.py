@@ -41,6 +41,7 @@ def evaluate(
         Path | None, typer.Option("--model", "-m", metavar="PROTOTXT", help="Or a deploy net that is run.")
     ] = None,
     weights: options.Weights = None,
+    random_weights: options.RandomWeights = False,
     palette: Annotated[
         str, typer.Option(help="Class names: voc, camvid or a text file: `red green blue [name]` a line.")
     ] = "voc",
@@ -91,6 +92,7 @@ def evaluate(
         segmenter = make_segmenter(
             model,
             weights,
+            random_weights=random_weights,
             mean=mean,
             scales=scales,
             flip=flip,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def forward(
     model: options.Model,
     weights: options.Weights = None,
+    random_weights: options.RandomWeights = False,
     inputs: Annotated[
         list[str] | None,
         typer.Option(
@@ -49,6 +50,7 @@ def forward(
     magnitude of each.
     """
     from ..engine.net import Net
+    from ..engine.weights import check_given
     from ..formats.prototxt import read_net
 
     definition = read_net(model, options.parse_variables(variables), phase=phase)
@@ -63,6 +65,7 @@ def forward(
         inputs={name: array.shape for name, array in arrays.items()},
         weight_memory=options.parse_bytes(weight_memory, "--weight-memory"),
     )
+    check_given(net.layers, weights, random_weights, net.definition.source)
     results = []
     with options.progress(options.console()) as bar:
         task = bar.add_task("layers", total=len(net.layers) * iterations)

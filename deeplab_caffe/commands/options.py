@@ -32,6 +32,10 @@ Model = Annotated[Path, typer.Option("--model", "-m", metavar="PROTOTXT", help="
 Weights = Annotated[
     Path | None, typer.Option("--weights", "-w", metavar="CAFFEMODEL", help="Its parameters.")
 ]
+RandomWeights = Annotated[
+    bool,
+    typer.Option("--random-weights", help="Without --weights: let the parameters start from their fillers."),
+]
 Variables = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A value for ${NAME} in the prototxt; repeat it."),

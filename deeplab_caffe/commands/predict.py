@@ -30,6 +30,7 @@ def predict(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where results go.")],
     weights: options.Weights = None,
+    random_weights: options.RandomWeights = False,
     save: Annotated[
         str, typer.Option(help=f"What to write, with commas between: {', '.join(KINDS)}.")
     ] = "labels,overlay",
@@ -70,6 +71,7 @@ def predict(
     segmenter = make_segmenter(
         model,
         weights,
+        random_weights=random_weights,
         mean=mean,
         scales=scales,
         flip=flip,

@@ -35,6 +35,7 @@ def make_segmenter(
     model: Path,
     weights: Path | None,
     *,
+    random_weights: bool,
     mean: str | None,
     scales: str,
     flip: bool,
@@ -53,6 +54,7 @@ def make_segmenter(
     return Segmenter(
         model,
         weights,
+        random_weights=random_weights,
         mean=None if mean is None else parse_numbers(mean, "--mean"),
         output=scores_blob,
         variables=options.parse_variables(variables),

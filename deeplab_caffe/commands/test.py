@@ -12,6 +12,7 @@ from .options import verb
 def test(
     model: options.Model,
     weights: options.Weights = None,
+    random_weights: options.RandomWeights = False,
     iterations: Annotated[int, typer.Option(min=1, help="How often to run the net.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print the averages as JSON.")] = False,
     variables: options.Variables = None,
@@ -25,11 +26,13 @@ def test(
     from rich.table import Table
 
     from ..engine.net import Net
+    from ..engine.weights import check_given
     from ..errors import DeepLabError
     from ..solver import average_outputs
 
     values = options.parse_variables(variables)
     net = Net(model, weights, variables=values, device=device, precision=precision, threads=threads)
+    check_given(net.layers, weights, random_weights, net.definition.source)
     if net.inputs:
         names = ", ".join(net.inputs)
         raise DeepLabError(f"{model}: input {names}: a net to test feeds itself; see forward")

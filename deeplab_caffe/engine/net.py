@@ -1,5 +1,6 @@
 """The net: layers in prototxt order, shapes before data, memory reused, parameters stored once."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from os import PathLike
@@ -9,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from ..errors import DeepLabError
+from ..errors import DeepLabError, DeepLabWarning
 from ..formats.net_definition import NetDefinition
 from ..formats.prototxt import read_net
 from ..layers import Layer, create
@@ -24,6 +25,7 @@ from .execution import Execution, OnLayer, run_train, torch_threads
 from .inputs import as_tensor
 from .module import NetModule, TrainResult
 from .parameters import check_parameters, make_parameters, share_parameters
+from .passes.needed import needed
 from .schedule import Fused, Schedule, make_schedule
 from .weights import WeightReport, load_weights, save_weights
 
@@ -120,8 +122,13 @@ class Net:
         }
 
     def load(self, weights: str | PathLike[str]) -> WeightReport:
-        """Reads a caffemodel; the report (also `self.report`) names the layers that did not match."""
+        """Reads a caffemodel; the report (also `self.report`) names the layers that did not match.
+
+        Layers with parameters that the file has no weights for keep their values: a DeepLabWarning says so.
+        """
         self.report = load_weights(weights, self.layers, self._weight_memory)
+        if problem := self.report.unfilled():
+            warnings.warn(problem, DeepLabWarning, stacklevel=2)
         return self.report
 
     def save(self, path: str | PathLike[str], layout: str = "v2") -> None:
@@ -139,6 +146,11 @@ class Net:
         Raises DeepLabError where shapes differ.
         """
         share_parameters(self.layers, other.layers)
+
+    def layers_for(self, outputs: Iterable[str]) -> list[Layer]:
+        """The layers without which these blobs cannot be computed, in order."""
+        nodes = needed(self._graph.nodes, {self._graph.blobs[name] for name in self._known(outputs)})
+        return [node.layer for node in nodes]
 
     def shapes_for(self, **inputs: Shape) -> dict[str, Shape]:
         """The shapes of all blobs for inputs of these shapes, the others as they are; nothing is reshaped.
@@ -232,6 +244,14 @@ class Net:
                 raise DeepLabError(f"{self.definition.source}: input '{name}' is missing")
         return execution, {self._graph.inputs[name]: tensor for name, tensor in given.items()}
 
+    def _known(self, names: Iterable[str]) -> list[str]:
+        """The names, each that of a blob."""
+        names = list(names)
+        for name in names:
+            if name not in self._graph.blobs:
+                raise DeepLabError(f"{self.definition.source}: no blob is named '{name}'")
+        return names
+
     def _check_input(self, name: str) -> None:
         if name not in self._graph.inputs:
             known = ", ".join(self._graph.inputs) or "none, its data layers feed the net"
@@ -278,10 +298,7 @@ class Net:
     def _schedule(self, outputs: tuple[str, ...] | None, fused: Fused) -> Schedule:
         wanted = self._graph.outputs()
         if outputs is not None:
-            unknown = [name for name in outputs if name not in self._graph.blobs]
-            if unknown:
-                raise DeepLabError(f"{self.definition.source}: no blob is named '{unknown[0]}'")
-            wanted = {name: self._graph.blobs[name] for name in outputs}
+            wanted = {name: self._graph.blobs[name] for name in self._known(outputs)}
         plain_forward = fused == "forward" and self.context.runs_forward
         on_gpu = ops.backend_of(self.context.device).is_gpu
         in_bands = plain_forward and not self.keep_blobs and not on_gpu

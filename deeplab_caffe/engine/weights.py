@@ -1,5 +1,6 @@
 """Puts the blobs of a caffemodel into the layers of a net, and back into a file."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 
@@ -34,6 +35,20 @@ class WeightReport:
         lines += [f"layer '{name}' is not in {self.path}: it keeps its values" for name in self.missing]
         return "\n".join(lines)
 
+    def unfilled(self, layers: Iterable[str] | None = None) -> str:
+        """One line about those of `layers` (None: the net's) that got no weights; "" if there are none.
+
+        Both sides are listed, for the usual reason is a layer that has another name in the file.
+        """
+        wanted = None if layers is None else set(layers)
+        missing = [name for name in self.missing if wanted is None or name in wanted]
+        if not missing:
+            return ""
+        return (
+            f"{self.path}: it has no weights for {_names(missing)}; "
+            f"layers in it that the net lacks: {_names(self.unused)}"
+        )
+
 
 def load_weights(
     path: str | PathLike[str], layers: list[Layer], memory: WeightMemory | None = None
@@ -55,8 +70,10 @@ def load_weights(
     ]
     match = match_weights(read_layers(path, in_file=memory is not None), shapes, source)
     if not match.copies:
-        found = ", ".join(match.unused[:5]) or "none"
-        raise DeepLabError(f"{source}: no layer of it has weights for this net; layers in it: {found}")
+        raise DeepLabError(
+            f"{source}: no layer of it has weights for this net; layers in it: {_names(match.unused)}; "
+            f"layers of the net: {_names(match.missing)}"
+        )
     by_name = {layer.name: layer for layer in reversed(layers)}
     for copy in match.copies:
         parameter = by_name[copy.layer].blobs[copy.index]
@@ -66,6 +83,28 @@ def load_weights(
             parameter.data = in_memory(copy.values)
     loaded = list(dict.fromkeys(copy.layer for copy in match.copies))
     return WeightReport(source, loaded, match.unused, match.missing)
+
+
+def check_given(
+    layers: Sequence[Layer], weights: str | PathLike[str] | None, random_weights: bool, source: str
+) -> None:
+    """DeepLabError unless weights are given, random ones are asked for, or there is nothing to fill.
+
+    layers: those whose parameters matter. source: names the net.
+    """
+    if weights is not None and random_weights:
+        raise DeepLabError("weights and random_weights (--weights, --random-weights): one of them wanted")
+    filled = [layer.name for layer in layers if layer.blobs]
+    if filled and weights is None and not random_weights:
+        raise DeepLabError(
+            f"{source}: no weights given (--weights) for {_names(filled)}; "
+            "with random_weights (--random-weights) they start from their fillers"
+        )
+
+
+def _names(names: Sequence[str], most: int = 8) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more if names else "none"
 
 
 def save_weights(

@@ -14,7 +14,8 @@ from torch import Tensor
 from .. import ops
 from ..engine import dag
 from ..engine.net import Net
-from ..errors import DeepLabError
+from ..engine.weights import check_given
+from ..errors import DeepLabError, DeepLabWarning
 from ..evaluation.metrics import argmax_labels
 from ..formats.net_definition import NetDefinition
 from ..images import preprocessing
@@ -33,6 +34,9 @@ class Segmenter:
     mean, at the right and bottom, to this height and width before all else, as TensorFlow's evaluation does
     it (the image pooling of DeepLab v3 sees the padding). channel_order: of the images it is given, "rgb" as
     read_image and Pillow have them, or "bgr" as OpenCV has them; up to version 0.1 it was always "bgr".
+    random_weights: without `weights` the parameters start from their fillers.
+
+    Raises DeepLabError where a layer that the scores need got no weights: that would be no segmentation.
     """
 
     def __init__(
@@ -46,13 +50,14 @@ class Segmenter:
         flip: bool = False,
         pad_to: tuple[int, int] = (0, 0),
         channel_order: str = "rgb",
+        random_weights: bool = False,
         **options: Any,
     ) -> None:
         if channel_order not in ("rgb", "bgr"):
             raise DeepLabError(f"channel_order: {channel_order} given, rgb or bgr wanted")
         self.channel_order = channel_order
         self.scales, self.flip, self.pad_to = views.checked(scales), flip, pad_to
-        self.net = Net(model, weights, variables=variables, **options)
+        self.net = Net(model, variables=variables, **options)
         source = self.net.definition.source
         if not self.net.inputs:
             raise DeepLabError(
@@ -70,9 +75,22 @@ class Segmenter:
                 f"{source}: choose one of its outputs, {', '.join(self.net.outputs) or 'none'}, as the scores"
             )
         self.output = output or next(iter(self.net.outputs))
+        self._load(weights, random_weights)
         self._before_interp = self._find_before_interp()
         self._sizes: dict[int, int | None] = {}
         self._aligned: dict[int, int] = {}
+
+    def _load(self, weights: str | PathLike[str] | None, random_weights: bool) -> None:
+        """Fills the layers that the scores need, all of them."""
+        layers = self.net.layers_for((self.output,))
+        check_given(layers, weights, random_weights, self.net.definition.source)
+        if weights is None:
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeepLabWarning)
+            report = self.net.load(weights)
+        if problem := report.unfilled(layer.name for layer in layers):
+            raise DeepLabError(problem)
 
     def _preprocessing(self, mean: Sequence[float] | None) -> preprocessing.Preprocessing:
         result = preprocessing.Preprocessing()

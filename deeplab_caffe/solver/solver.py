@@ -16,7 +16,7 @@ from ..autograd import accumulating
 from ..engine.execution import torch_threads
 from ..engine.module import NetModule, TrainResult
 from ..engine.net import Net
-from ..engine.weights import WeightReport, save_weights
+from ..engine.weights import WeightReport, load_weights, save_weights
 from ..errors import DeepLabError
 from ..formats.hdf5_snapshot import write_hdf5_state
 from ..formats.records import SolverState
@@ -105,7 +105,7 @@ class Solver:
 
     def load(self, weights: Iterable[str | PathLike[str]]) -> list[WeightReport]:
         """Starts from these caffemodels, a later one over an earlier one; the reports tell what fitted."""
-        return [self.net.load(file) for file in weights]
+        return [load_weights(file, self.net.layers) for file in weights]
 
     def step(self) -> Step:
         """One iteration: iter_size passes forward and backward, then the update.
@@ -198,7 +198,7 @@ class Solver:
         shapes = [tuple(found.tensor.shape) for found in self.learnables] * self._histories
         history = snapshot.fit_history(state, shapes, source)
         model = snapshot.find_model(file, state)
-        report = self.net.load(model)
+        report = load_weights(model, self.net.layers)
         if report.missing:
             raise DeepLabError(f"{model}: layer '{report.missing[0]}' is missing: a snapshot of another net")
         count = len(self.learnables)

@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from deeplab_caffe.commands import forward
+from deeplab_caffe.commands import forward, main
 from deeplab_caffe.engine.net import Net
 
 
@@ -57,6 +57,26 @@ def test_iterations_over_a_data_layer(tmp_path, succeeds):
     results = succeeds(*arguments, "--dump", tmp_path / "dump")
     assert [result["data"]["values"] for result in results] == [[0], [1], [2]]
     assert np.load(tmp_path / "dump" / "000002" / "000_d__data.npy").item() == 2
+
+
+def test_weights_that_do_not_fit(tmp_path, capsys, fails):
+    net, weights, x = tmp_path / "net.prototxt", tmp_path / "net.caffemodel", tmp_path / "x.npy"
+    text = """input: "data" input_dim: 1 input_dim: 3 input_dim: 8 input_dim: 8
+layer { name: "c" type: "Convolution" bottom: "data" top: "c"
+  convolution_param { num_output: 2 kernel_size: 1 } }
+layer { name: "fc8_${EXP}" type: "Convolution" bottom: "c" top: "d"
+  convolution_param { num_output: 2 kernel_size: 1 } }"""
+    net.write_text(text)
+    Net(net, variables={"EXP": "voc12"}).save(weights)
+    np.save(x, np.ones((1, 3, 8, 8), np.float32))
+    run = "forward", "-m", net, "--input", x, "--set", "EXP=."
+    assert main([str(word) for word in (*run, "-w", weights)]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    wanted = f"warning: {weights}: it has no weights for fc8_.; layers in it that the net lacks: fc8_voc12"
+    assert lines == [wanted]
+    assert "no weights given (--weights) for c, fc8_.;" in fails(*run)
+    assert main([str(word) for word in (*run, "--random-weights")]) == 0
+    assert capsys.readouterr().err == ""
 
 
 def test_streamed_weights(tmp_path, succeeds, fails):

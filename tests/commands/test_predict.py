@@ -159,7 +159,21 @@ def test_weights_that_do_not_fit(tmp_path, photo, fails):
     other = asset("prototxt/deeplab_v1/largefov/deploy.prototxt")
     line = fails("predict", "-m", other, "-w", whole, photo, *out)
     assert "conv1_1" in line and "24x3x3x3" in line and "64x3x3x3" in line
+    renamed = tmp_path / "renamed.prototxt"
+    renamed.write_text(model.read_text().replace('"fc8_', '"fc9_'))
+    line = fails("predict", "-m", renamed, "-w", whole, photo, *out)
+    assert "no weights for fc9_camvid; layers in it that the net lacks: fc8_camvid" in line
+    line = fails("predict", "-m", model, photo, *out)
+    assert "no weights given (--weights) for conv1_1, conv1_2" in line and "--random-weights" in line
     assert not (tmp_path / "out").exists()
+
+
+def test_random_weights_are_had_on_demand(tmp_path, photo, succeeds, fails):
+    model = asset("prototxt/camvid_largefov/deploy.prototxt")
+    run = "predict", "-m", model, photo, "-o", tmp_path / "out", "--random-weights", "--save", "labels"
+    succeeds(*run)
+    assert files(tmp_path / "out") == ["labels/a.png", "predict.json"]
+    assert "one of them wanted" in fails(*run, "-w", asset("weights/camvid_largefov.caffemodel"))
 
 
 def test_several_views(net, photo, tmp_path, succeeds, fails):

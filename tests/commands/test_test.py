@@ -47,7 +47,7 @@ def run(*arguments):
     return main(["train", "--solver", "solver.prototxt", "--threads", "1", *map(str, arguments)])
 
 
-def test_test(folder, succeeds):
+def test_test(folder, succeeds, fails):
     assert run() == 0
     options = ("--model", "net.prototxt", "--weights", "out/tiny_iter_8.caffemodel", "--threads", 1)
     once, more = (succeeds("test", *options, "--iterations", n, "--json") for n in (1, 4))
@@ -59,6 +59,7 @@ def test_test(folder, succeeds):
         mean = torch.stack([run[name].flatten() for run in runs]).mean(0)
         assert more["outputs"][name] == pytest.approx(mean.tolist(), rel=1e-6)
     assert "accuracy" in succeeds("test", *options, "--iterations", 2)
+    assert "no weights given (--weights) for conv, score" in fails("test", "--model", "net.prototxt")
 
 
 def test_test_of_a_net_that_does_not_feed_itself(net, fails):

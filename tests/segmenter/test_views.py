@@ -18,7 +18,7 @@ ZOOM = INPUT + 'layer { name: "up" type: "Interp" bottom: "c" top: "up" interp_p
 
 
 def make(text, **options):
-    segmenter = Segmenter(read_net("net.prototxt", text=text), **options)
+    segmenter = Segmenter(read_net("net.prototxt", text=text), random_weights=True, **options)
     draw = torch.Generator().manual_seed(0)
     for blob in segmenter.net.params["c"]:
         blob.data = torch.randn(blob.shape, generator=draw)
