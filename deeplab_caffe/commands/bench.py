@@ -7,6 +7,7 @@ import typer
 
 from .options import (
     Device,
+    Model,
     Variables,
     console,
     group,
@@ -45,10 +46,7 @@ def parse_counts(text: str) -> list[int]:
 
 @verb("net", into=bench)
 def bench_net(
-    model: Annotated[
-        str,
-        typer.Option("--model", "-m", metavar="PROTOTXT", help="A net with one input; default: LargeFOV."),
-    ] = "",
+    model: Model = Path("deeplab_v1/largefov"),
     sizes: Annotated[str, typer.Option("--sizes", help="Input sizes, N or HxW.")] = "321,513",
     threads: Annotated[str, typer.Option("--threads", help="Thread counts; on the CPU.")] = "1,2",
     batches: Annotated[str, typer.Option("--batches", help="Images at a time; on a GPU.")] = "1,8",
@@ -69,22 +67,20 @@ def bench_net(
     output: Output = Path("benchmarks/results"),
 ) -> None:
     """Times a whole net in every precision against the same net in torch, with random weights."""
-    from ..assets import asset
     from ..bench import net, net_gpu
     from ..bench.net_gpu_report import net_gpu_chart, net_gpu_table
     from ..bench.net_report import net_chart, net_table
     from ..errors import DeepLabError
 
-    path = model or str(asset("prototxt/deeplab_v1/largefov/deploy.prototxt"))
     places, values, on_cpu = parse_sizes(sizes), parse_variables(variables), device == "cpu"
     if weight_memory is not None and not on_cpu:
         raise DeepLabError(f"--weight-memory {weight_memory}: weights are streamed on cpu, not on {device}")
     limit = parse_bytes(weight_memory or "16M", "--weight-memory")
     with console().status("measuring"):
         if on_cpu:
-            result = net.run(path, places, parse_counts(threads), rounds, values, weight_memory=limit)
+            result = net.run(str(model), places, parse_counts(threads), rounds, values, weight_memory=limit)
         else:
-            result = net_gpu.run(path, places, parse_counts(batches), rounds, values, device)
+            result = net_gpu.run(str(model), places, parse_counts(batches), rounds, values, device)
     result["model"] = name or result["model"]
     print_table((net_table if on_cpu else net_gpu_table)(result))
     stem = f"net_{result['model']}" + ("" if on_cpu else "_gpu")
@@ -95,10 +91,7 @@ def bench_net(
 
 @verb("train", into=bench)
 def bench_train(
-    model: Annotated[
-        str,
-        typer.Option("--model", "-m", metavar="PROTOTXT", help="A net with one input; default: LargeFOV."),
-    ] = "",
+    model: Model = Path("deeplab_v1/largefov"),
     sizes: Annotated[str, typer.Option("--sizes", help="Input sizes, N or HxW.")] = "321",
     threads: Annotated[str, typer.Option("--threads", help="Thread counts.")] = "1,2",
     rounds: Rounds = 5,
@@ -106,14 +99,12 @@ def bench_train(
     output: Output = Path("benchmarks/results"),
 ) -> None:
     """Times forward and backward of a net in every precision against the same net in torch, on the CPU."""
-    from ..assets import asset
     from ..bench import net
     from ..bench.net_report import net_chart, net_table
 
-    path = model or str(asset("prototxt/deeplab_v1/largefov/deploy.prototxt"))
     values = parse_variables(variables)
     with console().status("measuring"):
-        result = net.run(path, parse_sizes(sizes), parse_counts(threads), rounds, values, training=True)
+        result = net.run(str(model), parse_sizes(sizes), parse_counts(threads), rounds, values, training=True)
     stem = output / f"train_{result['model']}"
     result["model"] += ", training"
     print_table(net_table(result))

@@ -38,7 +38,14 @@ def evaluate(
         ),
     ] = None,
     model: Annotated[
-        Path | None, typer.Option("--model", "-m", metavar="PROTOTXT", help="Or a deploy net that is run.")
+        Path | None,
+        typer.Option(
+            "--model",
+            "-m",
+            metavar="PROTOTXT|NAME",
+            callback=options.find_model,
+            help="Or a deploy net that is run: a file, or one that ships by its name.",
+        ),
     ] = None,
     weights: options.Weights = None,
     random_weights: options.RandomWeights = False,

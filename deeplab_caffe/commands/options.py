@@ -28,7 +28,23 @@ def _group() -> None:
     """Runs the original DeepLab models (Caffe prototxt + caffemodel) bit for bit."""
 
 
-Model = Annotated[Path, typer.Option("--model", "-m", metavar="PROTOTXT", help="The net.")]
+def find_model(model: Path | None) -> Path | None:
+    """The prototxt of an option --model: a file, or a net that ships by its name."""
+    from ..assets.models import model_path
+
+    return None if model is None else model_path(model)
+
+
+Model = Annotated[
+    Path,
+    typer.Option(
+        "--model",
+        "-m",
+        metavar="PROTOTXT|NAME",
+        callback=find_model,
+        help="The net: a file, or one that ships by its name (`deeplab-caffe models` lists them).",
+    ),
+]
 Weights = Annotated[
     Path | None, typer.Option("--weights", "-w", metavar="CAFFEMODEL", help="Its parameters.")
 ]

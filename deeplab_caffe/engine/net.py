@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .. import ops
+from ..assets.models import model_path
 from ..errors import DeepLabError, DeepLabWarning
 from ..formats.net_definition import NetDefinition
 from ..formats.prototxt import read_net
@@ -33,14 +34,15 @@ from .weights import WeightReport, load_weights, save_weights
 class Net:
     """A Caffe net, ready to run.
 
-    model: path of a prototxt, or a NetDefinition. weights: path of a caffemodel; without, parameters start
-    from their fillers. phase, level, stages: which layers of the prototxt take part. variables: values for
-    `${NAME}`. precision: "exact" gives the original program's bits; "fp32" makes one factor and one summand
-    per channel of BatchNorm and Scale behind a convolution; "bf16" is torch's fastest. threads: CPU threads,
-    None for torch's setting. keep_blobs: no blob's memory is reused, all can be read from `blobs` after a
-    forward. inputs: blobs (with shapes) that forward will be given in place of what the net's own data layers
-    produce; layers that need anything else of those data layers are left out. seed: of the random fillers and
-    of what is random in TRAIN phase; rank, ranks: see layers.Context.
+    model: path of a prototxt, name of a net that ships ("deeplab_v1/largefov"), or a NetDefinition. weights:
+    path of a caffemodel; without, parameters start from their fillers. phase, level, stages: which layers of
+    the prototxt take part. variables: values for `${NAME}`. precision: "exact" gives the original program's
+    bits; "fp32" makes one factor and one summand per channel of BatchNorm and Scale behind a convolution;
+    "bf16" is torch's fastest. threads: CPU threads, None for torch's setting. keep_blobs: no blob's memory is
+    reused, all can be read from `blobs` after a forward. inputs: blobs (with shapes) that forward will be
+    given in place of what the net's own data layers produce; layers that need anything else of those data
+    layers are left out. seed: of the random fillers and of what is random in TRAIN phase; rank, ranks: see
+    layers.Context.
     device: "cpu", "cuda" or "cuda:1"; on a GPU all blobs and parameters live there, forwards join torch's
     current stream, and "tf32" and "fp16" are precisions, too. A forward with the sizes of the one before is
     launched as a CUDA graph, unless cuda_graph is False. Layers without kernels for a GPU (`Layer.on_device`)
@@ -75,7 +77,9 @@ class Net:
         self.context = replace(context, seed=seed, rank=rank, ranks=ranks)
         self._weight_memory = make_weight_memory(weight_memory, context)
         if not isinstance(model, NetDefinition):
-            model = read_net(model, dict(variables or {}), phase=phase, level=level, stages=tuple(stages))
+            model = read_net(
+                model_path(model), dict(variables or {}), phase=phase, level=level, stages=tuple(stages)
+            )
         self.definition = dag.fed_by_caller(model, dict(inputs or {}))
         self.keep_blobs = keep_blobs
         self.report: WeightReport | None = None

@@ -22,6 +22,7 @@ from ..images import preprocessing
 from ..layers.interp import Interp
 from ..types import Bytes, Floats, Pair
 from . import padding, views
+from .deploy_net import read_deploy_net
 
 
 class Segmenter:
@@ -57,13 +58,11 @@ class Segmenter:
             raise DeepLabError(f"channel_order: {channel_order} given, rgb or bgr wanted")
         self.channel_order = channel_order
         self.scales, self.flip, self.pad_to = views.checked(scales), flip, pad_to
-        self.net = Net(model, variables=variables, **options)
+        if not isinstance(model, NetDefinition):
+            rules = {name: options.pop(name) for name in ("level", "stages") if name in options}
+            model = read_deploy_net(model, variables, phase=options.get("phase", "test"), **rules)
+        self.net = Net(model, **options)
         source = self.net.definition.source
-        if not self.net.inputs:
-            raise DeepLabError(
-                f"{source}: the net feeds itself from data layers; photos need a deploy net with `input:` "
-                "(for a net with data layers use the verb forward)"
-            )
         if len(self.net.inputs) > 1:
             raise DeepLabError(f"{source}: one input wanted, it has {', '.join(self.net.inputs)}")
         self.input, self._shape = next(iter(self.net.inputs.items()))

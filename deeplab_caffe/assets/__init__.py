@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from .errors import DeepLabError
+from ..errors import DeepLabError
 
 # A wheel holds them inside the package (setup.py copies them), a checkout beside it.
-_ROOTS = (Path(__file__).parent / "share", Path(__file__).parent.parent)
+_PACKAGE = Path(__file__).parents[1]
+_ROOTS = (_PACKAGE / "share", _PACKAGE.parent)
 
 
 def asset(name: str) -> Path:
