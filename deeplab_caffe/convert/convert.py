@@ -3,18 +3,15 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..errors import DeepLabError
-from ..formats.caffemodel import write_caffemodel
-from ..formats.files import replacing
 from ..formats.prototxt import read_net
 from ..formats.stored import StoredArray
 from ..formats.weights import find_arrays
 from .fill import Filled, fill, listed
+from .folder import PROTOTXT, write_folder
 from .layouts import TENSORFLOW, TORCH, Layout
 
-PROTOTXT, CAFFEMODEL = "deploy.prototxt", "weights.caffemodel"
 # How slim calls a layer's variables; a graph has many constants beside them.
 _VARIABLES = ("weights", "depthwise_weights", "biases", "gamma", "beta", "moving_mean", "moving_variance")
 
@@ -37,9 +34,11 @@ KINDS = {
 
 
 def kind_of(path: str) -> str:
-    """Which of KINDS a file is of. Raises DeepLabError."""
+    """Which of KINDS a file is of, or "tflite", which is no bare set of variables. Raises DeepLabError."""
     found = find_arrays(path).name
-    return next(name for name, kind in KINDS.items() if found in kind.formats)
+    return (
+        "tflite" if found == "TFLite" else next(name for name, kind in KINDS.items() if found in kind.formats)
+    )
 
 
 def read_variables(path: str, kind: Kind) -> Variables:
@@ -97,9 +96,5 @@ def convert(
             f"{source}: {len(filled.unused)} variables have no place in {definition.name}: "
             f"{listed(filled.unused)}; another net (decoder? --plain-aspp?), or --ignore-unused"
         )
-    target = Path(folder)
-    target.mkdir(parents=True, exist_ok=True)
-    write_caffemodel(target / CAFFEMODEL, filled.layers, name=definition.name)
-    with replacing(target / PROTOTXT) as file:
-        file.write(prototxt.encode())
+    write_folder(folder, prototxt, filled.layers)
     return filled

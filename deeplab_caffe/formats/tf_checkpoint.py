@@ -21,6 +21,8 @@ from .wire import BYTES, FIXED32, VARINT, WireError
 
 _MAX_INDEX = 16 << 20
 _INDEX, _DATA = ".index", ".data-"
+_SAVED_MODEL = "saved_model.pb"
+_OBJECT = "/.ATTRIBUTES/VARIABLE_VALUE"  # ends the names in checkpoints that TensorFlow 2 writes
 
 # TensorFlow's DataType numbers (types.proto) of what can be read here.
 TF_DTYPES = {
@@ -84,14 +86,26 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, StoredArray]:
             if entry.shard not in sizes:
                 sizes[entry.shard] = _file_size(file)
             _check_size(entry, file, name, sizes[entry.shard])
+            if name.endswith(_OBJECT):
+                raise DeepLabError(
+                    f"{index}: variable '{name}': named after TensorFlow 2's (Keras's) objects, not as a "
+                    "checkpoint of DeepLab; convert the model to .tflite with TensorFlow, and that"
+                )
             variables[name] = StoredArray(entry.shape, partial(_read, entry, file, name))
     return variables
 
 
 def checkpoint_prefix(path: str | os.PathLike[str]) -> str:
-    """The prefix that `path` names: itself, one of its files, or a folder with one checkpoint in it."""
+    """The prefix that `path` names: itself, one of its files, or a folder with one checkpoint in it.
+
+    A SavedModel is the folder of one, or that folder's saved_model.pb.
+    """
     text = os.fspath(path)
+    if os.path.basename(text) == _SAVED_MODEL:
+        text = os.path.dirname(text) or "."
     if os.path.isdir(text):
+        if os.path.exists(os.path.join(text, _SAVED_MODEL)):
+            text = os.path.join(text, "variables")
         found = sorted(str(file) for file in Path(text).glob("*" + _INDEX))
         if len(found) != 1:
             names = ", ".join(os.path.basename(file) for file in found[:5]) or "none"
@@ -194,8 +208,9 @@ def _refuse_slices(index: str, name: str) -> Floats:
 
 
 def _owns(path: str) -> bool:
-    """Whether `path` is a folder, or a prefix or one of the data files of a checkpoint."""
-    return os.path.isdir(path) or os.path.exists(path + _INDEX) or _DATA in os.path.basename(path)
+    """Whether `path` is a folder, a SavedModel, or a prefix or one of the data files of a checkpoint."""
+    name = os.path.basename(path)
+    return os.path.isdir(path) or os.path.exists(path + _INDEX) or _DATA in name or name == _SAVED_MODEL
 
 
 ARRAYS.register(Format("TensorFlow checkpoint", (_INDEX,), read_checkpoint, owns=_owns))

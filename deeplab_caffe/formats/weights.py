@@ -30,7 +30,22 @@ def read_layers(path: str | os.PathLike[str], in_file: bool = False) -> list[Lay
 
 def find_arrays(path: str | os.PathLike[str], among: Collection[str] = ()) -> Format[dict[str, StoredArray]]:
     """The format of another program's weights; among: names of formats to look for. Raises DeepLabError."""
-    return ARRAYS.find(path, among)
+    try:
+        return ARRAYS.find(path, among)
+    except DeepLabError:
+        if _is_hdf5(path):
+            raise DeepLabError(
+                f"{os.fspath(path)}: HDF5: weights of Keras are not read; convert the model to .tflite with "
+                "TensorFlow, and that"
+            ) from None
+        raise
+
+
+def _is_hdf5(path: str | os.PathLike[str]) -> bool:
+    try:
+        return os.path.isfile(path) and LAYERS.find(path).name == "HDF5"
+    except DeepLabError:
+        return False
 
 
 def _other(path: str | os.PathLike[str]) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from ..types import Bytes, Floats
 
@@ -42,6 +43,13 @@ def resize_image(image: Bytes, height: int, width: int, window: Window | None = 
     rows = image[first : below[-1] + 1]
     across = rows[:, left] * (1 - x) + rows[:, right] * x
     return np.rint(across[above - first] * (1 - y) + across[below - first] * y).astype(np.uint8)
+
+
+def smooth_resize(image: Bytes, height: int, width: int) -> Bytes:
+    """Pillow's bilinear resize of (H, W, 3) or (H, W, 1) bytes: where it shrinks, every pixel counts."""
+    pixels = image[:, :, 0] if image.shape[2] == 1 else image
+    resized = Image.fromarray(np.ascontiguousarray(pixels)).resize((width, height), Image.Resampling.BILINEAR)
+    return np.array(resized).reshape(height, width, image.shape[2])
 
 
 def _neighbours(size: int, resized: int, start: int, count: int) -> tuple[NDArray, NDArray, Floats]:

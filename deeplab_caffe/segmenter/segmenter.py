@@ -19,8 +19,9 @@ from ..errors import DeepLabError, DeepLabWarning
 from ..evaluation.metrics import argmax_labels
 from ..formats.net_definition import NetDefinition
 from ..images import preprocessing
+from ..images.resize import smooth_resize
 from ..layers.interp import Interp
-from ..types import Bytes, Floats, Pair
+from ..types import Bytes, Floats, Pair, plane
 from . import padding, views
 from .deploy_net import read_deploy_net
 
@@ -30,6 +31,7 @@ class Segmenter:
 
     model, weights and the remaining options are those of Net. mean: subtracted from the image, in the order
     of the net's channels; None: what the net's Input layer says (transform_param), else the released models'.
+    With `image_data_param { new_height new_width }` there, images are resized to that, and their scores back.
     output: the blob with the scores, needed only if the net has several outputs. scales, flip: the image is
     also seen in other sizes, and mirrored; see views.py. pad_to: smaller images are padded with the
     mean, at the right and bottom, to this height and width before all else, as TensorFlow's evaluation does
@@ -69,6 +71,7 @@ class Segmenter:
         if len(self._shape) != 4 or self._shape[1] not in (1, 3):
             raise DeepLabError(f"{source}: input '{self.input}' is {dag.text(self._shape)}, no image")
         self.preprocessing = self._preprocessing(mean)
+        self.resized_to = self._resized_to()
         if output is None and len(self.net.outputs) != 1:
             raise DeepLabError(
                 f"{source}: choose one of its outputs, {', '.join(self.net.outputs) or 'none'}, as the scores"
@@ -104,6 +107,16 @@ class Segmenter:
             raise fail(problem)
         return result
 
+    def _resized_to(self) -> Pair | None:
+        """Height and width that images are resized to; None: they keep theirs."""
+        for layer in self.net.definition.layers:
+            if layer.type == "Input" and self.input in layer.tops:
+                size = layer.param.image_data_param.new_height, layer.param.image_data_param.new_width
+                if 0 in size and size != (0, 0):
+                    raise layer.error("image_data_param", "new_height and new_width wanted, or neither")
+                return size if any(size) else None
+        return None
+
     @property
     def averages(self) -> bool:
         """Whether `scores` gives probabilities: means over several sizes or mirror images."""
@@ -132,15 +145,21 @@ class Segmenter:
             raise DeepLabError(
                 f"image: {image.shape} {image.dtype} given, (H, W, {self._shape[1]}) bytes wanted"
             )
+        whole = plane(image.shape[:2])
+        image = self.rgb(image)
+        if self.resized_to and self.resized_to != whole:
+            image = smooth_resize(image, *self.resized_to)
         height, width = image.shape[:2]
-        blob = self.preprocessing.blob(self.rgb(image))
+        blob = self.preprocessing.blob(image)
         data = torch.from_numpy(preprocessing.pad(blob[None], *self.pad_to))
         if self.averages:
             threads = self.net.context.threads
             scores = views.probabilities(self._view_scores, data, self.scales, self.flip, threads)
         else:
             scores = self.scores_of(data)
-        return scores[:, :, :height, :width].contiguous()
+        scores = scores[:, :, :height, :width].contiguous()
+        same = (height, width) == whole
+        return scores if same else ops.interp(scores, whole, threads=self.net.context.threads)
 
     def map(self, data: Tensor) -> Tensor:
         """The old name of `scores_of`."""

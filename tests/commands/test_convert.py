@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from deeplab_caffe import Net
 from deeplab_caffe.convert.layouts import TENSORFLOW
@@ -91,7 +92,50 @@ def test_other_files(tmp_path, npz, fails):
     data.write_bytes(data.read_bytes()[:100])
     assert "cut off: variable '" in error(tmp_path / "sharded.ckpt")
     assert "No such file" in error(tmp_path / "none.ckpt")
-    assert "--from keras: one of tf, npz, torch" in error(tmp_path / "none.ckpt", "--from", "keras")
+    assert "--from keras: one of tflite, tf, npz, torch" in error(tmp_path / "none.ckpt", "--from", "keras")
     assert "not a whole .npz" in error(tmp_path / "sharded.ckpt.index", "--from", "npz")
     assert "no moving averages" in error(npz(**variables()), "--averages")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_tflite_file_tells_its_net(tmp_path, succeeds, fails):
+    pytest.importorskip("tflite")
+    from tests.convert.tflite.write_tflite import small_net
+
+    source = tmp_path / "small.tflite"
+    source.write_bytes(small_net().bytes())
+    assert "12 constants in 6 layers" in succeeds("convert", source, "-o", tmp_path / "out")
+    assert Net(tmp_path / "out/deploy.prototxt", tmp_path / "out/weights.caffemodel").outputs
+    for option in (("--backbone", "mobilenet_v2"), ("--size", "65x65"), ("--ignore-unused",)):
+        message = fails("convert", source, *option, "-o", tmp_path / "other")
+        assert f"{option[0]}: {source} tells what the net is" in message
+    source.write_bytes(source.read_bytes()[:-9])
+    assert "small.tflite" in fails("convert", source, "-o", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+def test_weights_that_do_not_tell_their_net(tmp_path, npz, fails):
+    source = npz(a=np.zeros(1, np.float32))
+    assert "w.npz: --backbone wanted" in fails("convert", source, "-o", tmp_path / "out")
+
+
+MODEL = """input: "data" input_shape { dim: 1 dim: 2 dim: 3 dim: 3 }
+layer { name: "score/a" type: "Convolution" bottom: "data" top: "m"
+  convolution_param { num_output: ${LABELS} kernel_size: 1 } }
+"""
+
+
+def test_a_state_dict_with_a_nets_names(tmp_path, succeeds, fails):
+    model, source = tmp_path / "net.prototxt", tmp_path / "fine.pt"
+    model.write_text(MODEL)
+    torch.save({"score_a.weight": torch.ones(3, 2, 1, 1), "score_a.bias": torch.ones(3)}, source)
+    given = ("convert", source, "--model", model, "-o", tmp_path / "out")
+    assert "2 tensors in V2 records" in succeeds(*given, "--set", "LABELS=3")
+    net = Net(model, tmp_path / "out/weights.caffemodel", variables={"LABELS": "3"})
+    assert (net(torch.ones(1, 2, 3, 3)) == 3).all()
+    message = fails(*given, "--set", "LABELS=4")
+    assert "score_a.weight ([3, 2, 1, 1] in the file, [4, 2, 1, 1] in the net)" in message
+    assert "--backbone: --model" in fails(*given, "--backbone", "resnet50")
+    assert "--set: for the variables" in fails(
+        "convert", source, "--backbone", "resnet50", "--set", "A=1", "-o", tmp_path
+    )

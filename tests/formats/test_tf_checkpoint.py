@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.formats import tf_checkpoint
 from deeplab_caffe.formats.npz import read_npz
 from deeplab_caffe.formats.tf_checkpoint import read_checkpoint
 
@@ -100,3 +101,26 @@ def test_two_checkpoints_in_a_folder(folder):
     shutil.copy(folder / FILES[0], folder / "other.index")
     with pytest.raises(DeepLabError, match=r"2 in this folder: other\.index, sharded\.ckpt\.index"):
         read_checkpoint(folder)
+
+
+def test_a_saved_model(folder, tmp_path):
+    model = tmp_path / "model"
+    (model / "variables").mkdir(parents=True)
+    (model / "saved_model.pb").write_bytes(b"")
+    for name in FILES:
+        shutil.copy(folder / name, model / "variables" / name.replace(PREFIX, "variables"))
+    for path in (model, model / "saved_model.pb"):
+        assert values(path).keys() == values(folder).keys()
+    (model / "variables" / "variables.index").unlink()
+    with pytest.raises(DeepLabError, match="one checkpoint wanted, 0 in this folder"):
+        read_checkpoint(model)
+
+
+def test_names_of_tensorflow_2(folder, monkeypatch):
+    """They tell objects, from which no net is known."""
+    table = tf_checkpoint.read_table((folder / FILES[0]).read_bytes())
+    renamed = {
+        key + b"/.ATTRIBUTES/VARIABLE_VALUE" if key[:1] > b"\0" else key: v for key, v in table.items()
+    }
+    monkeypatch.setattr(tf_checkpoint, "read_table", lambda data: renamed)
+    assert "named after TensorFlow 2's (Keras's) objects" in error(folder)

@@ -57,6 +57,16 @@ def test_checkpoints_go_by_many_names(end):
     assert weights.find_arrays(GOLDEN / "frozen.pb").name == "TensorFlow graph"
 
 
+def test_weights_of_keras(tmp_path):
+    (tmp_path / "x.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
+    with pytest.raises(
+        DeepLabError, match="x.h5: HDF5: weights of Keras are not read; convert .* to .tflite"
+    ):
+        weights.find_arrays(tmp_path / "x.h5")
+    with pytest.raises(DeepLabError, match="No such file"):
+        weights.find_arrays(tmp_path / "none.h5").read(tmp_path / "none.h5")
+
+
 def test_what_is_no_weights_of_caffes(tmp_path):
     def error(name, content):
         (tmp_path / name).write_bytes(content)

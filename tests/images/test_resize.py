@@ -25,3 +25,11 @@ def test_a_window_of_a_resized_image(size):
     planes = torch.from_numpy(image.transpose(2, 0, 1).copy())[None].float()
     wanted = torch.nn.functional.interpolate(planes, size, mode="bilinear")[0].numpy().transpose(1, 2, 0)
     assert np.abs(resize.resize_image(image, *size) - wanted).max() < 0.502
+
+
+def test_a_smooth_resize_sees_every_pixel():
+    image = np.zeros((8, 8, 3), np.uint8)
+    image[3, 3] = 255
+    assert resize.smooth_resize(image, 2, 2).max(axis=(1, 2)).min() > 0
+    assert resize.resize_image(image, 2, 2).max() == 0
+    assert resize.smooth_resize(image[:, :, :1], 3, 5).shape == (3, 5, 1)

@@ -8,6 +8,7 @@ from deeplab_caffe.engine import dag
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats.prototxt import read_net
 from deeplab_caffe.images import preprocessing
+from deeplab_caffe.images.resize import smooth_resize
 from deeplab_caffe.layers import Context, create
 from deeplab_caffe.segmenter import padding, segmenter
 
@@ -175,3 +176,15 @@ def test_map_is_the_old_name_of_scores_of(image):
     with pytest.warns(DeprecationWarning, match="scores_of"):
         old = segmenter.map(data)
     assert torch.equal(old, segmenter.scores_of(data))
+
+
+def test_images_are_resized_where_the_net_says_so(image):
+    text = """layer { name: "data" type: "Input" top: "data"
+      input_param { shape { dim: 1 dim: 3 dim: 7 dim: 6 } } transform_param { scale: 2 }
+      image_data_param { new_height: 7 new_width: 6 } }
+    layer { name: "scores" type: "Power" bottom: "data" top: "scores" }"""
+    scores = segmenter.Segmenter(read_net("net", text=text)).scores(image)
+    small = torch.from_numpy(preprocessing.to_blob(smooth_resize(image, 7, 6), (), 2)[None])
+    assert (scores == ops.interp(small, (10, 15))[0].numpy()).all()
+    with pytest.raises(DeepLabError, match="image_data_param: new_height and new_width wanted, or neither"):
+        segmenter.Segmenter(read_net("net", text=text.replace("new_width: 6", "")))

@@ -1,0 +1,1 @@
+"""TensorFlow Lite graphs to prototxt + caffemodel: which operator becomes which layer."""
