@@ -12,6 +12,7 @@ from .options import verb
 if TYPE_CHECKING:
     import numpy as np
 
+    from ..engine.net import Net
     from ..formats.net_definition import NetDefinition
 
 
@@ -47,7 +48,8 @@ def forward(
     """Run a net and tell its outputs; with --dump write all tops as NNN_<layer>__<blob>.npy (float32).
 
     '/' in names becomes '_'. forward.json beside them lists shape, sha256 of the bytes, mean and largest
-    magnitude of each.
+    magnitude of each. They are what --precision computes: but for exact, which computes layer by layer, a
+    convolution and what follows it are one pass, with one result; the blobs inside have a note instead.
     """
     from ..engine.net import Net
     from ..engine.weights import check_given
@@ -80,7 +82,9 @@ def forward(
 
             outputs = net.forward(on_layer=on_layer, **arrays)
             if folder is not None:
-                options.write_json(folder / "forward.json", {"model": str(model), "layers": tops})
+                tops = sorted(tops + without_values(net, tops), key=lambda record: record["index"])
+                report = {"model": str(model), "precision": precision, "layers": tops}
+                options.write_json(folder / "forward.json", report)
             results.append({name: statistics(tensor.cpu().numpy()) for name, tensor in outputs.items()})
     _print(results, as_json)
 
@@ -121,6 +125,18 @@ def write_tops(folder: Path, index: int, layer: str, blobs: dict[str, Any]) -> l
         options.write_npy(folder / file, array)
         records.append({"index": index, "layer": layer, "blob": name, **statistics(array), "file": file})
     return records
+
+
+def without_values(net: "Net", tops: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Records of the tops that never were, because another layer did the work of theirs in its own pass."""
+    seen = {record["index"] for record in tops}
+    note = f"not written: {net.context.precision} computes several layers in one pass, with one result"
+    return [
+        {"index": index, "layer": layer.name, "blob": name, "note": note}
+        for index, layer in enumerate(net.layers)
+        if index not in seen
+        for name in layer.definition.tops
+    ]
 
 
 def statistics(array: "np.ndarray") -> dict[str, Any]:

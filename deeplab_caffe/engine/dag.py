@@ -48,6 +48,11 @@ class Node:
         return tuple(self.layer.blobs)
 
     @property
+    def last(self) -> tuple[int, Layer]:
+        """Index and layer that the tops are of: its own, or the last of `fused`."""
+        return (self.tops[0].producer, self.fused[-1]) if self.fused else (self.index, self.layer)
+
+    @property
     def repeated(self) -> list[Value] | None:
         """For each top the bottom whose values it only repeats; None where that is not all the node does."""
         layer = self.layer

@@ -69,7 +69,7 @@ def run_in_arena(schedule: Schedule, values: Values, arena: Tensor, on_layer: On
         if not node.layer.fed_by_caller and node not in plan.repeats:
             node.forward([values[value] for value in node.bottoms], tops)
         if on_layer is not None:
-            on_layer(node.index, node.layer, {v.name: t for v, t in zip(node.tops, tops, strict=True)})
+            on_layer(*node.last, {v.name: t for v, t in zip(node.tops, tops, strict=True)})
 
 
 def run_fast(schedule: Schedule, values: Values, device: torch.device, on_layer: OnLayer | None) -> None:
@@ -94,7 +94,7 @@ def run_fast(schedule: Schedule, values: Values, device: torch.device, on_layer:
                 node.forward([plain(bottom) for bottom in bottoms], tops)
             values.update(zip(node.tops, tops, strict=True))
         if on_layer is not None:
-            on_layer(node.index, node.layer, {value.name: plain(values[value]) for value in node.tops})
+            on_layer(*node.last, {value.name: plain(values[value]) for value in node.tops})
         for value in dead:
             values.pop(value, None)
 
@@ -108,7 +108,7 @@ def run_train(schedule: Schedule, values: Values, on_layer: OnLayer) -> None:
             else:
                 tops = node.forward_train([values[value] for value in node.bottoms])
             values.update(zip(node.tops, tops, strict=True))
-        on_layer(node.index, node.layer, {value.name: values[value] for value in node.tops})
+        on_layer(*node.last, {value.name: values[value] for value in node.tops})
         for value in dead:
             values.pop(value, None)
 

@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import ops
 from ..assets.models import model_path
 from ..errors import DeepLabError, DeepLabWarning
 from ..formats.net_definition import NetDefinition
@@ -18,7 +17,7 @@ from ..layers import Layer, create
 from ..layers.parameters.parameter import Parameter
 from ..ops.devices import torch_precision
 from ..types import Shape
-from . import dag, memory
+from . import dag
 from .context import make_context, make_weight_memory
 from .cuda_graph import StreamOrder
 from .dag import Values
@@ -27,7 +26,7 @@ from .inputs import as_tensor
 from .module import NetModule, TrainResult
 from .parameters import check_parameters, make_parameters, share_parameters
 from .passes.needed import needed
-from .schedule import Fused, Schedule, make_schedule
+from .plans import Plans, Run
 from .weights import WeightReport, load_weights, save_weights
 
 
@@ -88,12 +87,13 @@ class Net:
         self._given = dict(self.definition.inputs)
         self._shapes = dag.infer(self._graph, self._given)
         make_parameters(self._graph, self._shapes, seed, self.context.device)
-        self._captures = cuda_graph and self.context.device.type == "cuda" and not keep_blobs
+        captures = cuda_graph and self.context.device.type == "cuda" and not keep_blobs
         self._order = StreamOrder(self.context.device)
-        self._arena = memory.Arena(self.context.device)
-        self._executions: dict[tuple[tuple[str, ...] | None, Fused], Execution] = {}
+        streamed = self._weight_memory is not None
+        source = self.definition.source
+        self._plans = Plans(self._graph, self.context, source, keep_blobs, streamed, captures)
+        self._plans.start(self._shapes, self.context)
         self._last: Values = {}
-        self._execution(None, "forward")
         if weights is not None:
             self.load(weights)
 
@@ -153,7 +153,7 @@ class Net:
 
     def layers_for(self, outputs: Iterable[str]) -> list[Layer]:
         """The layers without which these blobs cannot be computed, in order."""
-        nodes = needed(self._graph.nodes, {self._graph.blobs[name] for name in self._known(outputs)})
+        nodes = needed(self._graph.nodes, self._plans.find(tuple(outputs)).values())
         return [node.layer for node in nodes]
 
     def shapes_for(self, **inputs: Shape) -> dict[str, Shape]:
@@ -191,10 +191,12 @@ class Net:
         inputs: a numpy array or tensor for each of `self.inputs`; contiguous float32 is not copied. Another
         size reshapes the net. Layers without bottoms (data layers) feed themselves. outputs: blobs to return
         instead, by name; layers these do not need do not run. on_layer: called as on_layer(index, layer,
-        {top: tensor}) right after each layer, none of them fused; the tensors are valid during the call.
+        {top: tensor}) right after each layer; the tensors are valid during the call. They are what this
+        precision computes: in all but exact, layers that another one does the work of have no tops, and the
+        last of them is called for, with what all of them give.
         """
         given = self._tensors(inputs)
-        execution, values = self._prepared(outputs, given, "forward" if on_layer is None else "no")
+        execution, values = self._prepared(outputs, given, "forward" if on_layer is None else "watched")
         versions = tuple(blob.version for layer in self.layers for blob in layer.blobs)
         self._last = {}
         with torch.no_grad(), self._order.forward(), torch_threads(self.context.threads):
@@ -214,7 +216,9 @@ class Net:
         Arguments as those of `forward`. The loss is Caffe's: the sum of all tops by their loss_weight.
         """
         given = self._tensors(inputs, differentiable=True)
-        execution, values = self._prepared(outputs, given, "training" if on_layer is None else "no")
+        execution, values = self._prepared(
+            outputs, given, "training" if on_layer is None else "watched training"
+        )
         losses: list[Tensor] = []
 
         def watch(index: int, layer: Layer, tops: dict[str, Tensor]) -> None:
@@ -238,23 +242,15 @@ class Net:
         return next(iter(results.values())) if len(results) == 1 else results
 
     def _prepared(
-        self, outputs: Iterable[str] | None, given: dict[str, Tensor], fused: Fused
+        self, outputs: Iterable[str] | None, given: dict[str, Tensor], run: Run
     ) -> tuple[Execution, Values]:
         """What runs for these inputs, of which none may be missing, and the values to start with."""
         self._follow({name: tuple(tensor.shape) for name, tensor in given.items()})
-        execution = self._execution(None if outputs is None else tuple(outputs), fused)
+        execution = self._plans.execution(None if outputs is None else tuple(outputs), run)
         for name, value in self._graph.inputs.items():
             if value in execution.schedule.inputs and name not in given:
                 raise DeepLabError(f"{self.definition.source}: input '{name}' is missing")
         return execution, {self._graph.inputs[name]: tensor for name, tensor in given.items()}
-
-    def _known(self, names: Iterable[str]) -> list[str]:
-        """The names, each that of a blob."""
-        names = list(names)
-        for name in names:
-            if name not in self._graph.blobs:
-                raise DeepLabError(f"{self.definition.source}: no blob is named '{name}'")
-        return names
 
     def _check_input(self, name: str) -> None:
         if name not in self._graph.inputs:
@@ -284,34 +280,5 @@ class Net:
     def _reshape(self) -> None:
         self._shapes = dag.infer(self._graph, self._given)
         check_parameters(self._graph, self._shapes)
-        self._executions.clear()
         self._last.clear()
-        self._execution(None, "forward")
-
-    def _execution(self, outputs: tuple[str, ...] | None, fused: Fused) -> Execution:
-        """What runs for these outputs (None: the net's own), planned once per set of shapes."""
-        if (outputs, fused) not in self._executions:
-            schedule = self._schedule(outputs, fused)
-            parameters = {id(p): p for layer in self.layers for p in layer.blobs}.values()
-            unmade = sum(memory.FLOAT * parameter.count for parameter in parameters if not parameter.made)
-            schedule.check_memory(unmade, self._arena.size, self.context.device)
-            execution = Execution(schedule, self.context, self._arena, self._captures)
-            self._executions[outputs, fused] = execution
-        return self._executions[outputs, fused]
-
-    def _schedule(self, outputs: tuple[str, ...] | None, fused: Fused) -> Schedule:
-        wanted = self._graph.outputs()
-        if outputs is not None:
-            wanted = {name: self._graph.blobs[name] for name in self._known(outputs)}
-        plain_forward = fused == "forward" and self.context.runs_forward
-        on_gpu = ops.backend_of(self.context.device).is_gpu
-        in_bands = plain_forward and not self.keep_blobs and not on_gpu
-        return make_schedule(
-            self._graph,
-            self._shapes,
-            wanted,
-            fused,
-            self.keep_blobs,
-            threads=(self.context.threads or torch.get_num_threads()) if in_bands else None,
-            streamed=self._weight_memory is not None,
-        )
+        self._plans.start(self._shapes, self.context)

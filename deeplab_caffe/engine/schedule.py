@@ -69,12 +69,14 @@ def make_schedule(
     outputs: dict[str, Value],
     fused: Fused = "forward",
     keep: bool = False,
+    fuses_kept: bool = False,
     threads: int | None = None,
     streamed: bool = False,
 ) -> Schedule:
     """Plans a run that gives `outputs`.
 
-    keep: the last value of every blob stays readable after it. threads: chains of layers run in row bands
+    keep: the last value of every blob stays readable after it. fuses_kept: but for those that fusing makes
+    away with; for precisions in which fusing changes values. threads: chains of layers run in row bands
     that keep so many threads busy; None: no such chains. streamed: nodes that share weights come together
     where that is cheap.
     """
@@ -84,7 +86,9 @@ def make_schedule(
     kept = tops.intersection(net.blobs.values()) if keep else set()
     visible = wanted | kept
     if fused != "no":
-        nodes = fuse(nodes, visible, training=fused == "training")
+        nodes = fuse(nodes, wanted if fuses_kept else visible, training=fused == "training")
+        kept &= {value for node in nodes for value in node.tops}
+        visible = wanted | kept
     if threads is not None:
         nodes = row_bands(nodes, shapes, visible, threads)
         shapes = {**shapes, **scratch_shapes(nodes)}

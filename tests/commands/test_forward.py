@@ -3,6 +3,7 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from deeplab_caffe.commands import forward, main
 from deeplab_caffe.engine.net import Net
@@ -57,6 +58,44 @@ def test_iterations_over_a_data_layer(tmp_path, succeeds):
     results = succeeds(*arguments, "--dump", tmp_path / "dump")
     assert [result["data"]["values"] for result in results] == [[0], [1], [2]]
     assert np.load(tmp_path / "dump" / "000002" / "000_d__data.npy").item() == 2
+
+
+FOLDING = """input: "data" input_dim: 2 input_dim: 3 input_dim: 5 input_dim: 7
+layer { name: "c" type: "Convolution" bottom: "data" top: "c" convolution_param { num_output: 6 kernel_size: 3
+  weight_filler { type: "gaussian" std: 1 } } }
+layer { name: "n" type: "BatchNorm" bottom: "c" top: "n" }
+layer { name: "s" type: "Scale" bottom: "n" top: "n" scale_param { bias_term: true } }
+layer { name: "r" type: "ReLU" bottom: "n" top: "n" }
+layer { name: "d" type: "Convolution" bottom: "n" top: "d" convolution_param { num_output: 2 kernel_size: 1
+  weight_filler { type: "gaussian" std: 1 } } }
+"""
+
+
+@pytest.mark.parametrize("precision", ["exact", "fp32", "bf16"])
+def test_a_dump_is_what_the_precision_computes(array, tmp_path, succeeds, precision):
+    path, weights, dump = tmp_path / "net.prototxt", tmp_path / "net.caffemodel", tmp_path / "dump"
+    path.write_text(FOLDING)
+    net, draw = Net(path), torch.Generator().manual_seed(1)
+    for blob in (*net.params["n"][:2], *net.params["s"]):
+        blob.data = torch.rand(blob.shape, generator=draw) + 0.3
+    net.params["n"][2].data = torch.full((1,), 3.0)
+    net.save(weights)
+    run = "forward", "-m", path, "-w", weights, "--input", tmp_path / "input.npy", "--json"
+    (result,) = succeeds(*run, "--precision", precision, "--dump", dump)
+    (plain,) = succeeds(*run, "--precision", precision)
+    assert result == plain  # watching changes nothing
+    records = json.loads((dump / "forward.json").read_text())["layers"]
+    assert [record["layer"] for record in records] == list("cnsrd")
+    last = np.load(dump / "004_d__d.npy")
+    assert (last == Net(path, weights, precision=precision)(array).numpy()).all()
+    exact = Net(path, weights)(array).numpy()
+    assert (last == exact).all() == (precision == "exact")
+    missing = [record["layer"] for record in records if "note" in record]
+    assert missing == ([] if precision == "exact" else list("cns"))
+    assert len(list(dump.glob("*.npy"))) == 5 - len(missing)
+    inner = np.load(dump / "003_r__n.npy")
+    kept = Net(path, weights, precision=precision, keep_blobs=True)
+    assert (kept(array).numpy() == last).all() and (kept.blobs["n"].float().numpy() == inner).all()
 
 
 def test_weights_that_do_not_fit(tmp_path, capsys, fails):

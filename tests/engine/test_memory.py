@@ -17,7 +17,7 @@ def plan(tmp_path):
     def make(*layers, **options):
         (tmp_path / "net.prototxt").write_text(INPUT + "".join(layers))
         net = Net(tmp_path / "net.prototxt", **options)
-        return net._schedule(None, "forward").plan, net._graph.blobs
+        return net._plans.schedule(None, "forward").plan, net._graph.blobs
 
     return make
 

@@ -149,7 +149,7 @@ def test_following_layers_are_fused_unless_somebody_watches(make, x):
     ]
     net = make(*layers)
     assert torch.equal(net(x), 2 * x + 2)
-    assert [each.name for each in net._schedule(None, "forward").nodes[0].fused] == ["p", "q"]
+    assert [each.name for each in net._plans.schedule(None, "forward").nodes[0].fused] == ["p", "q"]
     seen = []
     watched = net.forward(x=x, on_layer=lambda i, each, tops: seen.append((i, each.name, *tops.items())))
     assert [each[:2] for each in seen] == [(0, "a"), (1, "p"), (2, "q"), (3, "s")]
@@ -176,8 +176,8 @@ def test_memory_is_reused_and_kept_on_request(make, x):
     net, keeping = make(*layers), make(*layers, keep_blobs=True)
     assert torch.equal(net(x), keeping(x))
     # Two intermediate blobs alive at a time; the output is the caller's.
-    assert net._arena.values.numel() <= 2 * (x.numel() + 16)
-    assert keeping._arena.values.numel() >= 9 * x.numel()
+    assert net._plans.arena.values.numel() <= 2 * (x.numel() + 16)
+    assert keeping._plans.arena.values.numel() >= 9 * x.numel()
     assert net.blobs["b3"].is_meta and net.blobs["b3"].shape == x.shape
     assert all(torch.equal(keeping.blobs[f"b{i}"], 2.0 ** (i + 1) * x) for i in range(10))
     assert keeping.blobs["x"] is not None and not keeping.blobs["x"].is_meta

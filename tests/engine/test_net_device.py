@@ -199,7 +199,7 @@ def test_the_label_map_is_made_without_the_scores(device, plain):
         net = Net(plain, **on_device(device))
         net.forward(outputs=["map"], data=image(2, 5, 19, 17))
         assert "large" not in {value.name for value in net._last}
-        nodes = net._schedule(("map",), "forward").nodes
+        nodes = net._plans.schedule(("map",), "forward").nodes
         (interp,) = (node for node in nodes if node.layer.name == "labels")
         assert [layer.name for layer in interp.fused] == ["map"]
 

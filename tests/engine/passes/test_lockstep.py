@@ -49,7 +49,7 @@ def made(tmp_path, text):
 
 
 def nodes(net):
-    return net._schedule(None, "forward").nodes
+    return net._plans.schedule(None, "forward").nodes
 
 
 def names(order):
@@ -58,7 +58,7 @@ def names(order):
 
 def test_weights_are_read_once_as_far_as_memory_allows(tmp_path, monkeypatch):
     resident, net = made(tmp_path, SCALES)
-    arenas = [each._schedule(None, "forward").plan.arena for each in (resident, net)]
+    arenas = [each._plans.schedule(None, "forward").plan.arena for each in (resident, net)]
     assert arenas[1] <= 1.04 * arenas[0]
     x, reads, read = torch.randn(1, 24, 33, 41), [], ops.read_packed_weights
     monkeypatch.setattr(ops, "read_packed_weights", lambda *a: reads.append(a[2]) or read(*a))

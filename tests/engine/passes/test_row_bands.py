@@ -44,7 +44,7 @@ NETS = {
 
 
 def bands_of(net):
-    return [node for node in net._schedule(None, "forward").nodes if isinstance(node, RowBands)]
+    return [node for node in net._plans.schedule(None, "forward").nodes if isinstance(node, RowBands)]
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ def test_bands_give_the_bits_of_the_whole(small_bands, tmp_path, name, threads):
 def test_what_lies_between_is_never_whole_in_memory(small_bands, tmp_path):
     path = tmp_path / "net.prototxt"
     path.write_text(INPUT.replace("dim: 41", "dim: 410") + NETS["convolutions and a pooling"])
-    plan = Net(path, threads=1)._schedule(None, "forward").plan
+    plan = Net(path, threads=1)._plans.schedule(None, "forward").plan
     assert plan.arena < 4 * 2 * (4 + 5) * 410 * 37 / 10
 
 
