@@ -63,7 +63,7 @@ class Numbers:
     number counts values 0 ulp apart, number k those from 2**(k-1) to 2**k - 1 ulp. error: norm of the
     difference over the norm of theirs. largest_error: the largest difference; largest_relative: that over
     the largest magnitude of theirs. nan_ours, nan_theirs: NaN there only; these values count as different
-    and in nothing else.
+    and in nothing else. worst: the value with the largest difference.
     """
 
     count: int

@@ -1,0 +1,174 @@
+"""Which array of theirs belongs to which blob of ours, told from names alone, before anything runs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ..engine.net import Net
+from ..errors import DeepLabError
+from ..formats.net_definition import NetDefinition
+from ..types import Shape
+from .labels import holds_scores
+from .passes import Pass
+from .results import Unpaired
+from .theirs import Catalog, Theirs, mangled
+
+INPUT = -1  # the index of what the caller gives
+
+# Layers that write files; a validation leaves them out, lest they write over what it compares with.
+WRITERS = ("MatWrite", "HDF5Output")
+
+
+@dataclass(frozen=True)
+class Ours:
+    """A top of a layer of the net, or an input (index -1). last: no later layer writes to that blob.
+
+    files: what programs call a file of it that belongs to an image, as a pattern for the image's name.
+    """
+
+    index: int
+    layer: str
+    type: str
+    blob: str
+    shape: Shape
+    bottoms: tuple[str, ...] = ()
+    last: bool = True
+    files: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+
+
+@dataclass
+class Plan:
+    """For each pass, the partners of each blob of ours; and what has none."""
+
+    pairs: dict[tuple[int, int, str], list[Theirs]] = field(default_factory=dict)
+    parameters: list[tuple[Ours, int, Theirs]] = field(default_factory=list)
+    unpaired_ours: list[Unpaired] = field(default_factory=list)
+    unpaired_theirs: list[Unpaired] = field(default_factory=list)
+
+    def of(self, number: int, index: int, blob: str) -> list[Theirs]:
+        """The partners in pass `number` of the blob that layer `index` left."""
+        return self.pairs.get((number, index, blob), [])
+
+
+def blobs_of(net: Net, writes: Sequence[tuple[str, str, str]] = ()) -> list[Ours]:
+    """All blobs of a net in its order. writes: what layers write to files: (blob, pattern, folder)."""
+    last = dict.fromkeys(net.inputs, INPUT)
+    for index, layer in enumerate(net.layers):
+        last.update(dict.fromkeys(layer.definition.tops, index))
+    shapes = {name: tuple(blob.shape) for name, blob in net.blobs.items()}
+    found = [Ours(INPUT, "", "Input", name, shapes[name], last=at == INPUT) for name, at in last.items()]
+    found = [ours for ours in found if ours.blob in net.definition.inputs]
+    for index, layer in enumerate(net.layers):
+        for blob in layer.definition.tops:
+            files, folders = [], []
+            if last[blob] == index:
+                files = [pattern for name, pattern, _ in writes if name == blob]
+                folders = [folder for name, _, folder in writes if name == blob]
+                if blob in net.outputs:
+                    files += [f"{{}}_blob_{list(net.outputs).index(blob)}"] if not writes else []
+                    files.append("{}")
+            found.append(
+                Ours(
+                    index,
+                    layer.name,
+                    layer.type,
+                    blob,
+                    shapes[blob],
+                    layer.definition.bottoms,
+                    last[blob] == index,
+                    tuple(dict.fromkeys(files)),
+                    tuple(dict.fromkeys(folders)),
+                )
+            )
+    return found
+
+
+def written(definition: NetDefinition) -> list[tuple[str, str, str]]:
+    """What the MatWrite layers of a net write: (blob, pattern of the name, name of the folder)."""
+    found = []
+    for layer in definition.layers:
+        if layer.type == "MatWrite":
+            prefix = layer.param.mat_write_param.prefix
+            folder, start = (prefix.rstrip("/"), "") if prefix.endswith("/") else ("", Path(prefix).name)
+            for number, blob in enumerate(layer.bottoms):
+                found.append((blob, f"{start}{{}}_blob_{number}", Path(folder).name))
+    return found
+
+
+def without_writers(definition: NetDefinition) -> NetDefinition:
+    """The net without the layers that write files."""
+    layers = tuple(layer for layer in definition.layers if layer.type not in WRITERS)
+    return replace(definition, layers=layers)
+
+
+def pair(ours: list[Ours], net: Net, passes: list[Pass], catalog: Catalog) -> Plan:
+    """Finds the partners. DeepLabError: there is not a single pair; it says what names there are."""
+    plan = Plan()
+    for single in passes:
+        for one in ours:
+            partners = list(_partners(one, single, len(passes) == 1, catalog))
+            if partners:
+                plan.pairs[single.number, one.index, one.blob] = partners
+    for index, layer in enumerate(net.layers):
+        for number, parameter in enumerate(layer.blobs):
+            name = f"{layer.name}/{number}"
+            item = catalog.take([""], [name], ["parameter"])
+            if item is not None:
+                one = Ours(index, layer.name, layer.type, name, parameter.shape)
+                plan.parameters.append((one, number, item))
+    if not plan.pairs and not plan.parameters:
+        _pair_lone(ours, passes, catalog, plan)
+    paired = {(index, blob) for _, index, blob in plan.pairs}
+    plan.unpaired_ours = [
+        Unpaired(_name(one), "nothing of theirs has its name")
+        for one in ours
+        if (one.index, one.blob) not in paired and one.index != INPUT
+    ]
+    plan.unpaired_theirs = [Unpaired(item.where, _reason(item)) for item in catalog.rest()]
+    if not plan.pairs and not plan.parameters:
+        theirs = ", ".join(sorted({item.names[0] for item in catalog.items})[:5])
+        blobs = ", ".join(one.blob for one in ours[:5])
+        raise DeepLabError(
+            f"nothing to compare: names of theirs: {theirs}, ...; blobs of the net: {blobs}, ..."
+        )
+    return plan
+
+
+def _partners(one: Ours, single: Pass, alone: bool, catalog: Catalog) -> Iterator[Theirs]:
+    own = tuple(dict.fromkeys([single.name, f"{single.number:06d}", *([""] if alone else [])]))
+    names = [mangled(one.layer, one.blob)] if one.layer else []
+    names += [mangled(one.blob)] if one.last else []
+    item = catalog.take(own, names, ["blob", "scores"])
+    if item is not None:
+        yield item
+    if single.name:
+        folders = dict.fromkeys([*one.folders, ""])
+        files = [mangled(pattern.format(single.name)) for pattern in one.files]
+        for kinds in (["scores", "blob"], ["labels"]):
+            found = catalog.take(folders, files, kinds)  # type: ignore[arg-type]
+            if found is not None and found is not item:
+                yield found
+
+
+def _pair_lone(ours: list[Ours], passes: list[Pass], catalog: Catalog, plan: Plan) -> None:
+    """A single array of any name belongs to the net's scores, if there is but one pass."""
+    items = [item for item in catalog.items if item.kind != "parameter"]
+    if len(items) != 1 or len(passes) != 1:
+        return
+    outputs = [one for one in ours if "{}" in one.files]
+    one = next((one for one in outputs if holds_scores(one.shape)), outputs[-1] if outputs else None)
+    if one is not None:
+        catalog.taken.add(items[0])
+        plan.pairs[passes[0].number, one.index, one.blob] = items
+
+
+def _name(one: Ours) -> str:
+    return one.blob if one.blob == one.layer else f"{one.layer}: {one.blob}"
+
+
+def _reason(item: Theirs) -> str:
+    if item.kind == "parameter":
+        return f"the net has no parameter {item.names[0]}"
+    of = f" of image or pass '{item.folder}'" if item.folder else ""
+    return f"the net has no blob '{item.names[0]}'{of}"

@@ -1,0 +1,166 @@
+"""Runs a net and compares every blob with theirs while it runs."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from torch import Tensor
+
+from .. import layers, ops
+from ..engine.net import Net
+from ..types import Floats
+from .comparing import Measure, compare_blob, compare_parameter
+from .headline import headline
+from .live import LiveNet
+from .pairing import INPUT, Ours, Plan, blobs_of, pair
+from .passes import Pass
+from .results import Comparison, Diagnosis, Environment, Layer, Validation
+from .theirs import Catalog, Theirs
+
+Progress = Callable[[], None]  # called after each layer
+
+
+@dataclass
+class Job:
+    """What is compared: our net on some passes, and theirs. The net has no layers that write files.
+
+    live: theirs, if it is another net, whose catalog is `catalog` then. writes: see pairing.written.
+    """
+
+    net: Net
+    passes: list[Pass]
+    catalog: Catalog
+    measure: Measure = field(default_factory=Measure)
+    live: LiveNet | None = None
+    writes: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.ours: list[Ours] = blobs_of(self.net, self.writes)
+        self.plan: Plan = pair(self.ours, self.net, self.passes, self.catalog)
+
+    def compare(self, progress: Progress = lambda: None) -> list[Comparison]:
+        """All pairs, in the net's order, pass by pass; parameters first. Raises DeepLabError."""
+        return self._parameters() + [c for one in self.passes for c in self.compare_pass(one, progress)]
+
+    def _parameters(self) -> list[Comparison]:
+        params = self.net.params
+        return [
+            compare_parameter(one, params[one.layer][number].values().cpu().numpy(), theirs, self.measure)
+            for one, number, theirs in self.plan.parameters
+        ]
+
+    def compare_pass(self, single: Pass, progress: Progress = lambda: None) -> list[Comparison]:
+        """The pairs of one pass."""
+        watch = _Watch(self, single)
+        inputs = single.load()
+        if self.live is not None:
+            self.live.begin(inputs)
+        try:
+            for one in self.ours:
+                if one.index == INPUT and one.blob in inputs:
+                    watch.see(one, np.ascontiguousarray(inputs[one.blob], np.float32))
+
+            def on_layer(index: int, layer: layers.Layer, tops: dict[str, Tensor]) -> None:
+                watch.on_layer(index, tops)
+                progress()
+
+            self.net.forward(on_layer=on_layer, **inputs)
+        finally:
+            if self.live is not None:
+                self.live.end()
+        return watch.found
+
+
+class _Watch:
+    """Looks at the blobs of one pass as they come."""
+
+    def __init__(self, job: Job, single: Pass) -> None:
+        self.job, self.single = job, single
+        self.found: list[Comparison] = []
+        self.differs = False
+        self.ours = {(one.index, one.blob): one for one in job.ours}
+        self.several = len(job.passes) > 1
+
+    def on_layer(self, index: int, tops: dict[str, Tensor]) -> None:
+        for blob, tensor in tops.items():
+            if self.job.plan.of(self.single.number, index, blob):
+                self.see(self.ours[index, blob], tensor)
+
+    def see(self, one: Ours, values: Tensor | Floats) -> None:
+        for theirs in self.job.plan.of(self.single.number, one.index, one.blob):
+            comparison = compare_blob(
+                one,
+                self._array(values, theirs),
+                theirs,
+                self.job.measure,
+                image=(self.single.name or str(self.single.number)) if self.several else "",
+                size=self.single.size,
+                picture=not self.differs or bool(one.files),
+            )
+            self.differs = self.differs or comparison.status in ("different", "shape")
+            self.found.append(comparison)
+
+    def _array(self, values: Tensor | Floats, theirs: Theirs) -> Floats:
+        """The blob as an array; as large as the net's input, where theirs belongs to a photo."""
+        if not isinstance(values, Tensor):
+            return values
+        if self.single.size is not None and theirs.kind != "blob" and values.dim() == 4:
+            image = next(iter(self.job.net.inputs.values()))[2:]
+            if values.shape[2:] != image and values.shape[2] * values.shape[3] > 1:
+                values = ops.interp(values.float().contiguous(), (image[0], image[1]))
+        return values.detach().float().cpu().contiguous().numpy()
+
+
+def first_difference(comparisons: list[Comparison]) -> int | None:
+    """The number of the first that is neither equal nor close."""
+    return next((i for i, c in enumerate(comparisons) if c.status in ("different", "shape")), None)
+
+
+Diagnose = Callable[[Job, list[Comparison], int], Diagnosis]
+
+
+def validate(
+    job: Job,
+    environment: Environment,
+    diagnose: Diagnose | None = None,
+    progress: Progress = lambda: None,
+) -> Validation:
+    """Compares everything and, if something differs, asks `diagnose` why."""
+    start = time.perf_counter()
+    comparisons = job.compare(progress)
+    seconds = {"forward and comparison": time.perf_counter() - start}
+    first, diagnosis = first_difference(comparisons), None
+    if first is not None and diagnose is not None:
+        start = time.perf_counter()
+        diagnosis = diagnose(job, comparisons, first)
+        seconds["diagnosis"] = time.perf_counter() - start
+    return Validation(
+        equal=first is None,
+        headline=headline(comparisons, first, diagnosis),
+        environment=environment,
+        ulp=job.measure.ulp,
+        tolerance=job.measure.tolerance,
+        comparisons=comparisons,
+        unpaired_ours=job.plan.unpaired_ours,
+        unpaired_theirs=job.plan.unpaired_theirs,
+        layers=_layers(job.net),
+        first=first,
+        diagnosis=diagnosis,
+        seconds=seconds,
+    )
+
+
+def _layers(net: Net) -> list[Layer]:
+    shapes = {name: list(blob.shape) for name, blob in net.blobs.items()}
+    return [
+        Layer(
+            index,
+            layer.name,
+            layer.type,
+            list(layer.definition.bottoms),
+            list(layer.definition.tops),
+            [shapes[top] for top in layer.definition.tops],
+        )
+        for index, layer in enumerate(net.layers)
+    ]

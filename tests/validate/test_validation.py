@@ -1,0 +1,228 @@
+import json
+import subprocess
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.evaluation.metrics import argmax_labels
+from deeplab_caffe.formats.mat import write_mat
+from deeplab_caffe.segmenter.segmenter import Segmenter
+from deeplab_caffe.validate.comparing import Measure
+from deeplab_caffe.validate.request import Request, read_photos
+from deeplab_caffe.validate.validation import first_difference, validate
+
+NAMES = ["conv1", "relu1", "pool1", "sub/fc8", "interp"]
+
+
+def run(small, *against, measure=None, **options):
+    request = Request(
+        small.model, small.weights, against, inputs={"data": small.x}, measure=measure or Measure(), **options
+    )
+    return validate(request.job(), request.environment("a test"))
+
+
+def test_equal_dumps(small, tmp_path):
+    result = run(small, small.dump(tmp_path / "dump", small.blobs()))
+    assert result.equal and result.first is None
+    assert [c.layer for c in result.comparisons] == NAMES
+    assert {c.status for c in result.comparisons} == {"equal"}
+    count = sum(array.size for array in small.blobs().values())
+    assert result.headline == f"equal: all 5 arrays have the same bits ({count:,} values)"
+    assert result.unpaired_ours == result.unpaired_theirs == []
+    assert [layer.name for layer in result.layers] == NAMES and result.layers[4].bottoms == ["fc8"]
+    json.dumps(result.to_json(), allow_nan=False)
+
+
+def test_a_difference_is_found_where_it_begins(small, tmp_path):
+    blobs = small.blobs()
+    blobs["pool1", "pool1"][0, 2, 3, 4] += 1
+    result = run(small, small.dump(tmp_path / "dump", blobs))
+    assert (
+        not result.equal
+        and [c.status for c in result.comparisons] == ["equal"] * 2 + ["different"] + ["equal"] * 2
+    )
+    found = result.comparisons[result.first]
+    assert (found.layer, found.bottoms, found.numbers.different) == ("pool1", ["conv1"], 1)
+    assert found.numbers.worst.index == [0, 2, 3, 4] and found.map.array()[3, 4] > 0
+    assert np.count_nonzero(found.map.array()) == 1
+    assert found.picture.kind == "values" and found.picture.channel == 2
+    assert found.picture.theirs.array()[3, 4] - found.picture.ours.array()[3, 4] == pytest.approx(1, abs=1e-4)
+    assert result.headline.startswith("differs from layer 'pool1' (Pooling) on: ")
+
+
+def test_scores_tell_labels(small, tmp_path):
+    blobs = small.blobs()
+    scores = blobs["interp", "scores"]
+    before = argmax_labels(scores)[0, 5, 6]
+    scores[0, (before + 1) % 4, 5, 6] = scores[0, before, 5, 6] + 2
+    result = run(small, small.dump(tmp_path / "dump", blobs))
+    labels = result.comparisons[-1].labels
+    assert labels.changed == 1 and labels.largest_margin == 2
+    change = labels.changes[0]
+    assert (change.row, change.column, change.ours, change.theirs) == (5, 6, before, (before + 1) % 4)
+    assert "1 of 289 labels change" in result.headline
+    assert result.comparisons[-1].picture.kind == "labels"
+
+
+def test_what_is_allowed(small, tmp_path):
+    blobs = small.blobs()
+    blobs["pool1", "pool1"][:] = np.nextafter(blobs["pool1", "pool1"], np.float32(np.inf))
+    folder = small.dump(tmp_path / "dump", blobs)
+    assert not run(small, folder).equal
+    allowed = run(small, folder, measure=Measure(ulp=1))
+    assert allowed.equal and allowed.comparisons[2].status == "close" and "up to 1 ulp" in allowed.headline
+    assert run(small, folder, measure=Measure(tolerance=1e-6)).equal
+    blobs["pool1", "pool1"][0, 0, 0, 0] = np.nan
+    small.dump(folder, blobs)
+    assert not run(small, folder, measure=Measure(ulp=1, tolerance=1)).equal
+
+
+def test_blobs_by_name_alone_are_the_last_of_it(small, tmp_path):
+    blobs = small.blobs()
+    arrays = {"conv1": blobs["relu1", "conv1"], "scores": blobs["interp", "scores"], "data": small.x}
+    np.savez(tmp_path / "blobs.npz", **arrays, other=np.zeros(3))
+    result = run(small, tmp_path / "blobs.npz")
+    assert result.equal and [(c.layer, c.kind) for c in result.comparisons] == [
+        ("", "input"),
+        ("relu1", "blob"),
+        ("interp", "blob"),
+    ]
+    assert [one.name for one in result.unpaired_ours] == ["conv1", "pool1", "sub/fc8: fc8"]
+    assert len(result.unpaired_theirs) == 1 and "other" in result.unpaired_theirs[0].name
+
+
+def test_a_lone_file_is_the_scores(small, tmp_path):
+    scores = small.blobs()["interp", "scores"]
+    write_mat(tmp_path / "whatever.mat", scores)
+    assert run(small, tmp_path / "whatever.mat").equal
+    labels = argmax_labels(scores)[0].astype(np.uint8)
+    Image.fromarray(labels).save(tmp_path / "whatever.png")
+    result = run(small, tmp_path / "whatever.png")
+    assert result.equal and result.comparisons[0].kind == "labels"
+    Image.fromarray(labels[:9, :11]).save(tmp_path / "part.png")
+    assert run(small, tmp_path / "part.png").equal
+    labels[0, 0] += 1
+    Image.fromarray(labels).save(tmp_path / "whatever.png")
+    result = run(small, tmp_path / "whatever.png")
+    assert not result.equal and "1 of 289 labels change" in result.headline
+
+
+def test_another_shape(small, tmp_path):
+    blobs = small.blobs()
+    blobs["pool1", "pool1"] = blobs["pool1", "pool1"][:, :, :8, :8]
+    result = run(small, small.dump(tmp_path / "dump", blobs))
+    assert result.comparisons[2].status == "shape"
+    assert "ours is 1x6x9x9, theirs 1x6x8x8" in result.headline
+
+
+def test_hashes(small, tmp_path):
+    subprocess_free = tmp_path / "forward.json"
+    from deeplab_caffe.commands.forward import statistics
+
+    records = [
+        {"layer": layer, "blob": blob, **statistics(array)} for (layer, blob), array in small.blobs().items()
+    ]
+    subprocess_free.write_text(json.dumps({"layers": records}))
+    result = run(small, subprocess_free)
+    assert result.equal and all(c.by_hash and c.numbers is None for c in result.comparisons)
+    records[2]["sha256"] = "0" * 64
+    subprocess_free.write_text(json.dumps({"layers": records}))
+    result = run(small, subprocess_free)
+    assert result.first == 2 and "another sha256" in result.headline
+
+
+def test_weights(small, tmp_path):
+    net = small.net()
+    net.params["conv1"][0].data[0, 0, 0, 0] += 1
+    net.save(tmp_path / "other.caffemodel")
+    assert run(small, small.weights).equal
+    result = run(small, tmp_path / "other.caffemodel")
+    assert [(c.kind, c.blob, c.status) for c in result.comparisons[:2]] == [
+        ("parameter", "conv1/0", "different"),
+        ("parameter", "conv1/1", "equal"),
+    ]
+    assert "parameter conv1/0" in result.headline
+
+
+def test_another_net_runs_beside(small, tmp_path):
+    net = small.net()
+    net.params["sub/fc8"][0].data[0, 0, 0, 0] += 1
+    net.save(tmp_path / "other.caffemodel")
+    result = run(small, other_weights=tmp_path / "other.caffemodel")
+    assert [(c.layer, c.status) for c in result.comparisons[1:]] == [
+        (name, "equal" if name in NAMES[:3] else "different") for name in NAMES
+    ]
+    renamed = tmp_path / "renamed.prototxt"
+    renamed.write_text(small.text.replace('"relu1"', '"other"').replace('"data"', '"image"'))
+    result = run(small, other_model=renamed)
+    assert result.equal
+    assert [c.layer for c in result.comparisons] == NAMES
+    assert [one.name for one in result.unpaired_theirs] == ["the other net: input, image"]
+
+
+def test_another_precision(small):
+    result = run(small, other_precision="bf16")
+    assert not result.equal and result.comparisons[result.first].layer == "conv1"
+    assert result.comparisons[result.first].numbers.error < 0.01
+
+
+def test_photos(small, tmp_path):
+    generator = np.random.default_rng(5)
+    (tmp_path / "images").mkdir()
+    for name, size in (("a", (17, 17)), ("b", (12, 15))):
+        Image.fromarray(generator.integers(0, 256, (*size, 3), np.uint8)).save(
+            tmp_path / "images" / f"{name}.png"
+        )
+    (tmp_path / "list.txt").write_text("images/a.png\nimages/b.png\n")
+    photos = read_photos(tmp_path / "list.txt")
+    deploy = tmp_path / "deploy.prototxt"
+    deploy.write_text(small.text.replace("height: 17 width: 17", "zoom_factor: 2"))
+    segmenter = Segmenter(deploy, small.weights)
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    for photo, name in zip(photos, "ab", strict=True):
+        image = np.array(Image.open(photo))
+        write_mat(theirs / f"{name}_blob_0.mat", segmenter.scores(image)[None])
+        Image.fromarray(segmenter.labels(image)).save(theirs / f"{name}.png")
+    request = Request(deploy, small.weights, [theirs], photos=photos, segmenter=segmenter)
+    result = validate(request.job(), request.environment("a test"))
+    assert result.equal and [(c.image, c.kind) for c in result.comparisons] == [
+        ("a", "blob"),
+        ("a", "labels"),
+        ("b", "blob"),
+        ("b", "labels"),
+    ]
+    assert result.comparisons[2].shape == [1, 4, 12, 15]
+
+
+def test_errors(small, tmp_path):
+    with pytest.raises(DeepLabError, match="against: files or folders wanted, or another net"):
+        run(small)
+    np.save(tmp_path / "elsewhere.npy", small.x)
+    np.save(tmp_path / "else.npy", small.x)
+    with pytest.raises(DeepLabError, match="nothing to compare: names of theirs: else, elsewhere"):
+        run(small, tmp_path / "elsewhere.npy", tmp_path / "else.npy")
+    with pytest.raises(DeepLabError, match="input 'data' is missing"):
+        request = Request(small.model, small.weights, [tmp_path / "else.npy"])
+        request.job()
+    with pytest.raises(DeepLabError, match="blobs or photos wanted, not both"):
+        Request(small.model, small.weights, [tmp_path], inputs={"data": small.x}, photos=["a.png"]).job()
+
+
+def test_the_environment_names_the_files(small):
+    request = Request(
+        small.model, small.weights, [small.weights], inputs={"data": small.x}, paths=[("input", small.input)]
+    )
+    found = request.environment("deeplab-caffe validate")
+    assert [file.role for file in found.files] == ["model", "weights", "input", "against"]
+    digest = subprocess.run(["sha256sum", small.weights], capture_output=True, text=True, check=True).stdout[
+        :64
+    ]
+    assert found.files[1].sha256 == digest and found.files[1].bytes == small.weights.stat().st_size
+    assert found.device == "cpu" and found.precision == "exact" and found.versions["numpy"] == np.__version__
+
+
+def test_first_difference():
+    assert first_difference([]) is None
