@@ -21,6 +21,7 @@ _DIFFERENT = 1  # exit code
 def validate(
     model: options.Model,
     weights: options.Weights = None,
+    random_weights: options.RandomWeights = False,
     against: Annotated[
         list[Path] | None,
         typer.Option(
@@ -71,7 +72,9 @@ def validate(
 
     Exit code 0: equal (or within --ulp, --tolerance), 1: not, 2: an error.
     """
+    from ..engine.weights import check_given
     from ..formats.prototxt import read_net
+    from ..segmenter.deploy_net import read_deploy_net
     from ..segmenter.segmenter import Segmenter
     from ..validate.comparing import Measure
     from ..validate.pairing import without_writers
@@ -83,7 +86,8 @@ def validate(
     blobs = [text for text in inputs or [] if text.lower().endswith(".npy")]
     photos = [text for text in inputs or [] if text not in blobs]
     photos += read_photos(image_list) if image_list else []
-    definition = read_net(model, values, phase=phase)
+    read = read_deploy_net if photos else read_net
+    definition = read(model, values, phase=phase)
     segmenter = None
     if photos:
         numbers = None if mean is None else segmenter_options.parse_numbers(mean, "--mean")
@@ -96,6 +100,7 @@ def validate(
             device=device,
             precision=precision,
             threads=threads,
+            random_weights=random_weights,
         )
     request = Request(
         model=model,
@@ -118,13 +123,9 @@ def validate(
         paths=[("input", Path(text.rpartition("=")[2])) for text in blobs],
     )
     job = request.job()
-    console = options.console()
-    if weights is None and job.net.params:
-        console.print("no --weights: the net's parameters are what its fillers give")
-    elif job.net.report is not None and job.net.report.missing:
-        console.print(str(job.net.report))
+    check_given(job.net.layers, weights, random_weights, str(model))
     command = shlex.join(["deeplab-caffe", *sys.argv[1:]])
-    with options.progress(console) as bar:
+    with options.progress(options.console()) as bar:
         task = bar.add_task("layers", total=len(job.net.layers) * len(job.passes))
         result = run(job, request.environment(command), None, lambda: bar.advance(task))
     if output is not None:

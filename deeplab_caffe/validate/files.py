@@ -139,7 +139,8 @@ def _records(catalog: Catalog, path: Path, folder: str) -> None:
     if not isinstance(records, list):
         return  # somebody else's
     for number, record in enumerate(records):
-        catalog.add(_record(catalog, record, path, folder, f"{path}: layers[{number}]"))
+        if not (isinstance(record, dict) and "note" in record):  # that there are no values
+            catalog.add(_record(catalog, record, path, folder, f"{path}: layers[{number}]"))
 
 
 def _record(catalog: Catalog, record: Any, path: Path, folder: str, where: str) -> Theirs:

@@ -32,7 +32,8 @@ def _equal(comparisons: Sequence[Comparison]) -> str:
     error = max(c.numbers.largest_relative for c in close if c.numbers)
     exact = len(comparisons) - len(close)
     text = f"equal within what was allowed: of {len(comparisons):,} arrays ({values})"
-    return f"{text} {exact:,} have the same bits; the others are up to {ulp:,} ulp or {error:.1e} of their largest value apart"
+    apart = f"{ulp:,} ulp or {error:.1e} of their largest value"
+    return f"{text} {exact:,} have the same bits; the others are up to {apart} apart"
 
 
 def place(comparison: Comparison) -> str:

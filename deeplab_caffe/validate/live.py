@@ -9,13 +9,16 @@ import numpy as np
 from torch import Tensor
 
 from ..engine.net import Net
-from ..errors import DeepLabError
 from ..layers import Layer
 from ..types import Floats
 from .pairing import blobs_of
 from .theirs import Catalog, Theirs, mangled
 
 Key = tuple[int, str]  # a layer's index and a blob
+
+
+class NotComputedError(Exception):
+    """The other net never has that blob: its precision computes several layers in one pass."""
 
 
 class _StopError(Exception):
@@ -63,7 +66,7 @@ class LiveNet:
             self._thread = None
 
     def _take(self, key: Key) -> Floats:
-        """The values of a blob, valid until the next call."""
+        """The values of a blob, valid until the next call. NotComputedError: there will be none."""
         if key[0] < 0 and key[1] in self._inputs:
             return self._inputs[key[1]]
         if key in self._parked:
@@ -81,11 +84,11 @@ class LiveNet:
             def on_layer(index: int, layer: Layer, tops: dict[str, Tensor]) -> None:
                 nonlocal request
                 arrays = {(index, blob): partial(_plain, tensor) for blob, tensor in tops.items()}
-                while request in arrays:
-                    self._answers.put(arrays.pop(request)())
+                while request is not None and (request in arrays or request[0] <= index):
+                    self._answers.put(arrays.pop(request)() if request in arrays else self._missing(request))
                     request = self._requests.get()
-                    if request is None:
-                        raise _StopError
+                if request is None:
+                    raise _StopError
                 self._parked.update(
                     {key: read().copy() for key, read in arrays.items() if key in self._wanted}
                 )
@@ -105,7 +108,7 @@ class LiveNet:
     def _missing(self, key: Key) -> Any:
         if key in self._parked:
             return self._parked.pop(key)
-        return DeepLabError(f"{self.name}: blob '{key[1]}' was not computed")
+        return NotComputedError()
 
 
 def _plain(tensor: Tensor) -> Floats:

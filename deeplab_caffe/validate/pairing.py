@@ -36,6 +36,11 @@ class Ours:
     files: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self.blob if self.blob == self.layer or not self.layer else f"{self.layer}: {self.blob}"
+
 
 @dataclass
 class Plan:
@@ -121,7 +126,7 @@ def pair(ours: list[Ours], net: Net, passes: list[Pass], catalog: Catalog) -> Pl
         _pair_lone(ours, passes, catalog, plan)
     paired = {(index, blob) for _, index, blob in plan.pairs}
     plan.unpaired_ours = [
-        Unpaired(_name(one), "nothing of theirs has its name")
+        Unpaired(one.name, "nothing of theirs has its name")
         for one in ours
         if (one.index, one.blob) not in paired and one.index != INPUT
     ]
@@ -161,10 +166,6 @@ def _pair_lone(ours: list[Ours], passes: list[Pass], catalog: Catalog, plan: Pla
     if one is not None:
         catalog.taken.add(items[0])
         plan.pairs[passes[0].number, one.index, one.blob] = items
-
-
-def _name(one: Ours) -> str:
-    return one.blob if one.blob == one.layer else f"{one.layer}: {one.blob}"
 
 
 def _reason(item: Theirs) -> str:

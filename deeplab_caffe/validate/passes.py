@@ -12,6 +12,7 @@ from ..errors import DeepLabError
 from ..formats.net_definition import NetDefinition
 from ..images import image_list, preprocessing
 from ..images.image_file import read_image
+from ..images.resize import smooth_resize
 from ..layers.mat_write import file_ids
 from ..types import Bytes, Floats, Pair
 
@@ -22,6 +23,7 @@ class Photographer(Protocol):
     net: Net
     input: str
     preprocessing: preprocessing.Preprocessing
+    resized_to: Pair | None
 
     @property
     def color(self) -> bool:
@@ -34,12 +36,14 @@ class Photographer(Protocol):
 @dataclass(frozen=True)
 class Pass:
     """One forward. name: of the image, "" if nothing tells. load: its inputs by name, none for a net that
-    feeds itself. size: height and width of the photo, where scores are to be cut to it."""
+    feeds itself. size: height and width of the photo, where scores are to be cut to it; resized: the net sees
+    it in another size, so they are to be resized."""
 
     number: int
     name: str = ""
     load: Callable[[], dict[str, Floats]] = dict
     size: Pair | None = None
+    resized: bool = False
     photo: Callable[[], Bytes] | None = None
 
 
@@ -81,10 +85,13 @@ def _photos(segmenter: Photographer, paths: list[str], names: list[str]) -> Iter
             return read_image(path, color=segmenter.color)
 
         def load(photo: Callable[[], Bytes] = photo) -> dict[str, Floats]:
-            return {segmenter.input: padded(segmenter, segmenter.preprocessing.blob(photo()))}
+            image = photo()
+            if segmenter.resized_to:
+                image = smooth_resize(image, *segmenter.resized_to)
+            return {segmenter.input: padded(segmenter, segmenter.preprocessing.blob(image))}
 
         height, width = photo().shape[:2]
-        yield Pass(number, name, load, (height, width), photo)
+        yield Pass(number, name, load, (height, width), segmenter.resized_to is not None, photo)
 
 
 def padded(segmenter: Photographer, planes: Floats) -> Floats:

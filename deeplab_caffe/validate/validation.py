@@ -9,13 +9,13 @@ from torch import Tensor
 
 from .. import layers, ops
 from ..engine.net import Net
-from ..types import Floats
+from ..types import Floats, plane
 from .comparing import Measure, compare_blob, compare_parameter
 from .headline import headline
-from .live import LiveNet
+from .live import LiveNet, NotComputedError
 from .pairing import INPUT, Ours, Plan, blobs_of, pair
 from .passes import Pass
-from .results import Comparison, Diagnosis, Environment, Layer, Validation
+from .results import Comparison, Diagnosis, Environment, Layer, Unpaired, Validation
 from .theirs import Catalog, Theirs
 
 Progress = Callable[[], None]  # called after each layer
@@ -89,15 +89,18 @@ class _Watch:
 
     def see(self, one: Ours, values: Tensor | Floats) -> None:
         for theirs in self.job.plan.of(self.single.number, one.index, one.blob):
-            comparison = compare_blob(
-                one,
-                self._array(values, theirs),
-                theirs,
-                self.job.measure,
-                image=(self.single.name or str(self.single.number)) if self.several else "",
-                size=self.single.size,
-                picture=not self.differs or bool(one.files),
-            )
+            try:
+                comparison = compare_blob(
+                    one,
+                    self._array(values, theirs),
+                    theirs,
+                    self.job.measure,
+                    image=(self.single.name or str(self.single.number)) if self.several else "",
+                    size=self.single.size,
+                    picture=not self.differs or bool(one.files),
+                )
+            except NotComputedError:
+                continue
             self.differs = self.differs or comparison.status in ("different", "shape")
             self.found.append(comparison)
 
@@ -106,9 +109,11 @@ class _Watch:
         if not isinstance(values, Tensor):
             return values
         if self.single.size is not None and theirs.kind != "blob" and values.dim() == 4:
-            image = next(iter(self.job.net.inputs.values()))[2:]
-            if values.shape[2:] != image and values.shape[2] * values.shape[3] > 1:
-                values = ops.interp(values.float().contiguous(), (image[0], image[1]))
+            size = (
+                self.single.size if self.single.resized else plane(next(iter(self.job.net.inputs.values())))
+            )
+            if plane(values.shape) != size and values.shape[2] * values.shape[3] > 1:
+                values = ops.interp(values.float().contiguous(), size)
         return values.detach().float().cpu().contiguous().numpy()
 
 
@@ -142,13 +147,22 @@ def validate(
         ulp=job.measure.ulp,
         tolerance=job.measure.tolerance,
         comparisons=comparisons,
-        unpaired_ours=job.plan.unpaired_ours,
+        unpaired_ours=job.plan.unpaired_ours + _never(job, comparisons),
         unpaired_theirs=job.plan.unpaired_theirs,
         layers=_layers(job.net),
         first=first,
         diagnosis=diagnosis,
         seconds=seconds,
     )
+
+
+def _never(job: Job, comparisons: list[Comparison]) -> list[Unpaired]:
+    """Pairs that were not compared: a precision that makes one pass of several layers lacks their blobs."""
+    seen = {(c.index, c.blob) for c in comparisons}
+    paired = {(index, blob) for _, index, blob in job.plan.pairs}
+    reason = "not computed: the precision makes one pass of several layers"
+    names = [one.name for one in job.ours if (one.index, one.blob) in paired - seen]
+    return [Unpaired(name, reason) for name in names]
 
 
 def _layers(net: Net) -> list[Layer]:
