@@ -27,6 +27,7 @@ from .module import NetModule, TrainResult
 from .parameters import check_parameters, make_parameters, share_parameters
 from .passes.needed import needed
 from .plans import Plans, Run
+from .reused_blob import ReusedBlob
 from .weights import WeightReport, load_weights, save_weights
 
 
@@ -109,19 +110,21 @@ class Net:
 
     @property
     def params(self) -> dict[str, list[Parameter]]:
-        """Parameters by layer name; `net.params["conv1"][0].data` is a tensor to read or to write."""
+        """Parameters by layer name; `net.params["conv1"][0].data` is a tensor to read or to write.
+
+        Shapes are Caffe's: in DeepLab v1's dialect a bias has four axes. `module()` has PyTorch's.
+        """
         return {layer.name: layer.blobs for layer in self.layers if layer.blobs}
 
     @property
     def blobs(self) -> dict[str, Tensor]:
         """All blobs by name, as the last forward left them.
 
-        One whose memory has been reused is a tensor on torch's "meta" device: a shape without values.
+        One whose memory was used again has a shape only; to read its values is a DeepLabError, which says how
+        to keep them (keep_blobs).
         """
         return {
-            name: self._last[value]
-            if value in self._last
-            else torch.empty(self._shapes[value], device="meta")
+            name: self._last[value] if value in self._last else ReusedBlob.of(name, self._shapes[value])
             for name, value in self._graph.blobs.items()
         }
 

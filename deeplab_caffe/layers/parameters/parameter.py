@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Hashable
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ...errors import DeepLabError
 from ...types import Shape
+from .values import Values
 
 if TYPE_CHECKING:
     from ...formats.file_blob import FileBlob
@@ -101,24 +104,41 @@ class Parameter:
 
     @property
     def data(self) -> Tensor:
-        """The plain tensor, which may be written to until the net runs again; forgets the packed forms."""
+        """The plain tensor, which may be written to until the net runs again; forgets the packed forms.
+
+        Numpy arrays may be assigned to it, and to its elements, too.
+        """
         values = self.values()
         if not self.trained:
             self._plain = values
         self._forget()
-        return values
+        return values.as_subclass(Values)
 
     @data.setter
-    def data(self, tensor: Tensor) -> None:
+    def data(self, values: Tensor | np.ndarray) -> None:
+        tensor = torch.as_tensor(values)
         if tensor.numel() != self.count:
-            raise ValueError(f"{tuple(tensor.shape)} given, {self.shape} wanted")
-        tensor = tensor.detach().to(self.device, torch.float32).contiguous().view(self.shape)
+            raise DeepLabError(f"parameter: {tuple(tensor.shape)} given, {self.shape} wanted")
+        tensor = (
+            tensor.detach().as_subclass(Tensor).to(self.device, torch.float32).contiguous().view(self.shape)
+        )
         if self._plain is not None and self.trained:
             with torch.no_grad():
                 self._plain.copy_(tensor)
         else:
             self._plain = tensor
         self._forget()
+
+    @property
+    def diff(self) -> Tensor:
+        """The gradient of the last backward pass through `Net.forward_train`; zeros where there was none."""
+        gradient = self._plain.grad if self._plain is not None and self.trained else None
+        return torch.zeros(self.shape) if gradient is None else gradient.view(self.shape)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """The values, for numpy: `np.array(parameter)`."""
+        array = self.values().cpu().numpy()
+        return array.astype(dtype or array.dtype, copy=bool(copy))
 
     def stream(self, blob: "FileBlob", memory: "WeightMemory") -> None:
         """Leaves the values in `blob`'s file; packed forms are made in `memory` when a layer needs them.
