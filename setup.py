@@ -91,7 +91,11 @@ setup(
         str(p.parent.relative_to(ROOT)).replace(os.sep, ".")
         for p in (ROOT / "deeplab_caffe").rglob("__init__.py")
     ),
-    package_data={"deeplab_caffe": ["py.typed", "*.pyi"], "deeplab_caffe.formats": ["caffe.proto", "*.pyi"]},
+    package_data={
+        "deeplab_caffe": ["py.typed", "*.pyi"],
+        "deeplab_caffe.formats": ["caffe.proto", "*.pyi"],
+        "deeplab_caffe.netgraph": ["templates/*"],
+    },
     ext_modules=[Extension(f"deeplab_caffe.{name}", sources=[]) for name in modules()],
     cmdclass={"build_py": BuildPy, "build_ext": BuildExt},
 )

@@ -1,4 +1,5 @@
 import importlib.util
+import shutil
 from contextlib import nullcontext
 from dataclasses import is_dataclass, replace
 
@@ -53,3 +54,36 @@ def device(request):
     if request.param == "emulated" and not has_module("_cuda_emulated"):
         pytest.skip("the emulator is not built (DEEPLAB_CAFFE_EMULATOR=1)")
     return Device(request.param)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless browser; tests that look at pages are skipped where there is none."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        pytest.skip("needs chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def look(chromium):
+    """Opens a file: `look(path, width=1400, scheme="light")`; at the end no page may have complained."""
+    complaints, contexts = [], []
+
+    def open_page(path, width=1400, scheme="light"):
+        contexts.append(chromium.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme))
+        page = contexts[-1].new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: request.url.startswith("http") and complaints.append(request.url))
+        page.goto(path.resolve().as_uri())
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not complaints

@@ -21,8 +21,8 @@ FLOORS = [
     {"crf", "autograd"},
     {"layers", "pydensecrf", "crf_modules"},
     {"engine"},
-    {"segmenter", "solver", "convert", "validate"},
-    {"bench"},
+    {"segmenter", "solver", "convert", "netgraph"},
+    {"bench", "validate"},
     {"commands"},
     {"__main__"},
 ]

@@ -1,5 +1,6 @@
 """`deeplab-caffe inspect`: what a net's layers look like and cost."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,27 +23,54 @@ def inspect(
     ] = None,
     phase: Annotated[str, typer.Option(help="test or train.")] = "test",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the net as a page to look at: a graph one can click."),
+    ] = None,
+    svg: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the graph as a drawing.")] = None,
+    unfold: Annotated[
+        bool, typer.Option("--unfold", help="Draw blocks that repeat in full, in both.")
+    ] = False,
+    image: Annotated[
+        Path | None,
+        typer.Option(help="Photo on which the page shows receptive fields; default: a street scene."),
+    ] = None,
     variables: options.Variables = None,
 ) -> None:
     """Show each layer's output, parameters, multiply-adds, receptive field, stride and memory.
 
     Needs neither weights nor data files. `inside` is the share of the multiply-adds that remains when taps in
     the padding are skipped, counted exactly for every output position. With --weights it also tells which
-    layers the file fills.
+    layers the file fills. With --html or --svg the table is left out.
     """
     from ..engine.cost import analyse
     from ..formats.prototxt import read_net
 
+    for option, wanted in (("--image", image), ("--unfold", unfold)):
+        if wanted and not (html or (svg and option == "--unfold")):
+            raise DeepLabError(f"{option} belongs to --html{'' if option == '--image' else ' or --svg'}")
     definition = read_net(model, options.parse_variables(variables), phase=phase)
     cost = analyse(definition, parse_size(size), phase)
     match = match_file(definition, cost, str(weights)) if weights else {}
+    if html:
+        from ..assets import demo_photos
+        from ..netgraph.page import write_html
+
+        html.parent.mkdir(parents=True, exist_ok=True)
+        write_html(html, definition, cost, image or demo_photos()[0], unfold)
+    if svg:
+        from ..netgraph.svg import write_svg
+
+        svg.parent.mkdir(parents=True, exist_ok=True)
+        write_svg(svg, definition, cost, unfold)
     if as_json:
         import dataclasses
         import json
 
         print(json.dumps(dataclasses.asdict(cost) | ({"weights": match} if match else {}), indent=1))
         return
-    _print(cost)
+    if not (html or svg):
+        _print(cost)
     for what, names in match.items():
         print(f"{what}: {len(names)} layers{': ' if names else ''}{', '.join(names)}")
 

@@ -28,6 +28,18 @@ def test_a_net_that_no_machine_holds_is_only_looked_at(tmp_path, succeeds, fails
     assert "available" in fails("forward", "-m", net, "-w", WEIGHTS, "--dump", tmp_path / "dump")
 
 
+def test_page_and_drawing(tmp_path, succeeds, fails):
+    page, drawing = tmp_path / "new" / "net.html", tmp_path / "net.svg"
+    assert succeeds("inspect", "-m", MODEL, "--html", page, "--svg", drawing, "--unfold") == ""
+    assert "conv1_1" in page.read_text() and ">conv1_1</text>" in drawing.read_text()
+    assert "--image" in fails("inspect", "-m", MODEL, "--svg", drawing, "--image", MODEL)
+    assert "--unfold" in fails("inspect", "-m", MODEL, "--unfold")
+    before = page.read_bytes()
+    assert "deploy.prototxt" in fails("inspect", "-m", MODEL, "--html", page, "--image", MODEL)
+    assert page.read_bytes() == before and len(list(page.parent.iterdir())) == 1
+    assert "new" in fails("inspect", "-m", MODEL, "--html", page.parent)
+
+
 def test_errors(tmp_path, fails):
     assert "--size 5" in fails("inspect", "-m", MODEL, "--size", "5")
     assert "none.prototxt" in fails("inspect", "-m", tmp_path / "none.prototxt")

@@ -1,0 +1,96 @@
+"""What a picture tells of each layer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from google.protobuf import text_format
+
+from ..engine import dag
+from ..engine.cost import LayerCost, NetCost
+from ..formats.net_definition import LayerDefinition, NetDefinition
+from ..layers import Context, Layer, create
+from ..layers.abilities import Windowed
+from ..layers.parts.window import Window
+from ..types import Shape
+
+
+@dataclass
+class Card:
+    """One layer. shapes: of the tops.
+
+    words: what it does besides its type ("3×3", "rate 12"); windowed: whether it reads more than its own
+    place; in_place: whether it only works on the values of its bottom; text: as prototxt, in the layout of
+    Caffe's newest dialect. cost: None where only names and shapes are known.
+    """
+
+    name: str
+    type: str
+    bottoms: Sequence[str]
+    tops: Sequence[str]
+    shapes: Sequence[Shape]
+    words: list[str] = field(default_factory=list)
+    windowed: bool = False
+    in_place: bool = False
+    text: str = ""
+    cost: LayerCost | None = None
+
+
+def cards_of(definition: NetDefinition, cost: NetCost) -> list[Card]:
+    """A card for each layer, in order; `cost` is `analyse` of the same definition."""
+    layers = [create(layer, Context()) for layer in definition.layers]
+    shapes: dict[dag.Value, Shape] = {}
+    cards = []
+    for node, costs in zip(dag.connect(definition, layers).nodes, cost.layers, strict=True):
+        bottoms = [shapes.get(value) or cost.inputs[value.name] for value in node.bottoms]
+        shapes.update((value, costs.tops[value.name]) for value in node.tops)
+        cards.append(_card(node.layer, costs, bottoms, [costs.tops[value.name] for value in node.tops]))
+    return cards
+
+
+def image_size(cards: Sequence[Card], inputs: Mapping[str, Shape]) -> tuple[int, int] | None:
+    """Height and width of what the net looks at: the first input or data blob that is an image."""
+    given = list(inputs.values()) + [shape for card in cards if not card.bottoms for shape in card.shapes]
+    return next(((shape[2], shape[3]) for shape in given if len(shape) == 4), None)
+
+
+def _card(layer: Layer, cost: LayerCost, bottoms: list[Shape], shapes: list[Shape]) -> Card:
+    definition = layer.definition
+    windows = layer.windows(bottoms) if isinstance(layer, Windowed) and bottoms else []
+    return Card(
+        cost.name,
+        cost.type,
+        definition.bottoms,
+        definition.tops,
+        shapes,
+        _words(windows),
+        isinstance(layer, Windowed),
+        layer.in_place,
+        _text(definition),
+        cost,
+    )
+
+
+def _words(windows: Sequence[Window]) -> list[str]:
+    """ "3×3", "stride 2", "rate 12": what differs from reading one's own place only."""
+    if not windows or any(window.stride % 1 for window in windows):  # interpolation: its type says it all
+        return []
+    words = []
+    if any(window.kernel > 1 for window in windows):
+        words.append("×".join(str(window.kernel) for window in windows))
+    if windows[0].stride != 1:
+        words.append(f"stride {windows[0].stride:g}")
+    if windows[0].dilation > 1:
+        words.append(f"rate {windows[0].dilation}")
+    return words
+
+
+def _text(definition: LayerDefinition) -> str:
+    """The message with the name, type, bottoms and tops that it stands for, whatever the file's dialect."""
+    message = type(definition.param)()
+    message.CopyFrom(definition.param)
+    message.name, message.type = definition.name, definition.type
+    for field_name, values in (("bottom", definition.bottoms), ("top", definition.tops)):
+        message.ClearField(field_name)
+        getattr(message, field_name).extend(values)
+    body = text_format.MessageToString(message, as_utf8=True)
+    return "layer {\n" + "".join(f"  {line}\n" for line in body.splitlines()) + "}"
