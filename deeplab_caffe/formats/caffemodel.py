@@ -152,12 +152,14 @@ def write_caffemodel(
     layout: str = "v2",
     name: str = "",
     durable: bool = False,
+    old_shapes: bool = False,
 ) -> None:
     """Writes a caffemodel that Caffe itself reads: V2 records with shapes, or ("v1") V1 records of four axes.
 
-    name: the net's name. Nothing appears at `path` before the file is whole; with `durable`, before it is on
-    disk. Raises DeepLabError: more than 2 GB, and in the V1 layout a type or a number of axes which that
-    layout cannot say.
+    name: the net's name. old_shapes: in V2 records, too, blobs of four axes say num, channels, height and
+    width, with which Caffe takes a bias (1, 1, 1, n) for (n). Nothing appears at `path` before the file is
+    whole; with `durable`, before it is on disk. Raises DeepLabError: more than 2 GB, and in the V1 layout a
+    type or a number of axes which that layout cannot say.
     """
     source = os.fspath(path)
     if layout not in ("v1", "v2"):
@@ -165,7 +167,7 @@ def write_caffemodel(
     # Per layer: the record's header, then for each blob its header and values.
     pieces: list[bytes | Tensor] = [wire.bytes_field(_NET_NAME, name.encode())] if name else []
     for layer in layers:
-        pieces += _record(layer, layout, source)
+        pieces += _record(layer, layout, source, old_shapes)
     size = message_size(pieces)
     if size > _MAX_FILE:
         raise DeepLabError(f"{source}: {size} bytes; a caffemodel has at most {_MAX_FILE} (2 GB)")
@@ -173,7 +175,7 @@ def write_caffemodel(
         write_pieces(file, pieces)
 
 
-def _record(layer: LayerBlobs, layout: str, source: str) -> list[bytes | Tensor]:
+def _record(layer: LayerBlobs, layout: str, source: str, old_shapes: bool) -> list[bytes | Tensor]:
     name = layer.name.encode()
     if layout == "v2":
         number, blobs_field = _NET_V2, _V2_BLOBS
@@ -188,7 +190,9 @@ def _record(layer: LayerBlobs, layout: str, source: str) -> list[bytes | Tensor]
     body: list[bytes | Tensor] = [head]
     for index, blob in enumerate(layer.blobs):
         try:
-            pieces = blob_message(in_memory(blob), four_axes=layout == "v1")
+            values = in_memory(blob)
+            four_axes = layout == "v1" or (old_shapes and values.dim() == 4)
+            pieces = blob_message(values, four_axes)
         except ValueError as error:
             raise DeepLabError(f"{source}: layer '{layer.name}', blob {index}: {error}") from None
         body += [wire.bytes_header(blobs_field, message_size(pieces)), *pieces]

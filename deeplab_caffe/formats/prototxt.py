@@ -19,7 +19,7 @@ from .upgrade import upgrade
 # No hand-written net comes near; the limit keeps a wrong file from being parsed for minutes.
 _MAX_BYTES = 16 << 20
 _PHASES = {"train": caffe_pb2.TRAIN, "test": caffe_pb2.TEST}
-_SOLVER_TYPES = {
+SOLVER_TYPES = {
     "SGD": "SGD",
     "NESTEROV": "Nesterov",
     "ADAGRAD": "AdaGrad",
@@ -49,7 +49,7 @@ def read_net(
     source = os.fspath(path)
     if phase not in _PHASES:
         raise DeepLabError(f"{source}: phase '{phase}': train or test wanted")
-    text = substitute(_read_text(path) if text is None else text, variables or {}, source)
+    text = substitute(read_text(path) if text is None else text, variables or {}, source)
     spans = layer_spans(text)
     net = _parse(text, caffe_pb2.NetParameter(), spans, source)
 
@@ -94,12 +94,12 @@ def read_solver(path: str | os.PathLike[str], variables: Mapping[str, object] | 
     Raises DeepLabError like read_net.
     """
     source = os.fspath(path)
-    text = substitute(_read_text(path), variables or {}, source)
+    text = substitute(read_text(path), variables or {}, source)
     solver = _parse(text, caffe_pb2.SolverParameter(), [], source)
     if solver.HasField("solver_type"):
         if solver.HasField("type"):
             raise DeepLabError(f"{source}: type: given beside the older solver_type")
-        solver.type = _SOLVER_TYPES[solver.SolverType.Name(solver.solver_type)]
+        solver.type = SOLVER_TYPES[solver.SolverType.Name(solver.solver_type)]
         solver.ClearField("solver_type")
     return solver
 
@@ -110,7 +110,14 @@ def write_prototxt(message: Any, path: str | os.PathLike[str]) -> None:
         file.write(text_format.MessageToString(message, as_utf8=True).encode())
 
 
-def _read_text(path: str | os.PathLike[str]) -> str:
+def parse_message(text: str, message: Any, variables: Mapping[str, object], source: str) -> Any:
+    """The text as a NetParameter or SolverParameter, which is filled; errors as of read_net."""
+    text = substitute(text, variables, source)
+    return _parse(text, message, layer_spans(text), source)
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """A prototxt's text, its lines ended by line feeds. Raises DeepLabError: no file, or no text."""
     source = os.fspath(path)
     data = read_bytes(path, _MAX_BYTES)
     if b"\0" in data:

@@ -49,6 +49,15 @@ def substitute(text: str, variables: Mapping[str, object], source: str) -> str:
     return result
 
 
+def variables_of(text: str) -> list[str]:
+    """The names of all `${NAME}` outside comments."""
+    found: dict[str, None] = {}
+    for match in _TOKEN.finditer(text):
+        if match.lastgroup in ("string", "variable"):
+            found |= dict.fromkeys(_VARIABLE.findall(match[0]))
+    return list(found)
+
+
 @dataclass
 class LayerSpan:
     """Where a `layer { }` or `layers { }` block stands: its lines, from 1, and its name if it has one."""

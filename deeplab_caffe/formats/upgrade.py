@@ -14,7 +14,7 @@ from .layer_types import V0_TYPES, V1_TYPES
 Fail = Callable[[int, str, str], DeepLabError]
 
 # V0 field -> for each V0 layer type that has it, its place in the V2 layer.
-_V0_FIELDS: dict[str, dict[str, str]] = {
+V0_FIELDS: dict[str, dict[str, str]] = {
     "num_output": {"conv": "convolution_param.num_output", "innerproduct": "inner_product_param.num_output"},
     "biasterm": {"conv": "convolution_param.bias_term", "innerproduct": "inner_product_param.bias_term"},
     "weight_filler": {
@@ -61,9 +61,9 @@ _V0_FIELDS: dict[str, dict[str, str]] = {
     "hdf5_output_param": {"hdf5_output": "hdf5_output_param"},
 }
 # V0 fields of the data transformation, allowed in every layer.
-_V0_TRANSFORM = {"scale": "scale", "meanfile": "mean_file", "cropsize": "crop_size", "mirror": "mirror"}
-_TRANSFORM = ("scale", "mean_file", "crop_size", "mirror")
-_DATA_PARAMS = ("data_param", "image_data_param", "window_data_param")
+V0_TRANSFORM = {"scale": "scale", "meanfile": "mean_file", "cropsize": "crop_size", "mirror": "mirror"}
+TRANSFORM = ("scale", "mean_file", "crop_size", "mirror")
+DATA_PARAMS = ("data_param", "image_data_param", "window_data_param")
 
 
 def _put(message: Any, path: str, value: Any) -> None:
@@ -96,9 +96,9 @@ def _from_v0(connection: Any, index: int, fail: Fail) -> Any:
         raise fail(index, "type", f"unknown layer type '{old.type}'; known: {', '.join(sorted(V0_TYPES))}")
     layer.type = V0_TYPES[old.type]
     for field, value in old.ListFields():
-        place = _V0_FIELDS.get(field.name, {}).get(old.type)
-        if field.name in _V0_TRANSFORM:
-            setattr(layer.transform_param, _V0_TRANSFORM[field.name], value)
+        place = V0_FIELDS.get(field.name, {}).get(old.type)
+        if field.name in V0_TRANSFORM:
+            setattr(layer.transform_param, V0_TRANSFORM[field.name], value)
         elif place is not None:
             _put(layer, place, value)
         elif field.name == "pad" and old.type == "padding":
@@ -158,11 +158,11 @@ def _from_v1(old: Any) -> Any:
 
 def _modernise(layer: Any, index: int, fail: Fail) -> None:
     """Moves data-layer transformations to transform_param and `hole` to `dilation`, in place."""
-    for name in _DATA_PARAMS:
+    for name in DATA_PARAMS:
         if not layer.HasField(name):
             continue
         param = getattr(layer, name)
-        for field in _TRANSFORM:
+        for field in TRANSFORM:
             if param.HasField(field):
                 setattr(layer.transform_param, field, getattr(param, field))
                 param.ClearField(field)
