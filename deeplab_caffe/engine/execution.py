@@ -99,8 +99,12 @@ def run_fast(schedule: Schedule, values: Values, device: torch.device, on_layer:
             values.pop(value, None)
 
 
-def run_train(schedule: Schedule, values: Values, on_layer: OnLayer) -> None:
-    """The same for autograd: nothing is overwritten, what no gradient needs goes with its last reader."""
+def run_train(schedule: Schedule, values: Values, device: torch.device, on_layer: OnLayer | None) -> Tensor:
+    """The same for autograd: nothing is overwritten, what no gradient needs goes with its last reader.
+
+    Returns the loss, the sum of all tops by their loss_weight.
+    """
+    losses: list[Tensor] = []
     for node, dead in zip(schedule.nodes, schedule.dead, strict=True):
         if not node.layer.fed_by_caller:
             if node in schedule.plan.repeats:
@@ -108,9 +112,15 @@ def run_train(schedule: Schedule, values: Values, on_layer: OnLayer) -> None:
             else:
                 tops = node.forward_train([values[value] for value in node.bottoms])
             values.update(zip(node.tops, tops, strict=True))
-        on_layer(*node.last, {value.name: values[value] for value in node.tops})
+        (index, layer), named = node.last, {value.name: values[value] for value in node.tops}
+        for weight, top in zip(layer.loss_weights, named.values(), strict=True):
+            if weight:
+                losses.append(top.sum() if weight == 1 else weight * top.sum())
+        if on_layer is not None:
+            on_layer(index, layer, named)
         for value in dead:
             values.pop(value, None)
+    return sum(losses[1:], losses[0]) if losses else torch.zeros((), device=device)
 
 
 def _repeated(schedule: Schedule, node: Node, values: Values) -> list[Tensor]:

@@ -19,6 +19,7 @@ from ..ops.devices import torch_precision
 from ..types import Shape
 from . import dag
 from .context import make_context, make_weight_memory
+from .copying import restore, state_of
 from .cuda_graph import StreamOrder
 from .dag import Values
 from .execution import Execution, OnLayer, run_train, torch_threads
@@ -73,6 +74,7 @@ class Net:
         cuda_graph: bool = True,
         weight_memory: int | None = None,
     ) -> None:
+        self.options = {"keep_blobs": keep_blobs, "cuda_graph": cuda_graph, "weight_memory": weight_memory}
         context = make_context(phase, device, precision, threads)
         self.context = replace(context, seed=seed, rank=rank, ranks=ranks)
         self._weight_memory = make_weight_memory(weight_memory, context)
@@ -97,6 +99,40 @@ class Net:
         self._last: Values = {}
         if weights is not None:
             self.load(weights)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return state_of(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        Net.__init__(self, state["definition"], **state["options"])
+        restore(self, state)
+
+    def __copy__(self) -> "Net":
+        """Another net with the same parameters, as `share` gives them."""
+        copy = Net.__new__(type(self))
+        copy.__setstate__(self.__getstate__())
+        for own, layer in zip(copy.layers, self.layers, strict=True):
+            own.blobs = list(layer.blobs)
+        return copy
+
+    @property
+    def phase(self) -> str:
+        """ "train" or "test": what Dropout and BatchNorm do. (Which layers there are was settled before.)"""
+        return self.context.phase
+
+    @phase.setter
+    def phase(self, phase: str) -> None:
+        if phase == self.phase:
+            return
+        self.context = replace(self.context, phase=phase)
+        for layer in self.layers:
+            layer.context = replace(layer.context, phase=phase)
+        self._reshape()
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes, and its parameters are."""
+        return self.context.device
 
     @property
     def inputs(self) -> dict[str, Shape]:
@@ -222,19 +258,9 @@ class Net:
         execution, values = self._prepared(
             outputs, given, "training" if on_layer is None else "watched training"
         )
-        losses: list[Tensor] = []
-
-        def watch(index: int, layer: Layer, tops: dict[str, Tensor]) -> None:
-            for weight, top in zip(layer.loss_weights, tops.values(), strict=True):
-                if weight:
-                    losses.append(top.sum() if weight == 1 else weight * top.sum())
-            if on_layer is not None:
-                on_layer(index, layer, tops)
-
         with torch_threads(self.context.threads), torch_precision(self.context.precision):
-            run_train(execution.schedule, values, watch)
+            loss = run_train(execution.schedule, values, self.context.device, on_layer)
         self._last = {}
-        loss = sum(losses[1:], losses[0]) if losses else torch.zeros((), device=self.context.device)
         return TrainResult(loss, {name: values[value] for name, value in execution.schedule.outputs.items()})
 
     def __call__(self, *positional: Any, **inputs: Any) -> Tensor | dict[str, Tensor]:

@@ -45,6 +45,11 @@ def check_parameters(graph: Graph, shapes: Mapping[Value, Shape]) -> None:
                 raise node.layer.error("bottom", f"parameter {i} is {dag.text(own)}, {wanted}")
 
 
+def unique_parameters(layers: Iterable[Layer]) -> list[Parameter]:
+    """Each parameter once, in the order of the layers that have it first."""
+    return list(dict.fromkeys(blob for layer in layers for blob in layer.blobs))
+
+
 def share_parameters(layers: Iterable[Layer], others: Iterable[Layer]) -> None:
     """Gives `layers` the parameters of the layers of the same name among `others`: no copies.
 

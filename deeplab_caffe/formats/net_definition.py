@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import DeepLabError
+from . import caffe_pb2
 from .dialect import Dialect
 
 
@@ -34,6 +35,12 @@ class LayerDefinition:
     line: int = 0
     source: str = ""
 
+    def __getstate__(self) -> dict[str, Any]:
+        return _packed(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        _unpack(self, state)
+
     def error(self, field_name: str, message: str) -> DeepLabError:
         """A one-line error that names file, line, layer, type and field."""
         return DeepLabError(
@@ -54,3 +61,24 @@ class NetDefinition:
     layers: tuple[LayerDefinition, ...]
     source: str = ""
     param: Any = field(default=None, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return _packed(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        _unpack(self, state)
+
+
+def _packed(definition: LayerDefinition | NetDefinition) -> dict[str, Any]:
+    """The fields, the message as bytes: pickle cannot find the class of a generated message by its name."""
+    state = dict(vars(definition))
+    if definition.param is not None:
+        state["param"] = type(definition.param).DESCRIPTOR.name, definition.param.SerializeToString()
+    return state
+
+
+def _unpack(definition: LayerDefinition | NetDefinition, state: dict[str, Any]) -> None:
+    if state["param"] is not None:
+        name, data = state["param"]
+        state = state | {"param": getattr(caffe_pb2, name).FromString(data)}
+    vars(definition).update(state)

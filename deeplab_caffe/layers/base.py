@@ -78,6 +78,7 @@ class Layer(ABC):
         self.context = context
         # The parameters, made by the net; several layers may hold the same object.
         self.blobs: list[Parameter] = []
+        self.passes = 0  # See `seek`.
         for what, names, (least, most) in (
             ("bottom", definition.bottoms, self.bottom_count),
             ("top", definition.tops, self.top_count),
@@ -123,12 +124,13 @@ class Layer(ABC):
         """For each parameter the FillerParameter message, or number, that it starts from; default 0."""
         return []
 
-    def seek(self, passes: int) -> None:  # noqa: B027 few are random
-        """Makes the next forward number `passes`, counted from 0; the layer counts on from there.
+    def seek(self, passes: int) -> None:
+        """Makes the next forward number `passes`, counted from 0; who is random counts on from there.
 
         What is random is a function of `context.seed` and that number alone, so that training may stop and go
-        on. Layers that are neither random nor read a stream ignore it.
+        on.
         """
+        self.passes = passes
 
     @abstractmethod
     def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:

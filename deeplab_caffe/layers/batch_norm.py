@@ -30,10 +30,13 @@ class BatchNorm(Epilogue, Fusing):
     def setup(self) -> None:
         param = self.definition.param.batch_norm_param
         self.eps: float = param.eps
-        self.stored: bool = self.context.phase == "test"
-        if param.HasField("use_global_stats"):
-            self.stored = param.use_global_stats
+        self._always: bool | None = param.use_global_stats if param.HasField("use_global_stats") else None
         self._versions: tuple[Hashable, ...] = ()
+
+    @property
+    def stored(self) -> bool:
+        """Whether the stored statistics count, not the batch's."""
+        return self.context.phase == "test" if self._always is None else self._always
 
     @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
@@ -100,7 +103,7 @@ class BatchNorm(Epilogue, Fusing):
         relu = False
         for layer in fused:
             if isinstance(layer, Scale):
-                factor, *shifts = (blob.tensor for blob in layer.blobs)
+                factor, *shifts = (blob.tensor.to(dtype) for blob in layer.blobs)
                 shift = shifts[0] if shifts else torch.zeros_like(factor)
             else:
                 relu = True

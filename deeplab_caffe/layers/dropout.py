@@ -23,7 +23,6 @@ class Dropout(Alias, Layer):
         if not 0 <= self.ratio < 1:
             raise self.error("dropout_ratio", f"{self.ratio:g} given, 0 <= ratio < 1 wanted")
         self.mask: Tensor | None = None
-        self.passes = 0
 
     @override
     def view_of(self, top: int) -> int | None:
@@ -35,10 +34,6 @@ class Dropout(Alias, Layer):
             tops[0].copy_(bottoms[0])
             return
         torch.mul(bottoms[0], self._draw(bottoms[0]), out=tops[0])
-
-    @override
-    def seek(self, passes: int) -> None:
-        self.passes = passes
 
     @override
     def forward_train(self, bottoms: list[Tensor]) -> list[Tensor]:

@@ -36,7 +36,6 @@ class GainChannel(Layer):
             raise self.error("thresh", f"{param.thresh:g} given, a number above 0 wanted")
         if not param.HasField("gain_filler"):
             raise self.error("gain_filler", "missing")
-        self.passes = 0
 
     @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
@@ -81,10 +80,6 @@ class GainChannel(Layer):
     def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         """Of gains that are changed already."""
         return [bottoms[0] * blobs[0].to(bottoms[0].dtype)]
-
-    @override
-    def seek(self, passes: int) -> None:
-        self.passes = passes
 
     @override
     def forward_train(self, bottoms: list[Tensor]) -> list[Tensor]:

@@ -38,6 +38,7 @@ class HDF5Data(Layer):
 
     @override
     def seek(self, passes: int) -> None:
+        super().seek(passes)
         first = (passes * self.context.ranks + self.context.rank) * self.param.batch_size
         self._rows, self._next, self._skip = self._read_rows(first), None, 0
 
@@ -58,6 +59,7 @@ class HDF5Data(Layer):
                 top[n].copy_(torch.from_numpy(row))
             self._next = None
         self._skip = (self.context.ranks - 1) * self.param.batch_size
+        self.passes += 1
 
     def _peek(self) -> tuple[np.ndarray, ...]:
         if self._next is None:

@@ -60,7 +60,13 @@ def test_learnables(make):
     found = [(x.layer, x.index, x.lr_mult, x.decay_mult) for x in module.learnables()]
     one = (1.0, 1.0)
     assert found == [("c.1", 0, 0, 1), ("c.1", 1, 2, 0), ("c2", 0, *one), ("c2", 1, *one), ("again", 1, *one)]
-    assert [name for name, _ in module.named_parameters()] == ["c_1.0", "c_1.1", "c2.0", "c2.1", "again.1"]
+    assert [name for name, _ in module.named_parameters()] == [
+        "c_1.weight",
+        "c_1.bias",
+        "c2.weight",
+        "c2.bias",
+        "again.bias",
+    ]
     assert not module.learnables()[0].tensor.requires_grad
 
 
@@ -98,7 +104,7 @@ def test_changes_of_a_parameter_reach_the_net_and_its_test_net(make, precision):
     assert after != before
     assert torch.equal(after, fresh.forward(data=data, label=label)["loss"])
     net.params["c2"][0].data = torch.zeros(3, 6, 1, 1)
-    assert dict(module.named_parameters())["c2.0"].abs().sum() == 0
+    assert dict(module.named_parameters())["c2.weight"].abs().sum() == 0
 
 
 def test_exact_training_does_not_depend_on_threads(make):

@@ -91,9 +91,12 @@ class Parameter:
         return self._plain
 
     def values(self) -> Tensor:
-        """The plain tensor, for reading only (rebuilt from a packed form, or read anew, if dropped)."""
+        """The plain tensor, for reading only (rebuilt from a packed form, or read anew, if dropped).
+
+        float32 also of a torch.nn.Parameter of another type, which is then a copy.
+        """
         if self._plain is not None:
-            return self._plain.detach()
+            return self._plain.detach().to(torch.float32)
         if self._stored is not None:
             return self._stored[0].read()
         for packed, unpack in self._packed.values():
@@ -108,11 +111,10 @@ class Parameter:
 
         Numpy arrays may be assigned to it, and to its elements, too.
         """
-        values = self.values()
-        if not self.trained:
-            self._plain = values
+        if self._plain is None or not self.trained:
+            self._plain = self.values()
         self._forget()
-        return values.as_subclass(Values)
+        return self._plain.detach().as_subclass(Values)
 
     @data.setter
     def data(self, values: Tensor | np.ndarray) -> None:
@@ -139,6 +141,17 @@ class Parameter:
         """The values, for numpy: `np.array(parameter)`."""
         array = self.values().cpu().numpy()
         return array.astype(dtype or array.dtype, copy=bool(copy))
+
+    def state(self) -> Tensor | None:
+        """What `restore` makes a copy of: a torch.nn.Parameter itself; None where nothing was drawn yet."""
+        if isinstance(self._plain, torch.nn.Parameter):
+            return self._plain
+        return self.values() if self.made else None
+
+    def restore(self, state: Tensor | None) -> None:
+        """Takes the values, or the torch.nn.Parameter, that `state` of an equal parameter gave."""
+        self._forget()
+        self._plain = state
 
     def stream(self, blob: "FileBlob", memory: "WeightMemory") -> None:
         """Leaves the values in `blob`'s file; packed forms are made in `memory` when a layer needs them.

@@ -45,11 +45,10 @@ class ImageListData(Layer, Generic[Sample]):
         self._samples: Prefetch[Sample] = Prefetch(self._make, threads)
         self._peeked: dict[int, Sample] = {}
         self._stream: image_list.Stream | None = None
-        self._passes = 0
 
     @override
     def seek(self, passes: int) -> None:
-        self._passes = passes
+        super().seek(passes)
         self._peeked.clear()
 
     @abstractmethod
@@ -58,7 +57,7 @@ class ImageListData(Layer, Generic[Sample]):
 
     def peek(self) -> Sample:
         """The first sample of the next forward."""
-        number = self._numbers(self._passes)[0]
+        number = self._numbers(self.passes)[0]
         if number not in self._peeked:
             self._read_list()
             self._peeked = {number: self._samples.take(number)}
@@ -66,10 +65,10 @@ class ImageListData(Layer, Generic[Sample]):
 
     def take(self) -> list[Sample]:
         """The samples of this forward; those of the following ones are begun."""
-        numbers = self._numbers(self._passes)
+        numbers = self._numbers(self.passes)
         self._read_list()
-        self._passes += 1
-        ahead = range(self._passes, self._passes + AHEAD)
+        self.passes += 1
+        ahead = range(self.passes, self.passes + AHEAD)
         self._samples.begin([*numbers, *(number for p in ahead for number in self._numbers(p))])
         return [self._peeked.pop(n) if n in self._peeked else self._samples.take(n) for n in numbers]
 

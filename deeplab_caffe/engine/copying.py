@@ -1,0 +1,55 @@
+"""Copies of a net, also by way of a file: what is kept of it, and how a net is made of that again."""
+
+from dataclasses import fields
+from typing import Any, Protocol
+
+from ..formats.net_definition import NetDefinition
+from ..layers import Context, Layer
+from ..types import Shape
+from .parameters import unique_parameters
+from .weights import WeightReport
+
+
+class Copied(Protocol):
+    """What is copied of a Net."""
+
+    definition: NetDefinition
+    context: Context
+    options: dict[str, Any]
+    layers: list[Layer]
+    report: WeightReport | None
+
+    @property
+    def inputs(self) -> dict[str, Shape]:
+        """The blobs that forward must be given, with their current shapes."""
+
+    def reshape(self, **shapes: Shape) -> None:
+        """Sets the shapes of inputs."""
+
+
+def state_of(net: Copied) -> dict[str, Any]:
+    """What the net was made of, its shapes, the values of its parameters, how far its layers have counted.
+
+    A torch.nn.Parameter is there as itself: whoever copies a module along with its net copies it once.
+    """
+    context = {field.name: getattr(net.context, field.name) for field in fields(net.context)}
+    return {
+        "definition": net.definition,
+        "options": context | net.options,
+        "shapes": net.inputs,
+        "parameters": [blob.state() for blob in unique_parameters(net.layers)],
+        "passes": [layer.passes for layer in net.layers],
+        "report": net.report,
+    }
+
+
+def restore(net: Copied, state: dict[str, Any]) -> None:
+    """Makes the net, which was created from the state's definition and options, what the state's was."""
+    for blob, values in zip(unique_parameters(net.layers), state["parameters"], strict=True):
+        blob.restore(values)
+    for layer, passes in zip(net.layers, state["passes"], strict=True):
+        if passes:
+            layer.seek(passes)
+    net.report = state["report"]
+    if state["shapes"] != net.inputs:
+        net.reshape(**state["shapes"])
