@@ -4,11 +4,13 @@ Apart from `ops` because they need numpy only: a CRF runs without the time and m
 Arrays are float32; `threads` is the number of CPU threads, None for torch's setting or that of the process.
 The plain twin of each op is in `tests/reference`."""
 
+import copy
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from .. import _C
 from ..errors import DeepLabError
@@ -34,6 +36,23 @@ class Pairwise(NamedTuple):
     before: Array | None = None  # (points)
     label_weights: Array | None = None  # (labels)
     compatibility: Array | None = None  # (labels, labels)
+    source: tuple[Any, ...] | None = None  # see Lattice.source: for copies in other processes
+
+    @override
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _built_again, (self.source, *self[1:])
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Pairwise":
+        """With the same lattice, which nothing changes."""
+        return Pairwise(self.lattice, *copy.deepcopy(self[1:-1], memo), self.source)
+
+
+def _built_again(source: tuple[Any, ...] | None, *fields: Any) -> Pairwise:
+    """A kernel with another lattice, built of the same features."""
+    if source is None:
+        raise DeepLabError("a kernel that was made of a native lattice cannot be copied elsewhere")
+    recipe, threads, backend = source
+    return Pairwise(recipe.build(threads, backend).native, *fields)
 
 
 def lattice(

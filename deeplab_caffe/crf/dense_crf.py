@@ -112,6 +112,14 @@ class DenseCRF:
         self._q: Array | None = None
         self._numpy = self._several = False
 
+    def __copy__(self) -> "DenseCRF":
+        """Another CRF with the same lattices; kernels and energies may be added to either."""
+        copy = type(self).__new__(type(self))
+        vars(copy).update(vars(self))
+        copy.kernels, copy.sizes = list(self.kernels), list(self.sizes)
+        copy._q = None if self._q is None else self.backend.copy(self._q)
+        return copy
+
     labels = renamed_attribute("num_classes")
 
     @property

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from typing_extensions import override
 
 from ..errors import DeepLabError
 from ..types import Pair
@@ -17,13 +18,33 @@ Normalization = Literal["none", "before", "after", "symmetric"]
 NORMALIZATIONS: tuple[str, ...] = ("none", "before", "after", "symmetric")
 
 
+class Recipe(NamedTuple):
+    """What a lattice was built from; with that, copies in other processes build it again.
+
+    features: the planes; None: those of images of these sizes, with these stds, and of a bilateral lattice
+    the images. image_sizes: as for Lattice.
+    """
+
+    features: Array | None
+    sizes: tuple[Pair, ...] = ()
+    stds: tuple[float, ...] = ()
+    images: tuple[Array, ...] = ()
+    image_sizes: tuple[int, ...] | None = None
+
+    def build(self, threads: int | None, device: Device) -> "Lattice":
+        """The lattice."""
+        if self.features is None:
+            return _lattice_of_images(self.sizes, self.stds, self.images, threads, device)
+        return Lattice(self.features, threads, device, self.image_sizes)
+
+
 class Lattice:
     """A Gaussian filter over N points, to be built once and used with any number of CRFs of these points.
 
     features: (d, N) planes in units of the standard deviation. device: None for the CPU or a GPU, in whose
     memory the lattice is and whose tensors it filters. image_sizes: on a GPU, the points of each of several
-    images, which do not interact. `native` is the lattice as the ops have it. Raises DeepLabError: NaN or so
-    large that coordinates leave 16 bits.
+    images, which do not interact. `native` is the lattice as the ops have it, `recipe` what copies are built
+    from (by default the features). Raises DeepLabError: NaN or so large that coordinates leave 16 bits.
     """
 
     def __init__(
@@ -32,11 +53,23 @@ class Lattice:
         threads: int | None = None,
         device: Device = None,
         image_sizes: Sequence[int] | None = None,
+        recipe: Recipe | None = None,
     ) -> None:
         self.threads, self.backend = threads, backend_for(device)
         planes = self.backend.array("features", features)
+        counts = None if image_sizes is None else tuple(image_sizes)
+        self.recipe = recipe or Recipe(self.backend.copy(planes), image_sizes=counts)
         self.native = self.backend.ops.lattice(planes, image_sizes, threads=threads)
         self._ones: Array | None = None
+
+    @property
+    def source(self) -> tuple[Recipe, int | None, Device]:
+        """What `Recipe.build` makes an equal lattice of."""
+        return self.recipe, self.threads, self.backend
+
+    @override
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Recipe.build, self.source
 
     @property
     def device(self) -> Any:
@@ -117,7 +150,9 @@ def _lattice_of_images(
 ) -> Lattice:
     backend = backend_for(device)
     planes = backend.image_features(sizes, stds, images)
-    return Lattice(planes, threads, backend, [height * width for height, width in sizes])
+    copies = tuple(image.clone() if is_tensor(image) else image.copy() for image in images)
+    recipe = Recipe(None, tuple(sizes), stds, copies)
+    return Lattice(planes, threads, backend, [height * width for height, width in sizes], recipe)
 
 
 def _image_shape(image: Array) -> tuple[int, int, int]:

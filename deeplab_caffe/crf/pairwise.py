@@ -30,7 +30,7 @@ def pairwise_of(
     else:
         scale = after * float(np.float32(weight))
     if compatibility is None:
-        return Pairwise(lattice.native, scale, before)
+        return Pairwise(lattice.native, scale, before, source=lattice.source)
     compatibility = to_numpy("compatibility", compatibility)
     if compatibility.shape not in {(num_classes,), (num_classes, num_classes)}:
         raise DeepLabError(
@@ -40,5 +40,7 @@ def pairwise_of(
     if not np.isfinite(compatibility).all():
         raise DeepLabError("compatibility: finite numbers wanted")
     if compatibility.ndim == 1:
-        return Pairwise(lattice.native, scale, before, array("compatibility", compatibility))
-    return Pairwise(lattice.native, scale, before, None, array("compatibility", -compatibility))
+        weights = array("compatibility", compatibility)
+        return Pairwise(lattice.native, scale, before, weights, source=lattice.source)
+    matrix = array("compatibility", -compatibility)
+    return Pairwise(lattice.native, scale, before, None, matrix, source=lattice.source)

@@ -160,7 +160,7 @@ def test_eval_takes_the_stored_statistics(x):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 @pytest.mark.parametrize("phase", ["train", "test"])
 def test_other_types_train(x, precision, dtype, phase):
-    text = TEXT.replace("}\nlayer { name: \"ip\"", "dropout_param { dropout_ratio: 0 } }\nlayer { name: \"ip\"")
+    text = TEXT.replace('}\nlayer { name: "ip"', 'dropout_param { dropout_ratio: 0 } }\nlayer { name: "ip"')
     module = make(text, phase, precision=precision, seed=1).module().to(dtype)
     assert {p.dtype for p in module.parameters()} == {dtype}
     result = module(x.to(dtype))
