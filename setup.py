@@ -95,6 +95,7 @@ setup(
         "deeplab_caffe": ["py.typed", "*.pyi"],
         "deeplab_caffe.formats": ["caffe.proto", "*.pyi"],
         "deeplab_caffe.netgraph": ["templates/*"],
+        "deeplab_caffe.validate": ["templates/*"],
     },
     ext_modules=[Extension(f"deeplab_caffe.{name}", sources=[]) for name in modules()],
     cmdclass={"build_py": BuildPy, "build_ext": BuildExt},

@@ -20,9 +20,9 @@ FLOORS = [
     {"evaluation", "generate"},
     {"crf", "autograd"},
     {"layers", "pydensecrf", "crf_modules"},
-    {"engine"},
-    {"segmenter", "solver", "convert", "netgraph"},
-    {"bench", "validate"},
+    {"engine", "netgraph"},
+    {"segmenter", "solver", "convert", "validate"},
+    {"bench"},
     {"commands"},
     {"__main__"},
 ]

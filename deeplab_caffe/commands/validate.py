@@ -57,7 +57,8 @@ def validate(
         float, typer.Option(min=0, help="Blobs count as equal up to this share of their largest value.")
     ] = 0.0,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="FOLDER", help="Write report.json there.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="FOLDER", help="Write report.html and report.json there."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print that JSON instead of tables.")] = False,
     mean: segmenter_options.Mean = None,
@@ -129,7 +130,10 @@ def validate(
         task = bar.add_task("layers", total=len(job.net.layers) * len(job.passes))
         result = run(job, request.environment(command), None, lambda: bar.advance(task))
     if output is not None:
+        from ..validate.report import write_html
+
         options.write_json(output / "report.json", result.to_json())
+        write_html(result, output / "report.html", definition)
     _print(result, as_json)
     return 0 if result.equal else _DIFFERENT
 

@@ -3,7 +3,9 @@
 The only module that imports matplotlib: figures of their own, so that the state of pyplot stays the user's.
 """
 
+import io
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..formats.files import replacing
+from ..types import Bytes
 from .evaluation import Band, Evaluation
 
 if TYPE_CHECKING:
@@ -32,6 +35,33 @@ def save(figure: "Figure", path: str | os.PathLike[str]) -> None:
     """Writes the figure as PNG, whole or not at all."""
     with replacing(path) as file:
         figure.savefig(file, format="png", dpi=110)
+
+
+def inline_svg(figure: "Figure") -> str:
+    """The figure as an SVG element for a page: black is the page's ink there, the background the page's."""
+    from matplotlib import rc_context
+
+    buffer = io.StringIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "deeplab_caffe"}):
+        figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    text = buffer.getvalue()
+    text = re.sub(
+        r"<metadata>.*?</metadata>|<style.*?</style>", "", text[text.index("<svg") :], flags=re.DOTALL
+    )
+    # Text has no colour of its own, it takes the element's.
+    return text.replace("#000000", "currentColor").replace(
+        "<svg ", '<svg class="chart" fill="currentColor" ', 1
+    )
+
+
+def colours(values: NDArray[Any], low: float, high: float, name: str) -> Bytes:
+    """RGB bytes (..., 3) of matplotlib's colour map of that name, from `low` to `high`; NaN is black."""
+    from matplotlib import colormaps
+
+    place = (np.asarray(values, np.float64) - low) / ((high - low) or 1.0)
+    rgb = colormaps[name](np.nan_to_num(place, posinf=1.0, neginf=0.0), bytes=True)[..., :3]
+    rgb[np.isnan(place)] = 0
+    return rgb
 
 
 def draw_lines(axes: "Axes", lines: Mapping[str, Points], x: str, y: str, title: str = "") -> None:
@@ -62,6 +92,21 @@ def draw_bars(
         if label:
             axes.bar_label(drawn, fmt=label, fontsize=6)
     axes.set_xticks(range(len(groups)), groups, **ticks)
+
+
+def draw_counts(axes: "Axes", names: Sequence[str], counts: Sequence[int]) -> None:
+    """A histogram with a logarithmic height; only some of the names are written below it.
+
+    Drawn as one outline with plain ticks: a page may hold many, and a logarithmic axis takes half a second.
+    """
+    with np.errstate(divide="ignore"):
+        heights = np.maximum(-0.3, np.log10(np.asarray(counts, np.float64)))
+    axes.stairs(heights, np.arange(len(counts) + 1) - 0.5, baseline=-0.3, fill=True)
+    every = -(-len(names) // 7)
+    axes.set_xticks(range(0, len(names), every), names[::every], fontsize=7)
+    ticks = {0: "1", 2: "100", 4: "10,000", 6: "1 million", 8: "100 million", 10: "10 billion"}
+    shown = [tick for tick in ticks if tick <= max(2, heights.max(initial=0) + 1)]
+    axes.set_yticks(shown, [ticks[tick] for tick in shown], fontsize=7)
 
 
 def draw_heat_map(

@@ -58,6 +58,8 @@ Item: TypeAlias = Leaf | Line | Block | Fold
 
 def build(stacks: list[Stack], edges: networkx.DiGraph) -> Block:
     """The whole graph as one block, runs of equal blocks folded."""
+    if not edges:
+        return Block([[Line()]])
     graph = edges.copy()
     items: dict[int, Item] = {number: Leaf(number) for number in graph}
     for _ in range(MOST_ROUNDS):

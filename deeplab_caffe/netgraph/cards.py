@@ -2,16 +2,71 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from google.protobuf import text_format
 
-from ..engine import dag
-from ..engine.cost import LayerCost, NetCost
 from ..formats.net_definition import LayerDefinition, NetDefinition
-from ..layers import Context, Layer, create
+from ..layers import Context, create
 from ..layers.abilities import Windowed
 from ..layers.parts.window import Window
-from ..types import Shape
+from ..types import Pair, Shape
+
+
+class LayerCost(Protocol):
+    """What a layer costs, as engine.cost finds it."""
+
+    @property
+    def tops(self) -> dict[str, Shape]:
+        """Shapes by name."""
+
+    @property
+    def parameter_shapes(self) -> list[Shape]:
+        """One for each blob."""
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers."""
+
+    @property
+    def multiply_adds(self) -> int:
+        """All taps."""
+
+    @property
+    def effective_multiply_adds(self) -> int:
+        """Those inside the image."""
+
+    @property
+    def receptive_field(self) -> Pair:
+        """Height and width, in input pixels."""
+
+    @property
+    def stride(self) -> tuple[float, float]:
+        """In input pixels."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes of the tops."""
+
+
+class NetCost(Protocol):
+    """What a net costs, as engine.cost.analyse finds it."""
+
+    @property
+    def layers(self) -> Sequence[LayerCost]:
+        """In the net's order."""
+
+    @property
+    def inputs(self) -> dict[str, Shape]:
+        """What the caller gives, shapes by name."""
+
+    @property
+    def parameters(self) -> int:
+        """Of all layers, shared ones once."""
+
+    @property
+    def multiply_adds(self) -> int:
+        """Of all layers."""
 
 
 @dataclass
@@ -36,38 +91,40 @@ class Card:
 
 
 def cards_of(definition: NetDefinition, cost: NetCost) -> list[Card]:
-    """A card for each layer, in order; `cost` is `analyse` of the same definition."""
-    layers = [create(layer, Context()) for layer in definition.layers]
-    shapes: dict[dag.Value, Shape] = {}
+    """A card for each layer, in order; `cost` is that of the same definition."""
+    shapes = dict(cost.inputs)
     cards = []
-    for node, costs in zip(dag.connect(definition, layers).nodes, cost.layers, strict=True):
-        bottoms = [shapes.get(value) or cost.inputs[value.name] for value in node.bottoms]
-        shapes.update((value, costs.tops[value.name]) for value in node.tops)
-        cards.append(_card(node.layer, costs, bottoms, [costs.tops[value.name] for value in node.tops]))
+    for layer, costs in zip(definition.layers, cost.layers, strict=True):
+        bottoms = [shapes[name] for name in layer.bottoms]
+        cards.append(card_of(layer, bottoms, [costs.tops[name] for name in layer.tops], costs))
+        shapes.update(costs.tops)
     return cards
 
 
-def image_size(cards: Sequence[Card], inputs: Mapping[str, Shape]) -> tuple[int, int] | None:
-    """Height and width of what the net looks at: the first input or data blob that is an image."""
-    given = list(inputs.values()) + [shape for card in cards if not card.bottoms for shape in card.shapes]
-    return next(((shape[2], shape[3]) for shape in given if len(shape) == 4), None)
-
-
-def _card(layer: Layer, cost: LayerCost, bottoms: list[Shape], shapes: list[Shape]) -> Card:
-    definition = layer.definition
+def card_of(
+    definition: LayerDefinition, bottoms: list[Shape], tops: list[Shape], cost: LayerCost | None = None
+) -> Card:
+    """The card of one layer; shapes of its bottoms and tops."""
+    layer = create(definition, Context())
     windows = layer.windows(bottoms) if isinstance(layer, Windowed) and bottoms else []
     return Card(
-        cost.name,
-        cost.type,
+        definition.name,
+        definition.type,
         definition.bottoms,
         definition.tops,
-        shapes,
+        tops,
         _words(windows),
         isinstance(layer, Windowed),
         layer.in_place,
         _text(definition),
         cost,
     )
+
+
+def image_size(cards: Sequence[Card], inputs: Mapping[str, Shape]) -> Pair | None:
+    """Height and width of what the net looks at: the first input or data blob that is an image."""
+    given = list(inputs.values()) + [shape for card in cards if not card.bottoms for shape in card.shapes]
+    return next(((shape[2], shape[3]) for shape in given if len(shape) == 4), None)
 
 
 def _words(windows: Sequence[Window]) -> list[str]:

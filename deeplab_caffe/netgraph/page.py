@@ -12,14 +12,13 @@ import jinja2
 from markupsafe import Markup
 from PIL import Image
 
-from ..engine.cost import NetCost
 from ..formats.files import replacing
 from ..formats.net_definition import NetDefinition
 from ..images.image_file import read_image
 from ..types import Pair, Shape
 from . import layout
 from .blocks import Block, Item, Leaf, Line, build, folds, leaves
-from .cards import Card, cards_of, image_size
+from .cards import Card, NetCost, cards_of, image_size
 from .stacks import Stack, stack_layers, text
 
 PHOTO_SIDE = 480  # pixels; a larger photo is made smaller
@@ -109,10 +108,12 @@ def make_graph(
     marks: Mapping[int, Mark] | None = None,
     photo: tuple[str | os.PathLike[str], Pair] | None = None,
     unfold: bool = False,
+    start: int | None = None,
 ) -> Graph:
     """The data of the page's graph.
 
-    marks: by the card's number; photo: the file, height and width of the input.
+    marks: by the card's number; photo: the file, height and width of the input; start: the card that the page
+    shows when it opens.
     """
     marks = marks or {}
     stacks, edges = stack_layers(cards, inputs)
@@ -133,6 +134,7 @@ def make_graph(
         "stacks": [_stack(stack, mark) for stack, mark in zip(stacks, worst, strict=True)],
         "layers": [_layer(card, marks.get(number)) for number, card in enumerate(cards)],
         "tree": _item(root, worst),
+        "start": start,
         "photo": _photo(*photo) if photo else None,
     }
     return Graph(script_json(value), len(every))
@@ -154,7 +156,7 @@ def _stack(stack: Stack, mark: Mark | None) -> dict[str, Any]:
     lines = layout.lines_of(stack, mark.note if mark else "")
     width, height = layout.stack_size(lines)
     value = {"kind": stack.kind, "lines": lines, "width": width, "height": height, "layers": stack.layers}
-    return value | ({"mark": mark.name} if mark else {})
+    return value | ({"mark": mark.name, "note": bool(mark.note)} if mark else {})
 
 
 def _layer(card: Card, mark: Mark | None) -> dict[str, Any]:
@@ -192,7 +194,7 @@ def _item(item: Item, marks: list[Mark | None]) -> dict[str, Any]:
         return {"rows": [[_item(i, marks) for i in row] for row in item.rows], "links": item.links}
     inside = [mark for number in leaves(item) if (mark := marks[number])]
     mark = max(inside, key=_rank, default=None)
-    item.caption += f", {mark.note}" if mark else ""
+    item.caption += f", {mark.note}" if mark and mark.note else ""
     width, height = layout.fold_size(item)
     value = {
         "title": layout.fold_title(item),

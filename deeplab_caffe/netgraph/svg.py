@@ -3,12 +3,11 @@
 import os
 from typing import Any
 
-from ..engine.cost import NetCost
 from ..formats.files import replacing
 from ..formats.net_definition import NetDefinition
 from . import layout
 from .blocks import Fold, build, folds
-from .cards import cards_of
+from .cards import NetCost, cards_of
 from .page import environment
 from .stacks import stack_layers
 

@@ -1,5 +1,7 @@
 """Pictures: what is drawn into them, that they are written whole, that pyplot is left alone."""
 
+from xml.etree import ElementTree
+
 import numpy as np
 import pytest
 
@@ -56,3 +58,29 @@ def test_confusion_and_trimap_are_pngs(tmp_path, evaluation):
     for name in ("confusion.png", "trimap.png"):
         assert (tmp_path / name).read_bytes().startswith(PNG)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["confusion.png", "trimap.png"]
+
+
+def test_an_inline_chart_takes_its_colours_from_the_page():
+    figure, (axes,) = charts.figure(3, 2)
+    axes.set_title("<b>&")
+    text = charts.inline_svg(figure)
+    root = ElementTree.fromstring(text.replace("xlink:href", "href"))
+    assert root.get("class") == "chart" and root.get("fill") == "currentColor"
+    assert "currentColor" in text and "#000000" not in text and "<style" not in text
+    assert "&lt;b&gt;&amp;" in text and "<b>" not in text
+    assert charts.inline_svg(figure) == text  # the same each time: reports can be compared
+
+
+def test_counts_are_drawn_by_their_magnitude():
+    _, (axes,) = charts.figure(3, 2)
+    charts.draw_counts(axes, [str(k) for k in range(20)], [0, 1, 10, 1000] + [0] * 16)
+    (steps,) = axes.patches
+    assert np.allclose(steps.get_data().values[:5], [-0.3, 0, 1, 3, -0.3])
+    assert [label.get_text() for label in axes.get_xticklabels()] == list(map(str, range(0, 20, 3)))
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["1", "100", "10,000"]
+
+
+def test_colours():
+    rgb = charts.colours(np.array([[0.0, 1, 2], [-5, 9, np.nan]]), 0, 2, "gray")
+    assert rgb.dtype == np.uint8 and rgb[..., 0].tolist() == [[0, 128, 255], [0, 255, 0]]
+    assert charts.colours(np.zeros((1, 1)), 0, 0, "gray").tolist() == [[[0, 0, 0]]]

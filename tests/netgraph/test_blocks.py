@@ -82,6 +82,10 @@ def test_what_joins_ends_the_block_that_repeats():
     assert [fold.times for fold in folds(root)] == [3, 1, 1, 1]
 
 
+def test_a_net_without_layers():
+    assert build([], networkx.DiGraph()) == Block([[Line()]])
+
+
 def test_a_long_chain_takes_no_time():
     stacks = [Stack(str(i), "weights", "", "", [i], key=(i % 7,)) for i in range(7000)]
     root = build(stacks, networkx.path_graph(7000, networkx.DiGraph))

@@ -104,7 +104,7 @@
     const stack = stacks[item.stack];
     const group = svg("g", { class: `box kind-${stack.kind} ${stack.mark ? "mark-" + stack.mark : ""}` },
       sheet(0, stack.width, stack.height), bar(stack.height), ...label(stack.lines));
-    if (stack.mark) group.lastChild.setAttribute("class", "note");
+    if (stack.note) group.lastChild.setAttribute("class", "note");
     return button(group, () => choose(item.stack));
   }
   function drawFold(item) {
@@ -283,14 +283,17 @@
     choose(number, layer);
     const box = places.get(leafOf[number]);
     camera.k = Math.max(camera.k, 0.7);
-    camera.x = view.clientWidth / 2 - (box.x + box.width / 2) * camera.k;
-    camera.y = view.clientHeight / 2 - (box.y + box.height / 2) * camera.k;
+    // In the middle, but not so that the drawing's edge is within the view.
+    const middle = (room, whole, at) => (whole < room ? (room - whole) / 2
+      : Math.min(0, Math.max(room - whole, room / 2 - at)));
+    camera.x = middle(view.clientWidth, drawing.width * camera.k, (box.x + box.width / 2) * camera.k);
+    camera.y = middle(view.clientHeight, drawing.height * camera.k, (box.y + box.height / 2) * camera.k);
     move();
   }
   const stackOf = [];
   stacks.forEach((stack, number) => { for (const index of stack.layers) stackOf[index] = number; });
   const count = (value) => value.toLocaleString("en");
-  const pair = ([rows, columns], unit) => (rows === columns ? `${rows}${unit}` : `${rows} × ${columns}${unit}`);
+  const pair = ([rows, columns]) => `${rows} × ${columns}`;
 
   function describe(layer, index) {
     const list = html("dl");
@@ -303,8 +306,8 @@
       const { parameters, shapes, all, inside, field, stride, memory } = layer.cost;
       if (parameters) row("parameters", `${count(parameters)} (${shapes.join(", ")})`);
       if (all) row("multiply-adds", `${count(all)}, ${((100 * inside) / all).toFixed(1)} % of them inside the image`);
-      row("receptive field", pair(field, " pixels"));
-      row("stride", pair(stride.map((s) => +s.toPrecision(4)), " pixels"));
+      row("receptive field", `${pair(field)} pixels`);
+      row("stride", `${pair(stride.map((s) => +s.toPrecision(4)))} pixels`);
       row("memory", `${(memory / 1e6).toFixed(2)} MB`);
     }
     const section = html("section", {}, html("h2", {}, layer.name), list);
@@ -385,4 +388,5 @@
   addEventListener("afterprint", () => fill());
   draw();
   start();
+  if (data.start !== null) visit(stackOf[data.start], data.start);
 })();
