@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,12 @@ def test_public_names():
         assert name in dir(deeplab_caffe)
     with pytest.raises(AttributeError, match="nothing"):
         _ = deeplab_caffe.nothing
+
+
+def test_the_version_is_that_of_the_project():
+    project = (Path(__file__).parents[1] / "pyproject.toml").read_text()
+    assert f'name = "deeplab_caffe"\nversion = "{deeplab_caffe.__version__}"' in project
+    assert "__version__" in dir(deeplab_caffe)
 
 
 def test_command_line_loads_without_torch():

@@ -1,5 +1,7 @@
 """Where the files that ship with the package are: nets, models, photos, in a checkout or installed."""
 
+import re
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from ..errors import DeepLabError
@@ -15,6 +17,19 @@ def asset(name: str) -> Path:
         if (root / name).exists():
             return root / name
     raise DeepLabError(f"{name} is not part of this installation; looked in {' and '.join(map(str, _ROOTS))}")
+
+
+def package_version() -> str:
+    """The version of this package: of the checkout that it is imported from, else of what is installed."""
+    project = _PACKAGE.parent / "pyproject.toml"
+    if project.is_file():
+        found = re.search(r'^name = "deeplab_caffe"\nversion = "(.+)"$', project.read_text(), re.MULTILINE)
+        if found:
+            return found[1]
+    try:
+        return version("deeplab_caffe")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def demo_photos() -> list[Path]:

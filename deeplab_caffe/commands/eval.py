@@ -16,7 +16,7 @@ from .segmenter_options import Flip, Mean, PadTo, Scales, ScoresBlob, make_segme
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from ..evaluation.evaluation import Evaluation
+    from ..evaluation.evaluation import Band, Evaluation
     from ..images.image_list import Entry
     from ..segmenter.segmenter import Segmenter
     from ..types import Bytes
@@ -169,18 +169,29 @@ def _report(evaluation: "Evaluation", names: list[str], output: Path | None) -> 
     table.add_row("mean", *mean, f"{report['pixels']:,}")
     options.print_table(table)
     print(f"pixel accuracy {_percent(report['pixel_accuracy'])}")
-    bands = Table(title="within so many pixels of a void pixel")
-    for column in ("width", "mean IoU", "pixel accuracy", "pixels"):
-        bands.add_column(column, justify="right")
-    for band in evaluation.bands:
-        shares = _percent(band.mean_iou), _percent(band.pixel_accuracy)
-        bands.add_row(str(band.width), *shares, f"{band.pixels:,}")
-    options.print_table(bands)
+    bands = [band for band in evaluation.bands if band.pixels]
+    if bands:
+        options.print_table(_trimap(evaluation.bands))
+    else:
+        print("trimap: no labelled pixel is near a void one (255 in the truth), so there are no bands")
     options.print_table(_confusion(evaluation, names))
     if output is not None:
         options.write_json(output / "eval.json", report)
         write_confusion(output / "confusion.png", evaluation, names)
-        write_trimap(output / "trimap.png", {"": evaluation.bands})
+        if bands:
+            write_trimap(output / "trimap.png", {"": bands})
+
+
+def _trimap(bands: list["Band"]) -> Any:
+    from rich.table import Table
+
+    table = Table(title="within so many pixels of a void pixel")
+    for column in ("width", "mean IoU", "pixel accuracy", "pixels"):
+        table.add_column(column, justify="right")
+    for band in bands:
+        shares = _percent(band.mean_iou), _percent(band.pixel_accuracy)
+        table.add_row(str(band.width), *shares, f"{band.pixels:,}")
+    return table
 
 
 def _confusion(evaluation: "Evaluation", names: list[str]) -> Any:

@@ -7,15 +7,15 @@ from .options import verb
 def version() -> None:
     """The version, torch's, the instruction set of the CPU kernels and the GPUs of the CUDA kernels."""
     from .. import _C
+    from ..assets import package_version
     from ..errors import DeepLabError
 
     try:
         isa = _C.isa()
     except ValueError as error:
         raise DeepLabError(str(error)) from None
-    own = _installed("deeplab_caffe") or "not installed (source tree)"
     kernels = f"CPU kernels {isa}, CUDA kernels {_cuda_targets()}"
-    print(f"deeplab_caffe {own}, torch {_installed('torch') or 'not installed'}, {kernels}")
+    print(f"deeplab_caffe {package_version()}, torch {_installed('torch') or 'not installed'}, {kernels}")
 
 
 def _installed(package: str) -> str | None:

@@ -16,12 +16,15 @@ WIDTHS = (1, 2, 3, 5, 8, 12, 20, 40)  # pixels, of the trimap bands
 
 @dataclass(frozen=True)
 class Band:
-    """Accuracy within `width` pixels of a void pixel; `pixels`: how many labelled ones lie there."""
+    """Accuracy within `width` pixels of a void pixel; `pixels`: how many labelled ones lie there.
+
+    Where there are none, accuracy and IoU are None.
+    """
 
     width: int
     pixels: int
-    pixel_accuracy: float
-    mean_iou: float
+    pixel_accuracy: float | None
+    mean_iou: float | None
 
 
 class Evaluation:
@@ -59,6 +62,8 @@ class Evaluation:
         """The measures in each band, the narrowest first."""
         return [
             Band(width, int(counts.sum()), metrics.pixel_accuracy(counts), metrics.mean_iou(counts))
+            if counts.any()
+            else Band(width, 0, None, None)
             for width, counts in zip(self.widths, self._band_counts, strict=True)
         ]
 

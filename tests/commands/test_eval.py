@@ -121,6 +121,20 @@ def test_a_net_has_the_labels_that_predict_writes(case, net, succeeds, options):
     assert (run / "eval.json").read_text() == (stored / "eval.json").read_text()
 
 
+def test_truth_without_void_pixels_has_no_bands(case, succeeds):
+    folder, _ = case
+    for path in folder.glob("*_truth.png"):
+        truth = np.asarray(Image.open(path)).copy()
+        truth[truth == 255] = 0
+        Image.fromarray(truth).save(path)
+    out = folder / "out"
+    text = succeeds(*arguments(folder), "--predictions", folder / "predicted", "-o", out)
+    assert "no labelled pixel is near a void one" in text and "within so many pixels" not in text
+    report = json.loads((out / "eval.json").read_text())
+    assert {(band["pixels"], band["mean_iou"]) for band in report["trimap"]} == {(0, None)}
+    assert (out / "confusion.png").exists() and not (out / "trimap.png").exists()
+
+
 def test_errors(case, fails, net):
     folder, _ = case
     assert "either --predictions or --model" in fails(*arguments(folder))

@@ -1,6 +1,11 @@
+import os
+import subprocess
+import sys
+
 import pytest
 import typer
 
+import deeplab_caffe
 from deeplab_caffe.commands import main, options
 from deeplab_caffe.errors import DeepLabError
 
@@ -8,6 +13,28 @@ from deeplab_caffe.errors import DeepLabError
 def test_help_lists_the_verbs(capsys):
     assert main(["--help"]) == 0
     assert "version" in capsys.readouterr().out
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"deeplab-caffe {deeplab_caffe.__version__}\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_verbs_and_options(shell):
+    """What the line that --install-completion puts into a shell's settings asks for."""
+    for words, wanted in (("ver", "version"), ("predict --wei", "--weights")):
+        line = f"deeplab-caffe {words}"
+        asked = {
+            "_DEEPLAB_CAFFE_COMPLETE": f"complete_{shell}",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(len(words.split())),
+            "_TYPER_COMPLETE_ARGS": line,
+            "_TYPER_COMPLETE_FISH_ACTION": "get-args",
+        }
+        command = [sys.executable, "-m", "deeplab_caffe"]
+        done = subprocess.run(command, env=os.environ | asked, capture_output=True, text=True, check=False)
+        assert wanted in done.stdout, (done.stdout, done.stderr)
 
 
 @pytest.mark.parametrize("arguments", [["nope"], ["version", "--nope"], ["version", "extra"]])

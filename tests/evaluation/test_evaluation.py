@@ -26,6 +26,12 @@ def test_bands_go_from_narrow_to_wide():
     assert (wide.width, wide.pixels, wide.pixel_accuracy) == (2, 4, 0.5)
 
 
+def test_bands_without_pixels_have_no_accuracy():
+    evaluation = Evaluation(2, widths=[1])
+    evaluation.add(np.array([[0, 1]]), np.array([[0, 0]]))
+    assert evaluation.bands == [Band(1, 0, None, None)]
+
+
 def test_report():
     evaluation = Evaluation(3, widths=[1])
     evaluation.add(TRUTH, PREDICTED)
