@@ -1,5 +1,6 @@
 """`deeplab-caffe validate`: a net's numbers against another program's, blob by blob."""
 
+import math
 import shlex
 import sys
 from pathlib import Path
@@ -11,7 +12,8 @@ from . import options, segmenter_options
 from .options import verb
 
 if TYPE_CHECKING:
-    from ..validate.results import Comparison, Diagnosis, Validation
+    from ..validate.results import Comparison, Diagnosis, Trial, Validation
+    from ..validate.validation import Job
 
 _MOST_ROWS = 12  # of the table of blobs, on a terminal
 _DIFFERENT = 1  # exit code
@@ -56,6 +58,11 @@ def validate(
     tolerance: Annotated[
         float, typer.Option(min=0, help="Blobs count as equal up to this share of their largest value.")
     ] = 0.0,
+    diagnose: Annotated[bool, typer.Option(help="Find out why they differ.")] = True,
+    also_weights: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="CAFFEMODEL", help="Weights that theirs may have been made with; repeat it."),
+    ] = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FOLDER", help="Write report.html and report.json there."),
@@ -78,6 +85,7 @@ def validate(
     from ..segmenter.deploy_net import read_deploy_net
     from ..segmenter.segmenter import Segmenter
     from ..validate.comparing import Measure
+    from ..validate.diagnosis.diagnose import diagnose as find_out
     from ..validate.pairing import without_writers
     from ..validate.request import Request, read_photos
     from ..validate.validation import validate as run
@@ -128,7 +136,20 @@ def validate(
     command = shlex.join(["deeplab-caffe", *sys.argv[1:]])
     with options.progress(options.console()) as bar:
         task = bar.add_task("layers", total=len(job.net.layers) * len(job.passes))
-        result = run(job, request.environment(command), None, lambda: bar.advance(task))
+
+        def why(job: "Job", comparisons: "list[Comparison]", first: int) -> "Diagnosis":
+            bar.update(task, description="diagnosis")
+            candidates = [str(path) for path in also_weights or []]
+            return find_out(
+                job,
+                comparisons,
+                first,
+                candidates,
+                lambda name: bar.update(task, description=f"trying {name}"),
+            )
+
+        environment = request.environment(command)
+        result = run(job, environment, why if diagnose else None, lambda: bar.advance(task))
     if output is not None:
         from ..validate.report import write_html
 
@@ -174,12 +195,29 @@ def _print_blobs(shown: "list[Comparison]") -> None:
 
 
 def _print_diagnosis(diagnosis: "Diagnosis") -> None:
+    """For each hypothesis its best trial; report.json has them all."""
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("tried", "change", "error", "effect")
-    for number, trial in enumerate(diagnosis.trials):
+    ranks = ("equal", "rounding", "nearer", "no nearer", "failed")
+    best: dict[str, Trial] = {}
+    counts: dict[str, int] = {}
+    for trial in diagnosis.trials:
+        counts[trial.hypothesis] = counts.get(trial.hypothesis, 0) + 1
+        known = best.get(trial.hypothesis)
+        key = ranks.index(trial.effect), math.inf if trial.error is None else trial.error
+        if known is None or key < (
+            ranks.index(known.effect),
+            math.inf if known.error is None else known.error,
+        ):
+            best[trial.hypothesis] = trial
+    if diagnosis.best is not None:
+        best[diagnosis.trials[diagnosis.best].hypothesis] = diagnosis.trials[diagnosis.best]
+    table = Table("hypothesis", "tried", "best change", "error", "effect")
+    for name, trial in sorted(best.items(), key=lambda one: ranks.index(one[1].effect)):
         error = "" if trial.error is None else f"{trial.error:.2g}"
-        style = "bold" if number == diagnosis.best else ""
-        table.add_row(trial.hypothesis, escape(trial.change), error, trial.effect, style=style)
+        style = "bold" if diagnosis.best is not None and trial is diagnosis.trials[diagnosis.best] else ""
+        table.add_row(name, str(counts[name]), escape(trial.change), error, trial.effect, style=style)
+    before = "" if diagnosis.error is None else f", relative error {diagnosis.error:.2g}"
+    table.title = escape(f"at {diagnosis.probe}{before}")
     options.print_table(table)

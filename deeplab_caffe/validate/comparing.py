@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import DeepLabError
 from ..evaluation.metrics import argmax_labels
@@ -92,6 +93,12 @@ def compare_parameter(ours: Ours, values: Floats, theirs: Theirs, measure: Measu
     return _comparison(ours, theirs, "", status, values.shape, other.shape, "parameter", numbers=numbers)
 
 
+def label_map(values: Floats, shape: Shape, size: Pair | None) -> NDArray:
+    """The labels (H, W) of a blob's first image: the best of its channels, or what its only channel holds."""
+    values = cut(values, shape, size)
+    return (argmax_labels(values) if values.shape[1] > 1 else values[:, 0])[0]
+
+
 def shows_labels(ours: Ours, shape: Shape) -> bool:
     """Whether the blob is a score map whose labels matter: the net's output, or what is written of it."""
     return bool(ours.files) and holds_scores(shape)
@@ -100,6 +107,8 @@ def shows_labels(ours: Ours, shape: Shape) -> bool:
 def cut(values: Floats, shape: Shape, size: Pair | None) -> Floats:
     """The top left part of a blob, as large as a file of an image has it."""
     height, width = size if size is not None else shape[-2:] if len(shape) > 1 else (0, 0)
+    if len(shape) > 2 and shape[-3] != values.shape[1]:
+        return values
     fits = values.ndim == 4 and height <= values.shape[2] and width <= values.shape[3]
     return np.ascontiguousarray(values[:, :, :height, :width]) if fits and height and width else values
 
@@ -116,8 +125,7 @@ def _by_hash(ours: Ours, values: Floats, theirs: Theirs, image: str) -> Comparis
 def _labels(
     ours: Ours, values: Floats, other: np.ndarray, theirs: Theirs, image: str, size: Pair | None
 ) -> Comparison:
-    values = cut(values, other.shape, size)
-    mine = (argmax_labels(values) if values.shape[1] > 1 else values[:, 0])[0]
+    mine = label_map(values, other.shape, size)
     try:
         labels = compare_labels(mine, other)
     except DeepLabError:

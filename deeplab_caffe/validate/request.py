@@ -62,7 +62,8 @@ class Request:
         net = self.segmenter.net if self.segmenter else self._net(self.definition, self.weights, shapes)
         live = None if self.against else LiveNet(self._other(shapes), "the other net")
         catalog = live.catalog if live else read_against(list(self.against))
-        return Job(net, self._passes(net), catalog, self.measure, live, pairing.written(self.definition))
+        writes = pairing.written(self.definition)
+        return Job(net, self._passes(net), catalog, self.measure, live, writes, self.segmenter)
 
     @cached_property
     def definition(self) -> NetDefinition:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from .. import layers, ops
@@ -14,7 +15,7 @@ from .comparing import Measure, compare_blob, compare_parameter
 from .headline import headline
 from .live import LiveNet, NotComputedError
 from .pairing import INPUT, Ours, Plan, blobs_of, pair
-from .passes import Pass
+from .passes import Pass, Photographer
 from .results import Comparison, Diagnosis, Environment, Layer, Unpaired, Validation
 from .theirs import Catalog, Theirs
 
@@ -26,6 +27,7 @@ class Job:
     """What is compared: our net on some passes, and theirs. The net has no layers that write files.
 
     live: theirs, if it is another net, whose catalog is `catalog` then. writes: see pairing.written.
+    segmenter: what prepares photos, if there are any.
     """
 
     net: Net
@@ -34,6 +36,7 @@ class Job:
     measure: Measure = field(default_factory=Measure)
     live: LiveNet | None = None
     writes: list[tuple[str, str, str]] = field(default_factory=list)
+    segmenter: Photographer | None = None
 
     def __post_init__(self) -> None:
         self.ours: list[Ours] = blobs_of(self.net, self.writes)
@@ -92,7 +95,7 @@ class _Watch:
             try:
                 comparison = compare_blob(
                     one,
-                    self._array(values, theirs),
+                    as_theirs(values, theirs, self.single, self.job.net),
                     theirs,
                     self.job.measure,
                     image=(self.single.name or str(self.single.number)) if self.several else "",
@@ -104,17 +107,15 @@ class _Watch:
             self.differs = self.differs or comparison.status in ("different", "shape")
             self.found.append(comparison)
 
-    def _array(self, values: Tensor | Floats, theirs: Theirs) -> Floats:
-        """The blob as an array; as large as the net's input, where theirs belongs to a photo."""
-        if not isinstance(values, Tensor):
-            return values
-        if self.single.size is not None and theirs.kind != "blob" and values.dim() == 4:
-            size = (
-                self.single.size if self.single.resized else plane(next(iter(self.job.net.inputs.values())))
-            )
-            if plane(values.shape) != size and values.shape[2] * values.shape[3] > 1:
-                values = ops.interp(values.float().contiguous(), size)
-        return values.detach().float().cpu().contiguous().numpy()
+
+def as_theirs(values: Tensor | Floats, theirs: Theirs, single: Pass, net: Net) -> Floats:
+    """A blob as an array; scores of a photo as large as the net's input, or as the photo it was made from."""
+    tensor = values if isinstance(values, Tensor) else torch.from_numpy(values)
+    if single.size is not None and theirs.kind != "blob" and tensor.dim() == 4:
+        size = single.size if single.resized else plane(next(iter(net.inputs.values())))
+        if plane(tensor.shape) != size and tensor.shape[2] * tensor.shape[3] > 1:
+            tensor = ops.interp(tensor.float().contiguous(), size)
+    return tensor.detach().float().cpu().contiguous().numpy()
 
 
 def first_difference(comparisons: list[Comparison]) -> int | None:
