@@ -5,6 +5,7 @@ import os
 import torch
 from torch import Tensor
 
+from ..engine.folding import behind_convolutions
 from ..engine.net import Net
 from ..errors import DeepLabError
 from ..formats.file_blob import in_memory
@@ -12,7 +13,6 @@ from ..formats.records import LayerBlobs
 from ..formats.weights import read_layers
 from ..layers import Layer
 from ..layers.batch_norm import BatchNorm
-from .fold import behind_convolutions
 
 
 def unfold(net: Net, weights: str | os.PathLike[str]) -> list[str]:
