@@ -15,6 +15,8 @@ from .stacks import Stack
 
 # More rounds would nest deeper than any net we know; what is left then is drawn in rows.
 MOST_ROUNDS = 40
+# Connections past rows; of more nobody could follow one, and none is drawn.
+MOST_LINES = 20_000
 LONGEST_UNIT = 64  # items of a column that repeat together
 SMALLEST_UNIT = 3  # stacks; less is not worth folding
 
@@ -188,6 +190,7 @@ def _tangle(graph: networkx.DiGraph, items: dict[int, Item], order: dict[int, in
     rows: list[list[Item]] = []
     links: list[list[tuple[int, int]]] = []
     above: dict[int, int] = {}  # node: its place, or its line's, in the row above
+    lines = 0
     for number, level in enumerate(levels):
         passing = [
             node for node in above if any(level_of[reader] > number for reader in graph.successors(node))
@@ -198,6 +201,10 @@ def _tangle(graph: networkx.DiGraph, items: dict[int, Item], order: dict[int, in
             sources = [node] if passes else list(graph.predecessors(node))
             return sum(above[source] for source in sources) / max(1, len(sources)), order[node]
 
+        lines += len(passing)
+        if lines > MOST_LINES:
+            rows = [[items[node] for node in level] for level in levels]
+            return Block(rows, [[] for _ in rows[1:]])
         entries = sorted([(node, False) for node in level] + [(node, True) for node in passing], key=place)
         rows.append([Line() if passes else items[node] for node, passes in entries])
         if number:
@@ -223,7 +230,7 @@ def _fold(item: Item, stacks: list[Stack], keys: dict[object, int]) -> int:
     else:
         numbers = [[_fold(child, stacks, keys) for child in row] for row in item.rows]
         key = str((numbers, item.links))
-        if _is_column(item) and all(len(row) == 1 for row in item.rows):
+        if _is_column(item) and all(len(row) == 1 for row in item.rows) and all(item.links):
             _fold_column(item, [row[0] for row in numbers], stacks)
     return keys.setdefault(key, len(keys))
 

@@ -82,6 +82,16 @@ def test_what_joins_ends_the_block_that_repeats():
     assert [fold.times for fold in folds(root)] == [3, 1, 1, 1]
 
 
+def test_what_nobody_could_follow_is_drawn_without_connections():
+    half = 400
+    edges = [(i, i + 1) for i in range(2 * half)] + [(i, 2 * half - i) for i in range(1, half - 50)]
+    edges += [(i, i + 3) for i in range(0, 2 * half - 3, 2)]
+    stacks = [Stack(str(i), "weights", "", "", [i]) for i in range(2 * half + 1)]
+    root = build(stacks, networkx.DiGraph(edges))
+    assert sorted(leaves(root)) == list(range(2 * half + 1))
+    assert not any(isinstance(item, Line) for row in root.rows for item in row) and not any(root.links)
+
+
 def test_a_net_without_layers():
     assert build([], networkx.DiGraph()) == Block([[Line()]])
 
