@@ -99,6 +99,7 @@ TESTED_BY = {
     "engine.inputs": "engine/test_net.py",
     "engine.parameters": "engine/test_net.py",
     "engine.plans": "engine/test_net.py",
+    "engine.read_model": "assets/test_models.py",
     "engine.passes.branches": "engine/test_net.py",
     "engine.passes.depth_first": "engine/test_net.py",
     "engine.passes.needed": "engine/test_net.py",

@@ -20,6 +20,8 @@ else:
 class ReleasedWeights:
     """Weights that somebody has released for a net: where, the file's name, for how many labels.
 
+    source: an address, or, of weights that ship, the net's name.
+
     convert: the --backbone (and further options) with which `deeplab-caffe convert` makes a caffemodel of
     them; "" where they are one.
     """
@@ -85,6 +87,23 @@ def model_path(model: str | os.PathLike[str]) -> Path:
     raise DeepLabError(
         f"{model}: no such file, and no net of that name ships ({hint}; see deeplab-caffe models)"
     )
+
+
+def default_variables(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Values of the variables of a net that ships, for the released weights; nothing for other files."""
+    folder = Path(path).resolve().parent
+    return next((dict(net.set) for net in shipped_nets() if net.path.resolve().parent == folder), {})
+
+
+def weights_path(weights: str | os.PathLike[str]) -> Path:
+    """The file that `weights` means: that file, or else the weights that ship under this name."""
+    path = Path(weights)
+    if not path.exists():
+        for net in shipped_nets():
+            own = [each for each in net.weights if each.source == net.name == path.as_posix()]
+            if own:
+                return asset(f"weights/{own[0].file}")
+    return path
 
 
 def nearest(name: str) -> list[str]:

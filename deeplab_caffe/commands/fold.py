@@ -32,7 +32,8 @@ def fold(
 
     if layout not in ("v1", "v2"):
         raise DeepLabError(f"--layout {layout}: v1 or v2 wanted")
-    net = Net(model, weights, phase=phase, variables=options.parse_variables(variables))
+    net = Net(model, phase=phase, variables=options.parse_variables(variables))
+    net.fill(weights)
     folded = run(net)
     output.parent.mkdir(parents=True, exist_ok=True)
     write_caffemodel(output, folded.layers, layout=layout)

@@ -52,10 +52,10 @@ def forward(
     convolution and what follows it are one pass, with one result; the blobs inside have a note instead.
     """
     from ..engine.net import Net
+    from ..engine.read_model import read_model
     from ..engine.weights import check_given
-    from ..formats.prototxt import read_net
 
-    definition = read_net(model, options.parse_variables(variables), phase=phase)
+    definition = read_model(model, options.parse_variables(variables), phase=phase)
     arrays = read_inputs(inputs or [], definition)
     net = Net(
         definition,

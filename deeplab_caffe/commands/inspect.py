@@ -44,12 +44,12 @@ def inspect(
     layers the file fills. With --html or --svg the table is left out.
     """
     from ..engine.cost import analyse
-    from ..formats.prototxt import read_net
+    from ..engine.read_model import read_model
 
     for option, wanted in (("--image", image), ("--unfold", unfold)):
         if wanted and not (html or (svg and option == "--unfold")):
             raise DeepLabError(f"{option} belongs to --html{'' if option == '--image' else ' or --svg'}")
-    definition = read_net(model, options.parse_variables(variables), phase=phase)
+    definition = read_model(model, options.parse_variables(variables), phase=phase)
     cost = analyse(definition, parse_size(size), phase)
     match = match_file(definition, cost, str(weights)) if weights else {}
     if html:

@@ -12,8 +12,9 @@ from .options import verb
 def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List the nets that ship: `--model NAME` takes them by name, wherever you are.
 
-    NAME/test and the like are a net's other prototxts. Weights do not ship, but for camvid_largefov; the list
-    says where weights are known to have been released. Files of other programs go through `convert`.
+    NAME/test and the like are a net's other prototxts. Variables have the values shown unless --set says
+    otherwise. Weights do not ship, but for camvid_largefov; the list says where weights are known to have
+    been released. Files of other programs go through `convert`.
     """
     from rich.table import Table
 
@@ -41,7 +42,8 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
         column.overflow = "fold"
     for net in nets:
         for weights in net.weights:
+            where = f"ships: --weights {net.name}" if weights.source == net.name else weights.source
             how = f"; convert --backbone {weights.convert}" if weights.convert else ""
-            released.add_row(net.name, str(weights.labels), weights.file, weights.source + how)
+            released.add_row(net.name, str(weights.labels), weights.file, where + how)
     options.print_table(released)
     print(f"prototxts: {asset('prototxt')}")

@@ -57,8 +57,24 @@ Model = Annotated[
         help="The net: a file, or one that ships by its name (`deeplab-caffe models` lists them).",
     ),
 ]
+
+
+def find_weights(weights: Path | None) -> Path | None:
+    """The file of an option --weights: the name of a net whose weights ship stands for those."""
+    from ..assets.models import weights_path
+
+    return None if weights is None else weights_path(weights)
+
+
 Weights = Annotated[
-    Path | None, typer.Option("--weights", "-w", metavar="CAFFEMODEL", help="Its parameters.")
+    Path | None,
+    typer.Option(
+        "--weights",
+        "-w",
+        metavar="CAFFEMODEL",
+        callback=find_weights,
+        help="Its parameters; `camvid_largefov` are those that ship.",
+    ),
 ]
 RandomWeights = Annotated[
     bool,

@@ -1,7 +1,7 @@
 """Copies of a net, also by way of a file: what is kept of it, and how a net is made of that again."""
 
 from dataclasses import fields
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ..formats.net_definition import NetDefinition
 from ..layers import Context, Layer
@@ -25,6 +25,12 @@ class Copied(Protocol):
 
     def reshape(self, **shapes: Shape) -> None:
         """Sets the shapes of inputs."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Makes it from `state_of` another."""
+
+
+AnyNet = TypeVar("AnyNet", bound=Copied)
 
 
 def state_of(net: Copied) -> dict[str, Any]:
@@ -53,3 +59,12 @@ def restore(net: Copied, state: dict[str, Any]) -> None:
     net.report = state["report"]
     if state["shapes"] != net.inputs:
         net.reshape(**state["shapes"])
+
+
+def sharing_copy(net: AnyNet) -> AnyNet:
+    """Another net that has the same parameters: what changes in one of them is seen by both."""
+    copy = type(net).__new__(type(net))
+    copy.__setstate__(state_of(net))
+    for own, layer in zip(copy.layers, net.layers, strict=True):
+        own.blobs = list(layer.blobs)
+    return copy

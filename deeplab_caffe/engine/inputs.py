@@ -1,5 +1,6 @@
 """What callers give a net, as tensors."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,28 @@ import torch
 from torch import Tensor
 
 from ..errors import DeepLabError
+from ..types import Shape
 from . import dag
+
+
+def check_names(given: Iterable[str], inputs: Mapping[str, Shape], source: str) -> None:
+    """DeepLabError where a name is none of the net's inputs. source: names the net."""
+    for name in given:
+        if name not in inputs:
+            known = ", ".join(inputs) or "none, its data layers feed the net"
+            raise DeepLabError(f"{source}: no input is named '{name}'; inputs: {known}")
+
+
+def as_tensors(
+    given: Mapping[str, Any],
+    inputs: Mapping[str, Shape],
+    source: str,
+    device: torch.device,
+    differentiable: bool = False,
+) -> dict[str, Tensor]:
+    """What a caller gives for some of the net's inputs, which are of these shapes so far; see as_tensor."""
+    check_names(given, inputs, source)
+    return {name: as_tensor(name, x, len(inputs[name]), device, differentiable) for name, x in given.items()}
 
 
 def as_tensor(name: str, value: Any, dims: int, device: torch.device, differentiable: bool = False) -> Tensor:

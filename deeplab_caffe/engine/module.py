@@ -77,7 +77,7 @@ class NetModule(torch.nn.Module):
         self._places = _places(net.layers)
         for place in self._places:
             if place.module not in self._modules:
-                self.add_module(place.module, _LayerModule())
+                self.add_module(place.module, _LayerModule(net.layers[place.layer].definition.type))
             self.get_submodule(place.module).register_parameter(place.name, place.blob(net.layers).tensor)
         self.training = net.phase == "train"
         for module in self.children():
@@ -98,7 +98,8 @@ class NetModule(torch.nn.Module):
         if torch.jit.is_tracing() or torch.compiler.is_exporting():
             raise DeepLabError(_EXPORT)
         for place in self._places:
-            if getattr(self._modules[place.module], place.name) is not place.blob(self.net.layers).tensor:
+            own = getattr(self._modules[place.module], place.name)
+            if own is not place.blob(self.net.layers).tensor:
                 raise DeepLabError(
                     f"module: {place.module}.{place.name} is not the net's own parameter any more, which it "
                     "computes with: change that in place (or see `deeplab-caffe export`)"
@@ -165,7 +166,19 @@ class NetModule(torch.nn.Module):
 
 
 class _LayerModule(torch.nn.Module):
-    """The parameters of a layer; the NetModule stores and loads them."""
+    """The parameters of a layer of that type; the NetModule stores and loads them."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self._kind = kind
+
+    @override
+    def _get_name(self) -> str:
+        return self._kind
+
+    @override
+    def extra_repr(self) -> str:
+        return ", ".join(f"{name}={tuple(p.shape)}" for name, p in self._parameters.items() if p is not None)
 
     @override
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:

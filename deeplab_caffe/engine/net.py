@@ -9,25 +9,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..assets.models import model_path
+from ..assets.models import weights_path
 from ..errors import DeepLabError, DeepLabWarning
 from ..formats.net_definition import NetDefinition
-from ..formats.prototxt import read_net
 from ..layers import Layer, create
 from ..layers.parameters.parameter import Parameter
 from ..ops.devices import torch_precision
 from ..types import Shape
 from . import dag
 from .context import make_context, make_weight_memory
-from .copying import restore, state_of
+from .copying import restore, sharing_copy, state_of
 from .cuda_graph import StreamOrder
 from .dag import Values
 from .execution import Execution, OnLayer, run_train, torch_threads
-from .inputs import as_tensor
+from .inputs import as_tensors, check_names
 from .module import NetModule, TrainResult
 from .parameters import check_parameters, make_parameters, share_parameters
 from .passes.needed import needed
 from .plans import Plans, Run
+from .read_model import read_model
 from .reused_blob import ReusedBlob
 from .weights import WeightReport, load_weights, save_weights
 
@@ -79,9 +79,7 @@ class Net:
         self.context = replace(context, seed=seed, rank=rank, ranks=ranks)
         self._weight_memory = make_weight_memory(weight_memory, context)
         if not isinstance(model, NetDefinition):
-            model = read_net(
-                model_path(model), dict(variables or {}), phase=phase, level=level, stages=tuple(stages)
-            )
+            model = read_model(model, variables, phase, level, stages)
         self.definition = dag.fed_by_caller(model, dict(inputs or {}))
         self.keep_blobs = keep_blobs
         self.report: WeightReport | None = None
@@ -109,11 +107,7 @@ class Net:
 
     def __copy__(self) -> "Net":
         """Another net with the same parameters, as `share` gives them."""
-        copy = Net.__new__(type(self))
-        copy.__setstate__(self.__getstate__())
-        for own, layer in zip(copy.layers, self.layers, strict=True):
-            own.blobs = list(layer.blobs)
-        return copy
+        return sharing_copy(self)
 
     @property
     def phase(self) -> str:
@@ -169,9 +163,16 @@ class Net:
 
         Layers with parameters that the file has no weights for keep their values: a DeepLabWarning says so.
         """
-        self.report = load_weights(weights, self.layers, self._weight_memory)
+        self.report = load_weights(weights_path(weights), self.layers, self._weight_memory)
         if problem := self.report.unfilled():
             warnings.warn(problem, DeepLabWarning, stacklevel=2)
+        return self.report
+
+    def fill(self, weights: str | PathLike[str], layers: Iterable[Layer] | None = None) -> WeightReport:
+        """`load` of weights that must fill these layers (None: all); else a DeepLabError lists both sides."""
+        self.report = load_weights(weights_path(weights), self.layers, self._weight_memory)
+        if problem := self.report.unfilled(None if layers is None else (layer.name for layer in layers)):
+            raise DeepLabError(problem)
         return self.report
 
     def save(self, path: str | PathLike[str], layout: str = "v2") -> None:
@@ -200,8 +201,7 @@ class Net:
 
         Raises DeepLabError where layers do not fit.
         """
-        for name in inputs:
-            self._check_input(name)
+        check_names(inputs, self.inputs, self.definition.source)
         shapes = dag.infer(self._graph, self._given | inputs)
         return {name: shapes[value] for name, value in self._graph.blobs.items()}
 
@@ -211,8 +211,7 @@ class Net:
 
     def reshape(self, **shapes: Shape) -> None:
         """Sets the shapes of inputs, and from them all others; a DeepLabError leaves the net as it was."""
-        for name in shapes:
-            self._check_input(name)
+        check_names(shapes, self.inputs, self.definition.source)
         before = self._given, self._shapes
         self._given = self._given | {name: tuple(map(int, shape)) for name, shape in shapes.items()}
         try:
@@ -234,7 +233,7 @@ class Net:
         precision computes: in all but exact, layers that another one does the work of have no tops, and the
         last of them is called for, with what all of them give.
         """
-        given = self._tensors(inputs)
+        given = as_tensors(inputs, self.inputs, self.definition.source, self.device)
         execution, values = self._prepared(outputs, given, "forward" if on_layer is None else "watched")
         versions = tuple(blob.version for layer in self.layers for blob in layer.blobs)
         self._last = {}
@@ -254,7 +253,7 @@ class Net:
 
         Arguments as those of `forward`. The loss is Caffe's: the sum of all tops by their loss_weight.
         """
-        given = self._tensors(inputs, differentiable=True)
+        given = as_tensors(inputs, self.inputs, self.definition.source, self.device, differentiable=True)
         execution, values = self._prepared(
             outputs, given, "training" if on_layer is None else "watched training"
         )
@@ -280,18 +279,6 @@ class Net:
             if value in execution.schedule.inputs and name not in given:
                 raise DeepLabError(f"{self.definition.source}: input '{name}' is missing")
         return execution, {self._graph.inputs[name]: tensor for name, tensor in given.items()}
-
-    def _check_input(self, name: str) -> None:
-        if name not in self._graph.inputs:
-            known = ", ".join(self._graph.inputs) or "none, its data layers feed the net"
-            raise DeepLabError(f"{self.definition.source}: no input is named '{name}'; inputs: {known}")
-
-    def _tensors(self, inputs: dict[str, Any], differentiable: bool = False) -> dict[str, Tensor]:
-        for name in inputs:
-            self._check_input(name)
-        dims = {name: len(self._shapes[value]) for name, value in self._graph.inputs.items()}
-        device = self.context.device
-        return {name: as_tensor(name, x, dims[name], device, differentiable) for name, x in inputs.items()}
 
     def _follow(self, given: dict[str, Shape]) -> None:
         """Reshapes if the inputs, or what the data layers are about to give, have changed their size."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..assets.models import model_path, shipped_nets
+from ..engine.read_model import read_model
 from ..errors import DeepLabError
 from ..formats.net_definition import NetDefinition
 from ..formats.prototxt import read_net
@@ -23,14 +24,14 @@ _ALIKE = 0.8
 def read_deploy_net(
     model: str | PathLike[str], variables: Mapping[str, str] | None = None, **rules: Any
 ) -> NetDefinition:
-    """`read_net` of a prototxt, or a net that ships, whose input the caller gives.
+    """`read_model` of a prototxt, or a net that ships, whose input the caller gives.
 
-    Raises DeepLabError as read_net does, and for a net that feeds itself from data layers: the error names
+    Raises DeepLabError as read_model does, and for a net that feeds itself from data layers: the error names
     the deploy net among those that ship that has its layers.
     """
     path = model_path(model)
     try:
-        definition = read_net(path, variables, **rules)
+        definition = read_model(path, variables, **rules)
     except DeepLabError:
         # The variables of such a net would be of no use.
         whole = _read_anyhow(path, rules)

@@ -15,7 +15,7 @@ from .. import ops
 from ..engine import dag
 from ..engine.net import Net
 from ..engine.weights import check_given
-from ..errors import DeepLabError, DeepLabWarning
+from ..errors import DeepLabError
 from ..evaluation.metrics import argmax_labels
 from ..formats.net_definition import NetDefinition
 from ..images import preprocessing
@@ -86,13 +86,8 @@ class Segmenter:
         """Fills the layers that the scores need, all of them."""
         layers = self.net.layers_for((self.output,))
         check_given(layers, weights, random_weights, self.net.definition.source)
-        if weights is None:
-            return
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeepLabWarning)
-            report = self.net.load(weights)
-        if problem := report.unfilled(layer.name for layer in layers):
-            raise DeepLabError(problem)
+        if weights is not None:
+            self.net.fill(weights, layers)
 
     def _preprocessing(self, mean: Sequence[float] | None) -> preprocessing.Preprocessing:
         result = preprocessing.Preprocessing()

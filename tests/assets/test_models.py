@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deeplab_caffe.assets import asset
-from deeplab_caffe.assets.models import model_path, nearest, shipped_nets
+from deeplab_caffe.assets.models import default_variables, model_path, nearest, shipped_nets, weights_path
 from deeplab_caffe.engine.cost import analyse
 from deeplab_caffe.engine.net import Net
 from deeplab_caffe.errors import DeepLabError
@@ -36,8 +36,35 @@ def test_what_the_list_says_is_so(net):
 def test_released_weights_are_named():
     released = {(net.name, weights.file): weights for net in shipped_nets() for weights in net.weights}
     assert released["deeplab_v1/largefov", "train2_iter_8000.caffemodel"].labels == 21
-    assert all("/" in weights.source and weights.labels > 1 for weights in released.values())
-    assert asset("weights/camvid_largefov.caffemodel").name in {file for _, file in released}
+    assert all(weights.source == name or "://" in weights.source for (name, _), weights in released.items())
+    shipped = asset("weights/camvid_largefov.caffemodel")
+    assert released["camvid_largefov", shipped.name].labels == 11
+
+
+def test_weights_that_ship_are_had_by_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shipped = asset("weights/camvid_largefov.caffemodel")
+    assert weights_path("camvid_largefov") == shipped
+    for other in ("deeplab_v1/largefov", "none.caffemodel"):
+        assert weights_path(other) == Path(other)
+    assert Net("camvid_largefov", "camvid_largefov").report.path == str(shipped)
+    (tmp_path / "camvid_largefov").write_text("")
+    assert weights_path("camvid_largefov") == Path("camvid_largefov")
+
+
+def test_variables_of_nets_that_ship_fit_the_released_weights(tmp_path):
+    name = "deeplab_v2/vgg16_aspp"
+    path = model_path(name)
+    assert default_variables(path) == {"NUM_LABELS": "21", "EXP": "voc12"}
+    net = Net(name)
+    assert net.outputs["fc8_interp"][1] == 21 and "fc8_voc12_1" in net.params
+    net = Net(path, variables={"NUM_LABELS": "19"})
+    assert net.outputs["fc8_interp"][1] == 19 and "fc8_voc12_1" in net.params
+    own = tmp_path / "deploy.prototxt"
+    own.write_text(path.read_text())
+    assert default_variables(own) == {}
+    with pytest.raises(DeepLabError, match="variables without a value: EXP"):
+        Net(own)
 
 
 def test_names_and_files(tmp_path, monkeypatch):

@@ -40,4 +40,9 @@ def test_the_training_net_folds_into_the_deploy_net(tmp_path, succeeds, monkeypa
     wanted = net.forward(data=image, label=np.zeros((1, 1, 41, 41)), outputs=["fc8_interp"])["fc8_interp"]
     result = deploy.forward(data=image, outputs=["fc8_interp"])["fc8_interp"]
     assert (result - wanted).abs().max() < 1e-4 * wanted.abs().max()
+    net.params["fc6"][0].data[...] = 0
+    text = (CAMVID / "train.prototxt").read_text().replace('name: "fc8_camvid"', 'name: "fc9"')
+    (tmp_path / "other.prototxt").write_text(text)
+    line = fails("fold", "-m", tmp_path / "other.prototxt", *model[3:], "-o", out)
+    assert "no weights for fc9; layers in it that the net lacks: fc8_camvid" in line
     assert "--layout v3" in fails(*model, "-o", out, "--layout", "v3")

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from deeplab_caffe.engine.net import Net
-from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.errors import DeepLabError, DeepLabWarning
 from deeplab_caffe.layers import Layer, register
 from deeplab_caffe.layers.abilities import Fusing
 
@@ -332,7 +332,8 @@ def test_weights_are_saved_and_loaded(make, x, tmp_path):
     net.params["g"][0].data = torch.tensor([1.0, 2, 3])
     path = tmp_path / "net.caffemodel"
     net.save(path)
-    other = make(layer("TestGain", "g", "x", "g"), layer("TestGain", "new", "g", "n"), weights=path)
+    with pytest.warns(DeepLabWarning, match="no weights for new"):
+        other = make(layer("TestGain", "g", "x", "g"), layer("TestGain", "new", "g", "n"), weights=path)
     assert other.params["g"][0].values().tolist() == [1, 2, 3]
     assert (other.report.loaded, other.report.unused, other.report.missing) == (["g"], ["h"], ["new"])
     assert "layer 'h' is not in the net" in str(other.report)

@@ -58,6 +58,16 @@ def test_a_segmenter_refuses_what_is_no_segmentation(make):
     assert torch.equal(loaded.scores_of(data), drawn.scores_of(data))  # the file holds what fillers drew
 
 
+def test_fill_wants_all_layers_or_those_it_is_given(make):
+    _, weights = make("voc12")
+    net = Net(make("mine")[0])
+    with pytest.raises(DeepLabError, match="no weights for fc8_mine"):
+        net.fill(weights)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert net.fill(weights, net.layers_for(["conv1"])).loaded == ["conv1"]
+
+
 def test_only_layers_that_the_scores_need_must_be_filled(make):
     _, weights = make("voc12")
     model, _ = make("voc12", AUXILIARY, "auxiliary")
