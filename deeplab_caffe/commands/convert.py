@@ -42,6 +42,7 @@ def convert(
             "--model",
             "-m",
             metavar="PROTOTXT",
+            callback=options.find_model,
             help="A state dict with this net's names (conv1_1.weight) becomes its caffemodel again.",
         ),
     ] = None,
@@ -95,7 +96,7 @@ def convert(
         if name == "tflite":
             raise DeepLabError(f"--model {model}: a .tflite file tells its own net")
         _refuse(chosen, f"--model {model} tells what the net is")
-        _from_torch(source, kind, model, options.parse_variables(variables), output)
+        _from_torch(source, name, model, options.parse_variables(variables), output)
     elif name == "tflite":
         _refuse(chosen, f"{source} tells what the net is")
         _tflite(source, output)
@@ -135,7 +136,7 @@ def _tflite(source: Path, output: Path) -> None:
     )
 
 
-def _from_torch(source: Path, kind: str | None, model: Path, variables: dict[str, str], output: Path) -> None:
+def _from_torch(source: Path, kind: str, model: Path, variables: dict[str, str], output: Path) -> None:
     from ..convert.convert import KINDS, read_variables
     from ..convert.from_torch import convert_from_torch
     from ..engine.net import Net

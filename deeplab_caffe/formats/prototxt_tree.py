@@ -15,9 +15,10 @@ _MAX_DEPTH = 50
 _BLANK = re.compile(r"(?:\s|\#[^\n]*|[,;])*")
 _NAME = re.compile(r"[A-Za-z_]\w*|\[[^\]\n]*\]")
 _STRING = r"""(?:"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')"""
-# A scalar: strings, adjacent ones are one value; a list of scalars; a word, a number or a variable.
+# A scalar: strings, adjacent ones are one value; a list of scalars; a word, a number or a variable. Each text
+# can be matched in one way only, lest a bracket that is never closed take for ever.
 _SCALAR = re.compile(
-    rf"""{_STRING}(?:\s*{_STRING})*|\[(?:{_STRING}|\#[^\n]*|[^\]"'\#])*\]|(?:\$\{{\w+\}}|[^\s\#,;{{}}<>"'])+"""
+    rf"""{_STRING}(?:\s*{_STRING})*|\[(?:{_STRING}|\#[^\n]*\n|[^\]"'\#])*\]|(?:\$\{{\w+\}}|[^\s\#,;{{}}<>\[\]"'])+"""
 )
 
 

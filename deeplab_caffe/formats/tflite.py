@@ -20,7 +20,7 @@ from .stored import DTYPES, StoredArray, bytes_wanted, decode
 
 _MAX_BYTES = 1 << 30
 # Far above any net; they keep a hostile file from being walked for hours.
-_MAX_ITEMS = 100_000  # tensors, operators, and what one of those lists
+_MAX_ITEMS = 20_000  # tensors, operators, and what one of those lists
 _MAX_NAMES = 16 << 20  # bytes of all names together
 _FLOATS = ("float32", "float16")
 # What flatbuffers raises where offsets or sizes are wrong.
@@ -129,7 +129,7 @@ class _Reader:
         return TFLiteGraph(self.source, tensors, operators, inputs, outputs)
 
     def _tensor(self, table: Any) -> TFLiteTensor:
-        name = (table.Name() or b"").decode("utf-8", "backslashreplace")
+        name = _text(table.Name())
         self.names_left -= len(name)
         if self.names_left < 0:
             raise ValueError(f"more than {_MAX_NAMES} bytes of names")
@@ -159,7 +159,7 @@ class _Reader:
         builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
         kind = self.kinds.get(builtin, f"operator {builtin}")
         if kind == "CUSTOM":
-            kind = f"CUSTOM {(code.CustomCode() or b'')[:64].decode('utf-8', 'backslashreplace')}"
+            kind = f"CUSTOM {_text(code.CustomCode())[:64]}"
         inputs = _numbers(table.InputsLength(), table.Inputs, tensors)
         outputs = _numbers(table.OutputsLength(), table.Outputs, tensors)
         if not outputs or min(outputs) < 0:
@@ -178,6 +178,12 @@ class _Reader:
 
 def _names_of(enum: Any) -> dict[int, str]:
     return {value: name for name, value in vars(enum).items() if isinstance(value, int)}
+
+
+def _text(name: bytes | None) -> str:
+    """A name in one line."""
+    text = (name or b"").decode("utf-8", "backslashreplace")
+    return text if text.isprintable() else ascii(text)[1:-1]
 
 
 def _count(number: int) -> int:

@@ -5,6 +5,7 @@ what `upgrade` makes of the original.
 """
 
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any
 
 from ..errors import DeepLabError
@@ -63,10 +64,14 @@ def upgrade_text(text: str, source: str) -> UpgradedText:
             _modernise(layer.value)
     if was == "V0":
         _fold_padding(tree)
-    if _layers_of(str(tree), source) != before:
-        raise DeepLabError(f"{source}: this text's layers cannot be rewritten; please report it")
+    rewritten = str(tree)
+    if rewritten != text and (after := _layers_of(rewritten, source)) != before:
+        pairs = zip_longest(before, after)
+        name = next((old or new).name for old, new in pairs if old != new)
+        raise DeepLabError(f"{source}: layer '{name}': cannot be rewritten; has it fields of two versions?")
     remarks = [] if was == "V2" else keep_meaning(tree, source)
-    _layers_of(str(tree), source)
+    if str(tree) != rewritten:
+        _layers_of(str(tree), source)
     return UpgradedText(str(tree), was, remarks)
 
 

@@ -106,6 +106,7 @@ def test_a_divisor_of_batch_norm(tmp_path):
     assert torch.equal(net(x), other(x))
 
 
+@pytest.mark.slow
 def test_what_training_in_torch_changes(tmp_path):
     net, original = net_of(V1, tmp_path)
     module = Plain()

@@ -105,6 +105,7 @@ def test_solvers():
     assert upgraded.was == "solver"
 
 
+@pytest.mark.slow
 def test_every_prototxt():
     """Each is compared, inside, with what `upgrade` makes of it; twice is once."""
     files = [path for folder in FOLDERS for path in folder.rglob("*.prototxt")]
@@ -127,6 +128,11 @@ def test_every_prototxt():
         ('layers { layer { name: "a" type: "new" } }', "layer '.*': type: unknown layer type 'new'"),
         ('layer { name: "c" type: "Convolution" convolution_param { hole: 2 dilation: 2 } }', "beside hole"),
         ('layers { name: "a" type: ${KIND} }', "n: layer 'a': type: [$]{KIND} given, a type's name wanted"),
+        (
+            'layers { layer { name: "a" type: "relu" } weight_decay: 1 }',
+            "n: layer 'a': cannot be rewritten; has it fields of two versions",
+        ),
+        ("a: [1, 2" + "# x\n" * 50, "n:1: 'a' has no value"),  # at once
         ("solver_type: FAST", "unknown SolverType FAST"),
         ("just words", "n:1: 'just' has no value|unknown field 'just'"),
         ("", "no layers and no solver in it"),

@@ -117,8 +117,10 @@ def _check(built: TFLiteNet, prototxt: str) -> None:
         shapes |= layer.tops
         wanted[layer.name] = layer.parameter_shapes
     for number, blob in built.blobs.items():
-        batch, height, width, channels = built.shape(number) or (1, 1, 1, 1)
-        if number not in built.unchecked and shapes[blob] != (batch, channels, height, width):
+        if number in built.unchecked:
+            continue
+        batch, height, width, channels = built.shape(number)
+        if shapes[blob] != (batch, channels, height, width):
             raise DeepLabError(
                 f"{graph.source}: tensor '{graph.tensors[number].name}': shape "
                 f"{list(graph.tensors[number].shape)} in the file, {list(shapes[blob])} (N, C, H, W) computed"

@@ -16,6 +16,7 @@ from ...types import Floats, Pair, Shape
 
 INPUT = "data"
 _LONGEST_NAME = 100
+_MOST_VALUES = 1 << 29  # 2 GB; a hostile file may give one constant to many operators
 _ACTIVATIONS: dict[int, tuple[str, str, dict[str, Any]]] = {
     1: ("relu", "ReLU", {}),
     2: ("relu", "Clip", {"clip_param": {"min": -1, "max": 1}}),
@@ -38,6 +39,7 @@ class TFLiteNet:
         self.layers: list[LayerBlobs] = []
         self.left_out: list[str] = []
         self._names = {INPUT}
+        self._values = 0
         self._by_size: dict[Pair, str] = {}
         self._constants: dict[int, int] = {}
         self._makers: dict[int, TFLiteOperator] = {}
@@ -64,9 +66,13 @@ class TFLiteNet:
             raise self.fail(operator, f"{name}: not in the file") from None
 
     def shape(self, number: int) -> Shape:
-        """(N, H, W, C) of a tensor; one without a plane has one of 1x1."""
-        shape = self.graph.tensors[number].shape
-        return shape if len(shape) == 4 or not shape else (*shape[:1], *[1] * (4 - len(shape)), *shape[1:])
+        """(N, H, W, C) of a tensor; one without a plane has one of 1x1. DeepLabError: it has other axes."""
+        tensor = self.graph.tensors[number]
+        if not 1 <= len(tensor.shape) <= 4:
+            raise DeepLabError(
+                f"{self.graph.source}: tensor '{tensor.name}': shape {list(tensor.shape)}, 1 to 4 axes wanted"
+            )
+        return (*tensor.shape[:1], *[1] * (4 - len(tensor.shape)), *tensor.shape[1:])
 
     def size(self, number: int) -> Pair:
         """Height and width of a tensor."""
@@ -147,6 +153,9 @@ class TFLiteNet:
         name = self.name(name or self.graph.tensors[output].name, operator)
         blob = self.net.layer(name, kind, bottoms, name, **fields)
         arrays = [torch.from_numpy(np.ascontiguousarray(array)) for array in blobs]
+        self._values += sum(array.numel() for array in arrays)
+        if self._values > _MOST_VALUES:
+            raise self.fail(operator, "more parameters than a caffemodel holds")
         if arrays:
             self.layers.append(LayerBlobs(name, kind, arrays))
         if operator.options is not None and hasattr(operator.options, "FusedActivationFunction"):

@@ -172,6 +172,36 @@ def test_errors(written, tmp_path, file, message):
     assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()
 
 
+def test_damaged_files(tmp_path):
+    """Changed bytes: an error of one line, or another net; nothing else."""
+    data = small_net(half=True).bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(150):
+        changed = np.frombuffer(data, np.uint8).copy()
+        changed[rng.integers(0, len(data), 4)] = rng.choice([0, 1, 128, 255], 4)
+        (tmp_path / "a.tflite").write_bytes(changed.tobytes())
+        try:
+            translate(read_tflite(tmp_path / "a.tflite"))
+        except DeepLabError as error:
+            refused += 1
+            assert "\n" not in str(error)
+    assert refused > 50
+
+
+def test_bytes_through_a_cast(written, tmp_path):
+    file = TFLiteFile((1, 4, 4, 3), "uint8")
+    x = file.op("CAST", [file.input], (1, 4, 4, 3), "CastOptions", InDataType=3, OutDataType=0)
+    x = file.op("MUL", [x, file.constant("m", np.float32(2))], (1, 4, 4, 3), "MulOptions")
+    file.op("ADD", [file.constant("a", np.float32([1, 2, 3])), x], (1, 4, 4, 3), "AddOptions")
+    convert_tflite(written(file), tmp_path / "out")
+    segmenter = Segmenter(tmp_path / "out/deploy.prototxt", tmp_path / "out/weights.caffemodel")
+    image = np.random.default_rng(0).integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    expected = tflite_scores(tmp_path / "net.tflite", image[None])[0].transpose(2, 0, 1)
+    assert (segmenter.scores(image) == expected).all()
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(not REAL.exists(), reason="the real model is not there")
 class TestRealModel:
     """DeepLab v3, MobileNet v2 of depth 0.5, as TensorFlow publishes it."""
