@@ -56,7 +56,7 @@ def device(request):
     return Device(request.param)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
     """A headless browser; tests that look at pages are skipped where there is none."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")

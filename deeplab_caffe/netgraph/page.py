@@ -25,7 +25,7 @@ PHOTO_SIDE = 480  # pixels; a larger photo is made smaller
 KINDS = {
     "kind-input": "input",
     "kind-weights": "with parameters",
-    "kind-window": "window",
+    "kind-window": "pooling, resizing",
     "kind-join": "joins",
     "kind-loss": "loss, accuracy",
     "kind-other": "other",
