@@ -1,6 +1,5 @@
 """`deeplab-caffe validate`: a net's numbers against another program's, blob by blob."""
 
-import math
 import shlex
 import sys
 from pathlib import Path
@@ -12,7 +11,7 @@ from . import options, segmenter_options
 from .options import verb
 
 if TYPE_CHECKING:
-    from ..validate.results import Comparison, Diagnosis, Trial, Validation
+    from ..validate.results import Comparison, Diagnosis, Validation
     from ..validate.validation import Job
 
 _MOST_ROWS = 12  # of the table of blobs, on a terminal
@@ -199,25 +198,14 @@ def _print_diagnosis(diagnosis: "Diagnosis") -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    ranks = ("equal", "rounding", "nearer", "no nearer", "failed")
-    best: dict[str, Trial] = {}
-    counts: dict[str, int] = {}
-    for trial in diagnosis.trials:
-        counts[trial.hypothesis] = counts.get(trial.hypothesis, 0) + 1
-        known = best.get(trial.hypothesis)
-        key = ranks.index(trial.effect), math.inf if trial.error is None else trial.error
-        if known is None or key < (
-            ranks.index(known.effect),
-            math.inf if known.error is None else known.error,
-        ):
-            best[trial.hypothesis] = trial
-    if diagnosis.best is not None:
-        best[diagnosis.trials[diagnosis.best].hypothesis] = diagnosis.trials[diagnosis.best]
+    from ..validate.headline import best_trials
+
     table = Table("hypothesis", "tried", "best change", "error", "effect")
-    for name, trial in sorted(best.items(), key=lambda one: ranks.index(one[1].effect)):
+    for number, count in best_trials(diagnosis):
+        trial = diagnosis.trials[number]
         error = "" if trial.error is None else f"{trial.error:.2g}"
-        style = "bold" if diagnosis.best is not None and trial is diagnosis.trials[diagnosis.best] else ""
-        table.add_row(name, str(counts[name]), escape(trial.change), error, trial.effect, style=style)
+        style = "bold" if number == diagnosis.best else ""
+        table.add_row(trial.hypothesis, str(count), escape(trial.change), error, trial.effect, style=style)
     before = "" if diagnosis.error is None else f", relative error {diagnosis.error:.2g}"
     table.title = escape(f"at {diagnosis.probe}{before}")
     options.print_table(table)

@@ -1,8 +1,10 @@
 """A result in one sentence."""
 
+import math
 from collections.abc import Sequence
+from typing import get_args
 
-from .results import Comparison, Diagnosis, Numbers
+from .results import Comparison, Diagnosis, Effect, Numbers
 
 _MANY_ULP = 1000
 
@@ -56,6 +58,23 @@ def how_much(comparison: Comparison) -> str:
         text = _values(comparison.numbers)
         return text + (f", {_changed(comparison)}" if comparison.labels else "")
     return _changed(comparison) if comparison.labels else "another sha256 (theirs is known by its hash only)"
+
+
+def best_trials(diagnosis: Diagnosis) -> list[tuple[int, int]]:
+    """For each hypothesis the number of its best trial and how many there were, the best hypothesis first."""
+    effects = get_args(Effect)
+
+    def rank(number: int) -> tuple[bool, int, float]:
+        trial = diagnosis.trials[number]
+        error = math.inf if trial.error is None else trial.error
+        return number != diagnosis.best, effects.index(trial.effect), error
+
+    tried: dict[str, list[int]] = {}
+    for number, trial in enumerate(diagnosis.trials):
+        tried.setdefault(trial.hypothesis, []).append(number)
+    return sorted(
+        ((min(numbers, key=rank), len(numbers)) for numbers in tried.values()), key=lambda one: rank(one[0])
+    )
 
 
 def _values(numbers: Numbers) -> str:

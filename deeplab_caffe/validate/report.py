@@ -12,7 +12,7 @@ from ..netgraph.cards import Card, card_of
 from ..netgraph.page import Mark, environment, make_graph
 from ..types import Shape
 from . import pictures
-from .headline import how_much, place
+from .headline import best_trials, how_much, place
 from .results import Comparison, FileRecord, Validation
 
 TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
@@ -76,6 +76,8 @@ def write_html(
             details=[_detail(result, number) for number in shown],
             overview=Markup(pictures.overview([c for c in histograms if c])) if differ else None,
             allowed=_allowed(result),
+            folder=_folder(result),
+            best_trials=best_trials(result.diagnosis) if result.diagnosis else [],
             graph=make_graph(cards, inputs, marks, start=first if first >= 0 else None),
             legend=_legend(marks),
         )
@@ -87,6 +89,11 @@ def write_html(
 def _model(files: Sequence[FileRecord]) -> str:
     names = [os.path.basename(file.path) for file in files if file.role == "model"]
     return names[0] if names else "a net"
+
+
+def _folder(result: Validation) -> str:
+    """In which all of theirs lie, with the slash; "" if there is none."""
+    return "".join(os.path.commonprefix([c.theirs for c in result.comparisons]).rpartition("/")[:2])
 
 
 def _counts(result: Validation) -> dict[str, int]:

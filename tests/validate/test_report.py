@@ -1,4 +1,5 @@
 import dataclasses
+import html
 import json
 import re
 
@@ -70,6 +71,7 @@ def result():
     trials = [
         Trial("channel order", "input channels reversed", "no nearer", 0.5, 1, 7),
         Trial("mean", f"no mean {EVIL}", "equal", 0.0, 7, 7, "as exported"),
+        Trial("channel order", "input channels rotated", "failed", None, 0, 0),
         Trial("scale", "times 1/255", "failed", None, 0, 0),
     ]
     diagnosis = Diagnosis(
@@ -95,13 +97,15 @@ def embedded(path):
 def test_it_tells_everything(result, tmp_path):
     write_html(result, tmp_path / "report.html")
     text = tmp_path / "report.html"
-    text = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", text.read_text()))
+    text = re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", text.read_text())))
     for words in (
-        "Not equal",
+        "Differs from layer",
         "at most 3 ulp apart and blobs whose largest difference is at most 1e-06",
         "2 equal, 1 close, 3 different, 1 of another shape of 7 compared",
-        "without a mean they are equal",
-        "input channels reversed no nearer 0.5 1 of 7",
+        "Without a mean they are equal.",
+        "mean 1 no mean </script><img src=x onerror=alert(1)> equal 0 7 of 7 as exported",
+        "channel order 2 input channels reversed no nearer 0.5 1 of 7",
+        "all 4 trials",
         "torch 2.4",
         "a CPU, kernels for avx2, 2 threads",
         "12,345",
@@ -154,11 +158,11 @@ def test_the_definition_gives_the_layers_their_text(result, tmp_path):
 
 def test_an_equal_result(result, tmp_path):
     equal = [c for c in result.comparisons if c.status == "equal"]
-    plain = dataclasses.replace(result, equal=True, headline="equal", comparisons=equal, first=None)
+    plain = dataclasses.replace(result, equal=True, headline="equal: all", comparisons=equal, first=None)
     plain = dataclasses.replace(plain, diagnosis=None, ulp=0, tolerance=0.0)
     write_html(plain, tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
-    assert "Equal means the same bits." in text and "<strong>Equal</strong>" in text
+    assert "Equal means the same bits." in text and "Equal: all." in text
     assert 'id="diagnosis"' not in text and 'id="overview"' not in text and 'class="detail"' not in text
     assert embedded(tmp_path / "report.html")["start"] is None
 
@@ -178,6 +182,13 @@ def test_a_net_without_comparisons(result, tmp_path):
     empty = dataclasses.replace(result, comparisons=[], first=None, equal=True, layers=[], diagnosis=None)
     write_html(empty, tmp_path / "report.html")
     assert "0 equal of 0 compared" in (tmp_path / "report.html").read_text()
+
+
+def test_theirs_are_named_within_their_folder(result, tmp_path):
+    there = [dataclasses.replace(c, theirs=f"/some/folder/{c.theirs}") for c in result.comparisons]
+    write_html(dataclasses.replace(result, comparisons=there), tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    assert "Theirs lie in /some/folder/<" in text and '<td class="word">fc8.npy</td>' in text
 
 
 # In the browser.
