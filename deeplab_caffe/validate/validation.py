@@ -44,7 +44,8 @@ class Job:
 
     def compare(self, progress: Progress = lambda: None) -> list[Comparison]:
         """All pairs, in the net's order, pass by pass; parameters first. Raises DeepLabError."""
-        return self._parameters() + [c for one in self.passes for c in self.compare_pass(one, progress)]
+        passes = self.passes if self.plan.pairs else []  # weights alone need no run
+        return self._parameters() + [c for one in passes for c in self.compare_pass(one, progress)]
 
     def _parameters(self) -> list[Comparison]:
         params = self.net.params

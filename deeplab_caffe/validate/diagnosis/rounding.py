@@ -6,6 +6,7 @@ import numpy as np
 
 from ...formats.net_definition import LayerDefinition
 from ...types import Floats
+from ..headline import how_much
 from ..results import Effect, Trial
 from .case import Case
 from .exact import distance_from
@@ -34,10 +35,8 @@ def order_of_sums(case: Case) -> Trials:
         raise NotApplicableError("NaN is no matter of rounding")
     ours, exact = case.our_values, case.exact
     own, other = distance_from(ours, exact), distance_from(theirs.reshape(ours.shape), exact)
-    share = 100 * numbers.different / numbers.count
-    what = "sums" if case.probe.type in _SUMS else "the layers'"
-    note = f"{share:.2g} % of the values differ"
-    text = f"exact values of {what} computed: ours is {own:.1e} off, theirs {other:.1e}"
+    text = f"nothing; from the same sums in float64 ours is {own:.1e} away, theirs {other:.1e}"
+    note = how_much(case.probe)
     within = other <= FACTOR * max(own, 2.0**-26)
     errors = {c.blob: c.numbers.error for c in case.comparisons if c.numbers}
     large = next((blob for blob, error in errors.items() if error > _LARGE), None)
