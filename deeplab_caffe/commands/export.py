@@ -62,8 +62,8 @@ def export(
     targets = _targets(to, list(TARGETS))
     plane = parse_size(size)
     definition = read_net(model, options.parse_variables(variables))
-    definition, inputs, remarks = standalone(definition, plane, without_crf)
-    net = Net(definition, weights, inputs=inputs, threads=threads)
+    definition, remarks = standalone(definition, plane, without_crf)
+    net = Net(definition, weights, threads=threads)
     check_given(net.layers, weights, random, net.definition.source)
     if net.report is not None and (unfilled := net.report.unfilled()):
         raise DeepLabError(unfilled)

@@ -83,7 +83,10 @@ class Builder:
         key = (made, *(defaults | arguments).items(), *blobs)
         name = self._made.get(key)
         if name is None:
-            name = self._made[key] = self._names[layer.name]
+            name = self._names[layer.name]
+            if name in self._made.values():
+                raise layer.error("name", "given twice: of layers with parameters only one has a name")
+            self._made[key] = name
             self._take(layer, name)
         value = Value("x", inputs[0].axes)
         self.nodes.append(Node(list(inputs), [value], made=made, name=name, arguments=defaults | arguments))

@@ -1,6 +1,5 @@
 """A net on its way out: the Net, its Program, the source, the module that the source makes."""
 
-import sys
 import types
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -10,16 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..engine import dag
 from ..engine.net import Net
 from ..errors import DeepLabError
 from ..formats.net_definition import LayerDefinition, NetDefinition
+from ..layers import Context, create
 from ..layers.base import layer_class
 from ..types import Pair, Shape
 from .blocks import find_blocks
 from .nodes import Program
-from .source import write_source
+from .source import RESERVED, write_source
 from .translate import translate
 
+_SIZE = 321  # of images, where nobody tells it
 _SHORT_BLOCKS = (0, 4)  # ways to look for blocks; the shorter source is kept
 
 
@@ -38,7 +40,6 @@ class Prepared:
     def module(self) -> torch.nn.Module:
         """The module of the source with the net's weights."""
         made = types.ModuleType("net")
-        sys.modules.setdefault("net", made)
         exec(compile(self.source, "net.py", "exec"), made.__dict__)
         module = getattr(made, self.program.name)()
         module.load_state_dict(self.program.values)
@@ -61,6 +62,7 @@ def prepare(net: Net, outputs: Sequence[str] = (), fold: bool = False, weights: 
     found: list[Prepared] = []
     for short in _SHORT_BLOCKS:
         program = translate(net, outputs, fold)
+        program.name += "Net" * (program.name in RESERVED)
         find_blocks(program, short)
         names = tuple(program.output_names)
         source = write_source(program, net.definition.name or "A net", _shapes(net, program), weights)
@@ -85,15 +87,14 @@ def _text(shape: Shape) -> str:
 
 def standalone(
     definition: NetDefinition, size: Pair | None, without_crf: bool
-) -> tuple[NetDefinition, dict[str, Shape], list[str]]:
-    """The net without its data layers and, if wanted, its CRF; the inputs that stand for the data; remarks.
+) -> tuple[NetDefinition, list[str]]:
+    """The net without its data layers, in place of which it has inputs, and if wanted its CRF; remarks.
 
-    size: of the images that the data layers give, and of the net's own inputs of that form.
+    size: of images whose data layer cannot tell it. Raises DeepLabError if there is no CRF.
     """
     remarks: list[str] = []
-    layers = definition.layers
     if without_crf:
-        kept, gone = _without(layers)
+        kept, gone = _without(definition.layers)
         if not gone:
             raise DeepLabError(f"{definition.source}: --without-crf: the net has no DenseCRF")
         remarks.append(f"left out, with what reads it: {', '.join(gone)}")
@@ -101,9 +102,23 @@ def standalone(
     inputs: dict[str, Shape] = {}
     for layer in definition.layers:
         if not layer.bottoms and layer.tops and not _fed_by_caller(layer):
-            inputs[layer.tops[0]] = (1, 3, *(size or (321, 321)))
-            remarks.append(f"input '{layer.tops[0]}' in place of layer '{layer.name}' ({layer.type})")
-    return definition, inputs, remarks
+            own = _fed(layer, size)
+            inputs |= own
+            remarks.append(f"{', '.join(own)}: input in place of layer '{layer.name}' ({layer.type})")
+    fed = dag.fed_by_caller(definition, inputs)
+    names = {layer.name for layer in fed.layers}
+    lost = [layer.name for layer in definition.layers if layer.bottoms and layer.name not in names]
+    if lost:
+        remarks.append(f"left out, for they read what else these layers give: {', '.join(lost)}")
+    return fed, remarks
+
+
+def _fed(layer: LayerDefinition, size: Pair | None) -> dict[str, Shape]:
+    """The inputs in place of a data layer: its images, of what size it says, or all that it makes up."""
+    if layer.type == "DummyData":
+        return dict(zip(layer.tops, create(layer, Context()).shape([]), strict=True))
+    crop = layer.param.transform_param.crop_size or _SIZE
+    return {layer.tops[0]: (1, 3, *(size or (crop, crop)))}
 
 
 def _without(layers: Sequence[LayerDefinition]) -> tuple[list[LayerDefinition], list[str]]:

@@ -37,7 +37,7 @@ def load(path="{weights}"):
     net.load_state_dict(weights)
     return net.eval()
 '''
-_RESERVED = {
+RESERVED = {
     *("F", "nn", "torch", "self", "load", "name", "i"),
     *helpers.FUNCTIONS,
     *helpers.CLASSES,
@@ -49,7 +49,7 @@ _INDENT = " " * 8
 
 def write_source(program: Program, title: str, shapes: str, weights: str = "net.pt") -> str:
     """The source. title, shapes: lines of its docstring; weights: the file that `load` reads by itself."""
-    taken = {node.name for node in program.nodes if node.made and not isinstance(node.made, Block)}
+    taken = {name.rpartition(".")[0] for name in program.values}
     for block in program.blocks:
         while block.label in taken or f"add_{block.label}" in taken:
             block.label += "_"
@@ -64,6 +64,7 @@ def write_source(program: Program, title: str, shapes: str, weights: str = "net.
     classes = _used(helpers.CLASSES, said)
     if "Scale" in classes and _plain_scales(program):
         classes["Scale"] = helpers.PLAIN_SCALE
+    title, shapes = _harmless(title), _harmless(shapes)
     sources = [
         *functions.values(),
         *classes.values(),
@@ -71,6 +72,11 @@ def write_source(program: Program, title: str, shapes: str, weights: str = "net.
         _LOAD.format(weights=weights, name=program.name),
     ]
     return _HEAD.format(title=title, shapes=shapes) + "".join(f"\n{source}" for source in sources)
+
+
+def _harmless(said: str) -> str:
+    """A net's and its blobs' names, which may be anything, for a docstring."""
+    return " ".join(re.sub(r"[\\\"]|[^ -~]", " ", said).split())
 
 
 def _used(known: dict[str, str], said: str) -> dict[str, str]:
@@ -198,7 +204,7 @@ def _function(
     lines = statements(nodes, results, _call)
     ends = lines[-1].outputs == list(results) if lines else False
     if by_blob:
-        named = names_by_blob([*lines, Statement([], "", list(results))], inputs, _RESERVED)
+        named = names_by_blob([*lines, Statement([], "", list(results))], inputs, RESERVED)
     else:
         named = names_by_letter([*lines, Statement([], "", list(results))], inputs)
     arguments = ["self", *(["name"] if not by_blob else []), *(named[value] for value in inputs)]

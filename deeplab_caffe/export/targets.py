@@ -51,7 +51,7 @@ def _state_dict(prepared: Prepared, path: Path) -> None:
 def _safetensors(prepared: Prepared, path: Path) -> None:
     from safetensors.torch import save
 
-    _write(path, save(prepared.program.values))
+    _write(path, save(prepared.program.values, {"format": "pt"}))
 
 
 def _npz(prepared: Prepared, path: Path) -> None:

@@ -11,6 +11,7 @@ def test_floats_are_as_short_as_float32_allows():
 
 
 def test_others():
+    assert text(float("-inf")) == 'float("-inf")'
     assert text((1, 2)) == "(1, 2)" and text((1,)) == "(1,)" and text(()) == "()"
     assert text("a") == '"a"' and text(True) == "True" and text(3) == "3"
 

@@ -17,10 +17,15 @@ layer { name: "best" type: "ArgMax" bottom: "crf" top: "best" }
 
 
 def test_data_layers_become_inputs():
-    definition, inputs, remarks = standalone(read_net("n", text=NET), (9, 11), False)
-    assert inputs == {"data": (1, 3, 9, 11)}
-    assert remarks == ["input 'data' in place of layer 'input' (ImageSegData)"]
-    assert prepare(Net(definition, inputs=inputs)).outputs == ("scores",)
+    definition, remarks = standalone(read_net("n", text=NET), (9, 11), False)
+    assert definition.inputs == {"data": (1, 3, 9, 11)}
+    assert remarks == [
+        "data: input in place of layer 'input' (ImageSegData)",
+        "left out, for they read what else these layers give: crf, best",
+    ]
+    assert prepare(Net(definition)).outputs == ("scores",)
+    cropped = NET.replace("image_data_param", "transform_param { crop_size: 33 } image_data_param")
+    assert standalone(read_net("n", text=cropped), None, False)[0].inputs == {"data": (1, 3, 33, 33)}
 
 
 def test_a_crf_ends_the_net_at_its_scores_if_that_is_wanted():
@@ -35,7 +40,7 @@ def test_a_crf_ends_the_net_at_its_scores_if_that_is_wanted():
     )
     with pytest.raises(DeepLabError, match="layer 'crf' .*--without-crf ends the net at its scores"):
         prepare(Net(read_net("n", text=text)))
-    definition, _, remarks = standalone(read_net("n", text=text), None, True)
+    definition, remarks = standalone(read_net("n", text=text), None, True)
     assert remarks == ["left out, with what reads it: crf, best"]
     assert prepare(Net(definition)).outputs == ("scores",)
 

@@ -56,3 +56,19 @@ def test_the_source_is_formatted(every_layer, tmp_path):
     assert done.returncode == 0
     for line in (tmp_path / "net.py").read_text().splitlines():
         assert line == line.rstrip() and "\t" not in line
+
+
+def test_names_of_anything_are_harmless(net_of, module_of):
+    odd = r"a\"\"\"\nraise SystemExit\n\"\"\" {0} {name}"
+    text = f'layer {{ name: "{odd}" type: "Convolution" bottom: "data" top: "{odd}" '
+    text += "convolution_param { num_output: 2 kernel_size: 1 } }"
+    head = f'name: "{odd}"\n' + 'input: "data" input_shape { dim: 1 dim: 4 dim: 13 dim: 18 }\n'
+    prepared = prepare(net_of(text, head))
+    assert module_of(prepared) is not None
+    assert prepared.source.splitlines()[0] == '"""a raise SystemExit {0} {name}'
+
+
+def test_a_net_may_be_called_as_a_helper(net_of, module_of):
+    text = 'layer { name: "s" type: "Scale" bottom: "data" top: "y" scale_param { bias_term: true } }'
+    head = 'name: "scale"\ninput: "data" input_shape { dim: 1 dim: 4 dim: 13 dim: 18 }\n'
+    assert type(module_of(prepare(net_of(text, head)))).__name__ == "ScaleNet"
