@@ -31,7 +31,7 @@ def export(
     """
     for target in targets:
         require(target)
-    weights = next((TARGETS[name].file for name in targets if TARGETS[name].kind == "source"), "net.pt")
+    weights = [TARGETS[name].file for name in targets if TARGETS[name].kind == "source"] or ["net.pt"]
     begin("translating")
     prepared = prepare(net, outputs, fold, weights)
     begin("exact")

@@ -57,8 +57,10 @@ class Prepared:
         )
 
 
-def prepare(net: Net, outputs: Sequence[str] = (), fold: bool = False, weights: str = "net.pt") -> Prepared:
-    """Translates a net and writes its source. Raises DeepLabError as `translate` does."""
+def prepare(
+    net: Net, outputs: Sequence[str] = (), fold: bool = False, weights: Sequence[str] = ("net.pt",)
+) -> Prepared:
+    """Translates a net and writes its source, which loads `weights`. DeepLabError as from `translate`."""
     found: list[Prepared] = []
     for short in _SHORT_BLOCKS:
         program = translate(net, outputs, fold)
@@ -88,7 +90,9 @@ def _text(shape: Shape) -> str:
 def standalone(
     definition: NetDefinition, size: Pair | None, without_crf: bool
 ) -> tuple[NetDefinition, list[str]]:
-    """The net without its data layers, in place of which it has inputs, and if wanted its CRF; remarks.
+    """The net without what reads and writes files, and if wanted without its CRF; remarks.
+
+    In place of data layers it has inputs.
 
     size: of images whose data layer cannot tell it. Raises DeepLabError if there is no CRF.
     """
@@ -98,6 +102,11 @@ def standalone(
         if not gone:
             raise DeepLabError(f"{definition.source}: --without-crf: the net has no DenseCRF")
         remarks.append(f"left out, with what reads it: {', '.join(gone)}")
+        definition = replace(definition, layers=tuple(kept))
+    writers = [layer for layer in definition.layers if not layer.tops and layer.type != "Silence"]
+    if writers:
+        remarks.append(f"left out, for they write files: {', '.join(layer.name for layer in writers)}")
+        kept = [layer for layer in definition.layers if layer not in writers]
         definition = replace(definition, layers=tuple(kept))
     inputs: dict[str, Shape] = {}
     for layer in definition.layers:

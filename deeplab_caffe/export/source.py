@@ -17,7 +17,6 @@ from .statements import Statement, names_by_blob, names_by_letter, statements
 _HEAD = '''"""{title}
 
 {shapes}
-`load(path)` gives the net with its weights; for .safetensors it needs the package of that name.
 """
 
 import torch
@@ -26,9 +25,17 @@ from torch import nn
 '''
 _LOAD = '''
 def load(path="{weights}"):
+    """The net with the weights of a state dict's file, ready to run."""
+    net = {name}()
+    net.load_state_dict(torch.load(path, weights_only=True))
+    return net.eval()
+'''
+# Where a file of safetensors is written, too.
+_LOAD_ANY = '''
+def load(path="{weights}"):
     """The net with the weights of a file (.pt or .safetensors), ready to run."""
     if path.endswith(".safetensors"):
-        from safetensors.torch import load_file
+        from safetensors.torch import load_file  # the only thing that is not torch's
 
         weights = load_file(path)
     else:
@@ -47,8 +54,8 @@ RESERVED = {
 _INDENT = " " * 8
 
 
-def write_source(program: Program, title: str, shapes: str, weights: str = "net.pt") -> str:
-    """The source. title, shapes: lines of its docstring; weights: the file that `load` reads by itself."""
+def write_source(program: Program, title: str, shapes: str, weights: Sequence[str] = ("net.pt",)) -> str:
+    """The source. title, shapes: lines of its docstring; weights: files for `load`, its default first."""
     taken = {name.rpartition(".")[0] for name in program.values}
     for block in program.blocks:
         while block.label in taken or f"add_{block.label}" in taken:
@@ -65,11 +72,12 @@ def write_source(program: Program, title: str, shapes: str, weights: str = "net.
     if "Scale" in classes and _plain_scales(program):
         classes["Scale"] = helpers.PLAIN_SCALE
     title, shapes = _harmless(title), _harmless(shapes)
+    load = _LOAD_ANY if any(name.endswith(".safetensors") for name in weights) else _LOAD
     sources = [
         *functions.values(),
         *classes.values(),
         f"\n{said}",
-        _LOAD.format(weights=weights, name=program.name),
+        load.format(weights=weights[0], name=program.name),
     ]
     return _HEAD.format(title=title, shapes=shapes) + "".join(f"\n{source}" for source in sources)
 

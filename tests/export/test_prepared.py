@@ -24,6 +24,8 @@ def test_data_layers_become_inputs():
         "left out, for they read what else these layers give: crf, best",
     ]
     assert prepare(Net(definition)).outputs == ("scores",)
+    written = NET + 'layer { name: "mat" type: "MatWrite" bottom: "scores" }'
+    assert "left out, for they write files: mat" in standalone(read_net("n", text=written), None, False)[1]
     cropped = NET.replace("image_data_param", "transform_param { crop_size: 33 } image_data_param")
     assert standalone(read_net("n", text=cropped), None, False)[0].inputs == {"data": (1, 3, 33, 33)}
 
