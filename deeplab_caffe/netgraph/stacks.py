@@ -28,8 +28,12 @@ class Stack:
 
 
 def stack_layers(cards: Sequence[Card], inputs: Mapping[str, Shape]) -> tuple[list[Stack], networkx.DiGraph]:
-    """All stacks, in the net's order, and a graph of their numbers. inputs: blobs that the caller gives."""
-    stacks = [Stack(name, "input", "input", text(shape), key=("input",)) for name, shape in inputs.items()]
+    """All stacks, in the net's order, and a graph of their numbers.
+
+    inputs: blobs that the caller gives; their shape may be unknown, ().
+    """
+    shapes = {name: text(shape) if shape else "" for name, shape in inputs.items()}
+    stacks = [Stack(name, "input", "input", shape, key=("input",)) for name, shape in shapes.items()]
     holder = {name: number for number, name in enumerate(inputs)}  # the stack that gives a blob
     sources, readers = _connect(cards)
     edges = networkx.DiGraph()

@@ -37,6 +37,12 @@ class Row:
     place: str
     shown: bool
 
+    @property
+    def nan(self) -> int:
+        """NaN in ours or theirs only."""
+        numbers = self.comparison.numbers
+        return numbers.nan_ours + numbers.nan_theirs if numbers else 0
+
 
 @dataclass
 class Detail:

@@ -270,7 +270,7 @@
     chosen.classList.add("chosen");
     const parts = stack.layers.map((index) => describe(layers[index], index));
     panel.replaceChildren(...(parts.length ? parts : [html("section", {}, html("h2", {}, stack.lines[0]),
-      html("p", {}, `An input of the net, ${stack.lines[2]}.`))]));
+      html("p", {}, ["An input of the net", stack.lines[2]].filter(Boolean).join(", ") + "."))]));
     panel.scrollTop = 0;
     const index = stack.layers.indexOf(layer);
     if (index > 0) panel.scrollTop = parts[index].offsetTop - panel.offsetTop;
