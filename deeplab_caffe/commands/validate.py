@@ -79,8 +79,8 @@ def validate(
 
     Exit code 0: equal (or within --ulp, --tolerance), 1: not, 2: an error.
     """
+    from ..engine.read_model import read_model
     from ..engine.weights import check_given
-    from ..formats.prototxt import read_net
     from ..segmenter.deploy_net import read_deploy_net
     from ..segmenter.segmenter import Segmenter
     from ..validate.comparing import Measure
@@ -94,7 +94,7 @@ def validate(
     blobs = [text for text in inputs or [] if text.lower().endswith(".npy")]
     photos = [text for text in inputs or [] if text not in blobs]
     photos += read_photos(image_list) if image_list else []
-    read = read_deploy_net if photos else read_net
+    read = read_deploy_net if photos else read_model
     definition = read(model, values, phase=phase)
     segmenter = None
     if photos:

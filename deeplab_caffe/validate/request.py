@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.net import Net
+from ..engine.read_model import read_model
 from ..errors import DeepLabError
 from ..formats.net_definition import NetDefinition
-from ..formats.prototxt import read_net
 from ..images import image_list
 from ..types import Floats, Shape
 from . import environment, pairing, passes
@@ -68,7 +68,7 @@ class Request:
     @cached_property
     def definition(self) -> NetDefinition:
         """Ours, as the file has it."""
-        return read_net(self.model, self.variables, phase=self.phase)
+        return read_model(self.model, self.variables, phase=self.phase)
 
     def environment(self, command: str) -> Environment:
         """This machine, and the files that took part."""
@@ -93,7 +93,7 @@ class Request:
 
     def _other(self, shapes: dict[str, Shape]) -> Net:
         model = self.other_model
-        definition = read_net(model, self.variables, phase=self.phase) if model else self.definition
+        definition = read_model(model, self.variables, phase=self.phase) if model else self.definition
         return self._net(
             definition,
             self.other_weights or self.weights,

@@ -228,14 +228,15 @@ class Validation:
 
     def to_json(self) -> dict[str, Any]:
         """As plain lists, dictionaries and numbers, ready for json.dumps; NaN and infinity as text."""
-        return _plain(asdict(self))
+        return plain(asdict(self))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """As JSON takes it: lists for tuples, texts for NaN and infinity."""
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain(item) for item in value]
     if isinstance(value, float) and not abs(value) < float("inf"):
         return str(value)
     return value
