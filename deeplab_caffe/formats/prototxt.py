@@ -121,7 +121,8 @@ def read_text(path: str | os.PathLike[str]) -> str:
     source = os.fspath(path)
     data = read_bytes(path, _MAX_BYTES)
     if b"\0" in data:
-        raise DeepLabError(f"{source}: a binary file, not a prototxt")
+        hint = "; the verb convert makes a prototxt of it" if data[4:8] == b"TFL3" else ""
+        raise DeepLabError(f"{source}: a binary file, not a prototxt{hint}")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -106,6 +106,11 @@ def checkpoint_prefix(path: str | os.PathLike[str]) -> str:
     if os.path.isdir(text):
         if os.path.exists(os.path.join(text, _SAVED_MODEL)):
             text = os.path.join(text, "variables")
+            if not list(Path(text).glob("*" + _INDEX)):
+                raise DeepLabError(
+                    f"{text}: no variables in this SavedModel: its graph holds the weights; use the frozen "
+                    "graph (.pb) it was made from, or convert it to .tflite with TensorFlow"
+                )
         found = sorted(str(file) for file in Path(text).glob("*" + _INDEX))
         if len(found) != 1:
             names = ", ".join(os.path.basename(file) for file in found[:5]) or "none"

@@ -23,7 +23,13 @@ _MAX_BYTES = 1 << 30
 _MAX_ITEMS = 20_000  # tensors, operators, and what one of those lists
 _MAX_NAMES = 16 << 20  # bytes of all names together
 _FLOATS = ("float32", "float16")
-# What flatbuffers raises where offsets or sizes are wrong.
+
+
+class _DamagedError(Exception):
+    """What the tables say cannot be; in words."""
+
+
+# What flatbuffers and NumPy raise where offsets or sizes are wrong.
 _BROKEN = (struct.error, IndexError, ValueError, TypeError, OverflowError, AttributeError)
 
 
@@ -97,15 +103,19 @@ def read_tflite(path: str | os.PathLike[str]) -> TFLiteGraph:
         raise DeepLabError(f"{source}: not a TFLite file")
     try:
         graph = _Reader(tflite, data, source).graph()
-    except _BROKEN as error:
-        raise DeepLabError(f"{source}: not a whole TFLite file: {error or type(error).__name__}") from None
+    except DeepLabError:
+        raise
+    except _DamagedError as error:
+        raise DeepLabError(f"{source}: not a whole TFLite file: {error}") from None
+    except _BROKEN:
+        raise DeepLabError(f"{source}: not a whole TFLite file: cut off or damaged") from None
     if not graph.operators:
         raise DeepLabError(f"{source}: no operators in it")
     return graph
 
 
 class _Reader:
-    """Walks the tables. Raises _BROKEN where the file is."""
+    """Walks the tables. Raises _DamagedError or _BROKEN where the file is."""
 
     def __init__(self, tflite: Any, data: bytes, source: str) -> None:
         self.tflite, self.data, self.source = tflite, data, source
@@ -117,7 +127,7 @@ class _Reader:
 
     def graph(self) -> TFLiteGraph:
         if self.model.SubgraphsLength() < 1:
-            raise ValueError("no graph in it")
+            raise _DamagedError("no graph in it")
         main = self.model.Subgraphs(0)
         tensors = [self._tensor(main.Tensors(i)) for i in range(_count(main.TensorsLength()))]
         count = len(tensors)
@@ -132,12 +142,12 @@ class _Reader:
         name = _text(table.Name())
         self.names_left -= len(name)
         if self.names_left < 0:
-            raise ValueError(f"more than {_MAX_NAMES} bytes of names")
+            raise _DamagedError(f"more than {_MAX_NAMES} bytes of names")
         if table.ShapeLength() > 8:
-            raise ValueError(f"tensor '{name}': {table.ShapeLength()} axes")
+            raise _DamagedError(f"tensor '{name}': {table.ShapeLength()} axes")
         shape = tuple(table.Shape(i) for i in range(table.ShapeLength()))
         if min(shape, default=1) < 0:
-            raise ValueError(f"tensor '{name}': shape {list(shape)}")
+            raise _DamagedError(f"tensor '{name}': shape {list(shape)}")
         fixed = all(table.ShapeSignature(i) >= 0 for i in range(1, min(table.ShapeSignatureLength(), 8)))
         data = self._buffer(table.Buffer())
         kind = self.types.get(table.Type(), str(table.Type())).lower()
@@ -147,13 +157,13 @@ class _Reader:
 
     def _buffer(self, number: int) -> memoryview | None:
         if number >= self.model.BuffersLength():
-            raise ValueError(f"no buffer {number}")
+            raise _DamagedError(f"no buffer {number}")
         values = self.model.Buffers(number).DataAsNumpy()
         return memoryview(values) if not isinstance(values, int) and values.size else None
 
     def _operator(self, number: int, table: Any, tensors: int) -> TFLiteOperator:
         if table.OpcodeIndex() >= self.model.OperatorCodesLength():
-            raise ValueError(f"operator {number}: no code {table.OpcodeIndex()}")
+            raise _DamagedError(f"operator {number}: no code {table.OpcodeIndex()}")
         code = self.model.OperatorCodes(table.OpcodeIndex())
         # The older of both fields has 8 bits.
         builtin = max(code.BuiltinCode(), code.DeprecatedBuiltinCode())
@@ -163,7 +173,7 @@ class _Reader:
         inputs = _numbers(table.InputsLength(), table.Inputs, tensors)
         outputs = _numbers(table.OutputsLength(), table.Outputs, tensors)
         if not outputs or min(outputs) < 0:
-            raise ValueError(f"operator {number} ({kind}): no output")
+            raise _DamagedError(f"operator {number} ({kind}): no output")
         return TFLiteOperator(number, kind, inputs, outputs, self._options(table))
 
     def _options(self, table: Any) -> Any:
@@ -188,7 +198,7 @@ def _text(name: bytes | None) -> str:
 
 def _count(number: int) -> int:
     if number > _MAX_ITEMS:
-        raise ValueError(f"a list of {number}")
+        raise _DamagedError(f"a list of {number}")
     return number
 
 
@@ -197,7 +207,7 @@ def _numbers(length: int, item: Callable[[int], int], tensors: int) -> tuple[int
     found = tuple(item(i) for i in range(_count(length)))
     for number in found:
         if not -1 <= number < tensors:
-            raise ValueError(f"no tensor {number}")
+            raise _DamagedError(f"no tensor {number}")
     return found
 
 

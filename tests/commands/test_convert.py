@@ -1,6 +1,8 @@
 """The verb on small files: what it writes, and an error of one line for what does not fit."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -139,3 +141,61 @@ def test_a_state_dict_with_a_nets_names(tmp_path, succeeds, fails):
     assert "--set: for the variables" in fails(
         "convert", source, "--backbone", "resnet50", "--set", "A=1", "-o", tmp_path
     )
+
+
+V1 = """input: "data" input_dim: 1 input_dim: 3 input_dim: 17 input_dim: 17
+layers { name: "conv1_1" type: CONVOLUTION bottom: "data" top: "conv1_1"
+  convolution_param { num_output: 6 kernel_size: 3 pad: 2 hole: 2
+    weight_filler { type: "xavier" } bias_filler { type: "constant" value: 0.1 } } }
+layers { name: "relu" type: RELU bottom: "conv1_1" top: "conv1_1" }
+layers { name: "fc8" type: CONVOLUTION bottom: "conv1_1" top: "fc8"
+  convolution_param { num_output: 3 kernel_size: 1 weight_filler { type: "xavier" } } }
+"""
+TUNE = """import sys
+sys.path.insert(0, sys.argv[1])
+import torch
+from net import load
+
+net = load(sys.argv[1] + "/net.pt").train()
+torch.manual_seed(0)
+x, labels = torch.randn(2, 3, 17, 17), torch.randint(0, 3, (2, 17, 17))
+optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+for step in range(20):
+    loss = torch.nn.functional.cross_entropy(net(x), labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    print(loss.item())
+torch.save(net.state_dict(), sys.argv[1] + "/fine.pt")
+torch.save((x, net.eval()(x).detach()), sys.argv[1] + "/scores.pt")
+assert "deeplab_caffe" not in sys.modules
+"""
+
+
+@pytest.mark.slow
+def test_exported_tuned_in_plain_torch_and_back(tmp_path, succeeds):
+    model, first, out = tmp_path / "net.prototxt", tmp_path / "first.caffemodel", tmp_path / "out"
+    model.write_text(V1)
+    before = Net(model)
+    before.save(first, "v1")
+    succeeds("export", "--model", model, "--weights", first, "--to", "torch,npz", "-o", out)
+    # Nothing done to them, they come back to the bit.
+    for name in ("net.pt", "net.npz"):
+        assert "4 tensors in V1 records" in succeeds(
+            "convert", out / name, "--model", model, "-o", out / "same"
+        )
+        same = Net(model, out / "same/weights.caffemodel")
+        for layer, blobs in before.params.items():
+            for one, other in zip(same.params[layer], blobs, strict=True):
+                assert torch.equal(one.values(), other.values())
+    (tmp_path / "tune.py").write_text(TUNE)
+    run = subprocess.run(
+        [sys.executable, tmp_path / "tune.py", out], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    losses = [float(line) for line in run.stdout.split()]
+    assert len(losses) == 20 and losses[-1] < losses[0]
+    succeeds("convert", out / "fine.pt", "--model", model, "-o", out / "back")
+    x, scores = torch.load(out / "scores.pt")
+    tuned = Net(model, out / "back/weights.caffemodel")(x)
+    torch.testing.assert_close(tuned, scores, rtol=1e-5, atol=1e-5)
+    assert (tuned - before(x)).abs().max() > 0.1

@@ -49,6 +49,14 @@ def test_a_constant_of_another_size(tmp_path):
         read_tflite(tmp_path / "a.tflite").values(number)
 
 
+def test_sparse_weights(tmp_path):
+    file = TFLiteFile((1, 2, 2, 3))
+    file.op("ADD", [file.input, file.constant("sparse", np.zeros(3, np.float32))], (1, 2, 2, 3))
+    (tmp_path / "a.tflite").write_bytes(file.bytes())
+    with pytest.raises(DeepLabError, match="a.tflite: tensor 'sparse': sparse weights are not read"):
+        read_tflite(tmp_path / "a.tflite")
+
+
 def test_damaged_files(path):
     """Cut off, or with any byte changed: an error of one line, or another graph; nothing else."""
     data = path.read_bytes()

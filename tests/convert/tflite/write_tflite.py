@@ -76,7 +76,12 @@ class TFLiteFile:
 
     def _tensor(self, builder, name, shape, dtype, buffer):
         text, sizes = builder.CreateString(name), vector(builder, shape)
+        if name == "sparse":
+            tflite.SparsityParametersStart(builder)
+            sparsity = tflite.SparsityParametersEnd(builder)
         tflite.TensorStart(builder)
+        if name == "sparse":
+            tflite.TensorAddSparsity(builder, sparsity)
         tflite.TensorAddShape(builder, sizes)
         tflite.TensorAddType(builder, TYPES[dtype])
         tflite.TensorAddBuffer(builder, buffer)
