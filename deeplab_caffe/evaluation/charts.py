@@ -112,12 +112,15 @@ def draw_counts(axes: "Axes", names: Sequence[str], counts: Sequence[int]) -> No
 def draw_heat_map(
     axes: "Axes", values: NDArray[Any], low: float, high: float, text: str, least: float = -np.inf
 ) -> Any:
-    """Cells coloured from `low` to `high`, values from `least` on written into them; for the colour bar."""
+    """Cells coloured from `low` to `high`, values from `least` on written into them; for the colour bar.
+
+    NaN is left blank.
+    """
     picture = axes.imshow(values, vmin=low, vmax=high, cmap="viridis", aspect="auto")
-    for (row, column), value in np.ndenumerate(values):
-        if not value < least:
-            colour = "black" if value > low + 0.6 * (high - low) else "white"
-            axes.text(column, row, text % value, ha="center", va="center", color=colour, fontsize=7)
+    for row, column in np.argwhere(values >= least):
+        value = values[row, column]
+        colour = "black" if value > low + 0.6 * (high - low) else "white"
+        axes.text(column, row, text % value, ha="center", va="center", color=colour, fontsize=7)
     return picture
 
 

@@ -16,7 +16,7 @@ from .headline import best_trials, how_much, place
 from .results import Comparison, FileRecord, Validation
 
 TEMPLATES = os.path.join(os.path.dirname(__file__), "templates")
-MOST_DETAILS = 6  # blobs that get histograms and pictures
+MOST_DETAILS = 4  # blobs that get histograms and pictures
 LEGEND = {
     "equal": "equal bits",
     "close": "within what was allowed",

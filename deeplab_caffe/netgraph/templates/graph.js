@@ -268,7 +268,7 @@
     chosen?.classList.remove("chosen");
     chosen = elementOf(leafOf[number]);
     chosen.classList.add("chosen");
-    const parts = stack.layers.map((index) => describe(layers[index], index));
+    const parts = stack.layers.map((index, place) => describe(layers[index], index, !place));
     panel.replaceChildren(...(parts.length ? parts : [html("section", {}, html("h2", {}, stack.lines[0]),
       html("p", {}, ["An input of the net", stack.lines[2]].filter(Boolean).join(", ") + "."))]));
     panel.scrollTop = 0;
@@ -295,7 +295,7 @@
   const count = (value) => value.toLocaleString("en");
   const pair = ([rows, columns]) => `${rows} × ${columns}`;
 
-  function describe(layer, index) {
+  function describe(layer, index, main) {
     const list = html("dl");
     const row = (name, ...values) => list.append(html("dt", {}, name), html("dd", {}, ...values));
     row("type", layer.type);
@@ -312,8 +312,8 @@
     }
     const section = html("section", {}, html("h2", {}, layer.name), list);
     if (layer.link) section.append(html("p", {}, html("a", { href: layer.link }, "compared in full")));
+    if (main && layer.cost && data.photo && Math.max(...layer.cost.field) > 1) section.append(photo(layer.cost.field));
     if (layer.text) section.append(html("pre", {}, layer.text));
-    if (layer.cost && data.photo && Math.max(...layer.cost.field) > 1) section.append(photo(layer.cost.field));
     return section;
   }
   // A blob's name leads up to the layer it comes from, or down to the first one that reads it.
@@ -339,7 +339,7 @@
     });
     put((w * scale) / 2, (h * scale) / 2);
     const larger = height >= 2 * rows && width >= 2 * columns;
-    return html("figure", { style: "margin: 0" }, image, html("figcaption", { class: "hint" },
+    return html("figure", {}, image, html("figcaption", { class: "hint" },
       `What one value looks at, in an input of ${rows} × ${columns}` + (larger ? ": all of it, from every place." : "; click the photo to put it elsewhere.")));
   }
 
