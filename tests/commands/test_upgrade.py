@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe import Net
+from deeplab_caffe.assets import asset
 from deeplab_caffe.formats.caffemodel import read_caffemodel
 
 GOLDEN = Path(__file__).parents[1] / "golden/nets"
@@ -85,3 +86,29 @@ def test_errors(tmp_path, fails):
         assert message in fails("upgrade", tmp_path / name, "-o", out)
     assert "No such file" in fails("upgrade", tmp_path / "none.prototxt", "-o", out)
     assert not out.exists()
+
+
+@pytest.mark.slow
+def test_a_whole_run(tmp_path, succeeds):
+    """Image list to .mat, CRF and accuracies; the text keeps its variables. Two layers are new."""
+    model, weights = tmp_path / "v2.prototxt", tmp_path / "v2.caffemodel"
+    succeeds("upgrade", asset("prototxt/camvid_largefov/test.prototxt"), "-o", model)
+    succeeds("upgrade", asset("weights/camvid_largefov_initial.caffemodel"), "-o", weights)
+    golden = Path(__file__).parents[1] / "golden/pipeline"
+    variables = {"NET_ID": "camvid_largefov", "TEST_SET": "small", "CROP": "97"}
+    variables |= {"DATA_ROOT": str(golden), "EXP": str(golden), "FEATURE_DIR": str(tmp_path)}
+    net = Net(model, weights, variables=variables)
+    for image in json.loads((golden / "expected.json").read_text())["small"]:
+        wanted = {(entry["layer"], entry["blob"]): entry["sha256"] for entry in image}
+        new = set()
+
+        def compare(index, layer, tops, wanted=wanted, new=new):
+            for name, values in tops.items():
+                if (layer.name, name) not in wanted:
+                    new.add(layer.name)
+                    continue
+                stored = np.ascontiguousarray(values.numpy(), "<f4").tobytes()
+                assert hashlib.sha256(stored).hexdigest() == wanted.pop((layer.name, name)), layer.name
+
+        net.forward(on_layer=compare)
+        assert not wanted and new == {"crf_softmax", "crf_log"}

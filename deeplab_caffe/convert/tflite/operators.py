@@ -129,9 +129,19 @@ def _arg_max(net: TFLiteNet, op: TFLiteOperator) -> None:
     net.made(op.outputs[0], net.blob(op))
 
 
-@operator("PAD")
+@operator("LEAKY_RELU")
+def _leaky_relu(net: TFLiteNet, op: TFLiteOperator) -> None:
+    net.layer(op, "ReLU", net.blob(op), relu_param={"negative_slope": net.option(op, "Alpha")})
+
+
+@operator("PAD", "PADV2")
 def _pad(net: TFLiteNet, op: TFLiteOperator) -> None:
     pads = net.integers(op, 1)
+    if not any(pads):
+        net.made(op.outputs[0], net.blob(op))
+        return
+    if op.kind == "PADV2" and net.values(op, 2).any():
+        raise net.fail(op, "with other values than 0")
     if len(pads) != 8 or any(pads[:2] + pads[6:]) or pads[2:4] != pads[4:6] or min(pads) < 0:
         raise net.fail(op, f"paddings {pads}: the same for rows and columns wanted, no others")
     net.layer(op, "Padding", net.blob(op), padding_param={"pad_beg": pads[2], "pad_end": pads[3]})

@@ -96,6 +96,9 @@ def test_half_pixels_and_arithmetic(written, tmp_path):
     x = file.op("PAD", [x, pads], (1, 7, 6, 3))
     x = file.op("MAX_POOL_2D", [x], (1, 4, 3, 3), "Pool2DOptions", Padding=0, StrideW=2, StrideH=2,
                 FilterWidth=2, FilterHeight=2)  # fmt: skip
+    nothing = [file.constant("q", np.zeros((4, 2), np.int32)), file.constant("v", np.float32(3))]
+    x = file.op("PADV2", [x, *nothing], (1, 4, 3, 3))
+    x = file.op("LEAKY_RELU", [x], (1, 4, 3, 3), "LeakyReluOptions", Alpha=0.125)
     x = file.op("HARD_SWISH", [x], (1, 4, 3, 3))
     gate = file.op(
         "MEAN", [x, file.constant("a", np.int32([1, 2]))], (1, 1, 1, 3), "ReducerOptions", KeepDims=True
