@@ -121,6 +121,7 @@ TESTED_BY = {
     "validate.diagnosis.hypotheses": "validate/diagnosis/test_diagnose.py",
     "validate.diagnosis.layers": "validate/diagnosis/test_diagnose.py",
     "validate.diagnosis.rounding": "validate/diagnosis/test_diagnose.py",
+    "validate.diagnosis.running": "validate/diagnosis/test_diagnose.py",
     "validate.diagnosis.variant": "validate/diagnosis/test_diagnose.py",
     "validate.diagnosis.weights": "validate/diagnosis/test_diagnose.py",
     "validate.environment": "validate/test_validation.py",

@@ -55,9 +55,11 @@ def _add_folder(catalog: Catalog, folder: Path, name: str) -> None:
 
 def _add_file(catalog: Catalog, path: Path, folder: str) -> None:
     reader = _READERS.get(path.suffix.lower())
+    if not path.exists():
+        raise DeepLabError(f"{path}: no such file or folder")
+    if not path.is_file():
+        raise DeepLabError(f"{path}: neither a file nor a folder")
     if reader is None:
-        if not path.exists():
-            raise DeepLabError(f"{path}: no such file or folder")
         raise DeepLabError(f"{path}: a file of no known kind; looked for {_known()}")
     reader(catalog, path, folder)
 

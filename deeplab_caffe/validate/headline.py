@@ -6,7 +6,7 @@ from typing import get_args
 
 from .results import Comparison, Diagnosis, Effect, Numbers
 
-_MANY_ULP = 1000
+_MANY_ULP, _TOO_MANY_ULP = 1000, 1 << 17
 
 
 def headline(comparisons: Sequence[Comparison], first: int | None, diagnosis: Diagnosis | None) -> str:
@@ -79,21 +79,25 @@ def best_trials(diagnosis: Diagnosis) -> list[tuple[int, int]]:
 
 def _values(numbers: Numbers) -> str:
     share = 100 * numbers.different / max(1, numbers.count)
-    text = f"{share:.3g} % of {numbers.count:,} values, {_ulps(numbers)}, relative error {numbers.error:.2g}"
+    ulps = _ulps(numbers)
+    text = f"{share:.3g} % of {numbers.count:,} values{ulps}, relative error {numbers.error:.2g}"
     nan = numbers.nan_ours + numbers.nan_theirs
     return text + (f", {nan:,} NaN on one side only" if nan else "")
 
 
 def _ulps(numbers: Numbers) -> str:
-    """The largest distance; of large ones, which a value near 0 may have, what 99 % of the others keep to."""
-    text = f"up to {numbers.max_ulp:,} ulp"
-    if numbers.max_ulp > _MANY_ULP:
-        differing, seen = numbers.different - numbers.zeros, 0
-        for length, count in enumerate(numbers.ulp_histogram[1:], 1):
-            seen += count
-            if 100 * seen >= 99 * differing:
-                return f"99 % of them within {2**length - 1:,} ulp"
-    return text
+    """The largest distance; of large ones, which a value near 0 may have, what 99 % of the others keep to.
+
+    Nothing where these, too, are so far apart that the number says nothing.
+    """
+    if numbers.max_ulp <= _MANY_ULP:
+        return f", up to {numbers.max_ulp:,} ulp"
+    differing, seen = numbers.different - numbers.zeros, 0
+    for length, count in enumerate(numbers.ulp_histogram[1:], 1):
+        seen += count
+        if 100 * seen >= 99 * differing and 2**length <= _TOO_MANY_ULP:
+            return f", 99 % of them within {2**length - 1:,} ulp"
+    return ""
 
 
 def _changed(comparison: Comparison) -> str:

@@ -110,9 +110,12 @@ def without_writers(definition: NetDefinition) -> NetDefinition:
 def pair(ours: list[Ours], net: Net, passes: list[Pass], catalog: Catalog) -> Plan:
     """Finds the partners. DeepLabError: there is not a single pair; it says what names there are."""
     plan = Plan()
+    inner = {item.folder for item in catalog.items}
+    # Of a single pass no folder needs to tell the name.
+    anywhere = sorted({"", *(inner if len(inner) == 1 else ())}) if len(passes) == 1 else []
     for single in passes:
         for one in ours:
-            partners = list(_partners(one, single, len(passes) == 1, catalog))
+            partners = list(_partners(one, single, anywhere, catalog))
             if partners:
                 plan.pairs[single.number, one.index, one.blob] = partners
     for index, layer in enumerate(net.layers):
@@ -140,8 +143,8 @@ def pair(ours: list[Ours], net: Net, passes: list[Pass], catalog: Catalog) -> Pl
     return plan
 
 
-def _partners(one: Ours, single: Pass, alone: bool, catalog: Catalog) -> Iterator[Theirs]:
-    own = tuple(dict.fromkeys([single.name, f"{single.number:06d}", *([""] if alone else [])]))
+def _partners(one: Ours, single: Pass, anywhere: list[str], catalog: Catalog) -> Iterator[Theirs]:
+    own = tuple(dict.fromkeys([single.name, f"{single.number:06d}", *anywhere]))
     names = [mangled(one.layer, one.blob)] if one.layer else []
     names += [mangled(one.blob)] if one.last else []
     item = catalog.take(own, names, ["blob", "scores"])

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +15,7 @@ from ..images import image_list, preprocessing
 from ..images.image_file import read_image
 from ..images.resize import smooth_resize
 from ..layers.mat_write import file_ids
-from ..types import Bytes, Floats, Pair
+from ..types import Bytes, Floats, Pair, plane
 
 
 class Photographer(Protocol):
@@ -33,18 +34,22 @@ class Photographer(Protocol):
         """The height or width that an image of that many pixels is padded to."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Pass:
     """One forward. name: of the image, "" if nothing tells. load: its inputs by name, none for a net that
-    feeds itself. size: height and width of the photo, where scores are to be cut to it; resized: the net sees
-    it in another size, so they are to be resized."""
+    feeds itself. photo: what they are made from, to whose size scores are to be cut; resized: the net sees it
+    in another size, so they are to be resized."""
 
     number: int
     name: str = ""
     load: Callable[[], dict[str, Floats]] = dict
-    size: Pair | None = None
-    resized: bool = False
     photo: Callable[[], Bytes] | None = None
+    resized: bool = False
+
+    @cached_property
+    def size(self) -> Pair | None:
+        """Height and width of the photo."""
+        return None if self.photo is None else plane(self.photo().shape[:2])
 
 
 def of_blobs(arrays: dict[str, Floats]) -> list[Pass]:
@@ -90,8 +95,9 @@ def _photos(segmenter: Photographer, paths: list[str], names: list[str]) -> Iter
                 image = smooth_resize(image, *segmenter.resized_to)
             return {segmenter.input: padded(segmenter, segmenter.preprocessing.blob(image))}
 
-        height, width = photo().shape[:2]
-        yield Pass(number, name, load, (height, width), segmenter.resized_to is not None, photo)
+        if not Path(path).is_file():
+            raise DeepLabError(f"{path}: no such image")
+        yield Pass(number, name, load, photo, segmenter.resized_to is not None)
 
 
 def padded(segmenter: Photographer, planes: Floats) -> Floats:

@@ -5,14 +5,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ...engine.net import Net
 from ...errors import DeepLabError
 from ...formats.net_definition import NetDefinition
 from ...layers import Layer
-from ...layers.parameters.parameter import Parameter
 from ...types import Doubles, Floats, Shape
 from ..comparing import Measure, compare_blob, label_map
 from ..pairing import INPUT, Ours
@@ -22,13 +20,10 @@ from ..theirs import Theirs
 from ..validation import Job, as_theirs
 from .exact import exact_values
 from .flow import Flow, Part, Value
+from .running import EnoughError, array_of, captured, changed_net, run
 from .variant import Inputs, Variant
 
 SAME = Variant("nothing")
-
-
-class _EnoughError(Exception):
-    """Ends a forward that has given all that was wanted."""
 
 
 @dataclass
@@ -110,7 +105,7 @@ class Case:
         missing = set(sources) - known.keys()
         if missing:
             self.net.seek(self.single.number)
-            known |= _captured(self.net, missing, given)
+            known |= captured(self.net, missing, given)
         return known
 
     @cached_property
@@ -144,7 +139,7 @@ class Case:
             return {}
         net, indices, inputs = self._whole(self.base)
         places = {(indices.index(index), blob): (index, blob) for index, blob in wanted}
-        return {places[value]: array for value, array in _captured(net, set(places), inputs).items()}
+        return {places[value]: array for value, array in captured(net, set(places), inputs).items()}
 
     def _whole(self, variant: Variant) -> tuple[Net, list[int], Inputs]:
         """The whole net with a change, fed by us; its layers by index; its inputs."""
@@ -174,10 +169,10 @@ class Case:
 
         def on_layer(at: int, layer: Layer, tops: dict[str, Tensor]) -> None:
             if at == index and self.value[1] in tops:
-                found["probe"] = _array(tops[self.value[1]])
-                raise _EnoughError
+                found["probe"] = array_of(tops[self.value[1]])
+                raise EnoughError
 
-        _run(net, on_layer, inputs)
+        run(net, on_layer, inputs)
         if "probe" not in found:
             raise DeepLabError(f"{self.probe.layer}: blob '{self.probe.blob}' was not computed")
         return found["probe"]
@@ -205,14 +200,14 @@ class Case:
             for name, tensor in tops.items():
                 value = indices[at], name
                 for seen in [value] if not variant.final else earlier[name] if ours[value].last else []:
-                    see(seen, _array(tensor, copy=False))
+                    see(seen, array_of(tensor, copy=False))
 
         if self.job.live is not None:
             self.job.live.begin(self.inputs_of_pass)
         try:
             for value, array in self._fed(variant).items():
                 see(value, array)
-            _run(net, on_layer, inputs)
+            run(net, on_layer, inputs)
         finally:
             if self.job.live is not None:
                 self.job.live.end()
@@ -259,64 +254,12 @@ class Case:
         definition = replace(
             definition, inputs={name: shapes.get(name, shape) for name, shape in definition.inputs.items()}
         )
-        context = self.net.context
-        changes = variant.layer, variant.parameter, variant.weights, variant.precision
+        changes = variant.layer, variant.parameter, variant.weights
         plain = all(change is None for change in changes)
         key = tuple(layer.name for layer in definition.layers)
         if plain and key in self._nets:
             return self._nets[key]
-        net = Net(
-            variant.definition(definition),
-            phase=context.phase,
-            device=context.device,
-            precision=variant.precision or context.precision,
-            threads=context.threads,
-        )
-        net.share(self.net)
-        if variant.weights is not None:
-            for layer in net.layers:
-                layer.blobs = [Parameter(blob.shape, device=blob.device) for blob in layer.blobs]
-            net.load(variant.weights)
-        if variant.parameter is not None:
-            _change_parameters(net, variant)
+        net = changed_net(self.net, definition, variant)
         if plain:
             self._nets[key] = net
         return net
-
-
-def _change_parameters(net: Net, variant: Variant) -> None:
-    assert variant.parameter is not None
-    for layer in net.layers:
-        for number, blob in enumerate(layer.blobs):
-            values = variant.parameter(layer.definition, number, blob.values().cpu().numpy())
-            if values is not None:
-                layer.blobs[number] = Parameter(blob.shape, device=blob.device)
-                layer.blobs[number].data = torch.from_numpy(np.ascontiguousarray(values, np.float32))
-
-
-def _captured(net: Net, wanted: set[Value], inputs: Inputs) -> dict[Value, Floats]:
-    """Blobs of a run, which ends when all are there."""
-    found: dict[Value, Floats] = {}
-
-    def on_layer(index: int, layer: Layer, tops: dict[str, Tensor]) -> None:
-        found.update({(index, name): _array(top) for name, top in tops.items() if (index, name) in wanted})
-        if found.keys() >= wanted:
-            raise _EnoughError
-
-    _run(net, on_layer, inputs)
-    return found
-
-
-def _run(net: Net, on_layer: object, inputs: Inputs) -> None:
-    given = {name: array for name, array in inputs.items() if name in net.inputs}
-    try:
-        net.forward(on_layer=on_layer, **given)  # type: ignore[arg-type]
-    except _EnoughError:
-        pass
-    except RuntimeError as error:  # torch's, for sizes that do not go together
-        raise DeepLabError(" ".join(str(error).split())) from None
-
-
-def _array(tensor: Tensor, copy: bool = True) -> Floats:
-    array = tensor.detach().float().cpu().contiguous().numpy()
-    return array.copy() if copy else array

@@ -249,11 +249,9 @@ def _much_nearer(after: float | None, before: float | None) -> bool:
 
 
 def _cause(trial: Trial) -> str:
-    if trial.hypothesis == rounding.NAME:
-        return f"{trial.hypothesis} ({trial.change.removeprefix('nothing; ')})"
     if trial.hypothesis == weights.NAME and trial.note:
         return f"{trial.note} ({trial.change})"
-    return f"{trial.hypothesis} ({trial.change})"
+    return f"{trial.hypothesis} ({trial.change.removeprefix('nothing; ')})"
 
 
 def _sentence(best: _Found, causes: list[_Found], texts: str) -> str:

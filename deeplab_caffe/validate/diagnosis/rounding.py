@@ -51,6 +51,9 @@ def fewer_bits(case: Case) -> Trials:
     """Inputs and weights rounded to TF32, bfloat16 or half precision, as tensor cores take them."""
     if not case.of_type(*_SUMS):
         raise NotApplicableError("no suspected layer has weights to round")
+    theirs = case.their_values
+    if theirs is not None and case.value not in case.feeds and case.probe.status == "different":
+        yield from _stored(case, theirs)
     for name, bits in (("TF32", 10), ("bfloat16", 7), ("half precision", 10)):
         function = partial(_half if name == "half precision" else _rounded, bits=bits)
         yield Variant(
@@ -58,6 +61,18 @@ def fewer_bits(case: Case) -> Trials:
             inputs=partial(_round_inputs, function=function),
             parameter=partial(_round_weights, function=function),
         )
+
+
+def _stored(case: Case, theirs: Floats) -> Trials:
+    """Whether each value of theirs is a number of fewer bits, and no farther off than that makes it."""
+    for name, function, bits in (("bfloat16", _rounded, 7), ("half precision", _half, 10)):
+        if np.array_equal(function(theirs, bits), theirs) and theirs.shape == case.exact.shape:
+            away = distance_from(theirs, case.exact)
+            effect: Effect = "rounding" if away <= FACTOR * 2.0 ** -(bits + 1) else "no nearer"
+            text = f"nothing; each value of theirs is one of {name}, and {away:.1e} away from sums in float64"
+            yield Trial(
+                "fewer bits", text, effect, case.probe.numbers.error if case.probe.numbers else None, 0, 0
+            )
 
 
 def _rounded(values: Floats, bits: int) -> Floats:

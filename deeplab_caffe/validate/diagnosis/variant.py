@@ -20,7 +20,7 @@ class Variant:
 
     inputs: new arrays for what feeds the net, from the old ones. layer: each layer's new definition.
     parameter: new values for parameter `number` of a layer, or None for the old ones. theirs: an array of
-    theirs as it should be. weights: a file to read the parameters from. precision: of the net.
+    theirs as it should be. weights: a file to read the parameters from.
     final: theirs has what the last layer that works in place left in each blob.
     """
 
@@ -30,7 +30,6 @@ class Variant:
     parameter: Callable[[LayerDefinition, int, Floats], Floats | None] | None = None
     theirs: OfTheirs | None = None
     weights: Path | None = None
-    precision: str | None = None
     final: bool = False
 
     def definition(self, net: NetDefinition) -> NetDefinition:
@@ -48,7 +47,6 @@ class Variant:
             parameter=_both_parameters(self, other),
             theirs=_both_theirs(self, other),
             weights=other.weights or self.weights,
-            precision=other.precision or self.precision,
             final=self.final or other.final,
         )
 

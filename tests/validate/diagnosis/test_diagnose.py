@@ -1,8 +1,11 @@
 """Mistakes planted on purpose, which the diagnosis must find; and one that it does not know."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch.nn import functional
 
 from deeplab_caffe.engine.net import Net
@@ -131,8 +134,6 @@ def test_the_labels_in_another_order(planted):
 
 
 def test_label_maps_counted_from_1(planted):
-    from PIL import Image
-
     from deeplab_caffe.evaluation.metrics import argmax_labels
 
     labels = argmax_labels(planted.blobs()["interp", "scores"])[0].astype(np.uint8)
@@ -391,3 +392,63 @@ def test_two_other_crf_parameters(refined):
     diagnosis = refined(("bi_xy_std: 50", "bi_xy_std: 80"), ("bi_rgb_std: 10", "bi_rgb_std: 13"))
     check(diagnosis, "CRF parameters")
     assert "bi_xy_std 80" in diagnosis.sentence and "bi_rgb_std 13" in diagnosis.sentence
+
+
+def test_numbers_of_fewer_bits(planted):
+    theirs = {key: torch.from_numpy(blob).bfloat16().float().numpy() for key, blob in planted.blobs().items()}
+    check(planted.diagnose(theirs), "fewer bits", "each value of theirs is one of bfloat16")
+    theirs = {key: blob.astype(np.float16).astype(np.float32) for key, blob in planted.blobs().items()}
+    check(planted.diagnose(theirs), "fewer bits", "each value of theirs is one of half precision")
+
+
+def test_theirs_by_its_hashes(planted):
+    """Whether a change brings them to equal shows, though not how near it comes."""
+    from deeplab_caffe.commands.forward import statistics
+
+    blobs = planted.blobs(np.ascontiguousarray(planted.x[:, ::-1]))
+    records = [{"layer": layer, "blob": blob, **statistics(array)} for (layer, blob), array in blobs.items()]
+    path = planted.small.folder / "forward.json"
+    path.write_text(json.dumps({"layers": records}))
+    best = check(planted.diagnose(path), "channel order")
+    assert best.effect == "equal" and best.error is None and best.equal_blobs == 5
+
+
+def test_another_net_beside_ours(planted):
+    _, path = other_weights(planted, 0.01)
+    inputs = {"data": planted.x}
+    request = Request(planted.small.model, planted.small.weights, other_weights=path, inputs=inputs)
+    diagnosis = validate(request.job(), request.environment("a test"), diagnose).diagnosis
+    assert check(diagnosis, "weights of another iteration").note == "weights of another iteration"
+    floor = planted.small.folder / "floor.prototxt"
+    floor.write_text(planted.small.text.replace("stride: 2", "stride: 2 round_mode: FLOOR"))
+    request = Request(planted.small.model, planted.small.weights, other_model=floor, inputs=inputs)
+    result = validate(request.job(), request.environment("a test"), diagnose)
+    best = check(result.diagnosis, "pooling's rounding")
+    assert (best.equal_blobs, best.blobs) == (6, 6)
+
+
+def test_a_net_that_feeds_itself(tmp_path):
+    """Data layers are watched, not run again: their tops are what is changed."""
+    generator = np.random.default_rng(4)
+    (tmp_path / "list.txt").write_text("a.png\nb.png\n")
+    for name in "ab":
+        Image.fromarray(generator.integers(0, 256, (9, 9, 3), np.uint8)).save(tmp_path / f"{name}.png")
+    data = f"""layer {{ name: "data" type: "ImageData" top: "data" top: "label"
+        image_data_param {{ source: "{tmp_path}/list.txt" root_folder: "{tmp_path}" batch_size: 1 }}
+        transform_param {{ mean_value: 100 mean_value: 110 mean_value: 120 }} }}
+        layer {{ name: "quiet" type: "Silence" bottom: "label" }}"""
+    text = NORM.replace('input: "data"\ninput_shape { dim: 2 dim: 3 dim: 9 dim: 9 }', data)
+    small = SmallNet(tmp_path / "net", text, (1, 3, 9, 9))
+    net = small.net()
+    theirs = tmp_path / "theirs"
+    for number in range(2):
+        net.seek(number)
+        data = net.forward(outputs=["data"])["data"].numpy()
+        other = Net(small.model, small.weights, inputs={"data": data.shape})
+        blobs = small.blobs(np.ascontiguousarray(data[:, ::-1]) if number else data, other)
+        small.dump(theirs / "ab"[number], blobs)
+    request = Request(small.model, small.weights, [theirs], iterations=2)
+    result = validate(request.job(), request.environment("a test"), diagnose)
+    assert [c.status for c in result.comparisons if c.image == "a"] == ["equal"] * 5
+    assert result.comparisons[result.first].image == "b"
+    check(result.diagnosis, "channel order", "each with its own mean")
