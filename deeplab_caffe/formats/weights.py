@@ -33,19 +33,23 @@ def find_arrays(path: str | os.PathLike[str], among: Collection[str] = ()) -> Fo
     try:
         return ARRAYS.find(path, among)
     except DeepLabError:
-        if _is_hdf5(path):
-            raise DeepLabError(
-                f"{os.fspath(path)}: HDF5: weights of Keras are not read; convert the model to .tflite with "
-                "TensorFlow, and that"
-            ) from None
+        if os.path.isfile(path) and (reason := _why_not(path)):
+            raise DeepLabError(f"{os.fspath(path)}: {reason}") from None
         raise
 
 
-def _is_hdf5(path: str | os.PathLike[str]) -> bool:
+def _why_not(path: str | os.PathLike[str]) -> str:
+    """Why a file that no other program's format fits is none; "" if nobody knows."""
     try:
-        return os.path.isfile(path) and LAYERS.find(path).name == "HDF5"
+        found = LAYERS.find(path)
     except DeepLabError:
-        return False
+        return ""
+    try:
+        found.read(path)
+        return f"{found.name}: weights of Caffe's already, as --weights takes them"
+    except DeepLabError:
+        keras = "HDF5: weights of Keras are not read; convert the model to .tflite with TensorFlow, and that"
+        return keras if found.name == "HDF5" else ""
 
 
 def _other(path: str | os.PathLike[str]) -> str:

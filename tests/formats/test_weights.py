@@ -67,6 +67,13 @@ def test_weights_of_keras(tmp_path):
         weights.find_arrays(tmp_path / "none.h5").read(tmp_path / "none.h5")
 
 
+@pytest.mark.parametrize("name", ["x.caffemodel", "x.caffemodel.h5"])
+def test_weights_of_caffes_are_no_others(tmp_path, name):
+    LAYERS.find(name).write(tmp_path / name, [LAYER])
+    with pytest.raises(DeepLabError, match="weights of Caffe's already, as --weights takes them"):
+        weights.find_arrays(tmp_path / name)
+
+
 def test_what_is_no_weights_of_caffes(tmp_path):
     def error(name, content):
         (tmp_path / name).write_bytes(content)

@@ -120,6 +120,17 @@ def test_a_convolution_without_a_bias(written, tmp_path):
     assert (scores[0, :, 0, 0] == torch.tensor([3.0, 12.0])).all()
 
 
+def test_groups(written, tmp_path):
+    rng = np.random.default_rng(0)
+    file = TFLiteFile((1, 6, 5, 3))
+    x = file.conv(
+        file.input, rng.normal(size=(4, 1, 1, 3)).astype(np.float32), np.ones(4, np.float32), (1, 6, 5, 4)
+    )
+    weights = rng.normal(size=(6, 3, 3, 2)).astype(np.float32)
+    file.conv(x, weights, np.zeros(6, np.float32), (1, 3, 3, 6), StrideW=2, StrideH=2)
+    compare(written(file), tmp_path / "out")
+
+
 def test_argmax_is_left_out(written, tmp_path):
     file = small_net()
     axis = file.constant("axis", np.int32(3))
