@@ -45,5 +45,5 @@ def test_the_torch_peer_trains_the_same_net(model):
     peer.forward(x).sum().backward()
     module(x).outputs["i"].sum().backward()
     learned = dict(module.named_parameters())
-    for name, ours in (("c1.0", weights[0]), ("c2.0", weights[1]), ("c2.1", weights[2])):
+    for name, ours in (("c1.weight", weights[0]), ("c2.weight", weights[1]), ("c2.bias", weights[2])):
         torch.testing.assert_close(learned[name].grad.view_as(ours), ours.grad, rtol=1e-4, atol=1e-3)
