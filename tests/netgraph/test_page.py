@@ -160,6 +160,51 @@ def test_dragging_moves_and_chooses_nothing(resnet, look):
 
 
 @pytest.mark.slow
+def test_keys(resnet, look):
+    page = look(resnet[0])
+    page.keyboard.press("/")
+    page.keyboard.type("res4b1")
+    assert page.locator("#hits button").count() == 40 and "and 3" in page.inner_text("#hits p")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    chosen = page.inner_text("#panel h2 >> nth=0")
+    assert chosen.startswith("res4b1") and not page.locator("#hits button").count()
+    page.fill("#search", "res4b1_branch2a")
+    page.press("#search", "Enter")
+    page.wait_for_timeout(50)
+    page.locator(".box.chosen").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.inner_text("#panel h2 >> nth=0") == "res4b1_branch2b"
+    page.keyboard.press("0")
+    page.wait_for_timeout(50)
+    view, picture = page.locator("#view").bounding_box(), page.locator("#picture").bounding_box()
+    assert view["y"] <= picture["y"] + 1 and picture["height"] <= view["height"] + 1
+
+
+@pytest.mark.slow
+def test_fingers(resnet, look):
+    page = look(resnet[0], 400)
+    fingers = page.context.new_cdp_session(page)
+
+    def touch(kind, *points):
+        where = [{"x": x, "y": y, "id": number} for number, (x, y) in enumerate(points)]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": where})
+
+    page.locator("#fit").click()
+    page.wait_for_timeout(50)
+    before = page.locator("#picture").bounding_box()
+    touch("touchStart", (150, 500), (250, 500))
+    for step in range(1, 6):
+        touch("touchMove", (150 - 10 * step, 500), (250 + 10 * step, 500))
+    touch("touchEnd")
+    page.wait_for_timeout(50)
+    after = page.locator("#picture").bounding_box()
+    assert after["width"] == pytest.approx(2 * before["width"], rel=0.02)
+    assert not page.locator(".chosen").count()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("unfold", [False, True])
 def test_the_browser_places_boxes_as_python_does(resnet, look, unfold):
     path, definition, cost = resnet
