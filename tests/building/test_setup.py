@@ -18,3 +18,23 @@ def test_an_old_python_is_told(monkeypatch):
     monkeypatch.setattr(sys, "version_info", (3, 9, 18))
     with pytest.raises(SystemExit, match=r"deeplab_caffe needs Python 3.10 or later; this is Python \d"):
         runpy.run_path(str(SETUP))
+
+
+def test_a_wheel_holds_every_file_of_the_package():
+    """What is no Python needs an entry in package_data."""
+    root = SETUP.parent / "deeplab_caffe"
+    (data,) = (
+        ast.literal_eval(keyword.value)
+        for node in ast.walk(ast.parse(SETUP.read_text()))
+        if isinstance(node, ast.Call)
+        for keyword in node.keywords
+        if keyword.arg == "package_data"
+    )
+    packed = {
+        path
+        for package, patterns in data.items()
+        for pattern in patterns
+        for path in SETUP.parent.joinpath(*package.split(".")).glob(pattern)
+    }
+    files = {path for path in root.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc", ".so")}
+    assert files and files == packed
