@@ -16,7 +16,7 @@ from .. import ops
 from ..engine.cost import analyse
 from ..engine.net import Net
 from ..engine.random_weights import random_weights
-from ..formats.prototxt import read_net
+from ..engine.read_model import read_model
 from ..types import Pair
 from .measure import forget_peak_memory, interleave, machine, median_ratio, own_peak_memory, peak_memory
 from .torch_net import TorchNet
@@ -113,7 +113,7 @@ def _measure(
 ) -> list[dict[str, Any]]:
     before = torch.get_num_threads()
     results = []
-    definition = read_net(model, variables)
+    definition = read_model(model, variables)
     folded = any(layer.type == "BatchNorm" for layer in definition.layers)
     ours = [name for name in OURS if not (training and name == STREAMED)]
     names = [*ours, *(name for name in PEERS if "folded" not in name or (folded and not training))]

@@ -14,7 +14,7 @@ from ..engine.context import precisions
 from ..engine.cost import analyse
 from ..engine.net import Net
 from ..engine.random_weights import random_weights
-from ..formats.prototxt import read_net
+from ..engine.read_model import read_model
 from ..ops.devices import usable_device
 from ..types import Pair
 from .measure import machine
@@ -85,7 +85,7 @@ def _case(
 ) -> list[dict[str, Any]]:
     image = 60 * torch.randn(batch, 3, *size, generator=torch.Generator().manual_seed(1))
     image = image.to(device)
-    cost = analyse(read_net(model, variables), size)
+    cost = analyse(read_model(model, variables), size)
     entries: list[dict[str, Any]] = []
 
     def measure(candidate: str, kind: str, forward: Callable[[Tensor], Any]) -> Tensor:

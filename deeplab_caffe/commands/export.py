@@ -51,22 +51,22 @@ def export(
     """
     from ..engine.net import Net
     from ..engine.random_weights import random_weights
+    from ..engine.read_model import read_model
     from ..engine.weights import check_given
     from ..export.export import SOURCE
     from ..export.export import export as run
     from ..export.prepared import standalone
     from ..export.targets import TARGETS
-    from ..formats.prototxt import read_net
     from .inspect import parse_size
 
     targets = _targets(to, list(TARGETS))
     plane = parse_size(size)
-    definition = read_net(model, options.parse_variables(variables))
+    definition = read_model(model, options.parse_variables(variables))
     definition, remarks = standalone(definition, plane, without_crf)
-    net = Net(definition, weights, threads=threads)
+    net = Net(definition, threads=threads)
     check_given(net.layers, weights, random, net.definition.source)
-    if net.report is not None and (unfilled := net.report.unfilled()):
-        raise DeepLabError(unfilled)
+    if weights is not None:
+        net.fill(weights)
     if fold and {"caffemodel", "hdf5"} & set(targets):
         raise DeepLabError("--fold: not for caffemodel and hdf5, where the verb fold does it")
     if random:
