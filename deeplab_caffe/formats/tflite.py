@@ -17,6 +17,7 @@ from ..types import Floats, Shape
 from .files import read_bytes
 from .registry import ARRAYS, Format
 from .stored import DTYPES, StoredArray, bytes_wanted, decode
+from .tflite_metadata import METADATA, Normalization, read_normalization
 
 _MAX_BYTES = 1 << 30
 # Far above any net; they keep a hostile file from being walked for hours.
@@ -63,13 +64,17 @@ class TFLiteOperator:
 
 @dataclass(frozen=True)
 class TFLiteGraph:
-    """The main graph of a file: operators in the order they run; inputs, outputs: numbers of tensors."""
+    """The main graph of a file: operators in the order they run; inputs, outputs: numbers of tensors.
+
+    normalization: how an image becomes the input, if the file tells.
+    """
 
     source: str
     tensors: list[TFLiteTensor]
     operators: list[TFLiteOperator]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    normalization: Normalization | None = None
 
     def values(self, number: int) -> Floats:
         """A constant as float32. Raises DeepLabError: not a whole one, or not of floats or integers."""
@@ -136,7 +141,14 @@ class _Reader:
         ]
         inputs = _numbers(main.InputsLength(), main.Inputs, count)
         outputs = _numbers(main.OutputsLength(), main.Outputs, count)
-        return TFLiteGraph(self.source, tensors, operators, inputs, outputs)
+        return TFLiteGraph(self.source, tensors, operators, inputs, outputs, self._normalization())
+
+    def _normalization(self) -> Normalization | None:
+        for i in range(_count(self.model.MetadataLength())):
+            entry = self.model.Metadata(i)
+            if entry.Name() == METADATA and (data := self._buffer(entry.Buffer())) is not None:
+                return read_normalization(data.tobytes())
+        return None
 
     def _tensor(self, table: Any) -> TFLiteTensor:
         name = _text(table.Name())

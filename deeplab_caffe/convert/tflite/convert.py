@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from math import inf, isfinite
 
 from ...engine.cost import analyse
 from ...errors import DeepLabError
@@ -17,8 +18,8 @@ from .operators import OPERATORS
 
 assert windows  # registers its operators
 # Of the images that the first operators take: TensorFlow's are between -1 and 1, or still bytes.
-_NORMALISED = {"mean_value": 127.5, "scale": 1 / 127.5, "channel_order": Word("RGB")}
-_BYTES = {"channel_order": Word("RGB")}
+_NORMALISED: dict[str, object] = {"mean_value": 127.5, "scale": 1 / 127.5, "channel_order": Word("RGB")}
+_BYTES: dict[str, object] = {"channel_order": Word("RGB")}
 _ARITHMETIC = ("CAST", "MUL", "SUB", "DIV", "ADD")
 _QUANTISED = ("int4", "int8", "uint8", "int16")
 
@@ -55,7 +56,7 @@ def translate(graph: TFLiteGraph) -> ConvertedGraph:
         (),
         INPUT,
         input_param={"shape": {"dim": [1, channels, height, width]}},
-        transform_param=_BYTES if _takes_bytes(graph, number) else _NORMALISED,
+        transform_param=_preprocessing(graph, number),
         image_data_param={"new_height": height, "new_width": width},
     )
     built = TFLiteNet(graph, net)
@@ -88,8 +89,27 @@ def _image(graph: TFLiteGraph) -> tuple[int, Shape]:
     return graph.inputs[0], tensor.shape
 
 
+def _preprocessing(graph: TFLiteGraph, number: int) -> dict[str, object]:
+    """transform_param of the input: what the file's metadata say, else what TensorFlow's DeepLab has."""
+    if _takes_bytes(graph, number):
+        return _BYTES
+    given = graph.normalization
+    if given is None:
+        return _NORMALISED
+    counts = (1, graph.tensors[number].shape[3])
+    fit = len(given.mean) in counts and len(given.std) in counts
+    if not fit or not all(map(isfinite, given.mean)) or not all(0 < std < inf for std in given.std):
+        raise DeepLabError(
+            f"{graph.source}: metadata: mean {list(given.mean)}, std {list(given.std)}: one number for each "
+            "channel wanted, or one for all"
+        )
+    return {"mean_value": list(given.mean), "std_value": list(given.std), "channel_order": Word("RGB")}
+
+
 def _takes_bytes(graph: TFLiteGraph, number: int) -> bool:
-    """Whether the graph itself brings bytes between -1 and 1."""
+    """Whether the graph itself scales the image's bytes."""
+    if graph.tensors[number].dtype == "uint8":
+        return True
     first = [operator.kind for operator in graph.operators if number in operator.inputs]
     return bool(first) and all(kind in _ARITHMETIC for kind in first)
 

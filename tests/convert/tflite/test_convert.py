@@ -14,7 +14,7 @@ from deeplab_caffe.formats.tflite import read_tflite
 pytest.importorskip("tflite")
 
 from deeplab_caffe.convert.tflite.convert import convert_tflite, translate
-from tests.convert.tflite.write_tflite import TFLiteFile, small_net
+from tests.convert.tflite.write_tflite import TFLiteFile, normalization, small_net
 
 REAL = Path(__file__).parents[4] / "shared/models/deeplabv3_mnv2_voc257"
 
@@ -129,6 +129,18 @@ def test_groups(written, tmp_path):
     weights = rng.normal(size=(6, 3, 3, 2)).astype(np.float32)
     file.conv(x, weights, np.zeros(6, np.float32), (1, 3, 3, 6), StrideW=2, StrideH=2)
     compare(written(file), tmp_path / "out")
+
+
+def test_metadata_tell_the_preprocessing(written, tmp_path):
+    file = small_net()
+    file.metadata = normalization([10, 20, 30], [4])
+    convert_tflite(written(file), tmp_path / "out")
+    found = Segmenter(tmp_path / "out/deploy.prototxt", tmp_path / "out/weights.caffemodel").preprocessing
+    assert (found.mean, found.std, found.scale, found.rgb) == ((10, 20, 30), (4,), 1, True)
+    file = small_net()
+    file.metadata = normalization([1, 2], [0])
+    with pytest.raises(DeepLabError, match=r"metadata: mean \[1.0, 2.0\], std \[0.0\]: one number for each"):
+        convert_tflite(written(file), tmp_path / "other")
 
 
 def test_argmax_is_left_out(written, tmp_path):

@@ -15,6 +15,7 @@ class TFLiteFile:
         self.tensors, self.buffers, self.operators = [], [b""], []
         self.input = self.tensor("input", shape, dtype)
         self.output = self.input
+        self.metadata = b""
 
     def tensor(self, name, shape, dtype="float32", buffer=0):
         self.tensors.append((name, tuple(shape), dtype, buffer))
@@ -45,6 +46,8 @@ class TFLiteFile:
 
     def bytes(self):
         builder = flatbuffers.Builder(1024)
+        if self.metadata:
+            self.buffers.append(self.metadata)
         codes = sorted({kind for kind, *_ in self.operators})
         buffers = [self._buffer(builder, data) for data in self.buffers]
         tensors = [self._tensor(builder, *tensor) for tensor in self.tensors]
@@ -58,14 +61,24 @@ class TFLiteFile:
         tflite.SubGraphAddOperators(builder, lists[1])
         graphs = offsets(builder, [tflite.SubGraphEnd(builder)])
         codes = offsets(builder, [self._code(builder, kind) for kind in codes])
+        entries = self._metadata(builder, len(buffers) - 1) if self.metadata else None
         buffers = offsets(builder, buffers)
         tflite.ModelStart(builder)
+        if entries is not None:
+            tflite.ModelAddMetadata(builder, entries)
         tflite.ModelAddVersion(builder, 3)
         tflite.ModelAddOperatorCodes(builder, codes)
         tflite.ModelAddSubgraphs(builder, graphs)
         tflite.ModelAddBuffers(builder, buffers)
         builder.Finish(tflite.ModelEnd(builder), file_identifier=b"TFL3")
         return bytes(builder.Output())
+
+    def _metadata(self, builder, buffer):
+        name = builder.CreateString("TFLITE_METADATA")
+        tflite.MetadataStart(builder)
+        tflite.MetadataAddName(builder, name)
+        tflite.MetadataAddBuffer(builder, buffer)
+        return offsets(builder, [tflite.MetadataEnd(builder)])
 
     def _buffer(self, builder, data):
         values = builder.CreateNumpyVector(np.frombuffer(data, np.uint8)) if data else None
@@ -112,6 +125,30 @@ class TFLiteFile:
         tflite.OperatorCodeAddBuiltinCode(builder, number)
         tflite.OperatorCodeAddVersion(builder, 2 if kind in ("DEPTHWISE_CONV_2D", "DEQUANTIZE") else 1)
         return tflite.OperatorCodeEnd(builder)
+
+
+def table(builder, slots, **offsets):
+    """A table of so many slots; `at3=offset` fills the third, `byte0=1` one with a byte."""
+    builder.StartObject(slots)
+    for name, value in offsets.items():
+        if name.startswith("byte"):
+            builder.PrependUint8Slot(int(name[4:]), value, 0)
+        else:
+            builder.PrependUOffsetTRelativeSlot(int(name[2:]), value, 0)
+    return builder.EndObject()
+
+
+def normalization(mean, std):
+    """Metadata as TensorFlow Lite Support writes them: a model, its graph, an input, two process units."""
+    builder = flatbuffers.Builder(256)
+    numbers = [builder.CreateNumpyVector(np.asarray(values, np.float32)) for values in (mean, std)]
+    options = table(builder, 2, at0=numbers[0], at1=numbers[1])
+    other = table(builder, 1)
+    units = [table(builder, 2, byte0=3, at1=other), table(builder, 2, byte0=1, at1=options)]
+    tensor = table(builder, 7, at4=offsets(builder, units))
+    graph = table(builder, 7, at2=offsets(builder, [tensor]))
+    builder.Finish(table(builder, 8, at3=offsets(builder, [graph])), file_identifier=b"M001")
+    return bytes(builder.Output())
 
 
 def vector(builder, numbers):
