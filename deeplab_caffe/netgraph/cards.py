@@ -1,6 +1,6 @@
 """What a picture tells of each layer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -71,7 +71,7 @@ class NetCost(Protocol):
 
 @dataclass
 class Card:
-    """One layer. shapes: of the tops.
+    """One layer, or an input of the net (type "input"). shapes: of the tops.
 
     words: what it does besides its type ("3×3", "rate 12"); windowed: whether it reads more than its own
     place; in_place: whether it only works on the values of its bottom; text: as prototxt, in the layout of
@@ -91,14 +91,19 @@ class Card:
 
 
 def cards_of(definition: NetDefinition, cost: NetCost) -> list[Card]:
-    """A card for each layer, in order; `cost` is that of the same definition."""
+    """A card for each input of the net, then for each layer, in order; `cost` is of the same definition."""
     shapes = dict(cost.inputs)
-    cards = []
+    cards = [input_card(name, shapes[name]) for name in definition.inputs]
     for layer, costs in zip(definition.layers, cost.layers, strict=True):
         bottoms = [shapes[name] for name in layer.bottoms]
         cards.append(card_of(layer, bottoms, [costs.tops[name] for name in layer.tops], costs))
         shapes.update(costs.tops)
     return cards
+
+
+def input_card(name: str, shape: Shape | None) -> Card:
+    """The card of a blob that the caller of the net gives; its shape may be unknown."""
+    return Card(name, "input", (), (name,), () if shape is None else (shape,))
 
 
 def card_of(
@@ -121,9 +126,9 @@ def card_of(
     )
 
 
-def image_size(cards: Sequence[Card], inputs: Mapping[str, Shape]) -> Pair | None:
+def image_size(cards: Sequence[Card]) -> Pair | None:
     """Height and width of what the net looks at: the first input or data blob that is an image."""
-    given = list(inputs.values()) + [shape for card in cards if not card.bottoms for shape in card.shapes]
+    given = [shape for card in cards if not card.bottoms for shape in card.shapes]
     return next(((shape[2], shape[3]) for shape in given if len(shape) == 4), None)
 
 

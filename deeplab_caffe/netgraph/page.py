@@ -15,7 +15,7 @@ from PIL import Image
 from ..formats.files import replacing
 from ..formats.net_definition import NetDefinition
 from ..images.image_file import read_image
-from ..types import Pair, Shape
+from ..types import Pair
 from . import layout
 from .blocks import Block, Item, Leaf, Line, build, folds, leaves
 from .cards import Card, NetCost, cards_of, image_size
@@ -68,11 +68,10 @@ def write_html(
     with all blocks unfolded. DeepLabError if the photo cannot be read or the page not written.
     """
     cards = cards_of(definition, cost)
-    inputs = {name: cost.inputs[name] for name in definition.inputs}
-    size = image_size(cards, inputs)
-    graph = make_graph(cards, inputs, photo=(photo, size) if photo and size else None, unfold=unfold)
+    size = image_size(cards)
+    graph = make_graph(cards, photo=(photo, size) if photo and size else None, unfold=unfold)
     page = environment().get_template("net.html.j2")
-    kinds = {stack.kind for stack in stack_layers(cards, inputs)[0]}
+    kinds = {stack.kind for stack in stack_layers(cards)[0]}
     legend = [(name, words) for name, words in KINDS.items() if name.removeprefix("kind-") in kinds]
     html = page.render(
         title=definition.name or os.path.basename(definition.source),
@@ -104,7 +103,6 @@ def environment(*folders: str) -> jinja2.Environment:
 
 def make_graph(
     cards: Sequence[Card],
-    inputs: Mapping[str, Shape],
     marks: Mapping[int, Mark] | None = None,
     photo: tuple[str | os.PathLike[str], Pair] | None = None,
     unfold: bool = False,
@@ -116,7 +114,7 @@ def make_graph(
     shows when it opens.
     """
     marks = marks or {}
-    stacks, edges = stack_layers(cards, inputs)
+    stacks, edges = stack_layers(cards)
     root = build(stacks, edges)
     every = list(folds(root))
     for fold in every:

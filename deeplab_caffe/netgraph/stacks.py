@@ -1,6 +1,6 @@
 """The nodes of the graph: a layer with those behind it that only work on its output, such as ReLU."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import networkx
@@ -11,7 +11,7 @@ from .cards import Card
 
 @dataclass
 class Stack:
-    """One box. layers: numbers of the cards, the main one first; none for an input of the net.
+    """One box. layers: numbers of the cards, the main one first.
 
     kind: what the colour tells ("input", "weights", "window", "join", "loss", "other"); detail: the main
     layer in one line; shape: of its output; followers: types of the others; key: equal for stacks that
@@ -27,17 +27,12 @@ class Stack:
     key: tuple[object, ...] = ()
 
 
-def stack_layers(cards: Sequence[Card], inputs: Mapping[str, Shape]) -> tuple[list[Stack], networkx.DiGraph]:
-    """All stacks, in the net's order, and a graph of their numbers.
-
-    inputs: blobs that the caller gives; their shape may be unknown, ().
-    """
-    shapes = {name: text(shape) if shape else "" for name, shape in inputs.items()}
-    stacks = [Stack(name, "input", "input", shape, key=("input",)) for name, shape in shapes.items()]
-    holder = {name: number for number, name in enumerate(inputs)}  # the stack that gives a blob
+def stack_layers(cards: Sequence[Card]) -> tuple[list[Stack], networkx.DiGraph]:
+    """All stacks, in the net's order, and a graph of their numbers."""
+    stacks: list[Stack] = []
+    holder: dict[str, int] = {}  # the stack that gives a blob
     sources, readers = _connect(cards)
     edges = networkx.DiGraph()
-    edges.add_nodes_from(range(len(stacks)))
     for index, card in enumerate(cards):
         source = sources[index][0] if len(sources[index]) == 1 else None
         if (
@@ -66,7 +61,7 @@ def text(shape: Shape) -> str:
 
 
 def _connect(cards: Sequence[Card]) -> tuple[list[list[int | None]], list[int]]:
-    """For each card those whose tops it reads (None: an input), and how many layers read each card's tops."""
+    """For each card those whose tops it reads (None: unknown), and how many layers read each card's tops."""
     producer: dict[str, int] = {}
     sources: list[list[int | None]] = []
     readers = [0] * len(cards)

@@ -26,9 +26,7 @@ def write_svg(
     path: str | os.PathLike[str], definition: NetDefinition, cost: NetCost, unfold: bool = False
 ) -> None:
     """Writes the drawing, whole or not at all; see page.write_html."""
-    stacks, edges = stack_layers(
-        cards_of(definition, cost), {name: cost.inputs[name] for name in definition.inputs}
-    )
+    stacks, edges = stack_layers(cards_of(definition, cost))
     root = build(stacks, edges)
     for fold in folds(root):
         fold.opened = unfold

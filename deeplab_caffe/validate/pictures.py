@@ -74,7 +74,7 @@ def histogram(counts: list[int]) -> str:
 
 
 def overview(histograms: list[list[int]]) -> str:
-    """The histograms of all blobs as columns, as an SVG element."""
+    """The histograms of all blobs as columns, as an SVG element; empty: a blob that has none."""
     bins = max(map(len, histograms))
     share = np.zeros((bins, len(histograms)))
     for column, counts in enumerate(histograms):

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from ..formats.files import replacing
 from ..formats.net_definition import NetDefinition
-from ..netgraph.cards import Card, card_of
+from ..netgraph.cards import Card, card_of, input_card
 from ..netgraph.page import Mark, environment, make_graph
 from ..types import Shape
 from . import pictures
@@ -66,11 +66,11 @@ def write_html(
     shown = _details_of(result)
     rows = [Row(i, c, place(c), i in shown) for i, c in enumerate(result.comparisons)]
     cards = _cards(result, definition)
-    marks = _marks(result, cards, shown)
-    inputs = _inputs(result)
-    first = result.comparisons[result.first].index if result.first is not None else -1
-    histograms = [c.numbers.ulp_histogram for c in result.comparisons if c.numbers]
-    differ = [counts for counts in histograms if sum(counts[1:])]
+    inputs = list(_inputs(result))
+    marks = _marks(result, cards, inputs, shown)
+    first = None if result.first is None else _card_of(result.comparisons[result.first], inputs)
+    histograms = [c.numbers.ulp_histogram if c.numbers else [] for c in result.comparisons]
+    differ = any(sum(counts[1:]) for counts in histograms)
     html = (
         environment(TEMPLATES)
         .get_template("report.html.j2")
@@ -80,11 +80,11 @@ def write_html(
             rows=rows,
             counts=_counts(result),
             details=[_detail(result, number) for number in shown],
-            overview=Markup(pictures.overview([c for c in histograms if c])) if differ else None,
+            overview=Markup(pictures.overview(histograms)) if differ else None,
             allowed=_allowed(result),
             folder=_folder(result),
             best_trials=best_trials(result.diagnosis) if result.diagnosis else [],
-            graph=make_graph(cards, inputs, marks, start=first if first >= 0 else None),
+            graph=make_graph(cards, marks, start=first),
             legend=_legend(marks),
         )
     )
@@ -141,10 +141,10 @@ def _detail(result: Validation, number: int) -> Detail:
 
 
 def _cards(result: Validation, definition: NetDefinition | None) -> list[Card]:
-    """A card for each layer that the result names; with the definition's text where that has it."""
+    """A card for each input, then for each layer of the result, with text if the definition has it."""
     known = {(layer.name, layer.type): layer for layer in definition.layers} if definition else {}
-    shapes: dict[str, Shape] = dict(_inputs(result))
-    cards = []
+    cards = [input_card(name, shape) for name, shape in _inputs(result).items()]
+    shapes = {card.name: card.shapes[0] for card in cards if card.shapes}
     for layer in result.layers:
         tops = [tuple(shape) for shape in layer.shapes]
         found = known.get((layer.name, layer.type))
@@ -157,26 +157,35 @@ def _cards(result: Validation, definition: NetDefinition | None) -> list[Card]:
     return cards
 
 
-def _inputs(result: Validation) -> dict[str, Shape]:
+def _inputs(result: Validation) -> dict[str, Shape | None]:
     """What no layer gives, with the shape that the comparison of that input tells, if there is one."""
-    given: dict[str, Shape] = {}
-    made: set[str] = set()
     compared = {c.blob: tuple(c.shape) for c in result.comparisons if c.kind == "input"}
+    given: dict[str, Shape | None] = {}
+    made: set[str] = set()
     for layer in result.layers:
-        given.update((name, compared.get(name, ())) for name in layer.bottoms if name not in made)
+        given.update((name, compared.get(name)) for name in layer.bottoms if name not in made)
         made |= set(layer.tops)
     return given
 
 
-def _marks(result: Validation, cards: Sequence[Card], shown: Sequence[int]) -> dict[int, Mark]:
-    """The worst that was found of each layer, over images and blobs."""
+def _card_of(comparison: Comparison, inputs: Sequence[str]) -> int | None:
+    """The number of the card that a comparison belongs to; inputs: those whose cards come first."""
+    if comparison.kind == "input":
+        return inputs.index(comparison.blob) if comparison.blob in inputs else None
+    belongs = comparison.kind != "parameter" and comparison.index >= 0
+    return len(inputs) + comparison.index if belongs else None
+
+
+def _marks(
+    result: Validation, cards: Sequence[Card], inputs: Sequence[str], shown: Sequence[int]
+) -> dict[int, Mark]:
+    """The worst that was found of each card, over images and blobs."""
     marks = {i: Mark("missing", "", _RANKS["missing"]) for i, card in enumerate(cards) if card.tops}
     for number, comparison in enumerate(result.comparisons):
-        if comparison.kind == "parameter" or comparison.index not in marks:
-            continue
-        mark = _mark(comparison, number == result.first, f"#blob-{number}" if number in shown else "")
-        if mark.rank > marks[comparison.index].rank:
-            marks[comparison.index] = mark
+        card = _card_of(comparison, inputs)
+        if card in marks:
+            mark = _mark(comparison, number == result.first, f"#blob-{number}" if number in shown else "")
+            marks[card] = max(marks[card], mark, key=lambda one: one.rank)
     return marks
 
 

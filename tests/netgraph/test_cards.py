@@ -17,12 +17,13 @@ def test_cards_tell_what_layers_do():
     assert by_name["fc7"].words == [] and by_name["fc8_interp"].words == []
     assert by_name["relu1_1"].in_place and not by_name["conv1_1"].in_place
     assert by_name["conv1_1"].shapes == [(1, 64, 33, 41)] and by_name["conv1_1"].cost.parameters == 1792
-    assert image_size(cards, {}) is None and image_size(cards, {"data": (1, 3, 33, 41)}) == (33, 41)
+    assert cards[0].name == "data" and cards[0].type == "input" and cards[0].shapes == ((1, 3, 33, 41),)
+    assert image_size(cards) == (33, 41) and image_size(cards[1:]) is None
 
 
 def test_the_text_is_a_layer_of_caffe():
     definition = read_net(MODEL, {"NET_ID": "x", "NUM_LABELS": 21, "EXP": "voc12"})
-    for card in cards_of(definition, analyse(definition)):
+    for card in cards_of(definition, analyse(definition))[1:]:
         net = text_format.Parse(card.text, caffe_pb2.NetParameter())
         assert [net.layer[0].name, net.layer[0].type] == [card.name, card.type]
         assert list(net.layer[0].bottom) == list(card.bottoms) and list(net.layer[0].top) == list(card.tops)

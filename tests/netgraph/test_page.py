@@ -38,9 +38,10 @@ def embedded(path):
 def test_one_file_holds_every_layer(resnet):
     path, definition, cost = resnet
     data = embedded(path)
-    assert [layer["name"] for layer in data["layers"]] == [layer.name for layer in definition.layers]
-    assert sorted(i for stack in data["stacks"] for i in stack["layers"]) == list(range(len(cost.layers)))
-    assert sum(layer["cost"]["all"] for layer in data["layers"]) == cost.multiply_adds
+    names = ["data", *(layer.name for layer in definition.layers)]
+    assert [layer["name"] for layer in data["layers"]] == names
+    assert sorted(i for stack in data["stacks"] for i in stack["layers"]) == list(range(len(names)))
+    assert sum(layer["cost"]["all"] for layer in data["layers"][1:]) == cost.multiply_adds
     assert data["photo"]["input"] == [513, 513] and data["photo"]["size"] == [360, 480]
     assert not re.search(r"""(src|href)=["']?(?!data:)\w+:""", path.read_text())
     assert path.stat().st_size < 1_200_000
@@ -80,7 +81,7 @@ def test_marks_colour_boxes_and_the_blocks_that_hold_them(resnet):
     index = next(i for i, card in enumerate(cards) if card.name == "bn4b7_branch2b")
     marks = {i: Mark("equal", "equal") for i in range(len(cards))}
     marks[index] = Mark("first", "3 ulp", 4, [("largest", "3 ulp")], "#blob-7")
-    data = json.loads(make_graph(cards, {"data": (1, 3, 513, 513)}, marks).json)
+    data = json.loads(make_graph(cards, marks).json)
     marked = [stack for stack in data["stacks"] if stack.get("mark") == "first"]
     assert [stack["lines"][0] for stack in marked] == ["res4b7_branch2b"] and marked[0]["lines"][
         -1
@@ -208,7 +209,7 @@ def test_fingers(resnet, look):
 @pytest.mark.parametrize("unfold", [False, True])
 def test_the_browser_places_boxes_as_python_does(resnet, look, unfold):
     path, definition, cost = resnet
-    stacks, edges = stack_layers(cards_of(definition, cost), {"data": (1, 3, 513, 513)})
+    stacks, edges = stack_layers(cards_of(definition, cost))
     root = build(stacks, edges)
     for fold in folds(root):
         fold.opened = unfold

@@ -1,4 +1,4 @@
-from deeplab_caffe.netgraph.cards import Card
+from deeplab_caffe.netgraph.cards import Card, input_card
 from deeplab_caffe.netgraph.stacks import stack_layers, text
 
 
@@ -8,8 +8,9 @@ def card(name, bottoms, tops, type="Convolution", in_place=False):
     )
 
 
-def stacked(*cards, **inputs):
-    stacks, edges = stack_layers(cards, inputs or {"data": (1, 3, 9, 9)})
+def stacked(*cards):
+    cards = [input_card("data", (1, 3, 9, 9)), *cards]
+    stacks, edges = stack_layers(cards)
     return [[cards[i].name for i in stack.layers] for stack in stacks], sorted(edges.edges)
 
 
@@ -20,7 +21,7 @@ def test_what_works_on_one_output_stands_on_it():
         card("relu", "bn", "bn", "ReLU", in_place=True),
         card("next", "bn", "next"),
     )
-    assert layers == [[], ["conv", "bn", "relu"], ["next"]] and edges == [(0, 1), (1, 2)]
+    assert layers == [["data"], ["conv", "bn", "relu"], ["next"]] and edges == [(0, 1), (1, 2)]
 
 
 def test_not_where_somebody_else_reads_the_value_before():
@@ -29,7 +30,7 @@ def test_not_where_somebody_else_reads_the_value_before():
         card("relu", "conv", "relu", "ReLU", in_place=True),
         card("next", "conv", "next"),
     )
-    assert layers == [[], ["conv"], ["relu"], ["next"]] and edges == [(0, 1), (1, 2), (1, 3)]
+    assert layers == [["data"], ["conv"], ["relu"], ["next"]] and edges == [(0, 1), (1, 2), (1, 3)]
 
 
 def test_readers_before_a_change_in_place_read_what_was_there():
@@ -39,19 +40,22 @@ def test_readers_before_a_change_in_place_read_what_was_there():
         card("relu", "x", "x", "ReLU", in_place=True),
         card("after", "x", "after"),
     )
-    assert layers == [[], ["conv"], ["before"], ["relu"], ["after"]]
+    assert layers == [["data"], ["conv"], ["before"], ["relu"], ["after"]]
     assert edges == [(0, 1), (1, 2), (1, 3), (3, 4)]
 
 
-def test_an_input_or_a_layer_of_several_tops_carries_none():
-    layers, _ = stacked(card("relu", "data", "data", "ReLU", in_place=True))
-    assert layers == [[], ["relu"]]
+def test_a_layer_of_several_tops_carries_none():
     layers, _ = stacked(
-        card("images", "", "data label", "ImageSegData"),
-        card("scale", "data", "data", "Power", in_place=True),
-        label_weights=(1, 1),
+        card("images", "", "image label", "ImageSegData"),
+        card("scale", "image", "image", "Power", in_place=True),
+        card("relu", "data", "data", "ReLU", in_place=True),
     )
-    assert layers == [[], ["images"], ["scale"]]
+    assert layers == [["data", "relu"], ["images"], ["scale"]]
+
+
+def test_an_input_of_unknown_shape():
+    stacks, _ = stack_layers([input_card("data", None), card("conv", "data", "conv")])
+    assert stacks[0].shape == "" and stacks[0].kind == "input"
 
 
 def test_kinds():
@@ -61,7 +65,7 @@ def test_kinds():
         card("loss", "sum label", "loss", "SoftmaxWithLoss"),
         card("exp", "sum", "exp", "Exp"),
     ]
-    stacks, _ = stack_layers(cards, {})
+    stacks, _ = stack_layers(cards)
     assert [stack.kind for stack in stacks] == ["input", "join", "loss", "other"]
 
 

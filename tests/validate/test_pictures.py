@@ -61,7 +61,7 @@ def test_values_that_are_no_numbers(value):
 
 
 def test_histogram_and_overview():
-    for text in (pictures.histogram([10, 0, 5]), pictures.overview([[10], [3, 4, 5], [0, 0, 0, 7]])):
+    for text in (pictures.histogram([10, 0, 5]), pictures.overview([[10], [3, 4, 5], [], [0, 0, 0, 7]])):
         root = ElementTree.fromstring(text)
         texts = ["".join(element.itertext()) for element in root.iter("{http://www.w3.org/2000/svg}text")]
         assert "ulp apart" in texts and "2–3" in texts

@@ -138,9 +138,18 @@ def test_the_graph_is_coloured_by_the_worst(result, tmp_path):
     marks = {stack["lines"][0]: (stack.get("mark"), stack["lines"][-1]) for stack in data["stacks"]}
     assert marks["conv1"] == ("close", "30 %, 5 ulp")  # relu1 stands on it
     assert marks["fc8"] == ("different", "99 %, error 4.0e-01")
-    assert {mark for mark, _ in marks.values()} == {None, "close", "first", "different", "missing"}
-    assert data["start"] == 2 and data["layers"][2]["link"] == "#blob-3"
-    assert ["difference", "ours is 1x4x5x5, theirs 1x4x6x6"] not in data["layers"][3]["rows"]
+    assert marks["data"] == ("equal", "equal")
+    assert {mark for mark, _ in marks.values()} == {"equal", "close", "first", "different", "missing"}
+    assert data["start"] == 3 and data["layers"][3]["link"] == "#blob-3"
+    assert data["layers"][4]["rows"][2][1].startswith("99 % of 100 values")  # not of its other comparisons
+
+
+def test_an_input_that_differs(result, tmp_path):
+    wrong = dataclasses.replace(result.comparisons[0], status="different", numbers=FEW)
+    write_html(dataclasses.replace(result, comparisons=[wrong], first=0), tmp_path / "report.html")
+    data = embedded(tmp_path / "report.html")
+    assert data["start"] == 0 and data["stacks"][0]["mark"] == "first"
+    assert data["layers"][0]["rows"][0] == ["compared", "different"]
 
 
 def test_the_definition_gives_the_layers_their_text(result, tmp_path):
@@ -152,7 +161,7 @@ def test_the_definition_gives_the_layers_their_text(result, tmp_path):
     )
     write_html(result, tmp_path / "report.html", read_net(tmp_path / "net.prototxt"))
     data = embedded(tmp_path / "report.html")
-    assert "kernel_size: 3" in data["layers"][0]["text"] and "text" not in data["layers"][2]
+    assert "kernel_size: 3" in data["layers"][1]["text"] and "text" not in data["layers"][3]
     assert data["stacks"][1]["lines"][1] == "Convolution 3×3"
 
 

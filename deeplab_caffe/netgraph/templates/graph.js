@@ -269,8 +269,7 @@
     chosen = elementOf(leafOf[number]);
     chosen.classList.add("chosen");
     const parts = stack.layers.map((index, place) => describe(layers[index], index, !place));
-    panel.replaceChildren(...(parts.length ? parts : [html("section", {}, html("h2", {}, stack.lines[0]),
-      html("p", {}, ["An input of the net", stack.lines[2]].filter(Boolean).join(", ") + "."))]));
+    panel.replaceChildren(...parts);
     panel.scrollTop = 0;
     const index = stack.layers.indexOf(layer);
     if (index > 0) panel.scrollTop = parts[index].offsetTop - panel.offsetTop;
@@ -301,7 +300,7 @@
     row("type", layer.type);
     for (const [name, value] of layer.rows || []) row(name, value);
     if (layer.bottoms.length) row("bottom", ...layer.bottoms.map((name) => blob(name, index, -1)));
-    if (layer.tops.length) row("top", ...layer.tops.flatMap(([name, shape]) => [blob(name, index, 1), shape, html("br")]));
+    if (layer.tops.length) row("top", ...layer.tops.flatMap(([name, shape]) => [blob(name, index, 1), shape || "", html("br")]));
     if (layer.cost) {
       const { parameters, shapes, all, inside, field, stride, memory } = layer.cost;
       if (parameters) row("parameters", `${count(parameters)} (${shapes.join(", ")})`);
