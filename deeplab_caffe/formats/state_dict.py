@@ -2,6 +2,7 @@
 
 import os
 import re
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -14,6 +15,11 @@ from .files import file_error
 from .registry import ARRAYS, Format
 from .stored import Floats, StoredArray, without_wrappers
 
+# What torch says -> in a line, with what to do.
+_REASONS = {
+    "TorchScript": "a TorchScript module; torch.save its state_dict()",
+    "Weights only load failed": "more than tensors in it, a whole module say; torch.save its state_dict()",
+}
 # Where training scripts put the state dict.
 _KEYS = ("state_dict", "model_state_dict", "model_state", "model")
 
@@ -33,13 +39,17 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, StoredArray]:
 def _load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     source = os.fspath(path)
     try:
-        content: Any = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of TorchScript, which the error below tells
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except OSError as error:
         raise file_error(path, error) from None
     except MemoryError:
         raise
     except Exception as error:  # pickle, zipfile and torch each have their own for a damaged file
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        for sign, plain in _REASONS.items():
+            reason = plain if sign in reason else reason
         raise DeepLabError(f"{source}: not a PyTorch state dict: {reason}") from None
     for key in _KEYS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):

@@ -69,3 +69,15 @@ def test_damaged(tmp_path):
         assert "\n" not in str(caught.value)
     with pytest.raises(DeepLabError, match="No such file"):
         values(tmp_path / "none.pth")
+
+
+def test_modules_in_place_of_state_dicts(tmp_path):
+    """Nothing of them is run; the line says what to save."""
+    torch.save(torch.nn.Linear(2, 2), tmp_path / "whole.pt")
+    with pytest.raises(DeepLabError, match=r"whole.pt: .*more than tensors.*torch.save its state_dict\(\)"):
+        read_state_dict(tmp_path / "whole.pt")
+    torch.jit.trace(torch.nn.Linear(2, 2), torch.ones(1, 2)).save(str(tmp_path / "script.pt"))
+    with pytest.raises(
+        DeepLabError, match=r"script.pt: .*a TorchScript module; torch.save its state_dict\(\)"
+    ):
+        read_state_dict(tmp_path / "script.pt")
