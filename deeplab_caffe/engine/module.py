@@ -109,9 +109,8 @@ class NetModule(torch.nn.Module):
     @override
     def train(self, mode: bool = True) -> Self:
         """Dropout draws, and BatchNorm takes the batch's statistics unless the prototxt says otherwise."""
-        super().train(mode)
         self.net.phase = "train" if mode else "test"
-        return self
+        return super().train(mode)
 
     def __prepare_scriptable__(self) -> None:
         """torch.jit.script asks for it."""

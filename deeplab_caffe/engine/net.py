@@ -28,7 +28,7 @@ from .parameters import check_parameters, make_parameters, share_parameters
 from .passes.needed import needed
 from .plans import Plans, Run
 from .read_model import read_model
-from .reused_blob import ReusedBlob
+from .reused_blob import blobs_of
 from .weights import WeightReport, load_weights, save_weights
 
 
@@ -88,10 +88,9 @@ class Net:
         self._given = dict(self.definition.inputs)
         self._shapes = dag.infer(self._graph, self._given)
         make_parameters(self._graph, self._shapes, seed, self.context.device)
-        captures = cuda_graph and self.context.device.type == "cuda" and not keep_blobs
         self._order = StreamOrder(self.context.device)
-        streamed = self._weight_memory is not None
-        source = self.definition.source
+        captures = cuda_graph and self.device.type == "cuda" and not keep_blobs
+        streamed, source = weight_memory is not None, self.definition.source
         self._plans = Plans(self._graph, self.context, source, keep_blobs, streamed, captures)
         self._plans.start(self._shapes, self.context)
         self._last: Values = {}
@@ -116,12 +115,17 @@ class Net:
 
     @phase.setter
     def phase(self, phase: str) -> None:
-        if phase == self.phase:
+        before = self.phase
+        if phase == before:
             return
-        self.context = replace(self.context, phase=phase)
         for layer in self.layers:
             layer.context = replace(layer.context, phase=phase)
-        self._reshape()
+        self.context = replace(self.context, phase=phase)
+        try:
+            self._reshape()
+        except DeepLabError:
+            self.phase = before
+            raise
 
     @property
     def device(self) -> torch.device:
@@ -153,20 +157,17 @@ class Net:
         One whose memory was used again has a shape only; to read its values is a DeepLabError, which says how
         to keep them (keep_blobs).
         """
-        return {
-            name: self._last[value] if value in self._last else ReusedBlob.of(name, self._shapes[value])
-            for name, value in self._graph.blobs.items()
-        }
+        return blobs_of(self._graph, self._last, self._shapes, self.keep_blobs, self.context.precision)
 
     def load(self, weights: str | PathLike[str]) -> WeightReport:
         """Reads a caffemodel; the report (also `self.report`) names the layers that did not match.
 
         Layers with parameters that the file has no weights for keep their values: a DeepLabWarning says so.
         """
-        self.report = load_weights(weights_path(weights), self.layers, self._weight_memory)
-        if problem := self.report.unfilled():
+        report = self.report = load_weights(weights_path(weights), self.layers, self._weight_memory)
+        if problem := report.unfilled():
             warnings.warn(problem, DeepLabWarning, stacklevel=2)
-        return self.report
+        return report
 
     def fill(self, weights: str | PathLike[str], layers: Iterable[Layer] | None = None) -> WeightReport:
         """`load` of weights that must fill these layers (None: all); else a DeepLabError lists both sides."""
@@ -241,10 +242,8 @@ class Net:
             results = execution(values, versions, on_layer)
         self._last = {value: tensor for value, tensor in values.items() if value in execution.schedule.kept}
         theirs = {tensor.untyped_storage().data_ptr() for tensor in given.values()}
-        for name, result in results.items():
-            if result.untyped_storage().data_ptr() in theirs:
-                results[name] = result.clone()
-        return results
+        shared = {name for name, x in results.items() if x.untyped_storage().data_ptr() in theirs}
+        return results | {name: results[name].clone() for name in shared}
 
     def forward_train(
         self, outputs: Iterable[str] | None = None, on_layer: OnLayer | None = None, **inputs: Any

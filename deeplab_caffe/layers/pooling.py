@@ -29,8 +29,6 @@ class Pooling(Windowed, RowWise, Layer):
     def setup(self) -> None:
         param = self.param = self.definition.param.pooling_param
         self.method = param.PoolMethod.Name(param.pool)
-        if self.method == "STOCHASTIC" and self.context.phase == "train":
-            raise self.error("pool", "STOCHASTIC is implemented in the test phase only")
         self.stride = pair(self, param, "stride", least=1, default=1)
         self.pad = pair(self, param, "pad", default=0)
         if param.same_pad and (self.method != "MAX" or any(self.pad) or param.global_pooling):
@@ -52,6 +50,8 @@ class Pooling(Windowed, RowWise, Layer):
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         if len(bottoms[0]) != 4:
             raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
+        if self.method == "STOCHASTIC" and self.context.phase == "train":
+            raise self.error("pool", "STOCHASTIC is implemented in the test phase only")
         size = bottoms[0][2:]
         kernel, pad = self._window(size)
         if self.param.same_pad:

@@ -7,6 +7,7 @@ import pickle
 import pytest
 import torch
 
+from deeplab_caffe.commands import main
 from deeplab_caffe.engine.net import Net
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats.prototxt import read_net
@@ -96,6 +97,23 @@ def test_a_modules_state_goes_to_pytorch_and_back(x):
     assert all(torch.equal(v, peer.state_dict()[k]) for k, v in other.state_dict().items())
 
 
+@pytest.mark.slow
+def test_a_modules_state_is_that_of_the_exported_net(x, tmp_path):
+    path, folder = tmp_path / "net.prototxt", tmp_path / "out"
+    path.write_text(TEXT.replace(" loss_weight: 1", ""))
+    net = Net(path, seed=4)
+    net.params["bn"][2].data = torch.ones(1)
+    net.save(tmp_path / "net.caffemodel")
+    run = "export", "-m", path, "-w", tmp_path / "net.caffemodel", "--to", "torch", "-o", folder
+    assert main([str(word) for word in run]) == 0
+    state = torch.load(folder / "net.pt")
+    module = Net(path, seed=5).module()
+    assert str(module.load_state_dict(state)) == "<All keys matched successfully>"
+    own = module.state_dict()
+    assert list(own) == list(state) and all(torch.equal(own[name], state[name]) for name in own)
+    assert torch.equal(module(x).outputs["s"], net(x))
+
+
 def test_statistics_are_those_that_the_divisor_was_applied_to(x):
     net = make(phase="test")
     for blob, value in zip(net.params["bn"], (2.0, 3.0, 4.0), strict=True):
@@ -139,6 +157,18 @@ def test_eval_stops_dropout_and_train_starts_it(x, precision):
         assert 0.4 < share < 0.6 and (module.net(x) == 0).any()
         assert all(part.training for part in module.modules())
         torch.testing.assert_close(module.eval()(x).outputs["a"], plain)
+
+
+def test_a_net_that_cannot_train_stays_as_it_was(x):
+    text = OLD.replace('type: DROPOUT bottom: "a" top: "a"', 'type: POOLING bottom: "a" top: "b" POOL')
+    text = text.replace("POOL }", "pooling_param { pool: STOCHASTIC kernel_size: 2 } }")
+    module = make(text, "test").module()
+    before = module(x).outputs["b"]
+    with pytest.raises(DeepLabError, match="STOCHASTIC is implemented in the test phase only"):
+        module.train()
+    assert not module.training and module.net.phase == "test"
+    assert {layer.context.phase for layer in module.net.layers} == {"test"}
+    assert torch.equal(module(x).outputs["b"], before)
 
 
 def test_eval_takes_the_stored_statistics(x):

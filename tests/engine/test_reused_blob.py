@@ -29,13 +29,14 @@ NET += "".join(LAYER % (b, a, b) for a, b in ("xa", "ab", "bc", "cd"))
         bool,
     ],
 )
+@pytest.mark.filterwarnings("ignore:__array__")
 def test_values_are_refused_in_one_clear_line(use):
     net = Net(read_net("net.prototxt", text=NET))
     x = -torch.ones(1, 2, 3, 4)
     net(x)
     blob = net.blobs["b"]
     assert isinstance(blob, ReusedBlob)
-    with pytest.raises(DeepLabError, match=r"blob 'b' has no values any more.*keep_blobs=True"):
+    with pytest.raises(DeepLabError, match=r"blob 'b' has no values: its memory.*keep_blobs=True"):
         use(blob)
 
 
@@ -50,3 +51,22 @@ def test_the_shape_is_known_and_keep_blobs_keeps():
     keeping(-torch.ones(1, 2, 3, 4))
     assert (np.asarray(keeping.blobs["b"]) == 1).all()
     assert torch.equal(net.forward(outputs=["b"], x=-torch.ones(1, 2, 3, 4))["b"], keeping.blobs["b"])
+
+
+def test_why_there_are_no_values():
+    net = Net(read_net("net.prototxt", text=NET))
+    with pytest.raises(DeepLabError, match="blob 'd' has no values: there was no forward yet"):
+        np.asarray(net.blobs["d"])
+    text = (
+        NET
+        + """layer { name: "e" type: "Convolution" bottom: "d" top: "e"
+      convolution_param { num_output: 2 kernel_size: 1 } }
+    layer { name: "f" type: "BatchNorm" bottom: "e" top: "f" }"""
+    )
+    net = Net(read_net("net.prototxt", text=text), precision="fp32", keep_blobs=True)
+    net(torch.ones(1, 2, 3, 4))
+    assert net.blobs["d"].sum() == 24
+    with pytest.raises(
+        DeepLabError, match="blob 'e' has no values: fp32 computes several layers in one pass"
+    ):
+        np.asarray(net.blobs["e"])

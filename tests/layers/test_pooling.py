@@ -91,7 +91,7 @@ def test_stochastic(run_layer, rand):
     corner = x[1, 2, 2:4, 2:4]
     torch.testing.assert_close(top[1, 2, 1, 1], corner.square().sum() / corner.sum())
     with pytest.raises(DeepLabError, match="test phase only"):
-        run_layer(pooling(fields), phase="train")
+        run_layer(pooling(fields), phase="train")(x)
 
 
 def test_wrong_bottoms(run_layer):
