@@ -41,7 +41,7 @@ def convert(
         typer.Option(
             "--model",
             "-m",
-            metavar="PROTOTXT",
+            metavar="PROTOTXT|NAME",
             callback=options.find_model,
             help="A state dict with this net's names (conv1_1.weight) becomes its caffemodel again.",
         ),

@@ -13,7 +13,7 @@ from .options import verb
 @verb("upgrade")
 def upgrade(
     source: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A prototxt of a net or a solver, or a caffemodel.")
+        Path, typer.Argument(metavar="FILE|NAME", help="A prototxt of a net or a solver, or a caffemodel.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The same, upgraded.")],
 ) -> None:
@@ -23,6 +23,8 @@ def upgrade(
     layers compute otherwise than v2's under the same name, fields and layers are added that keep the numbers;
     what nothing can keep is told.
     """
+    if not source.suffix and not source.exists():
+        source = options.find_model(source) or source  # a net that ships, by its name
     if _is_text(source):
         _upgrade_text(source, output)
     else:

@@ -75,6 +75,12 @@ def test_solver_and_nothing_to_do(tmp_path, succeeds):
     assert "nothing to upgrade" in succeeds("upgrade", tmp_path / "new/s.prototxt", "-o", solver)
 
 
+def test_nets_by_name(tmp_path, succeeds, fails):
+    assert "upgraded (V1)" in succeeds("upgrade", "deeplab_v1/largefov", "-o", tmp_path / "a.prototxt")
+    assert "dilation: 12" in (tmp_path / "a.prototxt").read_text()
+    assert "no net of that name ships" in fails("upgrade", "deeplab_v1/none", "-o", tmp_path / "b")
+
+
 def test_errors(tmp_path, fails):
     out = tmp_path / "out"
     for name, content, message in (
