@@ -62,14 +62,14 @@ def translate(graph: TFLiteGraph) -> ConvertedGraph:
     built = TFLiteNet(graph, net)
     built.made(number, INPUT)
     for operator in graph.operators:
-        if operator.kind not in OPERATORS:
-            raise built.fail(operator, "no layer does that")
         for tensor in (graph.tensors[i] for i in operator.inputs if i >= 0):
             if tensor.dtype in _QUANTISED and operator.kind != "CAST":
                 raise DeepLabError(
                     f"{graph.source}: tensor '{tensor.name}': {tensor.dtype}: a quantised file; only those "
                     "of float32 and float16 are read"
                 )
+        if operator.kind not in OPERATORS:
+            raise built.fail(operator, "no layer does that")
         OPERATORS[operator.kind](built, operator)
     _check(built, str(net))
     return ConvertedGraph(str(net), built.layers, built.left_out)

@@ -92,10 +92,10 @@ def _concatenation(net: TFLiteNet, op: TFLiteOperator) -> None:
     net.layer(op, "Concat", [net.blob(op, i) for i in range(len(op.inputs))])
 
 
-@operator("DEQUANTIZE")
+@operator("DEQUANTIZE", "QUANTIZE")
 def _dequantize(net: TFLiteNet, op: TFLiteOperator) -> None:
-    """float16 constants go through it."""
-    if not net.same_constant(op):
+    """float16 constants go through the former."""
+    if op.kind == "QUANTIZE" or not net.same_constant(op):
         raise net.fail(op, "quantised values; only float32 and float16 files are read")
 
 

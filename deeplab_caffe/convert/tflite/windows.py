@@ -11,6 +11,7 @@ from .operators import operator
 SAME, VALID = 0, 1
 # What may stand between a convolution and the BATCH_TO_SPACE_ND behind it.
 _POINTWISE = ("ADD", "MUL", "RELU", "RELU6")
+_MOST_POINTWISE = 4  # a hostile file may have operators that read what they make
 
 
 @dataclass(frozen=True)
@@ -45,10 +46,11 @@ def _batched(net: TFLiteNet, op: TFLiteOperator) -> _Batched | None:
     if before is None or before.kind != "SPACE_TO_BATCH_ND":
         return None
     rates, pads = net.integers(before, 1), net.integers(before, 2)
-    after: TFLiteOperator | None = op
     inside = [op.outputs[0]]
-    while (after := net.only_reader(inside[-1])) is not None and after.kind in _POINTWISE:
+    after = net.only_reader(inside[-1])
+    while after is not None and after.kind in _POINTWISE and len(inside) <= _MOST_POINTWISE:
         inside.append(after.outputs[0])
+        after = net.only_reader(inside[-1])
     if after is None or after.kind != "BATCH_TO_SPACE_ND" or net.integers(after, 1) != rates:
         raise net.fail(op, "no BATCH_TO_SPACE_ND behind it that undoes the SPACE_TO_BATCH_ND")
     crops = net.integers(after, 2)

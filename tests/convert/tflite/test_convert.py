@@ -172,7 +172,19 @@ def with_op(kind, *inputs, shape=(1, 5, 5, 3), **values):
     return file
 
 
+def with_a_circle():
+    """An operator that reads what it makes, behind a convolution of pixels in the batch."""
+    file = TFLiteFile((1, 4, 4, 3))
+    block, pads = file.constant("b", np.int32([2, 2])), file.constant("p", np.zeros((2, 2), np.int32))
+    x = file.op("SPACE_TO_BATCH_ND", [file.input, block, pads], (4, 2, 2, 3))
+    x = file.conv(x, np.ones((3, 1, 1, 3), np.float32), np.zeros(3, np.float32), (4, 2, 2, 3))
+    file.operators.append(("RELU", [x], [x], None, {}))
+    return file
+
+
 ERRORS = [
+    (with_a_circle(), "no BATCH_TO_SPACE_ND behind it"),
+    (with_op("QUANTIZE"), r"operator 0 \(QUANTIZE\).*only float32 and float16 files are read"),
     (wrong(weights=np.int8), "tensor 'c/weights': int8: a quantised file"),
     (wrong(shape=(1, 4, 4, 2)), r"tensor 'c/Relu6': shape \[1, 4, 4, 2\] in the file, \[1, 2, 5, 5\]"),
     (wrong(FusedActivationFunction=5), r"operator 0 \(CONV_2D\) of 'c/Relu6': activation 5 has no layer"),
