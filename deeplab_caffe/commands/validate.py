@@ -128,11 +128,15 @@ def validate(
         precision=precision,
         threads=threads,
         measure=Measure(ulp, tolerance),
-        paths=[("input", Path(text.rpartition("=")[2])) for text in blobs],
+        paths=[
+            *(("input", Path(text.rpartition("=")[2])) for text in blobs),
+            *(("candidate weights", path) for path in also_weights or []),
+        ],
     )
+    command = shlex.join(["deeplab-caffe", *sys.argv[1:]])
+    environment = request.environment(command)
     job = request.job()
     check_given(job.net.layers, weights, random_weights, str(model))
-    command = shlex.join(["deeplab-caffe", *sys.argv[1:]])
     with options.progress(options.console()) as bar:
         task = bar.add_task("layers", total=len(job.net.layers) * len(job.passes))
 
@@ -147,7 +151,6 @@ def validate(
                 lambda name: bar.update(task, description=f"trying {name}"),
             )
 
-        environment = request.environment(command)
         result = run(job, environment, why if diagnose else None, lambda: bar.advance(task))
     if output is not None:
         from ..validate.report import write_html

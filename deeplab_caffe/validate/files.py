@@ -138,8 +138,8 @@ def _records(catalog: Catalog, path: Path, folder: str) -> None:
             raise
         raise DeepLabError(f"{path}: no JSON: {error}") from None
     records = contents.get("layers") if isinstance(contents, dict) else None
-    if not isinstance(records, list):
-        return  # somebody else's
+    if not isinstance(records, list) or "format" in contents:
+        return  # somebody else's, or an earlier report
     for number, record in enumerate(records):
         if not (isinstance(record, dict) and "note" in record):  # that there are no values
             catalog.add(_record(catalog, record, path, folder, f"{path}: layers[{number}]"))

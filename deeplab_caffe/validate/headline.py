@@ -25,7 +25,8 @@ def headline(comparisons: Sequence[Comparison], first: int | None, diagnosis: Di
 
 def _equal(comparisons: Sequence[Comparison]) -> str:
     count = sum(c.numbers.count if c.numbers else _size(c) for c in comparisons)
-    what = "1 array has" if len(comparisons) == 1 else f"all {len(comparisons):,} arrays have"
+    few = {1: "1 array has", 2: "both arrays have"}
+    what = few.get(len(comparisons), f"all {len(comparisons):,} arrays have")
     values = f"{count:,} values"
     close = [c for c in comparisons if c.status == "close"]
     if not close:

@@ -110,12 +110,10 @@ def without_writers(definition: NetDefinition) -> NetDefinition:
 def pair(ours: list[Ours], net: Net, passes: list[Pass], catalog: Catalog) -> Plan:
     """Finds the partners. DeepLabError: there is not a single pair; it says what names there are."""
     plan = Plan()
-    inner = {item.folder for item in catalog.items}
-    # Of a single pass no folder needs to tell the name.
-    anywhere = sorted({"", *(inner if len(inner) == 1 else ())}) if len(passes) == 1 else []
     for single in passes:
         for one in ours:
-            partners = list(_partners(one, single, anywhere, catalog))
+            partners = [*_dumps(one, single, len(passes) == 1, catalog), *_files(one, single, catalog)]
+            partners = list({item.where: item for item in partners}.values())
             if partners:
                 plan.pairs[single.number, one.index, one.blob] = partners
     for index, layer in enumerate(net.layers):
@@ -143,20 +141,33 @@ def pair(ours: list[Ours], net: Net, passes: list[Pass], catalog: Catalog) -> Pl
     return plan
 
 
-def _partners(one: Ours, single: Pass, anywhere: list[str], catalog: Catalog) -> Iterator[Theirs]:
-    own = tuple(dict.fromkeys([single.name, f"{single.number:06d}", *anywhere]))
+def _dumps(one: Ours, single: Pass, alone: bool, catalog: Catalog) -> Iterator[Theirs]:
+    """The dump of a blob, in a folder of the pass; of a single pass no folder needs to tell the name."""
+    own = [single.name, f"{single.number:06d}"]
+    if alone:
+        own += ["", *(catalog.folders if len(catalog.folders) == 1 else ())]
     names = [mangled(one.layer, one.blob)] if one.layer else []
     names += [mangled(one.blob)] if one.last else []
-    item = catalog.take(own, names, ["blob", "scores"])
+    item = catalog.take(dict.fromkeys(own), names, ["blob", "scores"])
     if item is not None:
         yield item
-    if single.name:
-        folders = dict.fromkeys([*one.folders, ""])
-        files = [mangled(pattern.format(single.name)) for pattern in one.files]
-        for kinds in (["scores", "blob"], ["labels"]):
-            found = catalog.take(folders, files, kinds)  # type: ignore[arg-type]
-            if found is not None and found is not item:
-                yield found
+
+
+def _files(one: Ours, single: Pass, catalog: Catalog) -> Iterator[Theirs]:
+    """Scores and label maps in files named after the image, whatever folders they are in.
+
+    Where layers that write files say which folder, and it is there, in that one.
+    """
+    if not single.name:
+        return
+    files = [mangled(pattern.format(single.name)) for pattern in one.files]
+    for folder in [name for name in one.folders if name in catalog.folders] or ["", *catalog.folders]:
+        item = catalog.take([folder], files, ["scores", "blob"])
+        if item is not None:
+            yield replace(item, kind="scores")
+        item = catalog.take([folder], files, ["labels"])
+        if item is not None:
+            yield item
 
 
 def _pair_lone(ours: list[Ours], passes: list[Pass], catalog: Catalog, plan: Plan) -> None:

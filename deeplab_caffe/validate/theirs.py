@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -62,6 +63,11 @@ class Catalog:
                     self.taken.add(item)
                     return item
         return None
+
+    @cached_property
+    def folders(self) -> list[str]:
+        """The folders there are, sorted; without the outermost."""
+        return sorted({item.folder for item in self.items} - {""})
 
     def rest(self) -> list[Theirs]:
         """What was not taken."""

@@ -18,9 +18,10 @@ def dumped(net, tmp_path, succeeds):
 
 def test_equal(dumped, tmp_path, succeeds):
     assert "equal: 1 array has the same bits" in " ".join(str(succeeds(*dumped)).split())
-    result = succeeds(*dumped, "--json", "-o", tmp_path / "report")
+    result = succeeds(*dumped, "--json", "-o", tmp_path / "dump" / "report")
     assert result["equal"] and result["format"] == "deeplab_caffe.validate/1"
-    assert json.loads((tmp_path / "report" / "report.json").read_text())["equal"]
+    assert succeeds(*dumped, "--json")["unpaired_theirs"] == []  # an earlier report is passed over
+    assert json.loads((tmp_path / "dump" / "report" / "report.json").read_text())["equal"]
 
 
 def test_different(dumped, tmp_path, succeeds, capsys):
@@ -38,4 +39,4 @@ def test_different(dumped, tmp_path, succeeds, capsys):
 def test_errors(dumped, net, tmp_path, fails):
     assert "against" in fails(*dumped[:-2])
     assert "nowhere: no such file or folder" in fails(*dumped[:-1], tmp_path / "nowhere")
-    assert "no such image" in fails("validate", "-m", net, "--input", "a.jpg", *dumped[-2:])
+    assert "a.jpg: No such file" in fails("validate", "-m", net, "--input", "a.jpg", *dumped[-2:])

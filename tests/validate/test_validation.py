@@ -183,20 +183,27 @@ def test_photos(small, tmp_path):
     deploy.write_text(small.text.replace("height: 17 width: 17", "zoom_factor: 2"))
     segmenter = Segmenter(deploy, small.weights)
     theirs = tmp_path / "theirs"
-    theirs.mkdir()
+    for kind in ("mat", "scores", "labels"):  # as `predict` sorts them
+        (theirs / kind).mkdir(parents=True)
     for photo, name in zip(photos, "ab", strict=True):
         image = np.array(Image.open(photo))
-        write_mat(theirs / f"{name}_blob_0.mat", segmenter.scores(image)[None])
-        Image.fromarray(segmenter.labels(image)).save(theirs / f"{name}.png")
+        write_mat(theirs / "mat" / f"{name}_blob_0.mat", segmenter.scores(image)[None])
+        np.save(theirs / "scores" / f"{name}.npy", segmenter.scores(image))
+        Image.fromarray(segmenter.labels(image)).save(theirs / "labels" / f"{name}.png")
     request = Request(deploy, small.weights, [theirs], photos=photos, segmenter=segmenter)
     result = validate(request.job(), request.environment("a test"))
     assert result.equal and [(c.image, c.kind) for c in result.comparisons] == [
-        ("a", "blob"),
         ("a", "labels"),
-        ("b", "blob"),
+        ("a", "blob"),
+        ("a", "blob"),
         ("b", "labels"),
+        ("b", "blob"),
+        ("b", "blob"),
     ]
-    assert result.comparisons[2].shape == [1, 4, 12, 15]
+    assert result.comparisons[4].shape == result.comparisons[5].shape == [1, 4, 12, 15]
+    assert not result.unpaired_theirs
+    with pytest.raises(DeepLabError, match=r"c\.png: no such image"):
+        Request(deploy, small.weights, [theirs], photos=["c.png"], segmenter=segmenter).job()
 
 
 def test_errors(small, tmp_path):
