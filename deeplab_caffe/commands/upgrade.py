@@ -65,13 +65,13 @@ def _upgrade_text(source: Path, output: Path) -> None:
 
 
 def _upgrade_weights(source: Path, output: Path) -> None:
-    from ..formats.caffemodel import write_caffemodel
+    from ..formats.caffemodel import read_name, write_caffemodel
     from ..formats.weights import read_layers
 
     layers = read_layers(source)
     if not any(layer.type for layer in layers):
         raise DeepLabError(f"{source}: no layer in it has a type; HDF5 weights have no old layout")
     output.parent.mkdir(parents=True, exist_ok=True)
-    write_caffemodel(output, layers, old_shapes=True)
+    write_caffemodel(output, layers, name=read_name(source), old_shapes=True)
     filled = sum(bool(layer.blobs) for layer in layers)
     print(f"{output}: {len(layers)} layers in V2 records, {filled} with parameters")

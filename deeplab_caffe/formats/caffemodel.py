@@ -64,6 +64,18 @@ def read_caffemodel(path: str | os.PathLike[str], in_file: bool = False) -> list
     return layers
 
 
+def read_name(path: str | os.PathLike[str]) -> str:
+    """The name of the net in a caffemodel; "" if it has none. Raises DeepLabError."""
+    try:
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            for record in wire.fields(data, 0, len(data)):
+                if record.number == _NET_NAME:
+                    return _text(data, record)
+    except (OSError, ValueError) as error:
+        raise file_error(path, error) from None
+    return ""
+
+
 def _read_net(data: mmap.mmap, size: int, source: str, opened: OpenFile | None) -> list[LayerBlobs]:
     layers: list[LayerBlobs] = []
     blobs = 0

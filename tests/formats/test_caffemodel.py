@@ -10,7 +10,7 @@ import torch
 
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats import caffe_pb2, caffemodel, wire
-from deeplab_caffe.formats.caffemodel import read_caffemodel, write_caffemodel
+from deeplab_caffe.formats.caffemodel import read_caffemodel, read_name, write_caffemodel
 from deeplab_caffe.formats.file_blob import FileBlob
 from deeplab_caffe.formats.records import LayerBlobs
 
@@ -68,6 +68,23 @@ def with_protobuf(path):
 
 
 @pytest.mark.skipif(not FILES, reason="needs the reference files")
+def test_the_name_of_the_net(tmp_path):
+    for name in ("LargeFOV", ""):
+        write_caffemodel(tmp_path / "a", [LayerBlobs("c", "Convolution", [torch.ones(2)])], name=name)
+        assert read_name(tmp_path / "a") == name
+    with pytest.raises(DeepLabError, match="none: No such file"):
+        read_name(tmp_path / "none")
+
+
+def test_old_shapes_in_new_records(tmp_path):
+    """A bias of four axes is written as Caffe's own tool leaves it: num, channels, height, width."""
+    blobs = [torch.arange(3.0).view(1, 1, 1, 3), torch.arange(2.0)]
+    write_caffemodel(tmp_path / "a", [LayerBlobs("c", "Convolution", blobs)], old_shapes=True)
+    (layer,) = caffe_pb2.NetParameter.FromString((tmp_path / "a").read_bytes()).layer
+    assert [layer.blobs[0].HasField(name) for name in ("num", "width", "shape")] == [True, True, False]
+    assert layer.blobs[0].width == 3 and list(layer.blobs[1].shape.dim) == [2]
+
+
 def test_files_of_the_original():
     for path in FILES:
         layers = read_caffemodel(path)
