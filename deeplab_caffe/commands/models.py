@@ -12,6 +12,7 @@ from .options import verb
 def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List the nets that ship: `--model NAME` takes them by name, wherever you are.
 
+    Dialect v1: DeepLab v1's Caffe; v2: later Caffes; v2+: with fields that no Caffe has.
     NAME/test and the like are a net's other prototxts. Variables have the values shown unless --set says
     otherwise. Weights do not ship, but for camvid_largefov; the list says where weights are known to have
     been released. Files of other programs go through `convert`.
@@ -28,22 +29,22 @@ def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
         print(json.dumps([dataclasses.asdict(net) | {"path": str(net.path)} for net in nets], indent=1))
         return
-    table = Table("name", "net", "dialect", "input", "labels", "parameters", "variables")
-    for column in table.columns[3:6]:
-        column.justify = "right"
+    table = Table(box=None, pad_edge=False)  # 79 columns: names are not to be cut
+    for heading in ("name", "dialect", "input", "labels", "parameters"):
+        right = heading in ("input", "labels", "parameters")
+        table.add_column(heading, justify="right" if right else "left", no_wrap=True)
     for net in nets:
-        variables = "\n".join(f"--set {name}={value}" for name, value in net.set.items())
         size = "x".join(map(str, net.input))
-        parameters = f"{net.parameters:,}"
-        table.add_row(net.name, net.title, net.dialect, size, str(net.labels), parameters, variables)
+        table.add_row(net.name, net.dialect, size, str(net.labels), f"{net.parameters:,}")
     options.print_table(table)
-    released = Table("name", "labels", "file", "where; how", title="weights that were released")
-    for column in (*table.columns, *released.columns):
-        column.overflow = "fold"
+    print("\nReleased weights:")
     for net in nets:
         for weights in net.weights:
             where = f"ships: --weights {net.name}" if weights.source == net.name else weights.source
-            how = f"; convert --backbone {weights.convert}" if weights.convert else ""
-            released.add_row(net.name, str(weights.labels), weights.file, where + how)
-    options.print_table(released)
-    print(f"prototxts: {asset('prototxt')}")
+            how = f"  (convert --backbone {weights.convert})" if weights.convert else ""
+            print(f"  {net.name}: {weights.file}, {weights.labels} labels\n    {where}{how}")
+    for settings in dict.fromkeys(tuple(net.set.items()) for net in nets if net.set):
+        names = ", ".join(net.name for net in nets if tuple(net.set.items()) == settings)
+        values = " ".join(f"--set {name}={value}" for name, value in settings)
+        print(f"Variables: {values} unless given otherwise, of {names}")
+    print(f"Prototxts: {asset('prototxt')}")

@@ -57,6 +57,7 @@ def train(
 
 def _start(solver: "Solver", settings: "Settings", weights: str | None, snapshot: str | None) -> str:
     """Loads what training starts from; tells what that is, and which layers did not fit."""
+    from ..engine.weights import together
     from ..solver.snapshot import newest
 
     if snapshot == "auto":
@@ -65,8 +66,11 @@ def _start(solver: "Solver", settings: "Settings", weights: str | None, snapshot
         solver.restore(snapshot)
         return f"going on from {snapshot}"
     files = [file for file in (weights or "").split(",") if file] or list(settings.param.weights)
-    reports = [str(report) for report in solver.load(files)]
-    return "\n".join(["starting from the weights" if files else "starting from the fillers", *reports])
+    reports = solver.load(files)
+    lines = ["starting from the weights" if files else "starting from the fillers", *map(str, reports)]
+    if problem := together(reports).unfilled():
+        lines.append(f"warning: {problem}")
+    return "\n".join(lines)
 
 
 def _run(solver: "Solver", settings: "Settings", start: str, stop: "Stop") -> int:
@@ -79,7 +83,8 @@ def _run(solver: "Solver", settings: "Settings", start: str, stop: "Stop") -> in
         return 0 if Loop(solver).run(stop) else _STOPPED
     console = options.console()
     count = sum(found.tensor.numel() for found in solver.learnables)
-    console.print(f"{settings.source}: {settings.param.type}, {count:,} parameters, {start}")
+    head = f"{settings.source}: {settings.param.type}, {count:,} parameters, {start}"
+    console.print(head, markup=False, soft_wrap=True)
     if settings.ignored:
         console.print(f"{settings.source}: without effect here: {', '.join(settings.ignored)}")
     columns = (

@@ -45,9 +45,21 @@ class WeightReport:
         if not missing:
             return ""
         return (
-            f"{self.path}: it has no weights for {_names(missing)}; "
-            f"layers in it that the net lacks: {_names(self.unused)}"
+            f"{self.path}: no weights for {_names(missing)}; "
+            f"layers there that the net lacks: {_names(self.unused)}"
         )
+
+
+def together(reports: Sequence[WeightReport]) -> WeightReport:
+    """What several files did, loaded one after the other; `missing` is what none of them has."""
+    loaded = dict.fromkeys(name for report in reports for name in report.loaded)
+    missing = reports[0].missing if reports else []
+    return WeightReport(
+        ", ".join(report.path for report in reports),
+        list(loaded),
+        list(dict.fromkeys(name for report in reports for name in report.unused)),
+        [name for name in missing if all(name in report.missing for report in reports)],
+    )
 
 
 def load_weights(

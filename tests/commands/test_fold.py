@@ -44,5 +44,5 @@ def test_the_training_net_folds_into_the_deploy_net(tmp_path, succeeds, monkeypa
     text = (CAMVID / "train.prototxt").read_text().replace('name: "fc8_camvid"', 'name: "fc9"')
     (tmp_path / "other.prototxt").write_text(text)
     line = fails("fold", "-m", tmp_path / "other.prototxt", *model[3:], "-o", out)
-    assert "no weights for fc9; layers in it that the net lacks: fc8_camvid" in line
+    assert "no weights for fc9; layers there that the net lacks: fc8_camvid" in line
     assert "--layout v3" in fails(*model, "-o", out, "--layout", "v3")

@@ -111,7 +111,7 @@ layer { name: "fc8_${EXP}" type: "Convolution" bottom: "c" top: "d"
     run = "forward", "-m", net, "--input", x, "--set", "EXP=."
     assert main([str(word) for word in (*run, "-w", weights)]) == 0
     lines = capsys.readouterr().err.splitlines()
-    wanted = f"warning: {weights}: it has no weights for fc8_.; layers in it that the net lacks: fc8_voc12"
+    wanted = f"warning: {weights}: no weights for fc8_.; layers there that the net lacks: fc8_voc12"
     assert lines == [wanted]
     assert "no weights given (--weights) for c, fc8_.;" in fails(*run)
     assert main([str(word) for word in (*run, "--random-weights")]) == 0

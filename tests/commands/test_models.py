@@ -4,7 +4,11 @@ from pathlib import Path
 def test_table_and_json(succeeds):
     table = succeeds("models")
     assert "deeplab_v1/largefov" in table and "20,505,429" in table and "train2_iter_8000.caffemodel" in table
-    assert "--set NUM_LABELS=21" in table and "convert --backbone xception_65 --decoder 4" in table
+    assert "--set NUM_LABELS=21 --set EXP=voc12 unless given" in table
+    assert (
+        "(convert --backbone xception_65 --decoder 4)" in table
+        and "ships: --weights camvid_largefov" in table
+    )
     nets = {net["name"]: net for net in succeeds("models", "--json")}
     net = nets["deeplab_v2/resnet101_aspp_msc"]
     assert net["input"] == [513, 513] and net["set"] == {"NUM_LABELS": "21", "EXP": "voc12"}

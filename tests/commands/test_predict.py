@@ -162,7 +162,7 @@ def test_weights_that_do_not_fit(tmp_path, photo, fails):
     renamed = tmp_path / "renamed.prototxt"
     renamed.write_text(model.read_text().replace('"fc8_', '"fc9_'))
     line = fails("predict", "-m", renamed, "-w", whole, photo, *out)
-    assert "no weights for fc9_camvid; layers in it that the net lacks: fc8_camvid" in line
+    assert "no weights for fc9_camvid; layers there that the net lacks: fc8_camvid" in line
     line = fails("predict", "-m", model, photo, *out)
     assert "no weights given (--weights) for conv1_1, conv1_2" in line and "--random-weights" in line
     assert not (tmp_path / "out").exists()

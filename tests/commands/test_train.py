@@ -97,6 +97,7 @@ def test_snapshot_and_auto(folder, capsys):
     assert run("--weights", "out/tiny_iter_3.caffemodel,out/tiny_iter_8.caffemodel") == 0
     error = capsys.readouterr().err
     assert "layer 'score' is not in the net" in error and "layer 'other' is not in out/tiny" in error
+    assert "warning: out/tiny_iter_3.caffemodel, out/tiny_iter_8.caffemodel: no weights for other;" in error
     assert values("out/tiny_iter_8.caffemodel") != whole
 
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from deeplab_caffe.engine.net import Net
-from deeplab_caffe.engine.weights import WeightReport, check_given
+from deeplab_caffe.engine.weights import WeightReport, check_given, together
 from deeplab_caffe.errors import DeepLabError, DeepLabWarning
 from deeplab_caffe.segmenter.segmenter import Segmenter
 
@@ -36,7 +36,7 @@ def test_a_net_warns_of_layers_without_weights_and_names_both_sides(make):
     model, own = make("mine")
     with pytest.warns(DeepLabWarning) as caught:
         net = Net(model, weights)
-    line = "voc12.caffemodel: it has no weights for fc8_mine; layers in it that the net lacks: fc8_voc12"
+    line = "voc12.caffemodel: no weights for fc8_mine; layers there that the net lacks: fc8_voc12"
     assert [str(warning.message).endswith(line) for warning in caught] == [True]
     assert net.report.missing == ["fc8_mine"] and net.report.loaded == ["conv1"]
     with warnings.catch_warnings():
@@ -47,7 +47,7 @@ def test_a_net_warns_of_layers_without_weights_and_names_both_sides(make):
 def test_a_segmenter_refuses_what_is_no_segmentation(make):
     _, weights = make("voc12")
     model, own = make("mine")
-    with pytest.raises(DeepLabError, match="no weights for fc8_mine; layers in it .*: fc8_voc12"):
+    with pytest.raises(DeepLabError, match="no weights for fc8_mine; layers there .*: fc8_voc12"):
         Segmenter(model, weights)
     with pytest.raises(DeepLabError, match="mine.prototxt: no weights given .* for conv1, fc8_mine; with"):
         Segmenter(model)
@@ -86,9 +86,18 @@ def test_a_file_for_another_net_lists_both_sides(make, tmp_path):
 
 def test_long_lists_are_cut():
     report = WeightReport("f", missing=[f"m{i}" for i in range(11)])
-    assert report.unfilled().endswith("m6, m7 and 3 more; layers in it that the net lacks: none")
-    assert report.unfilled(["m10"]).startswith("f: it has no weights for m10;")
+    assert report.unfilled().endswith("m6, m7 and 3 more; layers there that the net lacks: none")
+    assert report.unfilled(["m10"]).startswith("f: no weights for m10;")
     assert report.unfilled(["other"]) == ""
+
+
+def test_several_files_together():
+    first = WeightReport("a", ["x"], ["old"], ["y", "z"])
+    second = WeightReport("b", ["y"], [], ["x", "z"])
+    assert together([first, second]) == WeightReport("a, b", ["x", "y"], ["old"], ["z"])
+    line = "a, b: no weights for z; layers there that the net lacks: old"
+    assert together([first, second]).unfilled() == line
+    assert together([]).unfilled() == ""
 
 
 def test_nets_without_parameters_need_no_weights(tmp_path):
