@@ -122,6 +122,7 @@ TESTED_BY = {
     "validate.diagnosis.layers": "validate/diagnosis/test_diagnose.py",
     "validate.diagnosis.rounding": "validate/diagnosis/test_diagnose.py",
     "validate.diagnosis.running": "validate/diagnosis/test_diagnose.py",
+    "validate.diagnosis.sizes": "validate/diagnosis/test_diagnose.py",
     "validate.diagnosis.variant": "validate/diagnosis/test_diagnose.py",
     "validate.diagnosis.weights": "validate/diagnosis/test_diagnose.py",
     "validate.environment": "validate/test_validation.py",

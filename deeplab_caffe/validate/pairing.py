@@ -171,15 +171,27 @@ def _files(one: Ours, single: Pass, catalog: Catalog) -> Iterator[Theirs]:
 
 
 def _pair_lone(ours: list[Ours], passes: list[Pass], catalog: Catalog, plan: Plan) -> None:
-    """A single array of any name belongs to the net's scores, if there is but one pass."""
+    """A single array of any name belongs to the last blob of its shape, or else to the net's scores.
+
+    If there is but one pass.
+    """
     items = [item for item in catalog.items if item.kind != "parameter"]
     if len(items) != 1 or len(passes) != 1:
         return
     outputs = [one for one in ours if "{}" in one.files]
-    one = next((one for one in outputs if holds_scores(one.shape)), outputs[-1] if outputs else None)
+    alike = [one for one in ours if one.last and _alike(one, items[0])]
+    scores = [one for one in outputs if holds_scores(one.shape)]
+    one = next(iter([*alike[::-1], *scores, *outputs[::-1]]), None)
     if one is not None:
         catalog.taken.add(items[0])
         plan.pairs[passes[0].number, one.index, one.blob] = items
+
+
+def _alike(one: Ours, item: Theirs) -> bool:
+    """Whether both have the same shape, but for axes of size 1."""
+    shapes = one.shape, item.shape if item.shape is not None or item.read is None else item.read().shape
+    sizes = [tuple(size for size in shape or () if size != 1) for shape in shapes]
+    return item.kind != "labels" and sizes[0] == sizes[1]
 
 
 def _reason(item: Theirs) -> str:

@@ -109,6 +109,12 @@ def test_a_lone_file_is_the_scores(small, tmp_path):
     assert not result.equal and "1 of 289 labels change" in result.headline
 
 
+def test_a_lone_file_is_the_blob_of_its_shape(small, tmp_path):
+    write_mat(tmp_path / "whatever.mat", small.blobs()["sub/fc8", "fc8"])
+    result = run(small, tmp_path / "whatever.mat")
+    assert result.equal and result.comparisons[0].layer == "sub/fc8"
+
+
 def test_another_shape(small, tmp_path):
     blobs = small.blobs()
     blobs["pool1", "pool1"] = blobs["pool1", "pool1"][:, :, :8, :8]

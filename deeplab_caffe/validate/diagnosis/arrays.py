@@ -9,7 +9,7 @@ from ...types import Floats, Shape
 from ..pairing import Ours
 from .case import SAME, Case
 from .hypotheses import NotApplicableError, Trials, hypothesis
-from .variant import OfTheirs, Variant
+from .variant import OfBlob, Variant
 
 _AXES = "NCHW"
 _MOST_PIXELS = 4096  # that channels are told apart by
@@ -52,7 +52,7 @@ def _text(order: tuple[int, ...], shape: list[int]) -> str:
     return "".join(written)
 
 
-def _permuted(order: tuple[int, ...]) -> OfTheirs:
+def _permuted(order: tuple[int, ...]) -> OfBlob:
     def change(values: Floats, ours: Ours) -> Floats:
         squeezed = values.squeeze()
         own = tuple(size for size in ours.shape if size > 1)
@@ -112,7 +112,7 @@ def _nearest(ours: Floats, theirs: Floats) -> list[int]:
     return [int(i) for i in distances.argmin(axis=1)]
 
 
-def _channels(order: list[int], first: int) -> OfTheirs:
+def _channels(order: list[int], first: int) -> OfBlob:
     def change(values: Floats, ours: Ours) -> Floats:
         if ours.index < first or values.ndim != 4 or values.shape[1] != len(order):
             return values
@@ -121,7 +121,7 @@ def _channels(order: list[int], first: int) -> OfTheirs:
     return change
 
 
-def _stepped(step: int) -> OfTheirs:
+def _stepped(step: int) -> OfBlob:
     return lambda values, ours: values + step
 
 

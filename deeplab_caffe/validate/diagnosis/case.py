@@ -1,6 +1,7 @@
 """The evidence of a difference, and trying changes on it: small nets, only as far as they must run."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,6 +14,7 @@ from ...formats.net_definition import NetDefinition
 from ...layers import Layer
 from ...types import Doubles, Floats, Shape
 from ..comparing import Measure, compare_blob, label_map
+from ..live import NotComputedError
 from ..pairing import INPUT, Ours
 from ..passes import Pass
 from ..results import Comparison
@@ -155,8 +157,10 @@ class Case:
     # Trying
 
     def values(self, variant: Variant) -> Floats:
-        """Ours at the probe with a change. DeepLabError: the net does not go with it."""
-        variant = self.base.then(variant) if self.base is not SAME else variant
+        """Ours at the probe with a change. DeepLabError: the net, or theirs' shape, does not fit it."""
+        if variant is not SAME and variant.keeps_ours:
+            return self.our_values
+        variant = self._with_base(variant)
         if self.value in self.feeds:
             return self._fed(variant)[self.value]
         if variant.final:
@@ -164,6 +168,7 @@ class Case:
             return self.value_of((last, self.value[1]))
         inputs = {name: self._changed(value, variant) for name, value in self.part.inputs.items()}
         net = self._net(self.part.definition, variant, inputs)
+        self._check_shape(net, inputs, variant)
         index = self.part.indices.index(self.value[0])
         found: dict[str, Floats] = {}
 
@@ -177,14 +182,27 @@ class Case:
             raise DeepLabError(f"{self.probe.layer}: blob '{self.probe.blob}' was not computed")
         return found["probe"]
 
+    def _check_shape(self, net: Net, inputs: Inputs, variant: Variant) -> None:
+        """DeepLabError: an input of another size gives the probe a shape that is not theirs; nothing ran."""
+        if variant.inputs is None or variant.theirs is not None or self.partner.kind != "blob":
+            return
+        net.reshape(**{name: array.shape for name, array in inputs.items() if name in net.inputs})
+        shape = list(net.blobs[self.value[1]].shape)
+        if shape not in (self.probe.shape, self.probe.their_shape):
+            raise DeepLabError(f"gives {shape}, theirs is {self.probe.their_shape}")
+
+    def _with_base(self, variant: Variant) -> Variant:
+        return variant if self.base is SAME else self.base.then(variant)
+
     def compare(self, variant: Variant) -> Comparison:
         """The probe with a change. DeepLabError: the net does not go with it."""
         values = self.values(variant)
-        return self._compared(self.ours, values, self.partner, variant, self.their_values)
+        whole = self._with_base(variant)
+        return self._compared(self.ours, values, self.partner, whole, self.their_values)
 
     def compare_all(self, variant: Variant) -> list[Comparison]:
         """All pairs of the pass with a change."""
-        variant = self.base.then(variant) if self.base is not SAME else variant
+        variant = self._with_base(variant)
         found: list[Comparison] = []
         net, indices, inputs = self._whole(variant)
         ours = {(one.index, one.blob): one for one in self.job.ours}
@@ -194,7 +212,8 @@ class Case:
 
         def see(value: Value, array: Floats) -> None:
             for theirs in self.job.plan.of(self.single.number, *value):
-                found.append(self._compared(ours[value], array, theirs, variant))
+                with suppress(NotComputedError):
+                    found.append(self._compared(ours[value], array, theirs, variant))
 
         def on_layer(at: int, layer: Layer, tops: dict[str, Tensor]) -> None:
             for name, tensor in tops.items():
@@ -216,11 +235,13 @@ class Case:
     def _compared(
         self, ours: Ours, values: Floats, theirs: Theirs, variant: Variant, other: Floats | None = None
     ) -> Comparison:
-        change = self.base.then(variant).theirs if self.base is not SAME else variant.theirs
+        if variant.ours is not None:
+            values = variant.ours(values, ours)
         if theirs.read is not None:
             array = np.asarray(theirs.read() if other is None else other, np.float32)
-            changed = array if change is None else change(array, replace(ours, shape=values.shape))
-            theirs = replace(theirs, read=lambda: changed)
+            if variant.theirs is not None:
+                array = variant.theirs(array, replace(ours, shape=values.shape))
+            theirs = replace(theirs, read=lambda: array)
         values = as_theirs(values, theirs, self.single, self.net)
         return compare_blob(ours, values, theirs, self.measure, size=self.single.size)
 

@@ -10,7 +10,7 @@ from ...types import Floats
 from ..pairing import Ours
 
 Inputs = dict[str, Floats]
-OfTheirs = Callable[[Floats, Ours], Floats]
+OfBlob = Callable[[Floats, Ours], Floats]
 Result = TypeVar("Result")
 
 
@@ -19,8 +19,8 @@ class Variant:
     """change: for people. The others are applied where they are given.
 
     inputs: new arrays for what feeds the net, from the old ones. layer: each layer's new definition.
-    parameter: new values for parameter `number` of a layer, or None for the old ones. theirs: an array of
-    theirs as it should be. weights: a file to read the parameters from.
+    parameter: new values for parameter `number` of a layer, or None for the old ones. ours, theirs: a blob's
+    array, of ours or theirs, as it is to be compared. weights: a file to read the parameters from.
     final: theirs has what the last layer that works in place left in each blob.
     """
 
@@ -28,9 +28,16 @@ class Variant:
     inputs: Callable[[Inputs], Inputs] | None = None
     layer: Callable[[LayerDefinition], LayerDefinition] | None = None
     parameter: Callable[[LayerDefinition, int, Floats], Floats | None] | None = None
-    theirs: OfTheirs | None = None
+    ours: OfBlob | None = None
+    theirs: OfBlob | None = None
     weights: Path | None = None
     final: bool = False
+
+    @property
+    def keeps_ours(self) -> bool:
+        """Whether our net computes what it did."""
+        changes = self.inputs, self.layer, self.parameter, self.weights
+        return all(change is None for change in changes) and not self.final
 
     def definition(self, net: NetDefinition) -> NetDefinition:
         """The net with its layers changed."""
@@ -45,7 +52,8 @@ class Variant:
             inputs=_both(self.inputs, other.inputs),
             layer=_both(self.layer, other.layer),
             parameter=_both_parameters(self, other),
-            theirs=_both_theirs(self, other),
+            ours=_both_blobs(self.ours, other.ours),
+            theirs=_both_blobs(self.theirs, other.theirs),
             weights=other.weights or self.weights,
             final=self.final or other.final,
         )
@@ -59,8 +67,7 @@ def _both(
     return lambda value: second(first(value))
 
 
-def _both_theirs(first: Variant, second: Variant) -> OfTheirs | None:
-    one, two = first.theirs, second.theirs
+def _both_blobs(one: OfBlob | None, two: OfBlob | None) -> OfBlob | None:
     if one is None or two is None:
         return one or two
     return lambda values, ours: two(one(values, ours), ours)

@@ -133,6 +133,18 @@ def test_the_labels_in_another_order(planted):
     check(planted.diagnose(theirs), "label order", "background last")
 
 
+def test_scores_of_another_size(planted):
+    scores = planted.blobs()["interp", "scores"]
+    planted.small.dump(planted.folder, {("interp", "scores"): scores[:, :, 1:16, 2:15]})
+    check(planted.diagnose(planted.folder), "size of the scores", "theirs is ours without a border")
+    resized = functional.interpolate(torch.from_numpy(scores), (33, 33), mode="bilinear").numpy()
+    planted.small.dump(planted.folder, {("interp", "scores"): resized})
+    best = check(
+        planted.diagnose(planted.folder), "size of the scores", "ours resized to theirs' size, centres"
+    )
+    assert best.effect == "equal"
+
+
 def test_label_maps_counted_from_1(planted):
     from deeplab_caffe.evaluation.metrics import argmax_labels
 
