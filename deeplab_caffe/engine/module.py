@@ -104,6 +104,8 @@ class NetModule(torch.nn.Module):
                     f"module: {place.module}.{place.name} is not the net's own parameter any more, which it "
                     "computes with: change that in place (or see `deeplab-caffe export`)"
                 )
+        if len(positional) > len(self.net.inputs):
+            raise DeepLabError(f"module: {len(positional)} inputs given, the net has {len(self.net.inputs)}")
         return self.net.forward_train(**dict(zip(self.net.inputs, positional, strict=False)), **inputs)
 
     @override
@@ -151,17 +153,30 @@ class NetModule(torch.nn.Module):
                 missing_keys.append(name)
                 continue
             values = state_dict[name]
+            if not isinstance(values, Tensor):
+                error_msgs.append(f"{name}: {type(values).__name__} given, a torch.Tensor wanted.")
+                continue
             if tuple(values.shape) != entry.shape:
                 error_msgs.append(
                     f"size mismatch for {name}: copying a param with shape {tuple(values.shape)} from "
                     f"checkpoint, the shape in current model is {entry.shape}."
                 )
                 continue
-            entry.layer.blobs[entry.index].data = entry.to_caffe(values)
             if entry.layer.type == "BatchNorm":
-                entry.layer.blobs[2].data = torch.ones(1)
+                _apply_divisor(entry.layer)
+            entry.layer.blobs[entry.index].data = entry.to_caffe(values)
         others = (name for name in state_dict if name.startswith(prefix))
         unexpected_keys += [name for name in others if name not in entries and name not in counts]
+
+
+def _apply_divisor(layer: Layer) -> None:
+    """Makes a BatchNorm's divisor 1, with the same statistics."""
+    divisor = layer.blobs[2].values().item()
+    if divisor == 1:
+        return
+    for blob in layer.blobs[:2]:
+        blob.data = blob.values() * (1 / divisor if divisor else 0)
+    layer.blobs[2].data = torch.ones(1)
 
 
 class _LayerModule(torch.nn.Module):

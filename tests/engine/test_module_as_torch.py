@@ -122,9 +122,13 @@ def test_statistics_are_those_that_the_divisor_was_applied_to(x):
     before = module(x).outputs["s"]
     state = {name: values.clone() for name, values in module.state_dict().items()}
     assert (state["bn.running_mean"] == 0.5).all() and (state["bn.running_var"] == 0.75).all()
-    module.load_state_dict(state)
+    module.load_state_dict({"bn.running_mean": state["bn.running_mean"]}, strict=False)  # the other stays
     assert net.params["bn"][2].data.item() == 1
     assert torch.equal(module(x).outputs["s"], before)
+    module.load_state_dict(state)
+    assert torch.equal(module(x).outputs["s"], before)
+    with pytest.raises(DeepLabError, match="module: 2 inputs given, the net has 1"):
+        module(x, x)
 
 
 def test_loading_is_as_strict_as_torchs():
@@ -135,6 +139,8 @@ def test_loading_is_as_strict_as_torchs():
         module.load_state_dict(wrong)
     result = module.load_state_dict(wrong, strict=False)
     assert (result.missing_keys, result.unexpected_keys) == (["ip.bias"], ["other"])
+    with pytest.raises(RuntimeError, match="ip.bias: list given, a torch.Tensor wanted"):
+        module.load_state_dict(state | {"ip.bias": [1, 2, 3, 4]})
     with pytest.raises(RuntimeError, match=r"size mismatch for ip.bias: .*\(5,\).*\(4,\)"):
         module.load_state_dict(state | {"ip.bias": torch.ones(5)})
 
