@@ -23,16 +23,17 @@
   // ---- layout: the rules of netgraph/layout.py
   const { gapX, gapY, pad, head, line, text } = rules;
   const total = (values) => values.reduce((sum, value) => sum + value, 0);
+  const most = (values) => values.reduce((largest, value) => Math.max(largest, value), 0);
   const rowSize = (row) => {
     const sizes = row.map(size);
-    return [total(sizes.map((s) => s[0])) + gapX * (sizes.length - 1), Math.max(...sizes.map((s) => s[1]))];
+    return [total(sizes.map((s) => s[0])) + gapX * (sizes.length - 1), most(sizes.map((s) => s[1]))];
   };
   function size(item) {
     if (item.stack !== undefined) return [stacks[item.stack].width, stacks[item.stack].height];
     if (item.line) return [line, 0];
     if (item.rows) {
       const rows = item.rows.map(rowSize);
-      return [Math.max(...rows.map((r) => r[0])), total(rows.map((r) => r[1])) + gapY * (rows.length - 1)];
+      return [most(rows.map((r) => r[0])), total(rows.map((r) => r[1])) + gapY * (rows.length - 1)];
     }
     if (!item.opened) return [item.width, item.height];
     const [width, height] = size(item.block);
@@ -351,11 +352,11 @@
     words.forEach((text, index) => { if (text.includes(asked)) found.push(index); });
     found.sort((a, b) => (layers[b].name.toLowerCase() === asked) - (layers[a].name.toLowerCase() === asked));
     const go = (index) => () => { hits.replaceChildren(); visit(stackOf[index], index); };
-    const most = 40;
+    const shown = 40;
     hits.replaceChildren(
-      ...found.slice(0, most).map((index) => html("button", { type: "button", on: go(index) },
+      ...found.slice(0, shown).map((index) => html("button", { type: "button", on: go(index) },
         layers[index].name, " ", html("small", {}, layers[index].type))),
-      ...(found.length > most ? [html("p", {}, `and ${found.length - most} more`)] : []),
+      ...(found.length > shown ? [html("p", {}, `and ${found.length - shown} more`)] : []),
       ...(found.length ? [] : [html("p", {}, "nothing found")]));
   }
   search.addEventListener("input", find);
