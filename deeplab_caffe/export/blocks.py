@@ -10,7 +10,8 @@ from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from . import naming
-from .nodes import Argument, Block, Node, Parameter, Program, Value, consumers, leaves
+from .inline import inline_single
+from .nodes import Argument, Block, ModuleClass, Node, Parameter, Program, Value, consumers, leaves
 
 _LONGEST = 90  # nodes in a block
 _MOST_INPUTS = 2
@@ -54,6 +55,7 @@ def find_blocks(program: Program, short: int = 0) -> None:
     for longest in (short, _LONGEST) if short else (_LONGEST,):
         while block := _best(lists, program.outputs, program.blocks, fixed, longest):
             program.blocks.append(block)
+    inline_single(program)
 
 
 def _share(nodes: list[Node], outputs: list[Value], label: str) -> Block | None:
@@ -239,7 +241,7 @@ def _make(runs: list[_Run], holes: tuple[str, ...], parts: list[str], blocks: li
         name = next(names) if node.name else ""
         body.append(Node(node.inputs, node.outputs, node.text, node.made, name, arguments, node.unary))
     ordered = sorted(parameters.values(), key=lambda p: p.default is not None)
-    block = Block(_label(body, blocks), True, runs[0].inputs(), body, tuple(ordered))
+    block = Block(_label(body, blocks), True, runs[0].inputs(), body, tuple(ordered), tuple(parts))
     calls = []
     for number, part in enumerate(parts):
         own = {p.name: values[number] for values, p in parameters.items()}
@@ -259,13 +261,16 @@ def _replace(block: Block, runs: Sequence[_Run], calls: Sequence[Node]) -> None:
 def _label(body: Sequence[Node], blocks: Sequence[Block]) -> str:
     """What the block is, in a word, with a number if there is one of that kind already."""
     modules = leaves(body)
-    convolutions = sum(node.made is not None and node.made.name == "nn.Conv2d" for node in modules)  # type: ignore[union-attr]
+    classes = [node.made.name for node in modules if isinstance(node.made, ModuleClass)]
+    convolutions = classes.count("nn.Conv2d")
     if any(node.text == "{0} + {1}" for node in body):
         word = "residual"
     elif convolutions == 1:
         word = "conv"
     elif convolutions > 1:
         word = "convs"
+    elif any(name.startswith("nn.BatchNorm") for name in classes):
+        word = "norm"
     else:
         word = "block"
     used = [block.label for block in blocks]

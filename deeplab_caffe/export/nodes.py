@@ -42,8 +42,8 @@ class ModuleClass:
 class Block:
     """Nodes that come several times, under names that differ in one part, or not at all.
 
-    named: whether they differ; then `name` stands for that part in the names of the nodes. A block without
-    is a part of the net that runs several times, with the same modules.
+    named: whether they differ; then `name` stands for that part in the names of the nodes, and `names` are
+    all of those parts. A block without is a part of the net that runs several times, with the same modules.
     """
 
     label: str
@@ -51,6 +51,7 @@ class Block:
     inputs: list[Value]
     nodes: list["Node"]
     parameters: tuple[Parameter, ...] = ()
+    names: tuple[str, ...] = ()
 
     @property
     def output(self) -> Value:

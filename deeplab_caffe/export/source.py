@@ -52,6 +52,7 @@ RESERVED = {
     *dir(builtins),
 }
 _INDENT = " " * 8
+_LONGEST_NAMES = 76
 
 
 def write_source(program: Program, title: str, shapes: str, weights: Sequence[str] = ("net.pt",)) -> str:
@@ -201,8 +202,17 @@ def _named(block: Block) -> list[str]:
             lines += wrapped(
                 f"{_INDENT}self.add_module({_quoted(node.name)}, {node.made.name}({_given(node)}))"
             )
-    function = _function(block.label, block.inputs, block.nodes, [block.output], by_blob=False)
-    return [*lines, "", *function]
+    head, *body = _function(block.label, block.inputs, block.nodes, [block.output], by_blob=False)
+    return [*lines, "", head, f'{_INDENT}"""{_told(block.names)}"""', *body]
+
+
+def _told(names: Sequence[str]) -> str:
+    """How often a block comes, and under which names."""
+    shown = [*names[:2], *(["..."] if len(names) > 3 else []), *names[2:][-1:]]
+    times = f"{len(names)} times, name: "
+    if len(times) + sum(map(len, shown)) > _LONGEST_NAMES:
+        shown = [names[0], "..."]
+    return f"{times}{', '.join(shown)}"
 
 
 def _function(
