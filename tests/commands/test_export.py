@@ -6,6 +6,7 @@ import torch
 
 from deeplab_caffe.assets import asset
 from deeplab_caffe.engine.net import Net
+from deeplab_caffe.formats.caffemodel import read_caffemodel
 
 EVERY_LAYER = Path(__file__).parents[1] / "export/every_layer.prototxt"
 NET = """name: "small"
@@ -45,6 +46,20 @@ def test_the_formats_of_torch_and_caffe(model, tmp_path, succeeds):
     assert {name: tuple(value.shape) for name, value in saved.items()} == {
         "conv_1.weight": (4, 3, 3, 3), "conv_1.bias": (4,), "bn.running_mean": (4,), "bn.running_var": (4,)
     }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_what_goes_out_comes_back_with_the_same_bits(model, tmp_path, succeeds):
+    out = tmp_path / "out"
+    succeeds(*run(model, tmp_path, "--to", "torch,caffemodel"))
+    succeeds("convert", out / "net.pt", "--model", model, "-o", tmp_path / "back")
+    there, back = (
+        {layer.name: layer.blobs for layer in read_caffemodel(path) if layer.blobs}
+        for path in (out / "net.caffemodel", tmp_path / "back/weights.caffemodel")
+    )
+    assert there.keys() == back.keys() == {"conv/1", "bn"}
+    for name, blobs in there.items():
+        assert all(a.equal(b) for a, b in zip(blobs, back[name], strict=True))
 
 
 @pytest.mark.slow

@@ -30,6 +30,7 @@ def test_what_comes_again_is_a_block_that_a_loop_calls(agrees):
     assert source.count("nn.Conv2d") == 1
     assert 'for i in range(1, 9):\n            self.add_residual_unit(f"u{i}")' in source
     assert 'getattr(self, f"{name}_conv")' in source
+    assert '"""8 times, name: u1, u2, ..., u8"""' in source
 
 
 def test_arguments_that_differ_become_the_blocks(net_of, agrees):

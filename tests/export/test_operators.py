@@ -17,7 +17,7 @@ def test_every_layer_type_in_one_net(every_layer, module_of):
     prepared = prepare(net)
     module = module_of(prepared)
     cases = make_cases(net, prepared.program.input_names, prepared.outputs)
-    assert [case.size for case in cases] == ["1x3x33x41", "2x3x12x83"] or len(cases) == 2
+    assert [case.size for case in cases] == ["1x3x33x41", "2x3x54x83"]
     for case in cases:
         with torch.no_grad():
             results = compare("torch", case, module(*case.inputs.values()))
