@@ -88,6 +88,13 @@ def same(x, kernel, stride, dilation=(1, 1), value=0.0):
         around = [missing // 2, missing - missing // 2, *around]
     return F.pad(x, around, value=value)
 ''',
+    "crop": '''
+def crop(x, like, axis, offsets):
+    """x cut to the size of `like` from `axis` on; torch.export would take a slice for one case only."""
+    for dim, begin in enumerate(offsets, axis):
+        x = x.index_select(dim, begin + torch.arange(like.shape[dim], device=x.device))
+    return x
+''',
     "argmax": '''
 def argmax(x, dim):
     """The number of the largest value, of equal ones the last, as Caffe's ArgMax has it."""

@@ -66,10 +66,7 @@ def _concat(build: Builder, layer: Any, x: Values) -> Values:
 def _crop(build: Builder, layer: Any, x: Values) -> Values:
     _, offsets = layer._size_and_offsets(build.bottoms)
     axis = layer.definition.param.crop_param.axis % len(offsets)
-    cuts = [":"] * axis
-    for i, begin in enumerate(offsets[axis:], axis):
-        cuts.append(f"{begin} : {begin} + {{1}}.shape[{i}]" if begin else f": {{1}}.shape[{i}]")
-    return [build.call(f"{{0}}[{', '.join(cuts)}]", *x)]
+    return [build.call(f"crop({{0}}, {{1}}, {axis}, {text(tuple(offsets[axis:]))})", *x)]
 
 
 @operator("Dropout")
