@@ -110,9 +110,11 @@ def _counts(result: Validation) -> dict[str, int]:
 
 
 def _allowed(result: Validation) -> str:
-    parts = [f"values at most {result.ulp:,} ulp apart"] if result.ulp else []
-    parts += [f"blobs whose largest difference is at most {result.tolerance:g} of their largest value"]
-    parts = parts if result.tolerance else parts[:-1]
+    parts = []
+    if result.ulp:
+        parts.append(f"values at most {result.ulp:,} ulp apart")
+    if result.tolerance:
+        parts.append(f"blobs whose largest difference is at most {result.tolerance:g} of their largest value")
     return "Equal means the same bits" + (f"; allowed were {' and '.join(parts)}." if parts else ".")
 
 
@@ -144,7 +146,9 @@ def _cards(result: Validation, definition: NetDefinition | None) -> list[Card]:
     """A card for each input, then for each layer of the result, with text if the definition has it."""
     known = {(layer.name, layer.type): layer for layer in definition.layers} if definition else {}
     cards = [input_card(name, shape) for name, shape in _inputs(result).items()]
-    shapes = {card.name: card.shapes[0] for card in cards if card.shapes}
+    # For the words about windows an input of the definition's own size will do.
+    shapes = dict(definition.inputs) if definition else {}
+    shapes.update((card.name, card.shapes[0]) for card in cards if card.shapes)
     for layer in result.layers:
         tops = [tuple(shape) for shape in layer.shapes]
         found = known.get((layer.name, layer.type))
@@ -207,7 +211,8 @@ def _note(comparison: Comparison) -> str:
     if comparison.status == "shape":
         return "another shape"
     if numbers is None:
-        return "another hash" if comparison.by_hash else "differs"
+        labels = comparison.labels
+        return f"{100 * labels.changed / max(1, labels.pixels):.2g} % of labels" if labels else "another hash"
     share = f"{100 * numbers.different / max(1, numbers.count):.2g} %"
     if numbers.max_ulp > _LARGE_ULP or not numbers.different:
         return f"{share}, error {numbers.error:.1e}"

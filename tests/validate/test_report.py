@@ -144,6 +144,13 @@ def test_the_graph_is_coloured_by_the_worst(result, tmp_path):
     assert data["layers"][4]["rows"][2][1].startswith("99 % of 100 values")  # not of its other comparisons
 
 
+def test_label_maps(result, tmp_path):
+    labels = dataclasses.replace(comparison(3, "fc8", "different", labels=LABELS), kind="labels")
+    write_html(dataclasses.replace(result, comparisons=[labels], first=0), tmp_path / "report.html")
+    (mark,) = [s["lines"][-1] for s in embedded(tmp_path / "report.html")["stacks"] if s["mark"] == "first"]
+    assert mark == "8 % of labels"
+
+
 def test_an_input_that_differs(result, tmp_path):
     wrong = dataclasses.replace(result.comparisons[0], status="different", numbers=FEW)
     write_html(dataclasses.replace(result, comparisons=[wrong], first=0), tmp_path / "report.html")
@@ -159,8 +166,10 @@ def test_the_definition_gives_the_layers_their_text(result, tmp_path):
         "  convolution_param { num_output: 4 kernel_size: 3 pad: 1 dilation: 1 } }\n"
         'layer { name: "relu1" type: "ReLU" bottom: "conv1" top: "conv1" }\n'
     )
-    write_html(result, tmp_path / "report.html", read_net(tmp_path / "net.prototxt"))
+    without_input = dataclasses.replace(result, comparisons=result.comparisons[1:], first=2)
+    write_html(without_input, tmp_path / "report.html", read_net(tmp_path / "net.prototxt"))
     data = embedded(tmp_path / "report.html")
+    assert data["stacks"][0]["lines"] == ["data", "input"]  # of a size that nobody tells
     assert "kernel_size: 3" in data["layers"][1]["text"] and "text" not in data["layers"][3]
     assert data["stacks"][1]["lines"][1] == "Convolution 3×3"
 
