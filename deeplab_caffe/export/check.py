@@ -184,8 +184,11 @@ def _compare_scores(where: tuple[str, str, str], exact: Tensor, given: Tensor) -
         best, labels = exact.topk(2, 1)
         changed = labels[:, 0] != given.argmax(1)
         sure = changed & (best[:, 0] - best[:, 1] > 2 * TOLERANCE * largest)
-    passed = error <= TOLERANCE and not bool(sure.any())  # a NaN does not pass
-    return Result(*where, error if isfinite(error) else None, int(changed.sum()), int(sure.sum()), passed)
+    passed = error <= TOLERANCE and not bool(sure.any())
+    counts = int(changed.sum()), int(sure.sum())
+    if not isfinite(error):
+        return Result(*where, None, *counts, False, "NaN or infinite values")
+    return Result(*where, error, *counts, passed)
 
 
 def _compare_labels(

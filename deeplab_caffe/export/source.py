@@ -11,7 +11,7 @@ from . import classes as classes_of
 from . import helpers
 from .layout import loop, wrapped
 from .literals import text
-from .nodes import HOLE, Argument, Block, Maker, Node, Program, Value, leaves
+from .nodes import HOLE, Argument, Block, Node, Program, Value, leaves
 from .statements import Statement, names_by_blob, names_by_letter, statements
 
 _HEAD = '''"""{title}
@@ -98,12 +98,11 @@ def _used(known: dict[str, str], said: str) -> dict[str, str]:
 
 
 def _plain_scales(program: Program) -> bool:
-    found = [node for node in leaves(program.nodes) if node.made is classes_of.SCALE]
+    """Whether each Scale has a factor and a summand for each channel, of image planes."""
+    given = [node.arguments for node in leaves(program.nodes) if node.made is classes_of.SCALE]
     return all(
-        node.arguments["bias"] is True and node.arguments["behind"] == 2 and node.arguments["channels"] != ()
-        for node in found
-        if not isinstance(node.arguments["channels"], tuple)
-    ) and not any(isinstance(node.arguments["channels"], tuple) for node in found)
+        one["bias"] is True and one["behind"] == 2 and not isinstance(one["channels"], tuple) for one in given
+    )
 
 
 def _init(program: Program) -> list[str]:
@@ -154,12 +153,8 @@ def _given(node: Node, before: Sequence[str] = ()) -> str:
         if parameter.default is None:
             said.append(_value(value))
         elif isinstance(value, Argument) or value != parameter.default:
-            said.append(f"{_keyword(node.made, parameter.name)}={_value(value)}")
+            said.append(f"{parameter.name}={_value(value)}")
     return ", ".join(said)
-
-
-def _keyword(made: Maker, name: str) -> str:
-    return name
 
 
 def _value(value: Any) -> str:

@@ -65,7 +65,7 @@ def translate(net: Net, outputs: Sequence[str] = (), fold: bool = False) -> Prog
         list(wanted),
         nodes,
         {name: value for name, value in build.values.items() if f"{name.rpartition('.')[0]}." in made},
-        [tie for tie in build.ties if f"{tie[0].rpartition('.')[0]}." in made],
+        [tie for tie in build.ties if made.issuperset(f"{name.rpartition('.')[0]}." for name in tie)],
     )
 
 

@@ -39,6 +39,16 @@ def test_parameters_shared_in_part_or_with_other_fields_are_tied(net_of, agrees,
     assert module.c.weight is module.a.weight and module.b.bias is not module.a.bias
 
 
+def test_what_owns_the_parameters_may_be_cut_off(net_of, module_of):
+    text = conv("a", "data", "a", SHARED) + conv("b", "data", "b", 'param { name: "w" }')
+    net = net_of(text)
+    prepared = prepare(net, ["b"])
+    x = torch.randn(1, 4, 13, 18)
+    assert "self.a" not in prepared.source
+    with torch.no_grad():
+        assert (module_of(prepared)(x) - net.forward(["b"], data=x)["b"]).abs().max() < 1e-5
+
+
 def test_in_place_layers_leave_the_value_before_them(agrees):
     agrees(
         conv("a", "data", "a")
