@@ -64,16 +64,18 @@ def export(
     definition = read_model(model, options.parse_variables(variables))
     definition, remarks = standalone(definition, plane, without_crf)
     net = Net(definition, threads=threads)
-    check_given(net.layers, weights, random, net.definition.source)
+    layers = net.layers_for(tuple(outputs)) if outputs else net.layers
+    check_given(layers, weights, random, net.definition.source)
     if weights is not None:
-        net.fill(weights)
+        net.fill(weights, layers)
     if fold and {"caffemodel", "hdf5"} & set(targets):
         raise DeepLabError("--fold: not for caffemodel and hdf5, where the verb fold does it")
     if random:
         random_weights(net)
     if plane is not None:
-        first = next(iter(net.inputs.values()))[2:]
-        shapes = {n: (*s[:2], *plane) for n, s in net.inputs.items() if len(s) == 4 and s[2:] == first}
+        images = {name: shape for name, shape in net.inputs.items() if len(shape) == 4}
+        first = next((shape[2:] for shape in images.values()), ())
+        shapes = {name: (*s[:2], *plane) for name, s in images.items() if s[2:] == first}
         net.reshape(**shapes)
     console = options.console()
     for remark in remarks:
