@@ -63,6 +63,8 @@ def inspect(
 
         svg.parent.mkdir(parents=True, exist_ok=True)
         write_svg(svg, definition, cost, unfold)
+    for written in filter(None, (html, svg)):
+        options.console().print(f"written: {written}", markup=False)
     if as_json:
         import dataclasses
         import json

@@ -47,6 +47,7 @@ def test_one_file_holds_every_layer(resnet):
     assert path.stat().st_size < 1_200_000
 
 
+@pytest.mark.slow
 def test_names_from_files_are_text(tmp_path, look):
     (tmp_path / "net.prototxt").write_text(HOSTILE)
     definition = read_net(tmp_path / "net.prototxt")
