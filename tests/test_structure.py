@@ -123,6 +123,7 @@ TESTED_BY = {
     "validate.diagnosis.rounding": "validate/diagnosis/test_diagnose.py",
     "validate.diagnosis.running": "validate/diagnosis/test_diagnose.py",
     "validate.diagnosis.sizes": "validate/diagnosis/test_diagnose.py",
+    "validate.diagnosis.trying": "validate/diagnosis/test_diagnose.py",
     "validate.diagnosis.variant": "validate/diagnosis/test_diagnose.py",
     "validate.diagnosis.weights": "validate/diagnosis/test_diagnose.py",
     "validate.environment": "validate/test_validation.py",
