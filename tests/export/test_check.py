@@ -65,6 +65,7 @@ def test_labels_may_differ_where_the_scores_do_not():
     assert not none.passed and none.reason == "no labels"
 
 
+@pytest.mark.slow
 def test_a_fresh_process_runs_the_source(tmp_path):
     (tmp_path / "net.py").write_text(SOURCE)
     case = one_case(torch.zeros(1))
@@ -73,6 +74,7 @@ def test_a_fresh_process_runs_the_source(tmp_path):
     assert given.unique().tolist() == [6]
 
 
+@pytest.mark.slow
 def test_the_package_is_not_there(tmp_path):
     (tmp_path / "net.py").write_text("import deeplab_caffe\n" + SOURCE)
     with pytest.raises(DeepLabError, match="net.py: does not run: .*deeplab_caffe"):
