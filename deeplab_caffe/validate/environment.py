@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import platform
 from importlib.metadata import PackageNotFoundError, version
+from os import PathLike, fspath
 from pathlib import Path
 
 import torch
@@ -40,14 +41,14 @@ def describe(
     )
 
 
-def record(role: str, path: str | Path) -> FileRecord:
+def record(role: str, path: str | PathLike[str]) -> FileRecord:
     """The file's size and sha256. DeepLabError: it cannot be read."""
     try:
         with open(path, "rb") as file:
             digest = hashlib.sha256()
             while piece := file.read(1 << 20):
                 digest.update(piece)
-            return FileRecord(role, str(path), file.tell(), digest.hexdigest())
+            return FileRecord(role, fspath(path), file.tell(), digest.hexdigest())
     except (OSError, ValueError) as error:
         if isinstance(error, DeepLabError):
             raise

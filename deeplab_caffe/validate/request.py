@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from ..assets.models import model_path
 from ..engine.net import Net
 from ..engine.read_model import read_model
 from ..errors import DeepLabError
@@ -20,6 +22,8 @@ from .passes import Pass, Photographer
 from .results import Environment, FileRecord
 from .validation import Job
 
+AnyPath = str | PathLike[str]
+
 
 @dataclass
 class Request:
@@ -30,11 +34,11 @@ class Request:
     for them. iterations: passes of a net that feeds itself. paths: files to name in the report, by role.
     """
 
-    model: Path
-    weights: Path | None = None
-    against: Sequence[Path] = ()
-    other_model: Path | None = None
-    other_weights: Path | None = None
+    model: AnyPath
+    weights: AnyPath | None = None
+    against: Sequence[AnyPath] = ()
+    other_model: AnyPath | None = None
+    other_weights: AnyPath | None = None
     other_precision: str | None = None
     other_device: str | None = None
     inputs: Mapping[str, Floats] = field(default_factory=dict)
@@ -47,7 +51,7 @@ class Request:
     precision: str = "exact"
     threads: int | None = None
     measure: Measure = field(default_factory=Measure)
-    paths: Sequence[tuple[str, Path]] = ()
+    paths: Sequence[tuple[str, AnyPath]] = ()
 
     def job(self) -> Job:
         """Reads the files and builds the nets. Raises DeepLabError for what does not fit."""
@@ -61,7 +65,7 @@ class Request:
         shapes = {name: array.shape for name, array in self.inputs.items()}
         net = self.segmenter.net if self.segmenter else self._net(self.definition, self.weights, shapes)
         live = None if self.against else LiveNet(self._other(shapes), "the other net")
-        catalog = live.catalog if live else read_against(list(self.against))
+        catalog = live.catalog if live else read_against([Path(path) for path in self.against])
         writes = pairing.written(self.definition)
         return Job(net, self._passes(net), catalog, self.measure, live, writes, self.segmenter)
 
@@ -72,20 +76,20 @@ class Request:
 
     def environment(self, command: str) -> Environment:
         """This machine, and the files that took part."""
-        named: list[tuple[str, Path | None]] = [
-            ("model", self.model),
+        named: list[tuple[str, AnyPath | None]] = [
+            ("model", model_path(self.model)),
             ("weights", self.weights),
-            ("other model", self.other_model),
+            ("other model", model_path(self.other_model) if self.other_model else None),
             ("other weights", self.other_weights),
             *self.paths,
             *(("input", Path(photo)) for photo in self.photos),
-            *(("against", path) for path in self.against if path.is_file()),
+            *(("against", path) for path in self.against if Path(path).is_file()),
         ]
         files: list[FileRecord] = [environment.record(role, path) for role, path in named if path is not None]
         return environment.describe(command, self.device, self.precision, self.threads, files)
 
     def _net(
-        self, definition: NetDefinition, weights: Path | None, shapes: dict[str, Shape], **other: Any
+        self, definition: NetDefinition, weights: AnyPath | None, shapes: dict[str, Shape], **other: Any
     ) -> Net:
         options: dict[str, Any] = {"device": self.device, "precision": self.precision, **other}
         definition = pairing.without_writers(definition)

@@ -226,6 +226,12 @@ def test_errors(small, tmp_path):
         Request(small.model, small.weights, [tmp_path], inputs={"data": small.x}, photos=["a.png"]).job()
 
 
+def test_paths_may_be_text(small, tmp_path):
+    folder = str(small.dump(tmp_path / "dump", small.blobs()))
+    request = Request(str(small.model), str(small.weights), [folder], inputs={"data": small.x})
+    assert validate(request.job(), request.environment("a test")).equal
+
+
 def test_the_environment_names_the_files(small):
     request = Request(
         small.model, small.weights, [small.weights], inputs={"data": small.x}, paths=[("input", small.input)]

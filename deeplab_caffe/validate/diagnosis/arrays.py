@@ -19,18 +19,14 @@ _MOST_PIXELS = 4096  # that channels are told apart by
 def transposed(case: Case) -> Trials:
     """A .mat or an array with its axes in another order, or its values read in the other order."""
     theirs, shape = _theirs(case), case.probe.shape
-    dims = theirs.ndim
-    if dims < 2 or sum(size > 1 for size in shape) < 2:
-        raise NotApplicableError("theirs has a single axis")
     squeezed = theirs.squeeze()
     own = [size for size in shape if size > 1]
-    seen = set()
+    if not 2 <= squeezed.ndim <= len(_AXES) or len(own) < 2:
+        raise NotApplicableError("theirs has no axes to exchange")
     for order in permutations(range(squeezed.ndim)):
         if order == tuple(range(squeezed.ndim)) or [squeezed.shape[i] for i in order] != own:
             continue
-        if order not in seen:
-            seen.add(order)
-            yield Variant(f"axes of theirs in the order {_text(order, shape)}", theirs=_permuted(order))
+        yield Variant(f"axes of theirs in the order {_text(order, shape)}", theirs=_permuted(order))
     if squeezed.size == int(np.prod(shape)):
         yield Variant("theirs read column by column (MATLAB's order)", theirs=_column_major)
         yield Variant("theirs read row by row, but written column by column", theirs=_row_major)
