@@ -6,10 +6,15 @@ from typing import Any
 # What `from deeplab_caffe import ...` gives, by module; loaded when first used, so that the command line is
 # quick.
 _PUBLIC = {
+    "ASPP": "kernels.modules",
+    "AtrousConv2d": "kernels.modules",
     "DeepLabError": "errors",
     "DenseCRF": "crf",
     "Net": "engine.net",
     "Segmenter": "segmenter.segmenter",
+    "atrous_conv2d": "kernels.atrous",
+    "bilateral_filter": "kernels.filters",
+    "permutohedral_filter": "kernels.filters",
     "read_image": "images.image_file",
 }
 __all__ = sorted(_PUBLIC)

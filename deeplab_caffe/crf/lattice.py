@@ -137,8 +137,13 @@ def bilateral_lattice_of_images(
     channels = {shape[2] for shape in shapes}
     if len(channels) != 1:
         raise DeepLabError(f"images of {', '.join(map(str, sorted(channels)))} channels do not go together")
-    stds = _numbers("xy_std", xy_std, 2) + _numbers("rgb_std", rgb_std, *channels)
+    stds = stds_of_image(xy_std, rgb_std, *channels)
     return _lattice_of_images([shape[:2] for shape in shapes], stds, images, threads, device)
+
+
+def stds_of_image(xy_std: Std, rgb_std: Std, channels: int) -> tuple[float, ...]:
+    """One standard deviation a feature of an image's pixels: x, y, then its channels."""
+    return _numbers("xy_std", xy_std, 2) + _numbers("rgb_std", rgb_std, channels)
 
 
 def _lattice_of_images(

@@ -10,7 +10,11 @@ from ..types import Shape
 def check(
     name: str, x: Tensor, dims: int | None = None, count: int | None = None, like: Tensor | None = None
 ) -> Tensor:
-    """`x`, contiguous, if it is float32 (with `dims` dimensions, `count` values, on the device of `like`)."""
+    """`x`, contiguous, if it is float32 (with `dims` dimensions, `count` values, on the device of `like`).
+
+    Refuses a tensor that wants a gradient, while gradients are recorded: the ops would give results without.
+    """
+    refuse_gradient(name, x)
     if like is not None and x.device != like.device:
         raise DeepLabError(f"{name}: on {x.device}, {like.device} wanted")
     if x.dtype != torch.float32:
@@ -20,6 +24,15 @@ def check(
     if count is not None and x.numel() != count:
         raise DeepLabError(f"{name}: {x.numel()} values given, {count} wanted")
     return x.contiguous()
+
+
+def refuse_gradient(name: str, x: Tensor) -> None:
+    """DeepLabError if what an op makes of `x` would be wanted to have a gradient."""
+    if x.requires_grad and torch.is_grad_enabled():
+        raise DeepLabError(
+            f"{name}: a tensor wants a gradient, which this op has not: within torch.no_grad(), or "
+            "deeplab_caffe.atrous_conv2d, a net's module() and crf.modules, which have gradients"
+        )
 
 
 def output(name: str, out: Tensor | None, shape: Shape, like: Tensor) -> Tensor:

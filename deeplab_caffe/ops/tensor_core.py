@@ -10,6 +10,7 @@ from .. import _C
 from ..errors import DeepLabError
 from ..types import Pair, Shape
 from .backend import backend_of, kernels
+from .checks import refuse_gradient
 from .epilogue import ChannelOp, EpilogueOp, check_epilogue
 from .geometry import ConvGeometry
 from .tensor_core_plan import plan_on
@@ -140,6 +141,7 @@ def tensor_core_convs(
     if x.dim() != 4:
         raise DeepLabError(f"tensor_core_conv: {x.dim()} dimensions given, 4 wanted")
     backend_of(x.device).tensor_cores(x.device)  # raises if there are none
+    refuse_gradient("tensor_core_conv", x)
     for b in branches:
         if b.weights.values.device != x.device:
             raise DeepLabError(f"tensor_core_conv: weights on {b.weights.values.device}, {x.device} wanted")

@@ -10,6 +10,7 @@ from torch.nn.functional import pad
 from .. import _C
 from ..errors import DeepLabError
 from ..types import Shape
+from .checks import refuse_gradient
 from .geometry import ConvGeometry
 
 # What the tensors of each precision are. tf32 rounds float32 operands to 10 bits behind the point; fp32 makes
@@ -73,6 +74,7 @@ def pack_tensor_core(
     outputs of many channels, as where DeepLab's pyramid ends in labels; for one group only.
     """
     kind = tensor_core_type(precision)
+    refuse_gradient("pack_tensor_core", weights)
     if weights.dtype != torch.float32 or weights.dim() != 4:
         given = f"{weights.dim()}-dimensional {weights.dtype}"
         raise DeepLabError(f"pack_tensor_core: {given} weights given, 4-dimensional float32 wanted")

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
+from deeplab_caffe import ops
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.ops.checks import around_axis, check, output
+from deeplab_caffe.ops.checks import around_axis, check, output, refuse_gradient
 
 
 def test_check():
@@ -17,6 +18,20 @@ def test_check():
     ):
         with pytest.raises(DeepLabError, match=message):
             wrong()
+
+
+def test_no_result_lacks_its_gradient_silently():
+    x, weights = torch.ones(1, 2, 3, 3), torch.ones(2, 2, 1, 1)
+    for convolve in (
+        lambda: ops.atrous_conv(x.requires_grad_(), weights),
+        lambda: ops.atrous_conv(x.detach(), weights.requires_grad_()),
+        lambda: ops.pack_tensor_core(weights),
+        lambda: refuse_gradient("op", x),
+    ):
+        with pytest.raises(DeepLabError, match="a tensor wants a gradient, which this op has not"):
+            convolve()
+        with torch.no_grad():
+            convolve()
 
 
 def test_output():
