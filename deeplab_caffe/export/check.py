@@ -15,9 +15,11 @@ from torch import Tensor
 
 from ..engine.net import Net
 from ..errors import DeepLabError
+from ..images.preprocessing import Preprocessing
 from ..types import Shape
 
 TOLERANCE = 1e-5  # of the largest score
+PIXELS = 60.0  # the deviation of a photo's bytes, about
 # Odd steps first: they show how windows end. Nets of several scales take few sizes.
 _STEPS = ((-21, -42), (21, 42), (-32, -64), (32, 64), (-8, -16), (8, 16), (16, 32), (1, 2))
 
@@ -124,7 +126,16 @@ def _values(net: Net, name: str, shape: Shape, generator: torch.Generator) -> Te
             else:
                 continue
             return torch.randint(0, limit, shape, generator=generator).float()
-    return 60 * torch.randn(shape, generator=generator)
+    return _spread(net, name) * torch.randn(shape, generator=generator)
+
+
+def _spread(net: Net, name: str) -> float:
+    """How far an image's values lie from 0, in the scale that the input's transform_param brings them to."""
+    for layer in net.layers:
+        if layer.type == "Input" and name in layer.definition.tops:
+            transform = Preprocessing.of(layer.definition.param.transform_param)
+            return PIXELS * transform.scale / (max(transform.std) if transform.std else 1)
+    return PIXELS
 
 
 def _scores_of(net: Net, output: str) -> tuple[str, int] | None:

@@ -36,6 +36,17 @@ def test_a_net_of_one_size_takes_a_batch(net_of):
     assert [case.size for case in make_cases(net, ["data"], ["y"])] == ["1x4x13x18", "2x4x13x18"]
 
 
+def test_images_are_as_the_input_layer_scales_them(net_of):
+    text = """layer { name: "data" type: "Input" top: "data"
+      input_param { shape { dim: 1 dim: 3 dim: 40 dim: 40 } }
+      transform_param { std_value: 60 std_value: 60 std_value: 60 scale: 2 } }
+    layer { name: "r" type: "ReLU" bottom: "data" top: "y" }"""
+    case, _ = make_cases(net_of(text, head=""), ["data"], ["y"])
+    assert case.inputs["data"].std().item() == pytest.approx(2, rel=0.1)
+    plain, _ = make_cases(net_of('layer { name: "r" type: "ReLU" bottom: "data" top: "y" }'), ["data"], ["y"])
+    assert plain.inputs["data"].std().item() == pytest.approx(60, rel=0.1)
+
+
 def test_errors_count_by_the_largest_score():
     exact = torch.tensor([[[[100.0]], [[-50.0]]]])
     (fine,) = compare("torch", one_case(exact), [exact + 0.0009])
