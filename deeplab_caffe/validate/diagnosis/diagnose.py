@@ -138,7 +138,8 @@ def _sentence(best: Found, causes: list[Found], texts: str) -> str:
     if best.comparisons is None:
         return f"explained by {texts}"
     rest = "with it" if len(causes) == 1 else "with them"
-    equal = f"{best.trial.equal_blobs} of {best.trial.blobs} arrays are equal {rest}"
+    count = best.trial.blobs
+    equal = f"{best.trial.equal_blobs} of {count} arrays {'is' if count == 1 else 'are'} equal {rest}"
     but = (
         ""
         if best.trial.effect == "equal"

@@ -18,15 +18,21 @@ def exact_values(net: Net, inputs: Mapping[str, Floats], last: int, blob: str) -
     Layers without a formula run as they are.
     """
     dtype = torch.float64 if _work(net) < _WORK else torch.float32
+    layers = net.layers[: last + 1]
+    readers = {name: at for at, layer in enumerate(layers) for name in layer.definition.bottoms}
+    readers[blob] = last
     values = {name: torch.from_numpy(np.ascontiguousarray(array)).to(dtype) for name, array in inputs.items()}
     with torch.no_grad():
-        for layer in net.layers[: last + 1]:
+        for at, layer in enumerate(layers):
             bottoms = [values[name] for name in layer.definition.bottoms]
             tops = layer.formula(bottoms, [parameter.values().cpu().to(dtype) for parameter in layer.blobs])
             if tops is None:
                 tops = [torch.empty(shape) for shape in layer.shape([tuple(x.shape) for x in bottoms])]
                 layer.forward([bottom.float().contiguous() for bottom in bottoms], tops)
             values.update(zip(layer.definition.tops, (top.to(dtype) for top in tops), strict=True))
+            values = {
+                name: value for name, value in values.items() if readers.get(name, -1) > at or at == last
+            }
     return values[blob].double().numpy()
 
 
