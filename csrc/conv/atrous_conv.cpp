@@ -12,13 +12,13 @@
 
 namespace {
 
-// Copies that bring one tap of one channel to the packed input: [tile][k of the block][kConvLanes].
-void append_copies(const ConvGeometry& g, const std::vector<Run>& runs, int64_t ky, int64_t kx,
+// Copies that bring one tap of one channel to the packed input: [tile][k of the block][lanes].
+void append_copies(const ConvGeometry& g, const std::vector<Run>& runs, int64_t ky, int64_t kx, int lanes,
                    int64_t tile_size, std::vector<CopyRun>* copies) {
   const size_t begin_of_tap = copies->size();
   for (const Run& run : runs) {
-    const int lane = run.position % kConvLanes;
-    const auto target = static_cast<int32_t>(run.position / kConvLanes * tile_size + lane);
+    const int lane = run.position % lanes;
+    const auto target = static_cast<int32_t>(run.position / lanes * tile_size + lane);
     const int64_t y = run.y * g.stride_height - g.pad_height + ky * g.dilation_height;
     const int64_t x = run.x * g.stride_width - g.pad_width + kx * g.dilation_width;
     int64_t begin = 0, end = 0;  // lanes inside the image
@@ -26,7 +26,7 @@ void append_copies(const ConvGeometry& g, const std::vector<Run>& runs, int64_t 
       begin = std::min<int64_t>(run.length, x < 0 ? divide_up(-x, g.stride_width) : 0);
       end = std::max(begin, std::min<int64_t>(run.length, divide_up(g.in_width - x, g.stride_width)));
     }
-    // Bit i: lane i of this run is inside the image. end is at most kConvLanes = 48 < 64.
+    // Bit i: lane i of this run is inside the image. end is at most lanes < 64.
     const uint64_t inside = (uint64_t{1} << end) - (uint64_t{1} << begin);
     const int64_t source = run.image * g.in_channels * g.in_plane + y * g.in_width + x;
     if (copies->size() > begin_of_tap && g.stride_width == 1 && lane > 0) {
@@ -64,7 +64,7 @@ struct Operands {
   float* y;
 };
 
-// Up to kConvLanes outputs that are summed together.
+// Up to `lanes` outputs that are summed together.
 struct Tile {
   const float* input;  // lane 0 of k = 0
   int lanes;
@@ -77,7 +77,7 @@ struct Tile {
 //   for each block of k                        // prepare_block packs its input: [k of the block, lane] a
 //   tile
 //     for each row tile of the task            // kConvRows output channels
-//       for each tile of positions             // kConvLanes outputs
+//       for each tile of positions             // kernels_.lanes outputs
 //         for each k of the block              // kernels_.accumulate, sums in registers
 //           sum[row][lane] = fma(weight[k][row], input[k][lane], sum[row][lane])
 //
@@ -89,20 +89,20 @@ class TaskRunner {
   // in_place: inputs are not packed, where that is possible.
   TaskRunner(const ConvGeometry& g, const ConvKernels& kernels, const Task& task, const Operands& o,
              bool in_place, Workspace* memory)
-      : g_(g), kernels_(kernels), task_(task), region_(*task.region), o_(o), runs_(make_runs(task)) {
-    tiles_ = runs_.empty() ? 0 : runs_.back().position / kConvLanes + 1;
+      : g_(g), kernels_(kernels), task_(task), region_(*task.region), o_(o), runs_(make_runs(task, kernels.lanes)) {
+    tiles_ = runs_.empty() ? 0 : runs_.back().position / lanes() + 1;
     for (int64_t b = 0, begin = 0; b < blocks(); begin = region_.block_end[b++]) {
       deepest_ = std::max(deepest_, region_.block_end[b] - begin);
     }
     make_copies();
     in_place_ = in_place && can_be_in_place();
-    const int64_t packed = in_place_ ? 0 : tiles_ * deepest_ * kConvLanes;
+    const int64_t packed = in_place_ ? 0 : tiles_ * deepest_ * lanes();
     // With a single block a tile is stored as soon as it is summed, so one is enough.
     const int64_t all_tiles = (task.last_tile - task.first_tile) * tiles_;
     const int64_t kept_tiles = blocks() > 1 || in_place_ ? all_tiles : 1;
-    packed_input_ = memory->get(packed + (g.taps_first ? 2 : 1) * kept_tiles * kTile);
+    packed_input_ = memory->get(packed + (g.taps_first ? 2 : 1) * kept_tiles * sums_of_tile());
     sums_ = packed_input_ + packed;
-    tap_sums_ = sums_ + kept_tiles * kTile;
+    tap_sums_ = sums_ + kept_tiles * sums_of_tile();
     x_ = o.x + task.group * g.channels() * g.in_plane;
     for (const EpilogueStep& step : o.steps) {
       if (step.kind == EpilogueStep::kSum) other_ = step.a;
@@ -124,9 +124,9 @@ class TaskRunner {
         for (int64_t t = 0; t < tiles_; ++t) {
           const Tile& tile = tile_[t];
           const Ahead ahead = next(r, t, weights, b + 1 == blocks() ? channel : -1);
-          float* sum = sums_ + (blocks() > 1 ? (r * tiles_ + t) * kTile : 0);
+          float* sum = sums_ + (blocks() > 1 ? (r * tiles_ + t) * sums_of_tile() : 0);
           if (g_.taps_first && depth > 0 && depth < g_.channels()) {
-            float* tap_sum = tap_sums_ + (r * tiles_ + t) * kTile;
+            float* tap_sum = tap_sums_ + (r * tiles_ + t) * sums_of_tile();
             const int64_t first = begin % g_.channels();
             kernels_.accumulate(depth, weight_offset_.data(), weights, ahead, tile.input, tile.lanes,
                                 first == 0, tap_sum);
@@ -142,9 +142,10 @@ class TaskRunner {
   }
 
  private:
-  static constexpr int64_t kTile = kConvRows * kConvLanes;
   static constexpr int64_t kLine = 16;  // floats in a cache line
 
+  int lanes() const { return kernels_.lanes; }
+  int64_t sums_of_tile() const { return kConvRows * lanes(); }
   int64_t blocks() const { return static_cast<int64_t>(region_.block_end.size()); }
 
   // All row tiles of a tile of positions at once, block after block.
@@ -163,11 +164,11 @@ class TaskRunner {
     for (int64_t b = 0, begin = 0; b < blocks(); begin = region_.block_end[b++]) {
       for (int64_t t = 0; t < tiles_; ++t) {
         in.runs = copies_.data() + t;
-        float* sums = sums_ + t * kTile;
+        float* sums = sums_ + t * sums_of_tile();
         kernels_.accumulate_in_place(in, begin, region_.block_end[b], tile_[t].lanes, b == 0, sums,
-                                     tiles_ * kTile);
+                                     tiles_ * sums_of_tile());
         if (b + 1 < blocks()) continue;
-        for (int64_t r = 0; r < row_tiles; ++r) store(r, tile_[t], sums + r * tiles_ * kTile);
+        for (int64_t r = 0; r < row_tiles; ++r) store(r, tile_[t], sums + r * tiles_ * sums_of_tile());
       }
     }
   }
@@ -188,16 +189,16 @@ class TaskRunner {
   }
 
   // sum = (first ? 0 : sum) + part
-  static void add(const float* part, bool first, float* sum) {
-    for (int64_t i = 0; i < kTile; ++i) sum[i] = first ? part[i] : sum[i] + part[i];
+  void add(const float* part, bool first, float* sum) const {
+    for (int64_t i = 0; i < sums_of_tile(); ++i) sum[i] = first ? part[i] : sum[i] + part[i];
   }
 
   void make_tiles() {
     for (const Run& run : runs_) {
-      const int lane = run.position % kConvLanes;
+      const int lane = run.position % lanes();
       if (lane == 0) {
         const int64_t stored = static_cast<int64_t>(stores_.size());
-        const float* input = packed_input_ + run.position / kConvLanes * deepest_ * kConvLanes;
+        const float* input = packed_input_ + run.position / lanes() * deepest_ * lanes();
         tile_.push_back({input, 0, stored, stored, 0, 0});
       }
       const int64_t target = run.image * g_.out_channels * g_.out_plane + run.y * g_.out_width + run.x;
@@ -214,7 +215,7 @@ class TaskRunner {
   void make_copies() {
     for (int ky : region_.rows.taps) {
       for (int kx : region_.columns.taps) {
-        append_copies(g_, runs_, ky, kx, deepest_ * kConvLanes, &copies_);
+        append_copies(g_, runs_, ky, kx, lanes(), deepest_ * lanes(), &copies_);
         copies_end_.push_back(static_cast<int64_t>(copies_.size()));
       }
     }
@@ -270,7 +271,7 @@ class TaskRunner {
   void pack_tap(int64_t tap, int64_t first_channel, int64_t count, int64_t i, int64_t step) {
     const int64_t from = tap == 0 ? 0 : copies_end_[tap - 1];
     kernels_.pack(copies_.data() + from, copies_end_[tap] - from, x_ + first_channel * g_.in_plane,
-                  g_.in_plane, count, g_.stride_width, packed_input_ + i * kConvLanes, step * kConvLanes);
+                  g_.in_plane, count, g_.stride_width, packed_input_ + i * lanes(), step * lanes());
   }
 
   const ConvGeometry& g_;
@@ -305,7 +306,7 @@ void atrous_conv(const ConvGeometry& g, const float* x, const float* packed,
   const bool in_place = kernels.accumulate_in_place && g.row_tiles() <= InPlace::kMostRowTiles &&
                         g.stride_width == 1 && g.out_width == g.in_width && !g.taps_first;
   const std::vector<Region> regions = make_regions(g, in_place);
-  const std::vector<Task> tasks = make_tasks(g, regions, threads);
+  const std::vector<Task> tasks = make_tasks(g, regions, kernels.lanes, threads);
   const Operands operands{x, packed, steps, y};
   std::atomic<bool> out_of_memory{false};
 #pragma omp parallel num_threads(threads)

@@ -5,10 +5,11 @@
 
 namespace {
 
-// Floats of packed input that a task may hold: seven tiles of positions with a whole block of the reduction
-// (448 k) each. They are 602 KB, so that they, the task's partial sums and the weights of a row tile stay in
-// a second-level cache of 1 MB or more.
-constexpr int64_t kTaskInput = 448 * 7 * kConvLanes;
+// Tiles of packed input that a task may hold with a whole block of the reduction (448 k) each: with 48 lanes
+// (AVX-512) 602 KB, with 24 (AVX2) 301 KB, so that they, the task's partial sums and the weights of a row
+// tile stay in the second-level cache, which is 1 MB or more, or 512 KB.
+constexpr int64_t kTaskTiles = 7;
+constexpr int64_t kLongestBlock = 448;
 
 std::vector<int> valid_taps(int64_t o, int64_t in, int64_t kernel, int64_t stride, int64_t pad,
                             int64_t dilation) {
@@ -103,8 +104,8 @@ std::vector<TapInterval> tap_intervals(int64_t in, int64_t out, int64_t kernel, 
 }
 
 std::vector<Region> make_regions(const ConvGeometry& g, bool whole_rows) {
-  // Less than half a tile of positions saved is not worth a cut; short column runs are slow to pack.
-  const int64_t worth = kConvLanes / 2;
+  // Fewer positions saved, half of the largest tile, are not worth a cut; short column runs are slow to pack.
+  const int64_t worth = 24;
   const int64_t shortest_run = whole_rows ? g.out_width : 8;
   const auto rows = tap_intervals(g.in_height, g.out_height, g.kernel_height, g.stride_height, g.pad_height,
                                   g.dilation_height, g.out_width, worth, 1);
@@ -134,7 +135,8 @@ int64_t planned_multiply_adds(const ConvGeometry& g) {
   return sum * g.out_channels;
 }
 
-std::vector<Task> make_tasks(const ConvGeometry& g, const std::vector<Region>& regions, int threads) {
+std::vector<Task> make_tasks(const ConvGeometry& g, const std::vector<Region>& regions, int lanes,
+                             int threads) {
   int64_t left = 0;
   for (const Region& r : regions) left += r.positions(g.batch);
   // Every thread shall have about four tasks, so that the slowest does not hold up the others. Where there
@@ -143,17 +145,17 @@ std::vector<Task> make_tasks(const ConvGeometry& g, const std::vector<Region>& r
   // than needed.
   const int64_t wanted = threads == 1 ? 1 : 4 * threads;
   const int64_t parts =
-      std::min(g.row_tiles(), divide_up(wanted, std::max<int64_t>(1, left / (2 * kConvLanes))));
+      std::min(g.row_tiles(), divide_up(wanted, std::max<int64_t>(1, left / (2 * lanes))));
   const int64_t tiles = divide_up(g.row_tiles(), parts);
   // A short sum leaves room for more positions: the longer a task's runs, the better memory streams.
-  // kTaskInput = k of a block times positions.
-  const int64_t most = kTaskInput / std::max<int64_t>(1, reduction_block(g.depth()));
+  const int64_t block = std::max<int64_t>(1, reduction_block(g.depth()));
+  const int64_t most = kTaskTiles * lanes * kLongestBlock / block;
   std::vector<Task> tasks;
   for (const Region& r : regions) {
     for (int64_t first = 0, end = r.positions(g.batch); first < end;) {
       // A third of each thread's share of what is left: tasks shrink towards the end.
       int64_t size = threads == 1 ? most : std::min(most, left / (3 * threads));
-      size = std::min(end - first, std::max<int64_t>(2, size / kConvLanes) * kConvLanes);
+      size = std::min(end - first, std::max<int64_t>(2, size / lanes) * lanes);
       for (int64_t group = 0; group < g.groups; ++group) {
         for (int64_t tile = 0; tile < g.row_tiles(); tile += tiles) {
           tasks.push_back({&r, group, tile, std::min(tile + tiles, g.row_tiles()), first, first + size});
@@ -166,12 +168,12 @@ std::vector<Task> make_tasks(const ConvGeometry& g, const std::vector<Region>& r
   return tasks;
 }
 
-std::vector<Run> make_runs(const Task& task) {
+std::vector<Run> make_runs(const Task& task, int lanes) {
   const Region& r = *task.region;
   std::vector<Run> runs;
   for (int64_t p = task.first; p < task.last;) {
     const int64_t row = p / r.width(), x = p % r.width(), position = p - task.first;
-    const int64_t length = std::min({r.width() - x, task.last - p, kConvLanes - position % kConvLanes});
+    const int64_t length = std::min({r.width() - x, task.last - p, lanes - position % lanes});
     runs.push_back({row / r.height(), r.rows.begin + row % r.height(), r.columns.begin + x,
                     static_cast<int32_t>(position), static_cast<int32_t>(length)});
     p += length;

@@ -5,8 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-constexpr int kConvRows = 8;    // output channels in a register tile
-constexpr int kConvLanes = 48;  // output positions in a register tile: three AVX-512 vectors
+constexpr int kConvRows = 8;  // output channels in a tile
 
 // a / b, rounded up, for a >= 0.
 static inline int64_t divide_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -81,7 +80,9 @@ struct Task {
 };
 
 // Tasks of falling size: large ones reuse the weights best, small ones at the end even out the threads.
-std::vector<Task> make_tasks(const ConvGeometry& g, const std::vector<Region>& regions, int threads);
+// lanes: output positions in a tile.
+std::vector<Task> make_tasks(const ConvGeometry& g, const std::vector<Region>& regions, int lanes,
+                             int threads);
 
 // A run of neighbouring outputs of one row.
 struct Run {
@@ -89,5 +90,5 @@ struct Run {
   int32_t position, length;  // position within the task
 };
 
-// The task's outputs as runs that cross neither a row of the image nor a tile of lanes.
-std::vector<Run> make_runs(const Task& task);
+// The task's outputs as runs that cross neither a row of the image nor a tile of `lanes` positions.
+std::vector<Run> make_runs(const Task& task, int lanes);

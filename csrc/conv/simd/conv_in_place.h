@@ -7,6 +7,13 @@
 namespace ISA {
 namespace {
 
+// Output positions in a tile.
+#ifdef ISA_AVX2
+constexpr int kLanes = 24;
+#else
+constexpr int kLanes = 48;
+#endif
+
 #ifdef ISA_AVX512
 
 // A tap at one vector of lanes: where its input and weights are in channel 0, its number, and the lanes that
@@ -50,7 +57,7 @@ HOST_DEVICE void accumulate_vector(const InPlace& in, const TapInPlace* taps, in
   }
 #pragma GCC unroll 24
   for (int r = 0; r < rows; ++r) {
-    float* to = sums + r / kConvRows * sum_step + r % kConvRows * kConvLanes;
+    float* to = sums + r / kConvRows * sum_step + r % kConvRows * kLanes;
     store_vector(to, first ? sum[r] : load(to) + sum[r]);
   }
 }

@@ -9,15 +9,20 @@
 namespace ISA {
 namespace {
 
+// kTileRows x kTileVectors sums fill the registers. The lanes of a tile are those of such a block, so that its
+// inputs are read one after the other: half of each cache line would come from afar for nothing.
 #if defined(ISA_AVX512)
-constexpr int kTileRows = 8;  // with kTileVectors: as many sums as there are registers for
-constexpr int kStoredRows = 4;
+constexpr int kTileRows = 8;
 #else
 constexpr int kTileRows = 4;
-constexpr int kStoredRows = 1;
 #endif
 constexpr int kTileVectors = 3;
-constexpr int kVectors = kConvLanes / kWidth;
+#if defined(ISA_AVX512) || defined(ISA_AVX2)
+constexpr int kStoredRows = 4;
+#else
+constexpr int kStoredRows = 1;
+#endif
+constexpr int kVectors = kLanes / kWidth;
 
 // Adds what the i-th of the reduction gives to kTileRows rows and `vectors` vectors of sums.
 template <int vectors>
@@ -44,7 +49,7 @@ HOST_DEVICE void accumulate_registers(int64_t depth, const int64_t* weight_offse
     for (int v = 0; v < vectors; ++v) {
       sum[r][v] = broadcast(0.0f);
       // Partial sums may have left the nearest cache since the block before.
-      if (!first) __builtin_prefetch(tile + r * kConvLanes + v * kWidth);
+      if (!first) __builtin_prefetch(tile + r * kLanes + v * kWidth);
     }
   }
   int64_t i = 0;
@@ -52,18 +57,18 @@ HOST_DEVICE void accumulate_registers(int64_t depth, const int64_t* weight_offse
     __builtin_prefetch(ahead.y + ahead.offset[i]);
     __builtin_prefetch(ahead.other + ahead.offset[i]);
     if constexpr (ask_weights) __builtin_prefetch(ahead.weights + weight_offset[i]);
-    add_products(weights + weight_offset[i], input + i * kConvLanes, sum);
+    add_products(weights + weight_offset[i], input + i * kLanes, sum);
   }
 #pragma GCC unroll 4
   for (; i < depth; ++i) {
     if constexpr (ask_weights) __builtin_prefetch(ahead.weights + weight_offset[i]);
-    add_products(weights + weight_offset[i], input + i * kConvLanes, sum);
+    add_products(weights + weight_offset[i], input + i * kLanes, sum);
   }
 #pragma GCC unroll 8
   for (int r = 0; r < kTileRows; ++r) {
 #pragma GCC unroll 8
     for (int v = 0; v < vectors; ++v) {
-      float* t = tile + r * kConvLanes + v * kWidth;
+      float* t = tile + r * kLanes + v * kWidth;
       store_vector(t, first ? sum[r][v] : load(t) + sum[r][v]);
     }
   }
@@ -76,7 +81,7 @@ HOST_DEVICE void accumulate_tile(int64_t depth, const int64_t* weight_offset, co
     const int left = lanes - lane;
     for (int row = 0; row < kConvRows; row += kTileRows) {
       const float* w = weights + row;
-      float* t = tile + row * kConvLanes + lane;
+      float* t = tile + row * kLanes + lane;
       if (left > 2 * kWidth) {
         accumulate_registers<kTileVectors, ask_weights>(depth, weight_offset, w, ahead, input + lane, first,
                                                         t);
@@ -170,8 +175,10 @@ class Places {
       while (run != end && run->lane + run->length <= lane) ++run;
       for (const StoreRun* r = run; r != end && r->lane < lane + kWidth; ++r) {
         const int begin = r->lane < lane ? 0 : r->lane - lane;
+        const int end_of_run = r->lane + r->length - lane;
         offset_[count_] = r->target - r->lane + lane;
-        mask_[count_++] = lanes_between(begin, r->lane + r->length - lane);
+        whole_[count_] = begin == 0 && end_of_run >= kWidth;
+        mask_[count_++] = lanes_between(begin, end_of_run);
       }
     }
     first_[kVectors] = count_;
@@ -184,14 +191,21 @@ class Places {
   }
 
   void store(float* base, int i, Vector v) const {
-    for (int p = first_[i]; p < first_[i + 1]; ++p) store_lanes(base + offset_[p], mask_[p], v);
+    for (int p = first_[i]; p < first_[i + 1]; ++p) {
+      if (whole_[p]) {  // a masked store can be many times as slow
+        store_vector(base + offset_[p], v);
+      } else {
+        store_lanes(base + offset_[p], mask_[p], v);
+      }
+    }
   }
 
  private:
-  static constexpr int kMost = kVectors + kConvLanes;
+  static constexpr int kMost = kVectors + kLanes;
   int count_ = 0;
   int first_[kVectors + 1];
   int64_t offset_[kMost];  // of a piece's lane 0
+  bool whole_[kMost];      // all lanes
   Mask mask_[kMost];
 };
 
@@ -199,19 +213,19 @@ class Places {
 template <int rows>
 void store_rows(const float* tile, const EpilogueStep* steps, int64_t step_count, const Places& places,
                 int64_t channel, int64_t channel_stride, float* y) {
-  alignas(64) float other[rows * kConvLanes];
+  alignas(64) float other[rows * kLanes];
   Vector v[rows][kVectors];
 #pragma GCC unroll 8
   for (int r = 0; r < rows; ++r) {
 #pragma GCC unroll 8
-    for (int i = 0; i < kVectors; ++i) v[r][i] = load(tile + r * kConvLanes + i * kWidth);
+    for (int i = 0; i < kVectors; ++i) v[r][i] = load(tile + r * kLanes + i * kWidth);
   }
   for (int64_t s = 0; s < step_count; ++s) {
     if (steps[s].kind == EpilogueStep::kSum) {
       for (int r = 0; r < rows; ++r) {
         const float* base = steps[s].a + (channel + r) * channel_stride;
         for (int i = 0; i < kVectors; ++i) {
-          store_vector(other + r * kConvLanes + i * kWidth, places.load(base, i));
+          store_vector(other + r * kLanes + i * kWidth, places.load(base, i));
         }
       }
     }
@@ -229,17 +243,17 @@ void store(const float* tile, int rows, const EpilogueStep* steps, int64_t step_
   const Places places(runs, runs + run_count);
   int row = 0;
   for (; row + kStoredRows <= rows; row += kStoredRows) {
-    store_rows<kStoredRows>(tile + row * kConvLanes, steps, step_count, places, channel + row, channel_stride,
+    store_rows<kStoredRows>(tile + row * kLanes, steps, step_count, places, channel + row, channel_stride,
                             y);
   }
   for (; row < rows; ++row) {
-    store_rows<1>(tile + row * kConvLanes, steps, step_count, places, channel + row, channel_stride, y);
+    store_rows<1>(tile + row * kLanes, steps, step_count, places, channel + row, channel_stride, y);
   }
 }
 
 }  // namespace
 
 extern const ConvKernels conv_kernels;
-const ConvKernels conv_kernels = {pack, accumulate, accumulate_in_place, store};
+const ConvKernels conv_kernels = {kLanes, pack, accumulate, accumulate_in_place, store};
 
 }  // namespace ISA

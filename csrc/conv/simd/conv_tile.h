@@ -40,11 +40,12 @@ struct InPlace {
 };
 
 struct ConvKernels {
+  int lanes;  // output positions in a tile, at most 63
   // Copies the runs of `channels` input channels, every `stride`-th float of the source, to packed lanes. The
   // channels are `plane` floats apart, their packed lanes `step`.
   void (*pack)(const CopyRun* runs, int64_t count, const float* first_channel, int64_t plane,
                int64_t channels, int64_t stride, float* packed, int64_t step);
-  // tile [kConvRows][kConvLanes] = (first ? 0 : tile) +
+  // tile [kConvRows][lanes of a tile] = (first ? 0 : tile) +
   //     sum over i < depth of weights[weight_offset[i]][row] * input[i][lane],
   // for at least the first `lanes` lanes, a single chain of fused multiply-adds in the order of i.
   void (*accumulate)(int64_t depth, const int64_t* weight_offset, const float* weights, const Ahead& ahead,
