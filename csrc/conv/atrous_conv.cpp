@@ -6,41 +6,12 @@
 #include <atomic>
 #include <new>
 
+#include "conv/packed_input.h"
 #include "conv/simd/conv_tile.h"
 #include "conv/simd/depthwise.h"
 #include "platform/buffer.h"
 
 namespace {
-
-// Copies that bring one tap of one channel to the packed input: [tile][k of the block][lanes].
-void append_copies(const ConvGeometry& g, const std::vector<Run>& runs, int64_t ky, int64_t kx, int lanes,
-                   int64_t tile_size, std::vector<CopyRun>* copies) {
-  const size_t begin_of_tap = copies->size();
-  for (const Run& run : runs) {
-    const int lane = run.position % lanes;
-    const auto target = static_cast<int32_t>(run.position / lanes * tile_size + lane);
-    const int64_t y = run.y * g.stride_height - g.pad_height + ky * g.dilation_height;
-    const int64_t x = run.x * g.stride_width - g.pad_width + kx * g.dilation_width;
-    int64_t begin = 0, end = 0;  // lanes inside the image
-    if (y >= 0 && y < g.in_height) {
-      begin = std::min<int64_t>(run.length, x < 0 ? divide_up(-x, g.stride_width) : 0);
-      end = std::max(begin, std::min<int64_t>(run.length, divide_up(g.in_width - x, g.stride_width)));
-    }
-    // Bit i: lane i of this run is inside the image. end is at most lanes < 64.
-    const uint64_t inside = (uint64_t{1} << end) - (uint64_t{1} << begin);
-    const int64_t source = run.image * g.in_channels * g.in_plane + y * g.in_width + x;
-    if (copies->size() > begin_of_tap && g.stride_width == 1 && lane > 0) {
-      // The next image row's may follow in memory, those beside the image in between.
-      CopyRun& last = copies->back();
-      if (last.source + last.length == source) {
-        last.inside |= inside << last.length;
-        last.length += run.length;
-        continue;
-      }
-    }
-    copies->push_back({source, target, run.length, inside});
-  }
-}
 
 // A thread's working memory, kept from task to task.
 class Workspace {
@@ -66,7 +37,6 @@ struct Operands {
 
 // Up to `lanes` outputs that are summed together.
 struct Tile {
-  const float* input;  // lane 0 of k = 0
   int lanes;
   int64_t first_store, last_store;
   int64_t first_line, last_line;
@@ -74,8 +44,7 @@ struct Tile {
 
 // One task at work: its tiles, and the input they read, packed block by block. What it does, naively:
 //
-//   for each block of k                        // prepare_block packs its input: [k of the block, lane] a
-//   tile
+//   for each block of k                        // input_ packs what it reads
 //     for each row tile of the task            // kConvRows output channels
 //       for each tile of positions             // kernels_.lanes outputs
 //         for each k of the block              // kernels_.accumulate, sums in registers
@@ -89,34 +58,40 @@ class TaskRunner {
   // in_place: inputs are not packed, where that is possible.
   TaskRunner(const ConvGeometry& g, const ConvKernels& kernels, const Task& task, const Operands& o,
              bool in_place, Workspace* memory)
-      : g_(g), kernels_(kernels), task_(task), region_(*task.region), o_(o), runs_(make_runs(task, kernels.lanes)) {
-    tiles_ = runs_.empty() ? 0 : runs_.back().position / lanes() + 1;
-    for (int64_t b = 0, begin = 0; b < blocks(); begin = region_.block_end[b++]) {
-      deepest_ = std::max(deepest_, region_.block_end[b] - begin);
-    }
-    make_copies();
-    in_place_ = in_place && can_be_in_place();
-    const int64_t packed = in_place_ ? 0 : tiles_ * deepest_ * lanes();
+      : g_(g),
+        kernels_(kernels),
+        task_(task),
+        region_(*task.region),
+        o_(o),
+        runs_(make_runs(task, kernels.lanes)),
+        x_(o.x + task.group * g.channels() * g.in_plane),
+        input_(g, kernels, region_, runs_, x_),
+        tiles_(input_.tiles()) {
+    const std::vector<CopyRun>* copies = input_.one_run_each();
+    const int64_t taps = static_cast<int64_t>(region_.rows.taps.size() * region_.columns.taps.size());
+    if (in_place && copies && taps <= InPlace::kMostTaps) in_place_ = copies->data();
+    const int64_t packed = in_place_ ? 0 : input_.size();
     // With a single block a tile is stored as soon as it is summed, so one is enough.
     const int64_t all_tiles = (task.last_tile - task.first_tile) * tiles_;
     const int64_t kept_tiles = blocks() > 1 || in_place_ ? all_tiles : 1;
-    packed_input_ = memory->get(packed + (g.taps_first ? 2 : 1) * kept_tiles * sums_of_tile());
-    sums_ = packed_input_ + packed;
+    float* floats = memory->get(packed + (g.taps_first ? 2 : 1) * kept_tiles * sums_of_tile());
+    input_.use(floats);
+    sums_ = floats + packed;
     tap_sums_ = sums_ + kept_tiles * sums_of_tile();
-    x_ = o.x + task.group * g.channels() * g.in_plane;
     for (const EpilogueStep& step : o.steps) {
       if (step.kind == EpilogueStep::kSum) other_ = step.a;
     }
     make_tiles();
     make_lines();
-    weight_offset_.resize(deepest_);
+    weight_offset_.resize(input_.deepest());
   }
 
   void run() {
     if (in_place_) return run_in_place();
     for (int64_t b = 0, begin = 0; b < blocks(); begin = region_.block_end[b++]) {
       const int64_t depth = region_.block_end[b] - begin;
-      prepare_block(begin, depth);
+      for (int64_t i = 0; i < depth; ++i) weight_offset_[i] = region_.k[begin + i] * kConvRows;
+      input_.prepare(begin, depth);
       for (int64_t r = 0; r < task_.last_tile - task_.first_tile; ++r) {
         const int64_t row = (task_.first_tile + r) * kConvRows, channel = task_.group * g_.rows() + row;
         const float* weights =
@@ -124,16 +99,16 @@ class TaskRunner {
         for (int64_t t = 0; t < tiles_; ++t) {
           const Tile& tile = tile_[t];
           const Ahead ahead = next(r, t, weights, b + 1 == blocks() ? channel : -1);
+          const Offsets offsets{weight_offset_.data(), input_.offsets(t)};
           float* sum = sums_ + (blocks() > 1 ? (r * tiles_ + t) * sums_of_tile() : 0);
           if (g_.taps_first && depth > 0 && depth < g_.channels()) {
             float* tap_sum = tap_sums_ + (r * tiles_ + t) * sums_of_tile();
             const int64_t first = begin % g_.channels();
-            kernels_.accumulate(depth, weight_offset_.data(), weights, ahead, tile.input, tile.lanes,
-                                first == 0, tap_sum);
+            kernels_.accumulate(depth, offsets, weights, ahead, input_.input(t), tile.lanes, first == 0,
+                                tap_sum);
             if (first + depth == g_.channels()) add(tap_sum, begin < g_.channels(), sum);
           } else {
-            kernels_.accumulate(depth, weight_offset_.data(), weights, ahead, tile.input, tile.lanes, b == 0,
-                                sum);
+            kernels_.accumulate(depth, offsets, weights, ahead, input_.input(t), tile.lanes, b == 0, sum);
           }
           if (b + 1 == blocks()) store(r, tile, sum);
         }
@@ -153,7 +128,7 @@ class TaskRunner {
     const int64_t row_tiles = task_.last_tile - task_.first_tile, row_tile_step = g_.depth() * kConvRows;
     InPlace in{};
     in.run_step = tiles_;
-    in.taps = static_cast<int64_t>(copies_end_.size());
+    in.taps = static_cast<int64_t>(region_.rows.taps.size() * region_.columns.taps.size());
     in.weight = region_.k.data();
     in.first_channel = x_;
     in.weights = o_.packed + (task_.group * g_.row_tiles() + task_.first_tile) * row_tile_step;
@@ -163,7 +138,7 @@ class TaskRunner {
     in.row_tiles = row_tiles;
     for (int64_t b = 0, begin = 0; b < blocks(); begin = region_.block_end[b++]) {
       for (int64_t t = 0; t < tiles_; ++t) {
-        in.runs = copies_.data() + t;
+        in.runs = in_place_ + t;
         float* sums = sums_ + t * sums_of_tile();
         kernels_.accumulate_in_place(in, begin, region_.block_end[b], tile_[t].lanes, b == 0, sums,
                                      tiles_ * sums_of_tile());
@@ -182,12 +157,6 @@ class TaskRunner {
                    task_.group * g_.rows() + row, g_.out_plane, o_.y);
   }
 
-  // Whether every tile has one run of neighbours for each tap.
-  bool can_be_in_place() const {
-    const int64_t taps = static_cast<int64_t>(copies_end_.size());
-    return 0 < taps && taps <= InPlace::kMostTaps && static_cast<int64_t>(copies_.size()) == taps * tiles_;
-  }
-
   // sum = (first ? 0 : sum) + part
   void add(const float* part, bool first, float* sum) const {
     for (int64_t i = 0; i < sums_of_tile(); ++i) sum[i] = first ? part[i] : sum[i] + part[i];
@@ -198,8 +167,7 @@ class TaskRunner {
       const int lane = run.position % lanes();
       if (lane == 0) {
         const int64_t stored = static_cast<int64_t>(stores_.size());
-        const float* input = packed_input_ + run.position / lanes() * deepest_ * lanes();
-        tile_.push_back({input, 0, stored, stored, 0, 0});
+        tile_.push_back({0, stored, stored, 0, 0});
       }
       const int64_t target = run.image * g_.out_channels * g_.out_plane + run.y * g_.out_width + run.x;
       if (lane > 0 && stores_.back().target + stores_.back().length == target) {
@@ -209,15 +177,6 @@ class TaskRunner {
       }
       tile_.back().lanes = lane + run.length;
       tile_.back().last_store = static_cast<int64_t>(stores_.size());
-    }
-  }
-
-  void make_copies() {
-    for (int ky : region_.rows.taps) {
-      for (int kx : region_.columns.taps) {
-        append_copies(g_, runs_, ky, kx, lanes(), deepest_ * lanes(), &copies_);
-        copies_end_.push_back(static_cast<int64_t>(copies_.size()));
-      }
     }
   }
 
@@ -253,43 +212,21 @@ class TaskRunner {
     }
   }
 
-  // Packs the block's inputs, [tile][i][lane], and lists where its weights are.
-  void prepare_block(int64_t begin, int64_t depth) {
-    for (int64_t i = 0; i < depth; ++i) weight_offset_[i] = region_.k[begin + i] * kConvRows;
-    const int64_t taps = static_cast<int64_t>(copies_end_.size()), channels = g_.channels();
-    if (depth == 0) return;
-    if (g_.taps_first) {
-      pack_tap(taps - 1 - begin / channels, begin % channels, depth, 0, 1);
-      return;
-    }
-    for (int64_t i = 0; i < std::min(depth, taps); ++i) {
-      pack_tap((begin + i) % taps, (begin + i) / taps, divide_up(depth - i, taps), i, taps);
-    }
-  }
-
-  // One tap of `count` channels, packed as every step-th input of the block from number `i` on.
-  void pack_tap(int64_t tap, int64_t first_channel, int64_t count, int64_t i, int64_t step) {
-    const int64_t from = tap == 0 ? 0 : copies_end_[tap - 1];
-    kernels_.pack(copies_.data() + from, copies_end_[tap] - from, x_ + first_channel * g_.in_plane,
-                  g_.in_plane, count, g_.stride_width, packed_input_ + i * lanes(), step * lanes());
-  }
-
   const ConvGeometry& g_;
   const ConvKernels& kernels_;
   const Task& task_;
   const Region& region_;
   const Operands& o_;
   const std::vector<Run> runs_;
-  int64_t tiles_ = 0, deepest_ = 0;
-  bool in_place_ = false;
-  const float *x_ = nullptr, *other_ = nullptr;
-  float *packed_input_ = nullptr, *sums_ = nullptr;
+  const float *x_, *other_ = nullptr;
+  PackedInput input_;
+  const int64_t tiles_;
+  const CopyRun* in_place_ = nullptr;  // if inputs are read where they are: the runs of the first tap
+  float* sums_ = nullptr;
   float* tap_sums_ = nullptr;  // taps_first: sums over a tap whose channels are several blocks
   std::vector<Tile> tile_;
   std::vector<StoreRun> stores_;
   std::vector<int64_t> lines_;
-  std::vector<CopyRun> copies_;      // of one channel, tap by tap; the targets are those of i = 0 of a block
-  std::vector<int64_t> copies_end_;  // where each tap's copies end
   std::vector<int64_t> weight_offset_;
 };
 

@@ -144,8 +144,7 @@ std::vector<Task> make_tasks(const ConvGeometry& g, const std::vector<Region>& r
   // = tasks wanted / chunks, and each part is `tiles` row tiles. Each part packs the input anew, so no more
   // than needed.
   const int64_t wanted = threads == 1 ? 1 : 4 * threads;
-  const int64_t parts =
-      std::min(g.row_tiles(), divide_up(wanted, std::max<int64_t>(1, left / (2 * lanes))));
+  const int64_t parts = std::min(g.row_tiles(), divide_up(wanted, std::max<int64_t>(1, left / (2 * lanes))));
   const int64_t tiles = divide_up(g.row_tiles(), parts);
   // A short sum leaves room for more positions: the longer a task's runs, the better memory streams.
   const int64_t block = std::max<int64_t>(1, reduction_block(g.depth()));

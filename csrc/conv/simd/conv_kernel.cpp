@@ -9,8 +9,8 @@
 namespace ISA {
 namespace {
 
-// kTileRows x kTileVectors sums fill the registers. The lanes of a tile are those of such a block, so that its
-// inputs are read one after the other: half of each cache line would come from afar for nothing.
+// kTileRows x kTileVectors sums fill the registers. The lanes of a tile are those of such a block, so that
+// its inputs are read one after the other: half of each cache line would come from afar for nothing.
 #if defined(ISA_AVX512)
 constexpr int kTileRows = 8;
 #else
@@ -23,6 +23,11 @@ constexpr int kStoredRows = 4;
 constexpr int kStoredRows = 1;
 #endif
 constexpr int kVectors = kLanes / kWidth;
+#ifdef ISA_AVX2
+constexpr bool kByRow = true;  // what a tile reads then stays in a nearest cache of 32 KB
+#else
+constexpr bool kByRow = false;
+#endif
 
 // Adds what the i-th of the reduction gives to kTileRows rows and `vectors` vectors of sums.
 template <int vectors>
@@ -40,8 +45,10 @@ HOST_DEVICE void add_products(const float* weights, const float* input, Vector (
 
 // kTileRows rows and `vectors` vectors of lanes, all sums in registers.
 template <int vectors, bool ask_weights>
-HOST_DEVICE void accumulate_registers(int64_t depth, const int64_t* weight_offset, const float* weights,
+HOST_DEVICE void accumulate_registers(int64_t depth, const Offsets& offset, const float* weights,
                                       const Ahead& ahead, const float* input, bool first, float* tile) {
+  const int64_t *weight_offset = offset.weights, *input_offset = offset.input;
+  const auto inputs = [&](int64_t i) { return input + (kByRow ? input_offset[i] : i * kLanes); };
   Vector sum[kTileRows][vectors];
 #pragma GCC unroll 8
   for (int r = 0; r < kTileRows; ++r) {
@@ -57,12 +64,12 @@ HOST_DEVICE void accumulate_registers(int64_t depth, const int64_t* weight_offse
     __builtin_prefetch(ahead.y + ahead.offset[i]);
     __builtin_prefetch(ahead.other + ahead.offset[i]);
     if constexpr (ask_weights) __builtin_prefetch(ahead.weights + weight_offset[i]);
-    add_products(weights + weight_offset[i], input + i * kLanes, sum);
+    add_products(weights + weight_offset[i], inputs(i), sum);
   }
 #pragma GCC unroll 4
   for (; i < depth; ++i) {
     if constexpr (ask_weights) __builtin_prefetch(ahead.weights + weight_offset[i]);
-    add_products(weights + weight_offset[i], input + i * kLanes, sum);
+    add_products(weights + weight_offset[i], inputs(i), sum);
   }
 #pragma GCC unroll 8
   for (int r = 0; r < kTileRows; ++r) {
@@ -75,7 +82,7 @@ HOST_DEVICE void accumulate_registers(int64_t depth, const int64_t* weight_offse
 }
 
 template <bool ask_weights>
-HOST_DEVICE void accumulate_tile(int64_t depth, const int64_t* weight_offset, const float* weights,
+HOST_DEVICE void accumulate_tile(int64_t depth, const Offsets& offset, const float* weights,
                                  const Ahead& ahead, const float* input, int lanes, bool first, float* tile) {
   for (int lane = 0; lane < lanes; lane += kTileVectors * kWidth) {
     const int left = lanes - lane;
@@ -83,23 +90,22 @@ HOST_DEVICE void accumulate_tile(int64_t depth, const int64_t* weight_offset, co
       const float* w = weights + row;
       float* t = tile + row * kLanes + lane;
       if (left > 2 * kWidth) {
-        accumulate_registers<kTileVectors, ask_weights>(depth, weight_offset, w, ahead, input + lane, first,
-                                                        t);
+        accumulate_registers<kTileVectors, ask_weights>(depth, offset, w, ahead, input + lane, first, t);
       } else if (left > kWidth) {
-        accumulate_registers<2, ask_weights>(depth, weight_offset, w, ahead, input + lane, first, t);
+        accumulate_registers<2, ask_weights>(depth, offset, w, ahead, input + lane, first, t);
       } else {
-        accumulate_registers<1, ask_weights>(depth, weight_offset, w, ahead, input + lane, first, t);
+        accumulate_registers<1, ask_weights>(depth, offset, w, ahead, input + lane, first, t);
       }
     }
   }
 }
 
-void accumulate(int64_t depth, const int64_t* weight_offset, const float* weights, const Ahead& ahead,
+void accumulate(int64_t depth, const Offsets& offset, const float* weights, const Ahead& ahead,
                 const float* input, int lanes, bool first, float* tile) {
   if (ahead.weights) {
-    accumulate_tile<true>(depth, weight_offset, weights, ahead, input, lanes, first, tile);
+    accumulate_tile<true>(depth, offset, weights, ahead, input, lanes, first, tile);
   } else {
-    accumulate_tile<false>(depth, weight_offset, weights, ahead, input, lanes, first, tile);
+    accumulate_tile<false>(depth, offset, weights, ahead, input, lanes, first, tile);
   }
 }
 
@@ -128,7 +134,7 @@ void copy_strided(const float* source, int64_t stride, int begin, int end, int l
 HOST_DEVICE void pack_run(const CopyRun& run, int vectors, const float* source, int64_t plane,
                           int64_t channels, float* target, int64_t step) {
   constexpr int kAhead = 16;  // channels
-  Mask inside[kVectors + 1];
+  Mask inside[64 / kWidth + 1];
   for (int v = 0; v <= vectors; ++v) inside[v] = lanes_of(run.inside, v);
   const int rest = run.length - vectors * kWidth;
   const Mask lanes = lanes_between(0, rest);
@@ -243,8 +249,7 @@ void store(const float* tile, int rows, const EpilogueStep* steps, int64_t step_
   const Places places(runs, runs + run_count);
   int row = 0;
   for (; row + kStoredRows <= rows; row += kStoredRows) {
-    store_rows<kStoredRows>(tile + row * kLanes, steps, step_count, places, channel + row, channel_stride,
-                            y);
+    store_rows<kStoredRows>(tile + row * kLanes, steps, step_count, places, channel + row, channel_stride, y);
   }
   for (; row < rows; ++row) {
     store_rows<1>(tile + row * kLanes, steps, step_count, places, channel + row, channel_stride, y);
@@ -254,6 +259,6 @@ void store(const float* tile, int rows, const EpilogueStep* steps, int64_t step_
 }  // namespace
 
 extern const ConvKernels conv_kernels;
-const ConvKernels conv_kernels = {kLanes, pack, accumulate, accumulate_in_place, store};
+const ConvKernels conv_kernels = {kLanes, kByRow, pack, accumulate, accumulate_in_place, store};
 
 }  // namespace ISA

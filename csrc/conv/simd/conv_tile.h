@@ -39,16 +39,22 @@ struct InPlace {
   int64_t row_tiles;
 };
 
+// Where the weights, and a tile's input, of each k of a block begin.
+struct Offsets {
+  const int64_t *weights, *input;
+};
+
 struct ConvKernels {
-  int lanes;  // output positions in a tile, at most 63
+  int lanes;    // output positions in a tile, at most 63
+  bool by_row;  // tiles may be packed by row, see packed_input.h; else the i-th input begins at i * lanes
   // Copies the runs of `channels` input channels, every `stride`-th float of the source, to packed lanes. The
   // channels are `plane` floats apart, their packed lanes `step`.
   void (*pack)(const CopyRun* runs, int64_t count, const float* first_channel, int64_t plane,
                int64_t channels, int64_t stride, float* packed, int64_t step);
   // tile [kConvRows][lanes of a tile] = (first ? 0 : tile) +
-  //     sum over i < depth of weights[weight_offset[i]][row] * input[i][lane],
+  //     sum over i < depth of weights[offset.weights[i] + row] * input[offset.input[i] + lane],
   // for at least the first `lanes` lanes, a single chain of fused multiply-adds in the order of i.
-  void (*accumulate)(int64_t depth, const int64_t* weight_offset, const float* weights, const Ahead& ahead,
+  void (*accumulate)(int64_t depth, const Offsets& offset, const float* weights, const Ahead& ahead,
                      const float* input, int lanes, bool first, float* tile);
   // The same for the k from `begin` to `end` (channel by channel, the taps of each), unpacked, and all row
   // tiles, whose sums are sum_step floats apart. Null where there is no such kernel.
