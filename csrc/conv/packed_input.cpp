@@ -4,7 +4,7 @@
 
 namespace {
 
-constexpr int64_t kWholeVectors = 8;  // rows are that many floats, or a multiple: no vector is cut
+constexpr int64_t kWholeVectors = 8;  // rows are a multiple of that many floats: no vector is cut
 
 // Bit i: the i-th of `length` neighbours, the first at column x of the input's row y, lies in the image.
 uint64_t inside(const ConvGeometry& g, int64_t y, int64_t x, int64_t length) {
@@ -53,7 +53,7 @@ void PackedInput::choose(const std::vector<Run>& runs) {
   const int64_t count = static_cast<int64_t>(columns.size());
   const int64_t reach = columns.empty() ? 0 : (columns.back() - columns.front()) * g_.dilation_width;
   row_size_ = divide_up(kernels_.lanes + reach, kWholeVectors) * kWholeVectors;
-  const bool possible = kernels_.by_row && g_.stride_width == 1 && !g_.taps_first && row_size_ < 64;
+  const bool possible = kernels_.pack_rows && g_.stride_width == 1 && !g_.taps_first && row_size_ < 64;
   const bool worth = possible && 4 * row_size_ <= 3 * count * kernels_.lanes;
   for (const int number : runs_of_tile) by_row_.push_back(worth && number == 1);
   if (!worth) return;
@@ -87,8 +87,11 @@ void PackedInput::copy_row(const Run& run, int64_t ky) {
   const int64_t reach = (columns.back() - columns.front()) * g_.dilation_width;
   const int64_t y = run.y * g_.stride_height - g_.pad_height + ky * g_.dilation_height;
   const int64_t x = run.x - g_.pad_width + columns.front() * g_.dilation_width;
+  const int64_t length = run.length + reach;
+  const uint64_t lies_inside = inside(g_, y, x, length);
+  const bool whole = lies_inside == (uint64_t{1} << length) - 1;
   row_copies_.push_back({source(g_, run, y, x), static_cast<int32_t>(tile_of(run) * tile_size_),
-                         static_cast<int32_t>(row_size_), inside(g_, y, x, run.length + reach)});
+                         static_cast<int32_t>(whole ? length : row_size_), lies_inside});
 }
 
 void PackedInput::prepare(int64_t begin, int64_t depth) {
@@ -117,8 +120,8 @@ void PackedInput::pack_rows(int64_t begin, int64_t depth) {
   const int64_t first = begin / taps(), count = (begin + depth - 1) / taps() - first + 1;
   const int64_t runs = static_cast<int64_t>(row_copies_.size()) / rows;
   for (int64_t row = 0; row < rows; ++row) {
-    kernels_.pack(row_copies_.data() + row * runs, runs, x_ + first * g_.in_plane, g_.in_plane, count, 1,
-                  memory_ + row * row_size_, rows * row_size_);
+    kernels_.pack_rows(row_copies_.data() + row * runs, runs, x_ + first * g_.in_plane, g_.in_plane, count,
+                       memory_ + row * row_size_, rows * row_size_);
   }
   for (int64_t i = 0; i < depth; ++i) {
     const int64_t tap = (begin + i) % taps(), channel = (begin + i) / taps() - first;

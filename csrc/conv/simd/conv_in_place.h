@@ -1,18 +1,12 @@
 // Convolution of few output channels: packing the inputs would cost more than summing them does.
 #pragma once
 
+#include "conv/simd/conv_pack.h"
 #include "conv/simd/conv_tile.h"
 #include "platform/simd/vector.h"
 
 namespace ISA {
 namespace {
-
-// Output positions in a tile.
-#ifdef ISA_AVX2
-constexpr int kLanes = 24;
-#else
-constexpr int kLanes = 48;
-#endif
 
 #ifdef ISA_AVX512
 

@@ -1,6 +1,7 @@
 // Convolution micro-kernels. Lanes are output positions, rows are output channels, both independent sums.
 #include "conv/atrous_conv.h"
 #include "conv/simd/conv_in_place.h"
+#include "conv/simd/conv_pack.h"
 #include "conv/simd/conv_tile.h"
 #include "conv/simd/epilogue_vector.h"
 #include "platform/host_device.h"
@@ -22,12 +23,6 @@ constexpr int kStoredRows = 4;
 #else
 constexpr int kStoredRows = 1;
 #endif
-constexpr int kVectors = kLanes / kWidth;
-#ifdef ISA_AVX2
-constexpr bool kByRow = true;  // what a tile reads then stays in a nearest cache of 32 KB
-#else
-constexpr bool kByRow = false;
-#endif
 
 // Adds what the i-th of the reduction gives to kTileRows rows and `vectors` vectors of sums.
 template <int vectors>
@@ -48,7 +43,7 @@ template <int vectors, bool ask_weights>
 HOST_DEVICE void accumulate_registers(int64_t depth, const Offsets& offset, const float* weights,
                                       const Ahead& ahead, const float* input, bool first, float* tile) {
   const int64_t *weight_offset = offset.weights, *input_offset = offset.input;
-  const auto inputs = [&](int64_t i) { return input + (kByRow ? input_offset[i] : i * kLanes); };
+  const auto inputs = [&](int64_t i) { return input + (pack_rows ? input_offset[i] : i * kLanes); };
   Vector sum[kTileRows][vectors];
 #pragma GCC unroll 8
   for (int r = 0; r < kTileRows; ++r) {
@@ -106,68 +101,6 @@ void accumulate(int64_t depth, const Offsets& offset, const float* weights, cons
     accumulate_tile<true>(depth, offset, weights, ahead, input, lanes, first, tile);
   } else {
     accumulate_tile<false>(depth, offset, weights, ahead, input, lanes, first, tile);
-  }
-}
-
-// Every second float of `source`, `length` of them.
-void copy_even(const float* source, int length, float* target) {
-  int i = 0;
-  for (; i < length; i += kWidth) {
-    const int lanes = length - i < kWidth ? length - i : kWidth;
-    const int first = 2 * lanes - 1;  // floats up to the last wanted
-    const float* from = source + 2 * i;
-    const Vector v = even_lanes(load(from, lanes_between(0, first)),
-                                load(from + kWidth, lanes_between(0, first - kWidth)));
-    store_lanes(target + i, lanes_between(0, lanes), v);
-  }
-}
-
-// Every stride-th float of `source`, of neighbours from `begin` to `end` (the others are zeros).
-void copy_strided(const float* source, int64_t stride, int begin, int end, int length, float* target) {
-  for (int i = 0; i < begin; ++i) target[i] = 0.0f;
-  for (int i = end; i < length; ++i) target[i] = 0.0f;
-  if (stride == 2) return copy_even(source + 2 * begin, end - begin, target + begin);
-  for (int i = begin; i < end; ++i) target[i] = source[i * stride];
-}
-
-// One run of neighbours in memory, of `channels` channels; `vectors` of them are full.
-HOST_DEVICE void pack_run(const CopyRun& run, int vectors, const float* source, int64_t plane,
-                          int64_t channels, float* target, int64_t step) {
-  constexpr int kAhead = 16;  // channels
-  Mask inside[64 / kWidth + 1];
-  for (int v = 0; v <= vectors; ++v) inside[v] = lanes_of(run.inside, v);
-  const int rest = run.length - vectors * kWidth;
-  const Mask lanes = lanes_between(0, rest);
-  for (int64_t c = 0; c < channels; ++c, source += plane, target += step) {
-    for (int i = 0; i < vectors * kWidth; i += 16) __builtin_prefetch(source + kAhead * plane + i);
-    __builtin_prefetch(source + kAhead * plane + run.length);
-    for (int v = 0; v < vectors; ++v) store_vector(target + v * kWidth, load(source + v * kWidth, inside[v]));
-    if (rest) {
-      const Vector last = load(source + vectors * kWidth, inside[vectors]);
-      store_lanes(target + vectors * kWidth, lanes, last);
-    }
-  }
-}
-
-void pack(const CopyRun* runs, int64_t count, const float* first_channel, int64_t plane, int64_t channels,
-          int64_t stride, float* packed, int64_t step) {
-  for (const CopyRun* r = runs; r != runs + count; ++r) {
-    const float* source = first_channel + r->source;
-    float* target = packed + r->target;
-    if (stride == 1) {
-      const int vectors = r->length / kWidth;
-      if (vectors == kVectors) {  // by far the most: unrolled
-        pack_run(*r, kVectors, source, plane, channels, target, step);
-      } else {
-        pack_run(*r, vectors, source, plane, channels, target, step);
-      }
-      continue;
-    }
-    const int begin = r->inside ? __builtin_ctzll(r->inside) : 0;
-    const int end = r->inside ? 64 - __builtin_clzll(r->inside) : 0;
-    for (int64_t c = 0; c < channels; ++c, source += plane, target += step) {
-      copy_strided(source, stride, begin, end, r->length, target);
-    }
   }
 }
 
@@ -259,6 +192,6 @@ void store(const float* tile, int rows, const EpilogueStep* steps, int64_t step_
 }  // namespace
 
 extern const ConvKernels conv_kernels;
-const ConvKernels conv_kernels = {kLanes, kByRow, pack, accumulate, accumulate_in_place, store};
+const ConvKernels conv_kernels = {kLanes, pack, pack_rows, accumulate, accumulate_in_place, store};
 
 }  // namespace ISA

@@ -45,12 +45,15 @@ struct Offsets {
 };
 
 struct ConvKernels {
-  int lanes;    // output positions in a tile, at most 63
-  bool by_row;  // tiles may be packed by row, see packed_input.h; else the i-th input begins at i * lanes
+  int lanes;  // output positions in a tile, at most 63
   // Copies the runs of `channels` input channels, every `stride`-th float of the source, to packed lanes. The
   // channels are `plane` floats apart, their packed lanes `step`.
   void (*pack)(const CopyRun* runs, int64_t count, const float* first_channel, int64_t plane,
                int64_t channels, int64_t stride, float* packed, int64_t step);
+  // The same of rows that taps share (see packed_input.h), each a whole number of vectors if part of it lies
+  // beside the image. Null where tiles are packed by tap only: then the i-th input begins at i * lanes.
+  void (*pack_rows)(const CopyRun* runs, int64_t count, const float* first_channel, int64_t plane,
+                    int64_t channels, float* packed, int64_t step);
   // tile [kConvRows][lanes of a tile] = (first ? 0 : tile) +
   //     sum over i < depth of weights[offset.weights[i] + row] * input[offset.input[i] + lane],
   // for at least the first `lanes` lanes, a single chain of fused multiply-adds in the order of i.
