@@ -76,21 +76,20 @@ HOST_DEVICE void accumulate_registers(int64_t depth, const Offsets& offset, cons
   }
 }
 
+// kTileRows rows of all lanes.
 template <bool ask_weights>
-HOST_DEVICE void accumulate_tile(int64_t depth, const Offsets& offset, const float* weights,
+HOST_DEVICE void accumulate_rows(int64_t depth, const Offsets& offset, const float* weights,
                                  const Ahead& ahead, const float* input, int lanes, bool first, float* tile) {
   for (int lane = 0; lane < lanes; lane += kTileVectors * kWidth) {
     const int left = lanes - lane;
-    for (int row = 0; row < kConvRows; row += kTileRows) {
-      const float* w = weights + row;
-      float* t = tile + row * kLanes + lane;
-      if (left > 2 * kWidth) {
-        accumulate_registers<kTileVectors, ask_weights>(depth, offset, w, ahead, input + lane, first, t);
-      } else if (left > kWidth) {
-        accumulate_registers<2, ask_weights>(depth, offset, w, ahead, input + lane, first, t);
-      } else {
-        accumulate_registers<1, ask_weights>(depth, offset, w, ahead, input + lane, first, t);
-      }
+    const float* x = input + lane;
+    float* t = tile + lane;
+    if (left > 2 * kWidth) {
+      accumulate_registers<kTileVectors, ask_weights>(depth, offset, weights, ahead, x, first, t);
+    } else if (left > kWidth) {
+      accumulate_registers<2, ask_weights>(depth, offset, weights, ahead, x, first, t);
+    } else {
+      accumulate_registers<1, ask_weights>(depth, offset, weights, ahead, x, first, t);
     }
   }
 }
@@ -98,9 +97,13 @@ HOST_DEVICE void accumulate_tile(int64_t depth, const Offsets& offset, const flo
 void accumulate(int64_t depth, const Offsets& offset, const float* weights, const Ahead& ahead,
                 const float* input, int lanes, bool first, float* tile) {
   if (ahead.weights) {
-    accumulate_tile<true>(depth, offset, weights, ahead, input, lanes, first, tile);
+    accumulate_rows<true>(depth, offset, weights, ahead, input, lanes, first, tile);
   } else {
-    accumulate_tile<false>(depth, offset, weights, ahead, input, lanes, first, tile);
+    accumulate_rows<false>(depth, offset, weights, ahead, input, lanes, first, tile);
+  }
+  for (int row = kTileRows; row < kConvRows; row += kTileRows) {
+    const Ahead nothing{};  // once is enough
+    accumulate_rows<false>(depth, offset, weights + row, nothing, input, lanes, first, tile + row * kLanes);
   }
 }
 

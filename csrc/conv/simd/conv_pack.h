@@ -16,34 +16,39 @@ constexpr int kLanes = 48;
 
 constexpr int kVectors = kLanes / kWidth;
 
-// Every second float of `source`, `length` of them.
-void copy_even(const float* source, int length, float* target) {
-  int i = 0;
-  for (; i < length; i += kWidth) {
-    const int lanes = length - i < kWidth ? length - i : kWidth;
-    const int first = 2 * lanes - 1;  // floats up to the last wanted
-    const float* from = source + 2 * i;
-    const Vector v = even_lanes(load(from, lanes_between(0, first)),
-                                load(from + kWidth, lanes_between(0, first - kWidth)));
-    store_lanes(target + i, lanes_between(0, lanes), v);
+// Vectors over `length` floats, no fewer than one has: copy(i) does kWidth of them from the i-th on. The last
+// overlaps the one before, since masks are slower.
+template <typename Copy>
+HOST_DEVICE void by_vectors(int length, const Copy& copy) {
+  for (int i = 0; i + kWidth <= length; i += kWidth) copy(i);
+  copy(length - kWidth);
+}
+
+HOST_DEVICE void copy_vectors(int length, const float* source, float* target) {
+  by_vectors(length, [=](int i) { store_vector(target + i, load(source + i)); });
+}
+
+// Every second float of `source`, `length` of them; nothing behind the last is read.
+HOST_DEVICE void copy_even(int length, const float* source, float* target) {
+  if (length < kWidth) {
+    for (int i = 0; i < length; ++i) target[i] = source[2 * i];
+    return;
   }
+  by_vectors(length, [=](int i) {
+    const float* from = source + 2 * i;
+    store_vector(target + i, even_odd_lanes(load(from), load(from + kWidth - 1)));
+  });
 }
 
 // Every stride-th float of `source`, of neighbours from `begin` to `end` (the others are zeros).
 void copy_strided(const float* source, int64_t stride, int begin, int end, int length, float* target) {
   for (int i = 0; i < begin; ++i) target[i] = 0.0f;
   for (int i = end; i < length; ++i) target[i] = 0.0f;
-  if (stride == 2) return copy_even(source + 2 * begin, end - begin, target + begin);
+  if (stride == 2) return copy_even(end - begin, source + 2 * begin, target + begin);
   for (int i = begin; i < end; ++i) target[i] = source[i * stride];
 }
 
 constexpr int kAhead = 16, kAheadOfRows = 4;  // channels to ask memory for
-
-// `length` floats, no fewer than a vector has. The last vector overlaps the one before: masks are slower.
-HOST_DEVICE void copy_vectors(int length, const float* source, float* target) {
-  for (int i = 0; i + kWidth <= length; i += kWidth) store_vector(target + i, load(source + i));
-  store_vector(target + length - kWidth, load(source + length - kWidth));
-}
 
 // One run of neighbours in memory, of `channels` channels, all in the image; no shorter than a vector.
 HOST_DEVICE void pack_whole_run(int length, const float* source, int64_t plane, int64_t channels,
@@ -91,6 +96,7 @@ void pack(const CopyRun* runs, int64_t count, const float* first_channel, int64_
     const int begin = r->inside ? __builtin_ctzll(r->inside) : 0;
     const int end = r->inside ? 64 - __builtin_clzll(r->inside) : 0;
     for (int64_t c = 0; c < channels; ++c, source += plane, target += step) {
+      for (int i = 0; i < r->length; i += 8) __builtin_prefetch(source + kAhead * plane + i * stride);
       copy_strided(source, stride, begin, end, r->length, target);
     }
   }

@@ -53,6 +53,11 @@ HOST_DEVICE Vector even_lanes(Vector a, Vector b) {
   const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
   return _mm512_permutex2var_ps(a, even, b);
 }
+// Lanes 0, 2, ... of a, then lanes 1, 3, ... of b.
+HOST_DEVICE Vector even_odd_lanes(Vector a, Vector b) {
+  const __m512i lanes = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31);
+  return _mm512_permutex2var_ps(a, lanes, b);
+}
 #elif defined(ISA_AVX2)
 using Vector = __m256;
 constexpr int kWidth = 8;
@@ -92,6 +97,10 @@ HOST_DEVICE Vector even_lanes(Vector a, Vector b) {
   const __m256d halves = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0x88));
   return _mm256_castpd_ps(_mm256_permute4x64_pd(halves, 0xd8));
 }
+HOST_DEVICE Vector even_odd_lanes(Vector a, Vector b) {
+  const __m256d halves = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0xd8));
+  return _mm256_castpd_ps(_mm256_permute4x64_pd(halves, 0xd8));
+}
 #else
 using Vector = float;
 constexpr int kWidth = 1;
@@ -108,6 +117,7 @@ HOST_DEVICE void store_vector(float* p, Vector v) { *p = v; }
 HOST_DEVICE Vector broadcast(float v) { return v; }
 HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return fused_multiply_add(a, b, c); }
 HOST_DEVICE Vector even_lanes(Vector a, Vector) { return a; }
+HOST_DEVICE Vector even_odd_lanes(Vector a, Vector) { return a; }
 #endif
 
 // Short runs of any length; left to itself the compiler would call memcpy or use string instructions.
