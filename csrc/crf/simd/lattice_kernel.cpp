@@ -116,6 +116,7 @@ void splat_lists(const unsigned* starts, const Link* list, std::size_t first, st
         if (kVectors > 1) __builtin_prefetch(soon + kVectors * kRow - 1);
         const float* of_pixel = q + link->index * q_stride + label;
         const float weight = pre ? link->weight * pre[link->index] : link->weight;
+#pragma GCC unroll 4
         for (int g = 0; g < kVectors; ++g) sum[g] += weight * load_row(of_pixel + g * kRow);
       }
       store_row(values + v * row + label, sum);
@@ -133,6 +134,7 @@ void blur_vertices(const unsigned (*neighbours)[2], std::size_t first, std::size
       const float* next = row_of(column, neighbours[v][1], row);
       Vec value[kVectors];
       load_row(column + v * row, value);
+#pragma GCC unroll 4
       for (int g = 0; g < kVectors; ++g) {
         value[g] = value[g] + 0.5f * (load_row(previous + g * kRow) + load_row(next + g * kRow));
       }

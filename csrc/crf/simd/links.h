@@ -53,11 +53,13 @@ inline __attribute__((always_inline)) Vec broadcast_row(float x) {
 template <int G, int D>
 inline __attribute__((always_inline)) void slice(const Links<D>& links, std::size_t pixel, const Vec& gain,
                                                  std::size_t row, const float* values, Vec (&sum)[G]) {
+#pragma GCC unroll 4
   for (int g = 0; g < G; ++g) sum[g] = Vec{};
   const Link* link = links.of(pixel);
   for (int r = 0; r < links.degree(); ++r) {
     const Vec weight = link[r].weight * gain;
     const float* from = row_of(values, link[r].index, row);
+#pragma GCC unroll 4
     for (int g = 0; g < G; ++g) sum[g] += weight * load_row(from + g * kRow);
   }
 }
@@ -77,6 +79,7 @@ inline __attribute__((always_inline)) bool splat(const Links<D>& links, std::siz
     }
     const Vec weight = link[r].weight * pre;
     float* to = row_of(values, link[r].index, row);
+#pragma GCC unroll 4
     for (int g = 0; g < G; ++g) store_row(to + g * kRow, load_row(to + g * kRow) + weight * q[g]);
   }
   return others;

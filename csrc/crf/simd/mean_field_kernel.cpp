@@ -62,10 +62,12 @@ void add_term(const Tile<G>& tile, const KernelTerm& term) {
         Vec sliced[kVectors];
         slice(links, i, gain, row, term.values + label, sliced);
         if (term.label_weights) {
+#pragma GCC unroll 4
           for (int g = 0; g < kVectors; ++g) sliced[g] *= load_row(term.label_weights + label + g * kRow);
         }
         Vec t[kVectors];
         load_row(tile.rows + i * row + label, t);
+#pragma GCC unroll 4
         for (int g = 0; g < kVectors; ++g) t[g] += term.scale[tile.first + i] * sliced[g];
         store_row(tile.rows + i * row + label, t);
       }

@@ -22,11 +22,13 @@ inline __attribute__((always_inline)) void store_row(float* to, const Vec& v) {
 
 template <int G>
 inline __attribute__((always_inline)) void load_row(const float* from, Vec (&v)[G]) {
+#pragma GCC unroll 4
   for (int g = 0; g < G; ++g) v[g] = load_row(from + g * kRow);
 }
 
 template <int G>
 inline __attribute__((always_inline)) void store_row(float* to, const Vec (&v)[G]) {
+#pragma GCC unroll 4
   for (int g = 0; g < G; ++g) store_row(to + g * kRow, v[g]);
 }
 
