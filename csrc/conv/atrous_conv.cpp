@@ -6,6 +6,8 @@
 #include <atomic>
 #include <new>
 
+#include "conv/few_outputs.h"
+#include "conv/output_tiles.h"
 #include "conv/packed_input.h"
 #include "conv/simd/conv_tile.h"
 #include "conv/simd/depthwise.h"
@@ -35,12 +37,13 @@ struct Operands {
   float* y;
 };
 
-// Up to `lanes` outputs that are summed together.
-struct Tile {
-  int lanes;
-  int64_t first_store, last_store;
-  int64_t first_line, last_line;
-};
+// Takes a tile's sums through the epilogue and writes them; row: of the group.
+void store_tile(const ConvGeometry& g, const ConvKernels& kernels, const Operands& o, int64_t group,
+                int64_t row, const OutputTiles::Tile& tile, const StoreRun* stores, const float* sums) {
+  const auto rows = static_cast<int>(std::min<int64_t>(kConvRows, g.rows() - row));
+  kernels.store(sums, rows, o.steps.data(), static_cast<int64_t>(o.steps.size()), stores + tile.first_store,
+                tile.last_store - tile.first_store, group * g.rows() + row, g.out_plane, o.y);
+}
 
 // One task at work: its tiles, and the input they read, packed block by block. What it does, naively:
 //
@@ -66,6 +69,7 @@ class TaskRunner {
         runs_(make_runs(task, kernels.lanes)),
         x_(o.x + task.group * g.channels() * g.in_plane),
         input_(g, kernels, region_, runs_, x_),
+        output_(g, runs_, kernels.lanes),
         tiles_(input_.tiles()) {
     const std::vector<CopyRun>* copies = input_.one_run_each();
     const int64_t taps = static_cast<int64_t>(region_.rows.taps.size() * region_.columns.taps.size());
@@ -81,7 +85,6 @@ class TaskRunner {
     for (const EpilogueStep& step : o.steps) {
       if (step.kind == EpilogueStep::kSum) other_ = step.a;
     }
-    make_tiles();
     make_lines();
     weight_offset_.resize(input_.deepest());
   }
@@ -97,20 +100,20 @@ class TaskRunner {
         const float* weights =
             o_.packed + (task_.group * g_.row_tiles() + task_.first_tile + r) * g_.depth() * kConvRows;
         for (int64_t t = 0; t < tiles_; ++t) {
-          const Tile& tile = tile_[t];
+          const int lanes_of_tile = output_.tiles[t].lanes;
           const Ahead ahead = next(r, t, weights, b + 1 == blocks() ? channel : -1);
           const Offsets offsets{weight_offset_.data(), input_.offsets(t)};
           float* sum = sums_ + (blocks() > 1 ? (r * tiles_ + t) * sums_of_tile() : 0);
           if (g_.taps_first && depth > 0 && depth < g_.channels()) {
             float* tap_sum = tap_sums_ + (r * tiles_ + t) * sums_of_tile();
             const int64_t first = begin % g_.channels();
-            kernels_.accumulate(depth, offsets, weights, ahead, input_.input(t), tile.lanes, first == 0,
+            kernels_.accumulate(depth, offsets, weights, ahead, input_.input(t), lanes_of_tile, first == 0,
                                 tap_sum);
             if (first + depth == g_.channels()) add(tap_sum, begin < g_.channels(), sum);
           } else {
-            kernels_.accumulate(depth, offsets, weights, ahead, input_.input(t), tile.lanes, b == 0, sum);
+            kernels_.accumulate(depth, offsets, weights, ahead, input_.input(t), lanes_of_tile, b == 0, sum);
           }
-          if (b + 1 == blocks()) store(r, tile, sum);
+          if (b + 1 == blocks()) store(r, t, sum);
         }
       }
     }
@@ -140,44 +143,22 @@ class TaskRunner {
       for (int64_t t = 0; t < tiles_; ++t) {
         in.runs = in_place_ + t;
         float* sums = sums_ + t * sums_of_tile();
-        kernels_.accumulate_in_place(in, begin, region_.block_end[b], tile_[t].lanes, b == 0, sums,
+        kernels_.accumulate_in_place(in, begin, region_.block_end[b], output_.tiles[t].lanes, b == 0, sums,
                                      tiles_ * sums_of_tile());
         if (b + 1 < blocks()) continue;
-        for (int64_t r = 0; r < row_tiles; ++r) store(r, tile_[t], sums + r * tiles_ * sums_of_tile());
+        for (int64_t r = 0; r < row_tiles; ++r) store(r, t, sums + r * tiles_ * sums_of_tile());
       }
     }
   }
 
-  // Takes the sums of row tile r of the task through the epilogue and writes them.
-  void store(int64_t r, const Tile& tile, const float* sum) const {
+  void store(int64_t r, int64_t t, const float* sums) const {
     const int64_t row = (task_.first_tile + r) * kConvRows;
-    const auto rows = static_cast<int>(std::min<int64_t>(kConvRows, g_.rows() - row));
-    kernels_.store(sum, rows, o_.steps.data(), static_cast<int64_t>(o_.steps.size()),
-                   stores_.data() + tile.first_store, tile.last_store - tile.first_store,
-                   task_.group * g_.rows() + row, g_.out_plane, o_.y);
+    store_tile(g_, kernels_, o_, task_.group, row, output_.tiles[t], output_.stores.data(), sums);
   }
 
   // sum = (first ? 0 : sum) + part
   void add(const float* part, bool first, float* sum) const {
     for (int64_t i = 0; i < sums_of_tile(); ++i) sum[i] = first ? part[i] : sum[i] + part[i];
-  }
-
-  void make_tiles() {
-    for (const Run& run : runs_) {
-      const int lane = run.position % lanes();
-      if (lane == 0) {
-        const int64_t stored = static_cast<int64_t>(stores_.size());
-        tile_.push_back({0, stored, stored, 0, 0});
-      }
-      const int64_t target = run.image * g_.out_channels * g_.out_plane + run.y * g_.out_width + run.x;
-      if (lane > 0 && stores_.back().target + stores_.back().length == target) {
-        stores_.back().length += run.length;  // whole rows follow each other in memory
-      } else {
-        stores_.push_back({target, lane, run.length});
-      }
-      tile_.back().lanes = lane + run.length;
-      tile_.back().last_store = static_cast<int64_t>(stores_.size());
-    }
   }
 
   // What the tile after tile t of row tile r needs; channel: the first of r if its outputs are stored now,
@@ -188,28 +169,29 @@ class TaskRunner {
     if (last && task_.first_tile + r + 1 == task_.last_tile) return {nullptr, nullptr, nullptr, nullptr, 0};
     Ahead ahead{last ? weights + g_.depth() * kConvRows : nullptr, nullptr, nullptr, nullptr, 0};
     if (channel < 0) return ahead;
-    const Tile& tile = tile_[last ? 0 : t + 1];
+    const int64_t soon = last ? 0 : t + 1;
     const int64_t at = (channel + (last ? kConvRows : 0)) * g_.out_plane;
     ahead.y = o_.y + at;
     ahead.other = other_ ? other_ + at : ahead.y;
-    ahead.offset = lines_.data() + tile.first_line;
-    ahead.count = tile.last_line - tile.first_line;
+    ahead.offset = lines_.data() + first_line_[soon];
+    ahead.count = first_line_[soon + 1] - first_line_[soon];
     return ahead;
   }
 
   // Of each tile, where in its rows' outputs another cache line may begin.
   void make_lines() {
-    for (Tile& tile : tile_) {
-      tile.first_line = static_cast<int64_t>(lines_.size());
+    for (const OutputTiles::Tile& tile : output_.tiles) {
+      first_line_.push_back(static_cast<int64_t>(lines_.size()));
       for (int64_t row = 0; row < kConvRows; ++row) {
         for (int64_t s = tile.first_store; s < tile.last_store; ++s) {
-          const int64_t begin = row * g_.out_plane + stores_[s].target, last = begin + stores_[s].length - 1;
+          const StoreRun& run = output_.stores[s];
+          const int64_t begin = row * g_.out_plane + run.target, last = begin + run.length - 1;
           for (int64_t i = begin; i < last; i += kLine) lines_.push_back(i);
           lines_.push_back(last);
         }
       }
-      tile.last_line = static_cast<int64_t>(lines_.size());
     }
+    first_line_.push_back(static_cast<int64_t>(lines_.size()));
   }
 
   const ConvGeometry& g_;
@@ -220,15 +202,25 @@ class TaskRunner {
   const std::vector<Run> runs_;
   const float *x_, *other_ = nullptr;
   PackedInput input_;
+  const OutputTiles output_;
   const int64_t tiles_;
   const CopyRun* in_place_ = nullptr;  // if inputs are read where they are: the runs of the first tap
   float* sums_ = nullptr;
   float* tap_sums_ = nullptr;  // taps_first: sums over a tap whose channels are several blocks
-  std::vector<Tile> tile_;
-  std::vector<StoreRun> stores_;
-  std::vector<int64_t> lines_;
+  std::vector<int64_t> lines_, first_line_;
   std::vector<int64_t> weight_offset_;
 };
+
+void run_few_outputs(const ConvGeometry& g, const ConvKernels& kernels, const Task& task, const Operands& o,
+                     Workspace* memory) {
+  const float* x = o.x + task.group * g.channels() * g.in_plane;
+  const int64_t first_tile = task.group * g.row_tiles() + task.first_tile;
+  FewOutputs few(g, kernels, task, x, o.packed + first_tile * g.depth() * kConvRows);
+  few.run(memory->get(few.size()),
+          [&](int64_t r, const OutputTiles::Tile& tile, const StoreRun* stores, const float* sums) {
+            store_tile(g, kernels, o, task.group, (task.first_tile + r) * kConvRows, tile, stores, sums);
+          });
+}
 
 }  // namespace
 
@@ -242,7 +234,9 @@ void atrous_conv(const ConvGeometry& g, const float* x, const float* packed,
   const ConvKernels& kernels = SELECT_ISA(conv_kernels);
   const bool in_place = kernels.accumulate_in_place && g.row_tiles() <= InPlace::kMostRowTiles &&
                         g.stride_width == 1 && g.out_width == g.in_width && !g.taps_first;
-  const std::vector<Region> regions = make_regions(g, in_place);
+  const bool few_outputs = FewOutputs::suits(g, kernels);
+  const Cuts cuts = few_outputs ? Cuts::all : in_place ? Cuts::whole_rows : Cuts::worthwhile;
+  const std::vector<Region> regions = make_regions(g, cuts);
   const std::vector<Task> tasks = make_tasks(g, regions, kernels.lanes, threads);
   const Operands operands{x, packed, steps, y};
   std::atomic<bool> out_of_memory{false};
@@ -252,7 +246,12 @@ void atrous_conv(const ConvGeometry& g, const float* x, const float* packed,
 #pragma omp for schedule(dynamic, 1)
     for (size_t i = 0; i < tasks.size(); ++i) {
       try {
-        if (!out_of_memory) TaskRunner(g, kernels, tasks[i], operands, in_place, &workspace).run();
+        if (out_of_memory) continue;
+        if (few_outputs) {
+          run_few_outputs(g, kernels, tasks[i], operands, &workspace);
+          continue;
+        }
+        TaskRunner(g, kernels, tasks[i], operands, in_place, &workspace).run();
       } catch (const std::bad_alloc&) {
         out_of_memory = true;
       }

@@ -103,10 +103,10 @@ std::vector<TapInterval> tap_intervals(int64_t in, int64_t out, int64_t kernel, 
   return intervals;
 }
 
-std::vector<Region> make_regions(const ConvGeometry& g, bool whole_rows) {
+std::vector<Region> make_regions(const ConvGeometry& g, Cuts cuts) {
   // Fewer positions saved, half of the largest tile, are not worth a cut; short column runs are slow to pack.
-  const int64_t worth = 24;
-  const int64_t shortest_run = whole_rows ? g.out_width : 8;
+  const int64_t worth = cuts == Cuts::all ? 0 : 24;
+  const int64_t shortest_run = cuts == Cuts::all ? 1 : cuts == Cuts::whole_rows ? g.out_width : 8;
   const auto rows = tap_intervals(g.in_height, g.out_height, g.kernel_height, g.stride_height, g.pad_height,
                                   g.dilation_height, g.out_width, worth, 1);
   const auto columns = tap_intervals(g.in_width, g.out_width, g.kernel_width, g.stride_width, g.pad_width,
@@ -131,7 +131,8 @@ std::vector<Region> make_regions(const ConvGeometry& g, bool whole_rows) {
 
 int64_t planned_multiply_adds(const ConvGeometry& g) {
   int64_t sum = 0;
-  for (const Region& r : make_regions(g, false)) sum += r.positions(1) * static_cast<int64_t>(r.k.size());
+  for (const Region& r : make_regions(g, Cuts::worthwhile))
+    sum += r.positions(1) * static_cast<int64_t>(r.k.size());
   return sum * g.out_channels;
 }
 

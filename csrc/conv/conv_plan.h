@@ -69,8 +69,14 @@ struct Region {
   int64_t positions(int64_t batch) const { return batch * height() * width(); }
 };
 
-// The regions of all outputs, those with the most taps first; whole_rows: rows are not cut.
-std::vector<Region> make_regions(const ConvGeometry& g, bool whole_rows);
+enum class Cuts {
+  worthwhile,  // those that save enough work
+  whole_rows,  // of them, only those between rows
+  all          // every output of a region sees all of its taps
+};
+
+// The regions of all outputs, those with the most taps first.
+std::vector<Region> make_regions(const ConvGeometry& g, Cuts cuts);
 
 // What one thread does at a time: some positions of a region for some row tiles of a group.
 struct Task {

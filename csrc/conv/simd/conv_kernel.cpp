@@ -4,6 +4,7 @@
 #include "conv/simd/conv_pack.h"
 #include "conv/simd/conv_tile.h"
 #include "conv/simd/epilogue_vector.h"
+#include "conv/simd/few_outputs.h"
 #include "platform/host_device.h"
 #include "platform/simd/vector.h"
 
@@ -195,6 +196,7 @@ void store(const float* tile, int rows, const EpilogueStep* steps, int64_t step_
 }  // namespace
 
 extern const ConvKernels conv_kernels;
-const ConvKernels conv_kernels = {kLanes, pack, pack_rows, accumulate, accumulate_in_place, store};
+const ConvKernels conv_kernels = {
+    kLanes, pack, pack_rows, accumulate, accumulate_in_place, accumulate_few_outputs, store};
 
 }  // namespace ISA

@@ -44,6 +44,14 @@ struct Offsets {
   const int64_t *weights, *input;
 };
 
+// Few outputs: at most so many row tiles; so many positions, whose sums fill the registers; memory is asked
+// for so many k early.
+constexpr int64_t kFewOutputsRowTiles = 3, kFewOutputsAhead = 112;
+constexpr int kFewOutputsPositions = 8;
+constexpr int few_outputs_positions(int64_t row_tiles) {
+  return row_tiles == 3 ? 4 : row_tiles == 2 ? 6 : kFewOutputsPositions;
+}
+
 struct ConvKernels {
   int lanes;  // output positions in a tile, at most 63
   // Copies the runs of `channels` input channels, every `stride`-th float of the source, to packed lanes. The
@@ -63,6 +71,12 @@ struct ConvKernels {
   // tiles, whose sums are sum_step floats apart. Null where there is no such kernel.
   void (*accumulate_in_place)(const InPlace& in, int64_t begin, int64_t end, int lanes, bool first,
                               float* sums, int64_t sum_step);
+  // chain [position][row of the row tiles] = (first ? 0 : chain) + the sum over i < count of weights at
+  // offset.weights[i] times what lies offset.input[i] behind the position's input; the offsets go on for
+  // kFewOutputsAhead. ahead: weights to ask for early, or null. Null where there is no such kernel.
+  void (*accumulate_few_outputs)(int64_t row_tiles, int64_t count, const Offsets& offset,
+                                 const float* weights, int64_t row_tile_step, const float* ahead,
+                                 const float* const* inputs, bool first, float* chain);
   // Takes the tile's first `rows` rows, of which the first is channel `channel`, through the steps (in
   // place), then writes the runs to y, where channels are `channel_stride` floats apart.
   void (*store)(const float* tile, int rows, const EpilogueStep* steps, int64_t step_count,
