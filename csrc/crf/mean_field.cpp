@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "crf/mean_field_ops.h"
+#include "platform/interrupt.h"
 
 namespace {
 
@@ -155,7 +156,9 @@ std::size_t iterate(const std::vector<PairwiseKernel>& kernels, std::vector<Filt
                     bool use_true_exp, int threads) {
   std::vector<KernelTerm> terms(kernels.size());
   const bool fused = strips_agree(filters);
+  Interruptible work;
   for (int left = iterations; left > 0; --left) {
+    work.check();
     if (!splatted) splat(filters, q, labels, labels, threads);
     blur(filters, q, labels, labels, false, threads);
     for (std::size_t k = 0; k < kernels.size(); ++k) {

@@ -1,0 +1,8 @@
+#include "platform/interrupt.h"
+
+#include <pybind11/pybind11.h>
+
+void Interruptible::raise_if_interrupted() {
+  const pybind11::gil_scoped_acquire lock;
+  if (PyErr_CheckSignals() != 0) throw pybind11::error_already_set();
+}
