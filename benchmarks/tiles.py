@@ -33,7 +33,7 @@ def plan_of(layer: ConvLayer, image: int, batch: int, like: torch.Tensor):
 def measure(layer: ConvLayer, image: int, batch: int, names: list[str], rounds: int) -> dict:
     """Milliseconds of each tile, summed whole and split."""
     single = ConvLayer(**{**layer.__dict__, "rates": layer.rates[:1]})
-    case = Case(single, image, batch, CUDA)
+    case = Case(single.at(image, batch), CUDA)
     plan = plan_of(single, image, batch, case.inputs[0])
     chosen = f"{names[plan.shape]} with {plan.whole} of {plan.tiles} tiles whole"
     run, found = case.ours("exact"), {}

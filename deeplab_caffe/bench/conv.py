@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import product
+from math import prod
 from typing import Any
 
 import torch
@@ -14,9 +15,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from .. import ops
+from ..errors import DeepLabError
 from ..ops.devices import usable_device
 from ..types import Pair
-from .conv_layers import ConvLayer
+from .conv_shapes import ConvShape
 from .measure import machine
 
 # Of each of our precisions: the class of its peers, and what their operands are.
@@ -38,36 +40,35 @@ MOST_INPUTS = 8
 
 
 class Case:
-    """One layer, image size and batch on a device: its tensors, and our and torch's way to convolve them."""
+    """One shape on a device: its tensors, and our and torch's way to convolve them."""
 
-    def __init__(self, layer: ConvLayer, image: int, batch: int, device: torch.device) -> None:
-        self.layer, self.image, self.batch, self.device = layer, image, batch, device
+    def __init__(self, shape: ConvShape, device: torch.device) -> None:
+        self.shape, self.device = shape, device
         generator = torch.Generator().manual_seed(0)
-        size, per_group = layer.size(image), layer.inputs // layer.groups
 
-        def draw(*shape: int) -> Tensor:
-            return torch.randn(shape, generator=generator).to(device)
+        def draw(*sizes: int) -> Tensor:
+            return torch.randn(sizes, generator=generator).to(device)
 
-        bytes_each = 4 * batch * layer.inputs * size**2
+        bytes_each = 4 * shape.batch * shape.inputs * prod(shape.map)
         copies = min(MOST_INPUTS, 1 + INPUT_BYTES // bytes_each) if device.type == "cuda" else 1
-        first = draw(batch, layer.inputs, size, size)
-        self.inputs = [first, *(first.flip(3) + 0.01 * i for i in range(1, copies))]
-        self.weights = [
-            draw(layer.outputs, per_group, layer.kernel, layer.kernel)
-            * (2 / (per_group * layer.kernel**2)) ** 0.5
-            for _ in layer.rates
-        ]
-        self.bias = [draw(layer.outputs) for _ in layer.rates]
+        try:
+            first = draw(shape.batch, shape.inputs, *shape.map)
+            self.inputs = [first, *(first.flip(3) + 0.01 * i for i in range(1, copies))]
+            scale = (2 / prod(shape.weights[1:])) ** 0.5
+            self.weights = [draw(*shape.weights) * scale for _ in shape.rates]
+            self.bias = [draw(shape.outputs) for _ in shape.rates]
+        except RuntimeError as error:
+            raise DeepLabError(f"{shape.name}: {str(error).splitlines()[0]}") from None
 
     def _geometry(self, rate: int) -> tuple[Pair, Pair, Pair]:
         """Stride, padding and dilation."""
-        stride, pad = self.layer.stride, self.layer.pad(rate)
-        return (stride, stride), (pad, pad), (rate, rate)
+        stride = self.shape.stride
+        return (stride, stride), self.shape.pad(rate), (rate, rate)
 
     def ours(self, precision: str) -> Callable[[int], list[Tensor]]:
         """Takes the number of an input; the results are those of each rate."""
         if precision == "exact":
-            groups, shape = self.layer.groups, tuple(self.weights[0].shape)
+            groups, shape = self.shape.groups, self.shape.weights
             packed = [ops.pack_weights(w, groups) for w in self.weights]
 
             def exact(number: int) -> list[Tensor]:
@@ -81,13 +82,13 @@ class Case:
                         epilogue=[ops.epilogue.Bias(b)],
                         packed_shape=shape,
                     )
-                    for w, b, rate in zip(packed, self.bias, self.layer.rates, strict=True)
+                    for w, b, rate in zip(packed, self.bias, self.shape.rates, strict=True)
                 ]
 
             return exact
         branches = [
             ops.TensorCoreBranch(ops.pack_tensor_core(w, b, 1, precision), *self._geometry(rate))
-            for w, b, rate in zip(self.weights, self.bias, self.layer.rates, strict=True)
+            for w, b, rate in zip(self.weights, self.bias, self.shape.rates, strict=True)
         ]
         inputs = self._channels_last(ops.TENSOR_CORE_DTYPES[precision])
         return lambda number: ops.tensor_core_convs(inputs[number], branches)
@@ -101,7 +102,7 @@ class Case:
             weights = [w.contiguous(memory_format=torch.channels_last) for w in weights]
         bias = [b.to(dtype) for b in self.bias]
         given = [
-            (self.layer.stride, self.layer.pad(rate), rate, self.layer.groups) for rate in self.layer.rates
+            (self.shape.stride, self.shape.pad(rate), rate, self.shape.groups) for rate in self.shape.rates
         ]  # stride, padding, dilation, groups
         return lambda number: [
             functional.conv2d(inputs[number], w, b, *numbers)
@@ -114,12 +115,13 @@ class Case:
     def error(self, results: list[Tensor]) -> float:
         """The norm of the difference to float64 over the norm, of a part of the outputs."""
         difference = norm = 0.0
-        for y, w, b, rate in zip(results, self.weights, self.bias, self.layer.rates, strict=True):
-            part = slice(0, CHECKED_OUTPUTS)
-            x, groups = self.inputs[0][:1], self.layer.groups
-            if groups == self.layer.outputs:
-                x, groups = x[:, part], len(w[part])
-            numbers = self.layer.stride, self.layer.pad(rate), rate, groups
+        shape = self.shape
+        group = shape.outputs // shape.groups
+        groups = min(shape.groups, max(1, CHECKED_OUTPUTS // group))
+        part = slice(0, min(CHECKED_OUTPUTS, group) if groups == 1 else groups * group)
+        x = self.inputs[0][:1, : groups * shape.inputs // shape.groups]
+        for y, w, b, rate in zip(results, self.weights, self.bias, shape.rates, strict=True):
+            numbers = shape.stride, shape.pad(rate), rate, groups
             wanted = functional.conv2d(x.double(), w[part].double(), b[part].double(), *numbers)
             difference += (y[:1, part].double() - wanted).square().sum().item()
             norm += wanted.square().sum().item()
@@ -185,32 +187,27 @@ def _peers(device: torch.device, kind: str) -> Iterator[tuple[str, bool, bool]]:
 
 def measure_case(case: Case, precisions: Sequence[str], rounds: int, peaks: dict[str, float]) -> list[dict]:
     """All candidates of one case; see `run`."""
-    layer = case.layer
-    flop = {
-        name: 2.0 * case.batch * layer.multiply_adds(case.image, name == "needed")
-        for name in ("needed", "nominal")
-    }
+    shape = case.shape
+    flop = {name: 2.0 * shape.multiply_adds(name == "needed") for name in ("needed", "nominal")}
     # On tensor cores, too, a convolution of few channels a group is left to the exact kernel.
-    precisions = [name for name in precisions if name == "exact" or layer.groups == 1]
-    size = layer.size(case.image)
-    out_size = ops.convolved_size(size, layer.kernel, layer.stride, layer.pad(layer.rates[0]), layer.rates[0])
-    moved = case.batch * (layer.bytes[0] * size**2 + layer.bytes[1] * out_size**2)
+    precisions = [name for name in precisions if name == "exact" or shape.groups == 1]
     entries: list[dict] = []
 
     def add(candidate: str, kind: str, run: Callable[[int], list[Tensor]]) -> None:
         times = seconds(run, len(case.inputs), rounds, case.device)
         median = statistics.median(times)
         entry = {
-            "layer": layer.name,
-            "size": case.image,
-            "batch": case.batch,
+            "layer": shape.name,
+            "size": shape.image,
+            "map": list(shape.map),
+            "batch": shape.batch,
             "class": kind,
             "candidate": candidate,
-            "dilated": layer.dilated,
+            "dilated": max(shape.rates) > 1,
             "seconds": times,
             "median": median,
             "error": case.error(run(0)),
-            "bytes_per_second": moved / median,
+            "bytes_per_second": shape.bytes / median,
         }
         for name, count in flop.items():
             entry[f"{name}_tflops"] = 1e-12 * count / median
@@ -276,16 +273,14 @@ def _product(a: Tensor, b: Tensor, number: int) -> Tensor:
 
 
 def run(
-    layers: Sequence[ConvLayer],
-    sizes: Sequence[int],
-    batches: Sequence[int],
+    shapes: Sequence[ConvShape],
     precisions: Sequence[str],
     rounds: int,
     device: str,
     limit: float | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Measures each layer for each image size and batch, dilated and large ones first; returns plain data.
+    """Measures each shape, in that order; returns plain data.
 
     Each entry: seconds of every round and their median, `ratio`: the median of the class's fastest torch over
     this one, error against float64 (relative, in the norm), TFLOP/s and share of the device's peak, counting
@@ -298,14 +293,13 @@ def run(
     peaks, end = device_peaks(place), time.monotonic() + (limit or float("inf"))
     rates = matrix_product_rates(place, kinds)
     results, left_out = [], []
-    cases = sorted(product(layers, sizes, batches), key=lambda c: (not c[0].dilated, -c[1], -c[2]))
-    for layer, size, batch in cases:
-        name = f"{layer.name}, size {size}, batch {batch}"
+    for shape in shapes:
+        name = shape.name if shape.image is None else f"{shape.name}, size {shape.image}, batch {shape.batch}"
         if time.monotonic() > end:
             left_out.append(name)
             continue
         progress(name)
-        results += measure_case(Case(layer, size, batch, place), precisions, rounds, peaks)
+        results += measure_case(Case(shape, place), precisions, rounds, peaks)
         if place.type == "cuda":
             torch.cuda.empty_cache()
     about = {

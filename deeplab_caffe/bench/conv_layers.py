@@ -1,8 +1,10 @@
 """The convolutions that the benchmark measures: those of DeepLab's nets, with the map sizes they meet."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
-from .. import ops
+from .conv_shapes import ConvShape
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,6 @@ class ConvLayer:
     groups: int = 1
 
     @property
-    def bytes(self) -> tuple[int, int]:
-        """Of float32 that an input and an output position take, all channels together."""
-        return 4 * self.inputs, 4 * self.outputs * len(self.rates)
-
-    @property
     def dilated(self) -> bool:
         """Whether this is an atrous convolution at all."""
         return max(self.rates) > 1
@@ -39,19 +36,17 @@ class ConvLayer:
         """Rows and columns of the map for a square image."""
         return (image - 1) // self.scale + 1
 
-    def multiply_adds(self, image: int, inside: bool) -> int:
-        """Of one image; `inside`: without the taps that lie in the padding."""
-        total = 0
-        for rate in self.rates:
-            size, pad = self.size(image), self.pad(rate)
-            axis = size, self.kernel, self.stride, pad, rate
-            if inside:
-                intervals = ops.tap_intervals(*axis, extent=1, worth=0, shortest=1)
-                taps = sum((end - begin) * len(seen) for begin, end, seen in intervals)
-            else:
-                taps = self.kernel * ops.convolved_size(*axis)
-            total += taps**2 * self.inputs // self.groups * self.outputs
-        return total
+    def at(self, image: int, batch: int) -> ConvShape:
+        """The convolution of the maps of `batch` square images."""
+        size, kernel = self.size(image), (self.kernel, self.kernel)
+        numbers = batch, self.inputs, (size, size), self.outputs, kernel, self.rates, self.stride, self.groups
+        return ConvShape(self.name, *numbers, image)
+
+
+def shapes_of(layers: Sequence[ConvLayer], images: Sequence[int], batches: Sequence[int]) -> list[ConvShape]:
+    """Each layer at each size and batch, dilated and large ones first."""
+    cases = sorted(product(layers, images, batches), key=lambda c: (not c[0].dilated, -c[1], -c[2]))
+    return [layer.at(image, batch) for layer, image, batch in cases]
 
 
 def depthwise(channels: int, scale: int, stride: int = 1, rate: int = 1) -> ConvLayer:

@@ -115,8 +115,24 @@ def bench_train(
 
 @verb("conv", into=bench)
 def bench_conv(
-    sizes: Annotated[str, typer.Option("--sizes", help="Sides of the (square) images.")] = "321,513",
-    batches: Annotated[str, typer.Option("--batches", help="Images at a time.")] = "1,8",
+    shapes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--shape",
+            metavar="N,C,H,W,K,R,S,RATE|CSV",
+            help="A convolution of your own: batch, channels, height and width of the map, output channels, "
+            "rows and columns of the kernel, rate; also ,stride and ,groups. Or a CSV file of such. Repeat it.",
+        ),
+    ] = None,
+    sizes: Annotated[
+        str | None,
+        typer.Option(
+            "--sizes",
+            help="Sides of the (square) images that the nets read; a layer at 1/8 of 513 convolves a map of "
+            "65x65. Default: 321,513.",
+        ),
+    ] = None,
+    batches: Annotated[str | None, typer.Option("--batches", help="Images at a time; default: 1,8.")] = None,
     device: Annotated[
         str, typer.Option("--device", help="cpu, cuda or cuda:NUMBER; default: the GPU if there is one.")
     ] = "",
@@ -130,12 +146,16 @@ def bench_conv(
     ] = None,
     output: Output = Path("benchmarks/results"),
 ) -> None:
-    """Times the convolutions of DeepLab's nets one by one against torch's (cuDNN, oneDNN) at its best."""
+    """Times convolutions one by one against torch's (cuDNN, oneDNN) at its best: DeepLab's, or your own.
+
+    Weights are packed beforehand, as `atrous_conv2d.pack` does. Padding keeps the size of a map.
+    """
     import torch
 
     from ..bench import conv
-    from ..bench.conv_layers import LAYERS
-    from ..bench.conv_report import conv_chart, conv_table
+    from ..bench.conv_layers import LAYERS, shapes_of
+    from ..bench.conv_report import conv_chart, conv_table, write_conv_csv
+    from ..bench.conv_shapes import read_shapes
     from ..errors import DeepLabError
 
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
@@ -143,26 +163,25 @@ def bench_conv(
     wanted = precisions.split(",") if precisions else known
     if unknown := [name for name in wanted if name not in known]:
         raise DeepLabError(f"--precisions {unknown[0]}: {', '.join(known)} are to be had on {device}")
+    if shapes and (sizes or batches or layers):
+        raise DeepLabError("--shape: says all; --sizes, --batches and --layers are for the nets' layers")
     if not (chosen := [layer for layer in LAYERS if layers in layer.name]):
         raise DeepLabError(f"--layers {layers}: of {', '.join(layer.name for layer in LAYERS)}")
+    images, counts = parse_counts(sizes or "321,513"), parse_counts(batches or "1,8")
+    cases = read_shapes(shapes) if shapes else shapes_of(chosen, images, counts)
     with console().status("measuring") as status:
         result = conv.run(
-            chosen,
-            parse_counts(sizes),
-            parse_counts(batches),
-            wanted,
-            rounds,
-            device,
-            limit,
-            lambda name: status.update(f"measuring {name}"),
+            cases, wanted, rounds, device, limit, lambda name: status.update(f"measuring {name}")
         )
     print_table(conv_table(result))
     if result["left_out"]:
         console().print(f"left out for lack of time: {len(result['left_out'])} cases")
-    stem = "_".join(["conv", *layers.split(), *(["gpu"] if device != "cpu" else [])])
-    write_json(output / f"{stem}.json", result)
-    conv_chart(result, output / f"{stem}.png")
-    console().print(f"written: {output / stem}.json, {output / stem}.png")
+    words = ["shapes"] if shapes else layers.split()
+    stem = output / "_".join(["conv", *words, *(["gpu"] if device != "cpu" else [])])
+    write_json(stem.with_suffix(".json"), result)
+    write_conv_csv(result, stem.with_suffix(".csv"))
+    conv_chart(result, stem.with_suffix(".png"))
+    console().print(f"written: {stem}.json, {stem}.csv, {stem}.png")
 
 
 @verb("crf", into=bench)

@@ -1,12 +1,14 @@
 """The convolution benchmark computes what it says; how long it takes is not tested."""
 
+import csv
 import json
 
 import pytest
 import torch
 
 from deeplab_caffe.bench import conv
-from deeplab_caffe.bench.conv_layers import LAYERS, ConvLayer
+from deeplab_caffe.bench.conv_layers import LAYERS, ConvLayer, shapes_of
+from deeplab_caffe.bench.conv_shapes import read_shapes
 from deeplab_caffe.commands import main
 
 pytestmark = pytest.mark.slow
@@ -16,7 +18,7 @@ CPU = torch.device("cpu")
 
 def test_candidates_compute_the_same():
     layer = ConvLayer("small", 8, 20, 3, (1, 4))
-    case = conv.Case(layer, 97, 2, CPU)
+    case = conv.Case(layer.at(97, 2), CPU)
     ours = case.ours("exact")(0)
     assert [tuple(y.shape) for y in ours] == [(2, 20, 13, 13)] * 2
     for last in (False, True):
@@ -29,8 +31,9 @@ def test_candidates_compute_the_same():
 
 def test_work_counts_taps():
     layer = ConvLayer("aspp", 2, 3, 3, (24,))
-    assert layer.multiply_adds(513, inside=False) == 65 * 65 * 9 * 2 * 3
-    share = layer.multiply_adds(513, inside=True) / layer.multiply_adds(513, inside=False)
+    shape = layer.at(513, 2)
+    assert shape.multiply_adds(inside=False) == 2 * 65 * 65 * 9 * 2 * 3
+    share = shape.multiply_adds(inside=True) / shape.multiply_adds(inside=False)
     assert abs(share - 0.57) < 0.01
     names = [layer.name for layer in LAYERS]
     assert len(set(names)) == len(names)
@@ -48,13 +51,51 @@ def test_command(tmp_path):
     assert (tmp_path / "conv_fc8.png").stat().st_size > 1000
 
 
+def test_own_shapes(tmp_path, capsys):
+    (tmp_path / "shapes.csv").write_text("N,C,H,W,K,R,S,rate,stride,groups\n2,6,9,8,4,3,3,2,1,2\n")
+    shapes = ["--shape", "1,8,13,11,20,3,2,4", "--shape", str(tmp_path / "shapes.csv")]
+    arguments = ["bench", "conv", *shapes, "--rounds", "2", "--device", "cpu", "-o", str(tmp_path)]
+    assert main(arguments) == 0
+    assert "13x11" in capsys.readouterr().out
+    result = json.loads((tmp_path / "conv_shapes.json").read_text())
+    ours = [row for row in result["results"] if row["candidate"] == "ours exact"]
+    assert [row["layer"] for row in ours] == ["1,8,13,11,20,3,2,4", "2,6,9,8,4,3,3,2,1,2"]
+    assert [row["map"] for row in ours] == [[13, 11], [9, 8]]
+    assert all(row["error"] < 1e-6 and row["size"] is None for row in result["results"])
+    heading, *rows = csv.reader((tmp_path / "conv_shapes.csv").read_text().splitlines())
+    assert len(rows) == len(result["results"]) == 6
+    line = dict(zip(heading, rows[2], strict=True))
+    assert line["candidate"] == "ours exact" and line["map"] == "13x11"
+    assert float(line["seconds"]) == pytest.approx(ours[0]["median"], rel=1e-5)
+    assert (tmp_path / "conv_shapes.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("groups", [1, 2, 10, 40])
+def test_the_error_is_that_of_the_checked_outputs(groups):
+    (shape,) = read_shapes([f"1,40,5,6,80,3,3,2,1,{groups}"])
+    case = conv.Case(shape, CPU)
+    y = case.ours("exact")(0)
+    assert 0 < case.error(y) < 1e-6
+    y[0][:, 0] += 1
+    assert case.error(y) > 0.01
+
+
 def test_nothing_is_begun_after_the_limit():
     layer = ConvLayer("small", 8, 20, 1, (1,))
-    result = conv.run([layer], [33], [1, 2], ["exact"], 1, "cpu", limit=1e-9)
+    result = conv.run(shapes_of([layer], [33], [1, 2]), ["exact"], 1, "cpu", limit=1e-9)
     assert result["left_out"] == ["small, size 33, batch 2", "small, size 33, batch 1"]
 
 
-@pytest.mark.parametrize("wrong", [["--precisions", "bf16"], ["--layers", "conv9"], ["--device", "cuda:77"]])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ["--precisions", "bf16"],
+        ["--layers", "conv9"],
+        ["--device", "cuda:77"],
+        ["--shape", "1,2"],
+        ["--shape", "1,8,9,9,8,3,3,1", "--batches", "2"],
+    ],
+)
 def test_wrong_arguments(wrong, capsys):
     assert main(["bench", "conv", "--device", "cpu", *wrong]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
