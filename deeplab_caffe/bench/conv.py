@@ -3,7 +3,7 @@
 import statistics
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from itertools import product
@@ -19,7 +19,7 @@ from ..errors import DeepLabError
 from ..ops.devices import usable_device
 from ..types import Pair
 from .conv_shapes import ConvShape
-from .measure import machine
+from .measure import interleave, machine, median_ratio
 
 # Of each of our precisions: the class of its peers, and what their operands are.
 CLASSES = {"exact": "fp32", "fp32": "fp32", "tf32": "tf32", "bf16": "bf16", "fp16": "fp16"}
@@ -37,6 +37,10 @@ CHECKED_OUTPUTS = 16  # output channels, of the first image, whose error is meas
 SAMPLE_SECONDS = 2e-3  # a GPU's measurement replays its graph for at least so long
 INPUT_BYTES = 1 << 27  # inputs take turns until they are larger than the caches
 MOST_INPUTS = 8
+
+
+# Convolves, given the number of an input; the results are those of each rate.
+Run = Callable[[int], list[Tensor]]
 
 
 class Case:
@@ -65,8 +69,8 @@ class Case:
         stride = self.shape.stride
         return (stride, stride), self.shape.pad(rate), (rate, rate)
 
-    def ours(self, precision: str) -> Callable[[int], list[Tensor]]:
-        """Takes the number of an input; the results are those of each rate."""
+    def ours(self, precision: str) -> Run:
+        """Our kernels, with weights packed beforehand."""
         if precision == "exact":
             groups, shape = self.shape.groups, self.shape.weights
             packed = [ops.pack_weights(w, groups) for w in self.weights]
@@ -93,7 +97,7 @@ class Case:
         inputs = self._channels_last(ops.TENSOR_CORE_DTYPES[precision])
         return lambda number: ops.tensor_core_convs(inputs[number], branches)
 
-    def torchs(self, kind: str, channels_last: bool) -> Callable[[int], list[Tensor]]:
+    def torchs(self, kind: str, channels_last: bool) -> Run:
         """The same with torch's convolution."""
         dtype = DTYPES[kind]
         inputs, weights = [x.to(dtype) for x in self.inputs], [w.to(dtype) for w in self.weights]
@@ -191,12 +195,18 @@ def measure_case(case: Case, precisions: Sequence[str], rounds: int, peaks: dict
     flop = {name: 2.0 * shape.multiply_adds(name == "needed") for name in ("needed", "nominal")}
     # On tensor cores, too, a convolution of few channels a group is left to the exact kernel.
     precisions = [name for name in precisions if name == "exact" or shape.groups == 1]
-    entries: list[dict] = []
-
-    def add(candidate: str, kind: str, run: Callable[[int], list[Tensor]]) -> None:
-        times = seconds(run, len(case.inputs), rounds, case.device)
-        median = statistics.median(times)
-        entry = {
+    candidates = {
+        name: (kind, deterministic, partial(case.torchs, kind, last))
+        for kind in dict.fromkeys(CLASSES[precision] for precision in precisions)
+        for name, last, deterministic in _peers(case.device, kind)
+    }
+    for precision in precisions:
+        candidates[f"ours {precision}"] = CLASSES[precision], False, partial(case.ours, precision)
+    measured = _measured(case, candidates, rounds)
+    entries: list[dict[str, Any]] = []
+    for candidate, (times, error) in measured.items():
+        kind, median = candidates[candidate][0], statistics.median(times)
+        entry: dict[str, Any] = {
             "layer": shape.name,
             "size": shape.image,
             "map": list(shape.map),
@@ -206,28 +216,36 @@ def measure_case(case: Case, precisions: Sequence[str], rounds: int, peaks: dict
             "dilated": max(shape.rates) > 1,
             "seconds": times,
             "median": median,
-            "error": case.error(run(0)),
+            "error": error,
             "bytes_per_second": shape.bytes / median,
         }
         for name, count in flop.items():
             entry[f"{name}_tflops"] = 1e-12 * count / median
             entry[f"{name}_share"] = count / median / peaks[kind] if peaks.get(kind) else None
         entries.append(entry)
-
-    for kind in dict.fromkeys(CLASSES[precision] for precision in precisions):
-        for name, last, deterministic in _peers(case.device, kind):
-            with torch_flags(kind, deterministic):
-                add(name, kind, case.torchs(kind, last))
-    for precision in precisions:
-        add(f"ours {precision}", CLASSES[precision], case.ours(precision))
     for entry in entries:
-        best = min(
-            e["median"]
-            for e in entries
-            if e["class"] == entry["class"] and e["candidate"].startswith("torch")
-        )
-        entry["ratio"] = best / entry["median"]
+        peers = [e for e in entries if e["class"] == entry["class"] and e["candidate"].startswith("torch")]
+        best = min(peers, key=lambda peer: peer["median"])
+        entry["ratio"] = median_ratio(best["seconds"], entry["seconds"])
     return entries
+
+
+def _measured(
+    case: Case, candidates: Mapping[str, tuple[str, bool, Callable[[], Run]]], rounds: int
+) -> dict[str, tuple[list[float], float]]:
+    """Seconds and error of each candidate (class, whether deterministic, what makes it).
+
+    On the CPU in turn, as its speed drifts; on a GPU one after the other, which its memory may need.
+    """
+    if case.device.type == "cpu":
+        runs = {name: partial(make(), 0) for name, (_, _, make) in candidates.items()}
+        return {name: (times, case.error(runs[name]())) for name, times in interleave(runs, rounds).items()}
+    measured = {}
+    for name, (kind, deterministic, make) in candidates.items():
+        with torch_flags(kind, deterministic):
+            run = make()
+            measured[name] = seconds(run, len(case.inputs), rounds, case.device), case.error(run(0))
+    return measured
 
 
 def device_peaks(device: torch.device) -> dict[str, float]:
@@ -282,11 +300,11 @@ def run(
 ) -> dict[str, Any]:
     """Measures each shape, in that order; returns plain data.
 
-    Each entry: seconds of every round and their median, `ratio`: the median of the class's fastest torch over
-    this one, error against float64 (relative, in the norm), TFLOP/s and share of the device's peak, counting
-    all taps (nominal) and those inside the image (needed); and bytes per second, each input read and each
-    output written once, to compare with the copy bandwidth under "machine". limit: seconds after which no
-    case is begun; those left out are listed under "left_out".
+    Each entry: seconds of every round and their median, `ratio`: the time of the class's fastest torch over
+    this one's (the median of the rounds), error against float64 (relative, in the norm), TFLOP/s and share of
+    the device's peak, counting all taps (nominal) and those inside the image (needed); and bytes per second,
+    each input read and each output written once, to compare with the copy bandwidth under "machine". limit:
+    seconds after which no case is begun; those left out are listed under "left_out".
     """
     place = usable_device(device)
     kinds = list(dict.fromkeys(CLASSES[precision] for precision in precisions))
@@ -314,4 +332,6 @@ def run(
             "cuda": torch.version.cuda,
             "cudnn": torch.backends.cudnn.version(),
         }
+    else:
+        about["threads"] = torch.get_num_threads()
     return {"machine": about, "results": results, "left_out": left_out}

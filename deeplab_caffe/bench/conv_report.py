@@ -46,7 +46,7 @@ def conv_table(result: dict[str, Any]) -> Table:
     table.add_column("torch's fastest")
     table.caption = (
         "image: what the net reads; map: what this layer of it convolves. needed, nominal: share of the "
-        "peak, without and with the taps in the padding. ratio: torch's fastest time over ours."
+        "peak, without and with the taps in the padding. ratio: torch's shortest time over ours."
     )
     for ours, peer in _pairs(result):
         table.add_row(
@@ -56,10 +56,10 @@ def conv_table(result: dict[str, Any]) -> Table:
             str(ours["batch"]),
             ours["candidate"].removeprefix("ours "),
             f"{1e3 * ours['median']:.3f}",
-            f"{ours['needed_tflops']:.2f}",
+            f"{ours['needed_tflops']:.3g}",
             _share(ours["needed_share"]),
             _share(ours["nominal_share"]),
-            f"{1e-9 * ours['bytes_per_second']:.0f}",
+            f"{1e-9 * ours['bytes_per_second']:.3g}",
             f"{ours['error']:.1e}",
             f"{1e3 * peer['median']:.3f}",
             f"{peer['error']:.1e}",
@@ -83,7 +83,7 @@ def conv_chart(result: dict[str, Any], path: Path) -> None:
         bars = {name: [ratios.get((layer, name), 0.0) for layer in layers] for name in names}
         charts.draw_bars(axis, layers, bars, "%.2f", rotation=25, ha="right", fontsize=8)
         axis.axhline(1.0, color="black", linewidth=0.8)
-        axis.set_ylabel("times torch's fastest")
+        axis.set_ylabel("speed, torch's fastest = 1")
         axis.set_title(panel, fontsize=10)
         axis.legend(fontsize=8, ncols=max(1, len(names)))
     figure.suptitle(f"convolutions, {tables.machine(result)}")

@@ -121,7 +121,7 @@ def bench_conv(
             "--shape",
             metavar="N,C,H,W,K,R,S,RATE|CSV",
             help="A convolution of your own: batch, channels, height and width of the map, output channels, "
-            "rows and columns of the kernel, rate; also ,stride and ,groups. Or a CSV file of such. Repeat it.",
+            "rows and columns of the kernel, rate; then ,stride and ,groups. Or a CSV file. Repeat it.",
         ),
     ] = None,
     sizes: Annotated[
