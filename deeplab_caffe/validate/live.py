@@ -33,16 +33,15 @@ class LiveNet:
 
     def __init__(self, net: Net, name: str) -> None:
         self.net, self.name = net, name
-        self.catalog = Catalog()
+        self.catalog = Catalog(of_every_pass=True)
+        self._keys: dict[Theirs, Key] = {}
         for one in blobs_of(net):
             key = one.index, one.blob
             names = (mangled(one.layer, one.blob), *([mangled(one.blob)] if one.last else []))
             where = f"{name}: {one.layer or 'input'}, {one.blob}"
             item = Theirs(where, names, "blob", "", one.shape, partial(self._take, key))
             self.catalog.add(item)
-        self._keys = {
-            item: (one.index, one.blob) for item, one in zip(self.catalog.items, blobs_of(net), strict=True)
-        }
+            self._keys[item] = key
         self._thread: threading.Thread | None = None
 
     def begin(self, inputs: dict[str, Floats]) -> None:

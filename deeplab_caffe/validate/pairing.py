@@ -23,7 +23,8 @@ WRITERS = ("MatWrite", "HDF5Output")
 class Ours:
     """A top of a layer of the net, or an input (index -1). last: no later layer writes to that blob.
 
-    files: what programs call a file of it that belongs to an image, as a pattern for the image's name.
+    files: what programs call a file of it that belongs to an image, as patterns for the image's name;
+    folders: where layers that write files put it, by the last part of the path.
     """
 
     index: int
@@ -144,7 +145,9 @@ def pair(ours: list[Ours], net: Net, passes: list[Pass], catalog: Catalog) -> Pl
 def _dumps(one: Ours, single: Pass, alone: bool, catalog: Catalog) -> Iterator[Theirs]:
     """The dump of a blob, in a folder of the pass; of a single pass no folder needs to tell the name."""
     own = [single.name, f"{single.number:06d}"]
-    if alone:
+    if catalog.of_every_pass:
+        own = [""]
+    elif alone:
         own += ["", *(catalog.folders if len(catalog.folders) == 1 else ())]
     names = [mangled(one.layer, one.blob)] if one.layer else []
     names += [mangled(one.blob)] if one.last else []

@@ -37,13 +37,14 @@ class Theirs:
 class Catalog:
     """All there is, found by folder and name. `take` is how a partner is found; `rest` is what found none.
 
-    recorded: files of arrays that a record names already.
+    recorded: files of arrays that a record names already. of_every_pass: the items are there for each pass.
     """
 
     items: list[Theirs] = field(default_factory=list)
     by_name: dict[tuple[str, str], Theirs] = field(default_factory=dict)
     taken: set[Theirs] = field(default_factory=set)
     recorded: set[Path] = field(default_factory=set)
+    of_every_pass: bool = False
 
     def add(self, item: Theirs) -> None:
         """Of several of the same name the first one counts."""

@@ -212,6 +212,22 @@ def test_photos(small, tmp_path):
         Request(deploy, small.weights, [theirs], photos=["c.png"], segmenter=segmenter).job()
 
 
+def test_another_net_for_several_photos(small, tmp_path):
+    generator = np.random.default_rng(6)
+    photos = [str(tmp_path / f"{name}.png") for name in "ab"]
+    for path in photos:
+        Image.fromarray(generator.integers(0, 256, (17, 17, 3), np.uint8)).save(path)
+    net = small.net()
+    net.params["sub/fc8"][1].data[0] += 1
+    net.save(tmp_path / "other.caffemodel")
+    segmenter = Segmenter(small.model, small.weights)
+    options = {"photos": photos, "segmenter": segmenter, "other_weights": tmp_path / "other.caffemodel"}
+    request = Request(small.model, small.weights, **options)
+    result = validate(request.job(), request.environment("a test"))
+    statuses = {image: [c.status for c in result.comparisons if c.image == image] for image in "ab"}
+    assert statuses["a"] == statuses["b"] == ["equal"] * 4 + ["different"] * 2
+
+
 def test_errors(small, tmp_path):
     with pytest.raises(DeepLabError, match="against: files or folders wanted, or another net"):
         run(small)
