@@ -42,6 +42,7 @@ def atrous_conv2d(
     arguments.tensor(f"{NAME}: x", x, [4], "[batch, channels, height, width]")
     strides = arguments.pair(f"{NAME}: stride", stride, 1)
     rates = arguments.pair(f"{NAME}: rate", rate, 1)
+    groups = arguments.whole(f"{NAME}: groups", groups, 1)
     arguments.known_precision(NAME, precision)
     if bias is not None:
         arguments.tensor(f"{NAME}: bias", bias, [1], "[out]")

@@ -53,6 +53,7 @@ def pack(weight: Tensor, *, groups: int = 1, precision: str = "exact") -> Packed
     weights: raises DeepLabError for a weight that wants one, unless gradients are off (torch.no_grad()).
     """
     arguments.tensor("atrous_conv2d.pack: weight", weight, [4], "[out, in / groups, kh, kw]")
+    groups = arguments.whole("atrous_conv2d.pack: groups", groups, 1)
     arguments.known_precision("atrous_conv2d.pack", precision)
     arguments.no_gradient("atrous_conv2d.pack: weight", weight, "weight.detach(), or give it unpacked")
     return packed_weights(weight.detach(), groups, precision)

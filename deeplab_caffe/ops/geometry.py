@@ -59,6 +59,9 @@ class ConvGeometry:
         """
         batch, channels, height, width = shape
         out_channels, per_group, *kernel = weights
+        if min(channels, height, width, out_channels) < 1:
+            given = f"an input of {channels}x{height}x{width} and {out_channels} output channels"
+            raise DeepLabError(f"atrous_conv: {given}: there is nothing to convolve")
         if groups < 1 or channels != per_group * groups or out_channels % groups:
             given = f"weights {out_channels}x{per_group} in {groups} groups"
             raise DeepLabError(f"atrous_conv: {given} do not fit {channels} channels")

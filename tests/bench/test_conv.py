@@ -80,6 +80,20 @@ def test_the_error_is_that_of_the_checked_outputs(groups):
     assert case.error(y) > 0.01
 
 
+def test_a_gpu_measures_one_candidate_after_the_other(monkeypatch):
+    """The way of a GPU, with the CPU's tensors and no clock."""
+    case = conv.Case(read_shapes(["1,40,5,6,80,3,3,2"])[0], CPU)
+    case.device = torch.device("cuda")
+    monkeypatch.setattr(conv, "seconds", lambda run, inputs, rounds, device: [0.5 * len(run(0))] * rounds)
+    rows = {row["candidate"]: row for row in conv.measure_case(case, ["exact"], 3, {"fp32": 1e12})}
+    assert set(rows) == {f"torch fp32 {n}{d}" for n in ("NCHW", "NHWC") for d in ("", " deterministic")} | {
+        "ours exact"
+    }
+    for row in rows.values():
+        assert row["seconds"] == [0.5] * 3 and row["ratio"] == 1.0 and 0 < row["error"] < 1e-6
+        assert row["nominal_share"] == pytest.approx(2 * 5 * 6 * 9 * 40 * 80 / 0.5 / 1e12)
+
+
 def test_nothing_is_begun_after_the_limit():
     layer = ConvLayer("small", 8, 20, 1, (1,))
     result = conv.run(shapes_of([layer], [33], [1, 2]), ["exact"], 1, "cpu", limit=1e-9)

@@ -2,6 +2,7 @@
 
 import inspect
 
+import numpy as np
 import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
@@ -181,6 +182,12 @@ def test_meta_tensors(draw):
         assert y.is_meta and y.shape == atrous_conv2d(x, weight, **given).shape
 
 
+def test_numpy_integers(draw):
+    x, weight = draw(1, 2, 7, 6), draw(3, 2, 3, 3)
+    y = atrous_conv2d(x, weight, rate=np.int64(2), padding=(np.int32(2), 2))
+    assert y.equal(atrous_conv2d(x, weight, rate=2, padding=2))
+
+
 def test_empty_batch(draw):
     assert atrous_conv2d(draw(0, 3, 5, 5), draw(2, 3, 3, 3), padding="same").shape == (0, 2, 5, 5)
 
@@ -239,6 +246,13 @@ WRONG = {
     "bias is on meta": lambda: atrous_conv2d(X, W, torch.ones(6, device="meta")),
     "do not fit 4 channels": lambda: atrous_conv2d(X, W[:, :3]),
     "3 groups": lambda: atrous_conv2d(X, W, groups=3),
+    "groups 'a'": lambda: atrous_conv2d(X, W, groups="a"),
+    "pack: groups 0": lambda: atrous_conv2d.pack(W, groups=0),
+    "sparse_coo given": lambda: atrous_conv2d(X.to_sparse(), W),
+    "0 output channels": lambda: atrous_conv2d(X, W[:0]),
+    "input of 0x7x6": lambda: atrous_conv2d(X[:, :0], W[:, :0]),
+    "input of 4x7x0": lambda: atrous_conv2d(X[..., :0], W, padding=4),
+    "rate 1000000000000": lambda: atrous_conv2d(X, W, rate=10**12),
     "rate 0": lambda: atrous_conv2d(X, W, rate=0),
     "rate 1.5": lambda: atrous_conv2d(X, W, rate=1.5),
     r"stride \(1, 2, 3\)": lambda: atrous_conv2d(X, W, stride=(1, 2, 3)),

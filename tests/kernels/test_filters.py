@@ -82,6 +82,19 @@ def test_gradients(normalization, draw):
         assert gradgradcheck(run, values)
 
 
+def test_one_lattice_serves_both_ways_and_again(draw, monkeypatch):
+    built = []
+    monkeypatch.setattr(
+        filter_ops, "Lattice", lambda *given, **named: built.append(1) or Lattice(*given, **named)
+    )
+    image, values = draw(H, W, 3), draw(H, W, 2, grad=True)
+    for _ in range(2):
+        bilateral_filter(image, values, 3, 20).sum().backward()
+    assert len(built) == 1
+    bilateral_filter(image, values, 4, 20)
+    assert len(built) == 2
+
+
 @pytest.mark.slow
 def test_opcheck(draw):
     features = filter_ops.image_features(IMAGE, [3.0, 3.0], [20.0])
