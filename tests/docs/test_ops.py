@@ -4,7 +4,8 @@ from pathlib import Path
 import pytest
 import torch
 
-PAGE = Path(__file__).parents[2] / "docs" / "ops.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "ops.md"
 
 
 @pytest.mark.slow
@@ -22,3 +23,12 @@ def test_the_examples_run(capsys):
     assert names["y"].shape == (1, 1024, 65, 65)
     assert names["smooth"].shape == (20, 30, 4) and names["means"].shape == (50, 2)
     assert "atrous_conv2d" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_five_lines_of_the_readme_run(capsys):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (block,) = [block for block in blocks if "Timer" in block]
+    assert len(list(filter(None, block.splitlines()))) == 5
+    exec(block, {})
+    assert "rate=12" in capsys.readouterr().out
