@@ -1,6 +1,6 @@
-#include "platform/interrupt.h"
-
 #include <pybind11/pybind11.h>
+
+#include "platform/interrupt.h"
 
 void Interruptible::raise_if_interrupted() {
   const pybind11::gil_scoped_acquire lock;

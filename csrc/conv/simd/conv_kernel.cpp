@@ -44,7 +44,7 @@ template <int vectors, bool ask_weights>
 HOST_DEVICE void accumulate_registers(int64_t depth, const Offsets& offset, const float* weights,
                                       const Ahead& ahead, const float* input, bool first, float* tile) {
   const int64_t *weight_offset = offset.weights, *input_offset = offset.input;
-  const auto inputs = [&](int64_t i) { return input + (pack_rows ? input_offset[i] : i * kLanes); };
+  const auto inputs = [&](int64_t i) { return input + (kByRow ? input_offset[i] : i * kLanes); };
   Vector sum[kTileRows][vectors];
 #pragma GCC unroll 8
   for (int r = 0; r < kTileRows; ++r) {

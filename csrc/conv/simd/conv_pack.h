@@ -7,11 +7,13 @@
 namespace ISA {
 namespace {
 
-// Output positions in a tile.
+// Output positions in a tile, and whether tiles may be packed by row.
 #ifdef ISA_AVX2
 constexpr int kLanes = 24;
+constexpr bool kByRow = true;
 #else
 constexpr int kLanes = 48;
+constexpr bool kByRow = false;
 #endif
 
 constexpr int kVectors = kLanes / kWidth;
