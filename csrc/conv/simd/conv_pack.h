@@ -50,13 +50,13 @@ void copy_strided(const float* source, int64_t stride, int begin, int end, int l
   for (int i = begin; i < end; ++i) target[i] = source[i * stride];
 }
 
-constexpr int kAhead = 16, kAheadOfRows = 4;  // channels to ask memory for
+constexpr int kChannelsAhead = 16, kChannelsAheadOfRows = 4;  // to ask memory for
 
 // One run of neighbours in memory, of `channels` channels, all in the image; no shorter than a vector.
 HOST_DEVICE void pack_whole_run(int length, const float* source, int64_t plane, int64_t channels,
                                 float* target, int64_t step) {
   for (int64_t c = 0; c < channels; ++c, source += plane, target += step) {
-    for (int i = 0; i < length; i += 16) __builtin_prefetch(source + kAhead * plane + i);
+    for (int i = 0; i < length; i += 16) __builtin_prefetch(source + kChannelsAhead * plane + i);
     copy_vectors(length, source, target);
   }
 }
@@ -69,8 +69,8 @@ HOST_DEVICE void pack_run(const CopyRun& run, int vectors, const float* source, 
   const int rest = run.length - vectors * kWidth;
   const Mask lanes = lanes_between(0, rest);
   for (int64_t c = 0; c < channels; ++c, source += plane, target += step) {
-    for (int i = 0; i < vectors * kWidth; i += 16) __builtin_prefetch(source + kAhead * plane + i);
-    __builtin_prefetch(source + kAhead * plane + run.length);
+    for (int i = 0; i < vectors * kWidth; i += 16) __builtin_prefetch(source + kChannelsAhead * plane + i);
+    __builtin_prefetch(source + kChannelsAhead * plane + run.length);
     for (int v = 0; v < vectors; ++v) store_vector(target + v * kWidth, load(source + v * kWidth, inside[v]));
     if (rest) {
       const Vector last = load(source + vectors * kWidth, inside[vectors]);
@@ -98,7 +98,7 @@ void pack(const CopyRun* runs, int64_t count, const float* first_channel, int64_
     const int begin = r->inside ? __builtin_ctzll(r->inside) : 0;
     const int end = r->inside ? 64 - __builtin_clzll(r->inside) : 0;
     for (int64_t c = 0; c < channels; ++c, source += plane, target += step) {
-      for (int i = 0; i < r->length; i += 8) __builtin_prefetch(source + kAhead * plane + i * stride);
+      for (int i = 0; i < r->length; i += 8) __builtin_prefetch(source + kChannelsAhead * plane + i * stride);
       copy_strided(source, stride, begin, end, r->length, target);
     }
   }
@@ -113,7 +113,7 @@ void pack_rows(const CopyRun* runs, int64_t count, const float* first_channel, i
     for (const CopyRun* r = runs; r != runs + count; ++r) {
       const float* source = first_channel + r->source;
       float* target = packed + r->target;
-      for (int i = 0; i < r->length; i += 16) __builtin_prefetch(source + kAheadOfRows * plane + i);
+      for (int i = 0; i < r->length; i += 16) __builtin_prefetch(source + kChannelsAheadOfRows * plane + i);
       if (r->inside == (uint64_t{1} << r->length) - 1 && r->length >= kWidth) {
         copy_vectors(r->length, source, target);
       } else {
