@@ -7,18 +7,20 @@ from ..errors import DeepLabError
 from . import gpu_ops as ops
 from .dense_crf import DenseCRF
 from .gpu_memory import padded
+from .parameters import check_iterations
 
 
 class CapturedCRF:
     """`infer` of a CRF on a GPU, captured once: `captured(energies)` gives the marginals.
 
     The CRF's kernels and lattices are those of the capture. Called on torch's current stream, one call at a
-    time. Raises DeepLabError for a CRF on the CPU.
+    time. Raises DeepLabError for a CRF on the CPU and iterations that cannot be.
     """
 
     def __init__(self, crf: DenseCRF, iterations: int = 10) -> None:
         if crf.device is None:
             raise DeepLabError("a CUDA graph needs a CRF on a GPU")
+        check_iterations(iterations)
         self.crf, self.iterations = crf, iterations
         self._kernels = list(crf.kernels)
         zeros = torch.zeros(crf.points, crf.num_classes, device=crf.device)

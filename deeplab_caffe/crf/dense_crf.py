@@ -19,7 +19,7 @@ from .devices import Device, backend_for
 from .lattice import Lattice, Normalization, bilateral_lattice_of_images, position_lattice_of_images
 from .model_energy import Energy
 from .pairwise import pairwise_of
-from .parameters import Std
+from .parameters import Std, check_iterations
 
 
 class Iteration(NamedTuple):
@@ -222,8 +222,7 @@ class DenseCRF:
 
     def step(self, iterations: int = 1) -> "DenseCRF":
         """Mean-field iterations, beginning with `start` if there is none yet."""
-        if iterations < 0:
-            raise DeepLabError(f"{iterations} iterations: 0 or more wanted")
+        check_iterations(iterations)
         if not (iterations and self.kernels):
             return self if self._q is not None else self.start()
         if self._q is None:
@@ -238,6 +237,7 @@ class DenseCRF:
 
     def advance(self, marginals: Array, iterations: int = 1) -> Array:
         """These marginals (points, labels) after iterations; the CRF's own stay. Like them, on its device."""
+        check_iterations(iterations)
         q = self.backend.array("marginals", marginals).reshape(self.points, self.num_classes)
         return self.backend.ops.mean_field_iterate(
             self.kernels, self._given(), self.backend.copy(q), iterations, self.true_exp, threads=self.threads
@@ -250,6 +250,7 @@ class DenseCRF:
 
     def steps(self, iterations: int = 10) -> Iterator[Iteration]:
         """Inference step by step: the start and every iteration, with copies of the marginals and the KL."""
+        check_iterations(iterations)
         self.start()
         for iteration in range(iterations + 1):
             if iteration:

@@ -14,13 +14,25 @@ Std = float | Sequence[float]
 POS_STD, BI_XY_STD, BI_RGB_STD = 3.0, 50.0, 10.0
 
 
+# What the kernels count to.
+MOST_ITERATIONS = 2**31 - 1
+
+
 def lacking(field: str, value: float) -> str | None:
     """What is wanted in place of a number that a field of CRFParameters does not allow; None: it does."""
     if field == "iterations":
+        if value > MOST_ITERATIONS:
+            return f"at most {MOST_ITERATIONS}"
         return None if value >= 0 else "0 or more"
     if field.endswith("_std"):
         return None if math.isfinite(value) and value > 0 else "a number above 0"
     return None if math.isfinite(value) else "a finite number"
+
+
+def check_iterations(iterations: int) -> None:
+    """DeepLabError for a number of iterations that cannot be."""
+    if wanted := lacking("iterations", iterations):
+        raise DeepLabError(f"{iterations} iterations: {wanted} wanted")
 
 
 @dataclass(frozen=True)
@@ -45,7 +57,7 @@ class CRFParameters:
             several = not isinstance(value, Real)
             for one in value if several else [value]:
                 if wanted := lacking(field.name, one):
-                    raise DeepLabError(f"{field.name} {one:g}: {wanted} wanted")
+                    raise DeepLabError(f"{field.name} {one:.10g}: {wanted} wanted")
 
 
 class Changes(TypedDict, total=False):

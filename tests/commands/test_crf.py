@@ -85,5 +85,8 @@ def test_crf_errors(case, fails):
     assert "std -1" in fails("crf", *image, *out, *good, "--bi-rgb-std", "-1")
     assert "--pos-w nan: a finite number" in fails("crf", *image, *out, *good, "--pos-w", "nan")
     assert "--iterations -1: 0 or more" in fails("crf", *image, *out, *good, "--iterations", "-1")
+    too_many = "--iterations 2147483648: at most 2147483647 wanted"
+    assert too_many in fails("crf", *image, *out, *good, "--iterations", 2**31)
+    assert too_many in fails("refine-pascal", "-id", folder, "-fd", folder, "-sd", folder / "o", "-i", 2**31)
     assert "larger standard deviations" in fails("crf", *image, *out, *good, "--bi-rgb-std", "1e-6")
     assert not (folder / "m.npy").exists()

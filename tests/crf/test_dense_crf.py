@@ -189,6 +189,13 @@ def test_label_ruled_out():
         (lambda i, u: crf.DenseCRF(9, 11, 4).gaussian(3, 3, None, "left"), "normalization left"),
         (lambda i, u: crf.DenseCRF(9, 11, 4).add(position_lattice(3, 3, 3), 3), "9 points"),
         (lambda i, u: crf.image_crf(i, 4).unary(u).step(-1), "-1 iterations"),
+        (lambda i, u: crf.image_crf(i, 4).unary(u).infer(2**31), "2147483648 iterations: at most 2147483647"),
+        (lambda i, u: crf.image_crf(i, 4).advance(u, 2**31), "2147483648 iterations"),
+        (lambda i, u: next(crf.image_crf(i, 4).unary(u).steps(2**31)), "2147483648 iterations"),
+        (
+            lambda i, u: crf.refine(i, u.transpose(2, 0, 1), iterations=2**31),
+            "iterations 2147483648: at most",
+        ),
         (
             lambda i, u: crf.image_crf(i, 4).unary(u).unary_energy(np.full((9, 11), 4)),
             "labels from 0 to 3",
