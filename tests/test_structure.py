@@ -140,7 +140,12 @@ TESTED_BY = {
     "ops.eltwise": "ops/test_device_ops.py",
     "ops.geometry": "ops/test_convolution.py",
     "ops.peak": "bench/test_conv.py",
+    "pydensecrf.__main__": "pydensecrf/test_install.py",
     "pydensecrf.densecrf": "pydensecrf/test_pydensecrf.py",
+    "pydensecrf.eigen": "pydensecrf/test_pydensecrf.py",
+    "pydensecrf.pairwise": "pydensecrf/test_pydensecrf.py",
+    "pydensecrf.toplevel.pydensecrf": "pydensecrf/test_install.py",
+    "pydensecrf.unary": "pydensecrf/test_pydensecrf.py",
     "pydensecrf.utils": "pydensecrf/test_pydensecrf.py",
 }
 

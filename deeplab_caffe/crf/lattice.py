@@ -34,7 +34,7 @@ class Recipe(NamedTuple):
     def build(self, threads: int | None, device: Device) -> "Lattice":
         """The lattice."""
         if self.features is None:
-            return _lattice_of_images(self.sizes, self.stds, self.images, threads, device)
+            return lattice_of_images(self.sizes, self.stds, self.images, threads, device)
         return Lattice(self.features, threads, device, self.image_sizes)
 
 
@@ -125,7 +125,7 @@ def position_lattice_of_images(
     sizes: Sequence[Pair], std: Std, threads: int | None = None, device: Device = None
 ) -> Lattice:
     """One lattice of the pixels of images of (height, width), one after the other; several only on a GPU."""
-    return _lattice_of_images(sizes, _numbers("std", std, 2), [], threads, device)
+    return lattice_of_images(sizes, _numbers("std", std, 2), [], threads, device)
 
 
 def bilateral_lattice_of_images(
@@ -138,7 +138,7 @@ def bilateral_lattice_of_images(
     if len(channels) != 1:
         raise DeepLabError(f"images of {', '.join(map(str, sorted(channels)))} channels do not go together")
     stds = stds_of_image(xy_std, rgb_std, *channels)
-    return _lattice_of_images([shape[:2] for shape in shapes], stds, images, threads, device)
+    return lattice_of_images([shape[:2] for shape in shapes], stds, images, threads, device)
 
 
 def stds_of_image(xy_std: Std, rgb_std: Std, channels: int) -> tuple[float, ...]:
@@ -146,13 +146,18 @@ def stds_of_image(xy_std: Std, rgb_std: Std, channels: int) -> tuple[float, ...]
     return _numbers("xy_std", xy_std, 2) + _numbers("rgb_std", rgb_std, channels)
 
 
-def _lattice_of_images(
+def lattice_of_images(
     sizes: Sequence[Pair],
     stds: tuple[float, ...],
     images: Sequence[Array],
     threads: int | None,
     device: Device,
 ) -> Lattice:
+    """The lattice of images of (height, width), by the standard deviations of x, y and each channel.
+
+    Without images it is one of positions. Deviations may be infinite, which leaves the feature out, and
+    negative, which turns its axis round; the callers above allow neither.
+    """
     backend = backend_for(device)
     planes = backend.image_features(sizes, stds, images)
     copies = tuple(image.clone() if is_tensor(image) else image.copy() for image in images)

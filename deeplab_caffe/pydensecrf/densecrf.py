@@ -1,78 +1,93 @@
 """The classes of pydensecrf.densecrf, with the 2013 library's semantics: symmetric normalisation, a true exp.
 
-Arrays are (labels, points) as there; results are numpy arrays. Kernels learn nothing here, so CONST_KERNEL,
-DIAG_KERNEL and FULL_KERNEL, which differ in what can be learned, give the same result.
+Arrays are (labels, points) as there; results are numpy arrays. Numbers may be floats where integers are
+meant; their fractions are dropped.
 """
 
+import copy
+import math
+import warnings
 from collections.abc import Sequence
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from .. import crf
-from ..crf.arrays import to_numpy
+from ..crf.arrays import as_array, to_numpy
 from ..crf.devices import Device
-from ..crf.lattice import Normalization
-from ..errors import DeepLabError
+from ..crf.lattice import Normalization, lattice_of_images
+from ..errors import DeepLabError, DeepLabWarning
 from ..types import Floats
+from .pairwise import (
+    CONST_KERNEL,
+    DIAG_KERNEL,
+    FULL_KERNEL,
+    NO_NORMALIZATION,
+    NORMALIZATIONS,
+    NORMALIZE_AFTER,
+    NORMALIZE_BEFORE,
+    NORMALIZE_SYMMETRIC,
+    KernelType,
+    NormalizationType,
+)
+from .unary import ConstUnary, LogisticUnary, Unary
 
-
-class KernelType(IntEnum):
-    """What of a kernel's precision matrix could be learned."""
-
-    CONST_KERNEL = 0
-    DIAG_KERNEL = 1
-    FULL_KERNEL = 2
-
-
-class NormalizationType(IntEnum):
-    """Where a kernel is normalised."""
-
-    NO_NORMALIZATION = 0
-    NORMALIZE_BEFORE = 1
-    NORMALIZE_AFTER = 2
-    NORMALIZE_SYMMETRIC = 3
-
-
-CONST_KERNEL, DIAG_KERNEL, FULL_KERNEL = KernelType
-NO_NORMALIZATION, NORMALIZE_BEFORE, NORMALIZE_AFTER, NORMALIZE_SYMMETRIC = NormalizationType
-_NORMALIZATIONS: dict[int, Normalization] = {
-    NO_NORMALIZATION: "none",
-    NORMALIZE_BEFORE: "before",
-    NORMALIZE_AFTER: "after",
-    NORMALIZE_SYMMETRIC: "symmetric",
-}
-
-
-class Unary:
-    """Fixed unary energies (labels, points), for `setUnary`."""
-
-    def __init__(self, energy: ArrayLike) -> None:
-        self.energy = energy
-
-
-ConstUnary = Unary
+__all__ = [
+    "CONST_KERNEL",
+    "DIAG_KERNEL",
+    "FULL_KERNEL",
+    "NORMALIZE_AFTER",
+    "NORMALIZE_BEFORE",
+    "NORMALIZE_SYMMETRIC",
+    "NO_NORMALIZATION",
+    "ConstUnary",
+    "DenseCRF",
+    "DenseCRF2D",
+    "KernelType",
+    "LogisticUnary",
+    "NormalizationType",
+    "Unary",
+]
+# Of pydensecrf's numbers, which are a C int.
+_MOST = 2**31 - 1
 
 
 class DenseCRF:
-    """A CRF over `nvar` points with `nlabels` labels each. device: where it computes, "cpu" or "cuda"."""
+    """A CRF over `nvar` points with `nlabels` labels each. device: where it computes, "cpu" or "cuda".
 
-    def __init__(self, nvar: int, nlabels: int, *, threads: int | None = None, device: Device = None) -> None:
-        self._crf = crf.DenseCRF.of_points(nvar, nlabels, true_exp=True, threads=threads, device=device)
+    Without unary energies all labels are alike. It can be copied and pickled.
+    """
 
-    def setUnaryEnergy(self, energy: ArrayLike) -> None:  # noqa: N802
+    def __init__(
+        self, nvar: float, nlabels: float, *, threads: int | None = None, device: Device = None
+    ) -> None:
+        points, labels = _count("nvar", nvar), _count("nlabels", nlabels)
+        self._crf = crf.DenseCRF.of_points(points, labels, true_exp=True, threads=threads, device=device)
+        self._has_unary = False
+
+    def __copy__(self) -> "DenseCRF":
+        """Another CRF with the same lattices; kernels and energies may be added to either."""
+        other = type(self).__new__(type(self))
+        vars(other).update(vars(self))
+        other._crf = copy.copy(self._crf)
+        return other
+
+    def setUnaryEnergy(self, u: ArrayLike) -> None:  # noqa: N802
         """Sets the energies (labels, points), negative log-probabilities; DeepLabError for another shape."""
-        energy = to_numpy("unary", energy)
+        energy = to_numpy("unary", u)
         wanted = (self._crf.num_classes, self._crf.points)
         if energy.shape != wanted:
             raise DeepLabError(f"unary energy: shape {energy.shape} given, {wanted} wanted")
         self._crf.unary(energy.T)
+        self._has_unary = True
 
     def setUnary(self, unary: Unary) -> None:  # noqa: N802
-        """Sets the energies of a ConstUnary."""
-        self.setUnaryEnergy(unary.energy)
+        """Sets the energies of a ConstUnary or LogisticUnary; DeepLabError for anything else."""
+        energy = getattr(unary, "energy", None)
+        if energy is None:
+            raise DeepLabError(f"setUnary: {type(unary).__name__} given, ConstUnary or LogisticUnary wanted")
+        self.setUnaryEnergy(energy)
 
     def addPairwiseEnergy(  # noqa: N802
         self,
@@ -91,31 +106,41 @@ class DenseCRF:
             raise DeepLabError(f"features: {features.shape} given, (d, {self._crf.points}) wanted")
         self._crf.pairwise(features.T, *_options(compat, kernel, normalization))
 
-    def inference(self, niter: int) -> Floats:
-        """Marginals (labels, points) after `niter` iterations."""
-        self._crf.start().step(niter)
+    def inference(self, niter: float) -> Floats:
+        """Marginals (labels, points) after `niter` iterations; a number below 0 is 0, as in pydensecrf.
+
+        Raises DeepLabError for what is no number or above 2147483647.
+        """
+        iterations = max(_whole("niter", niter), 0)
+        self._model().start().step(iterations)
         return self._marginals()
 
     def startInference(self) -> tuple[Floats, None, None]:  # noqa: N802
         """The marginals at the start, to be handed to `stepInference`, and two placeholders."""
-        self._crf.start()
+        self._model().start()
         return self._marginals(), None, None
 
     def stepInference(self, Q: Floats, tmp1: Any = None, tmp2: Any = None) -> None:  # noqa: N802, N803
         """One iteration on Q (labels, points), in place."""
-        Q[...] = to_numpy("Q", self._crf.advance(self._values(Q))).T
+        Q[...] = to_numpy("Q", self._model().advance(self._values(Q))).T
 
     def klDivergence(self, Q: ArrayLike) -> float:  # noqa: N802, N803
         """KL divergence of the model from Q (labels, points), but for a constant."""
-        return self._crf.kl_divergence(self._values(Q))
+        return self._model().kl_divergence(self._values(Q))
 
     def unaryEnergy(self, labels: ArrayLike) -> Floats:  # noqa: N802
         """Each point's unary energy in a labelling (points)."""
-        return self._crf.unary_energy(labels).ravel()
+        return self._model().unary_energy(labels).ravel()
 
     def pairwiseEnergy(self, labels: ArrayLike, term: int = -1) -> Floats:  # noqa: N802
         """Each point's pairwise energy in a labelling (points), of kernel number `term` or (-1) of all."""
-        return self._crf.pairwise_energy(labels, None if term < 0 else term).ravel()
+        return self._model().pairwise_energy(labels, None if term < 0 else term).ravel()
+
+    def _model(self) -> crf.DenseCRF:
+        """The CRF, with energies of 0 where none were set."""
+        if not self._has_unary:
+            self.setUnaryEnergy(np.zeros((self._crf.num_classes, self._crf.points), np.float32))
+        return self._crf
 
     def _marginals(self) -> Floats:
         model = self._crf
@@ -133,9 +158,11 @@ class DenseCRF2D(DenseCRF):
     """A CRF over the pixels of an image, numbered row by row. Note the order: width, height, labels."""
 
     def __init__(
-        self, w: int, h: int, nlabels: int, *, threads: int | None = None, device: Device = None
+        self, w: float, h: float, nlabels: float, *, threads: int | None = None, device: Device = None
     ) -> None:
-        self._crf = crf.DenseCRF(h, w, nlabels, true_exp=True, threads=threads, device=device)
+        width, height, labels = (_count(*one) for one in (("w", w), ("h", h), ("nlabels", nlabels)))
+        self._crf = crf.DenseCRF(height, width, labels, true_exp=True, threads=threads, device=device)
+        self._has_unary = False
 
     def addPairwiseGaussian(  # noqa: N802
         self,
@@ -144,8 +171,12 @@ class DenseCRF2D(DenseCRF):
         kernel: int = DIAG_KERNEL,
         normalization: int = NORMALIZE_SYMMETRIC,
     ) -> None:
-        """Adds a kernel over positions; sxy: deviation in pixels or (x, y). See addPairwiseEnergy."""
-        self._crf.gaussian(sxy, *_options(compat, kernel, normalization))
+        """Adds a kernel over positions; sxy: deviation in pixels or (x, y). See addPairwiseEnergy.
+
+        An infinite deviation leaves its axis out, a negative one turns it round; of more numbers than two the
+        first are taken, with a DeepLabWarning.
+        """
+        self._add(_deviations("sxy", sxy, 2), [], compat, kernel, normalization)
 
     def addPairwiseBilateral(  # noqa: N802
         self,
@@ -156,9 +187,27 @@ class DenseCRF2D(DenseCRF):
         kernel: int = DIAG_KERNEL,
         normalization: int = NORMALIZE_SYMMETRIC,
     ) -> None:
-        """Adds a kernel over positions and colours of an image (h, w, 3). See addPairwiseEnergy."""
-        image = np.asarray(rgbim)
-        self._crf.bilateral(image, sxy, srgb, *_options(compat, kernel, normalization))
+        """Adds a kernel over positions and colours of an image (h, w, 3). See addPairwiseGaussian."""
+        image = as_array("rgbim", rgbim)
+        if image.ndim != 3 or image.shape[:2] != self._crf.shape or image.shape[2] == 0:
+            height, width = self._crf.shape
+            raise DeepLabError(
+                f"rgbim: {image.shape} given, the CRF is {height} x {width}: ({height}, {width}, 3) wanted"
+            )
+        stds = _deviations("sxy", sxy, 2) + _deviations("srgb", srgb, image.shape[2])
+        self._add(stds, [image], compat, kernel, normalization)
+
+    def _add(
+        self,
+        stds: tuple[float, ...],
+        images: list[Any],
+        compat: float | ArrayLike,
+        kernel: int,
+        normalization: int,
+    ) -> None:
+        model = self._crf
+        options = _options(compat, kernel, normalization)
+        model.add(lattice_of_images(model.sizes, stds, images, model.threads, model.backend), *options)
 
 
 def _options(
@@ -167,8 +216,43 @@ def _options(
     """Weight, compatibility and normalisation as crf.DenseCRF has them, where compat is an energy."""
     KernelType(kernel)
     compat = np.asarray(compat, np.float32)
-    place = _NORMALIZATIONS[NormalizationType(normalization)]
+    place = NORMALIZATIONS[NormalizationType(normalization)]
     if compat.ndim == 0:
         return float(compat), None, place
     # The energy of two labels is symmetric.
     return 1.0, -compat if compat.ndim == 1 else (compat + compat.T) / 2, place
+
+
+def _deviations(name: str, value: float | Sequence[float], count: int) -> tuple[float, ...]:
+    """The standard deviations of `count` features from one number or several, of which the first count."""
+    values = tuple(to_numpy(name, value).ravel().tolist())
+    if len(values) > count:
+        message = f"{name}: {len(values)} numbers given; the first {count} are taken, as in pydensecrf"
+        warnings.warn(message, DeepLabWarning, stacklevel=3)
+    elif len(values) not in (1, count):
+        raise DeepLabError(f"{name}: {len(values)} numbers given, 1 or {count} wanted")
+    values = (values * count)[:count] if len(values) == 1 else values[:count]
+    for one in values:
+        if math.isnan(one) or one == 0:
+            raise DeepLabError(f"{name} {one:g}: a number above 0 wanted")
+    return values
+
+
+def _count(name: str, value: float) -> int:
+    count = _whole(name, value)
+    if count < 1:
+        raise DeepLabError(f"{name} {count}: 1 or more wanted")
+    return count
+
+
+def _whole(name: str, value: float) -> int:
+    """A number without its fraction, as Cython passes on what it is given."""
+    try:
+        if isinstance(value, str | bytes):
+            raise TypeError
+        whole = int(value)
+    except (TypeError, ValueError, OverflowError):
+        raise DeepLabError(f"{name} {value!r}: a finite number wanted") from None
+    if whole > _MOST:
+        raise DeepLabError(f"{name} {whole}: at most {_MOST} wanted")
+    return whole

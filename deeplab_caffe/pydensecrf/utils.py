@@ -1,11 +1,12 @@
 """The helpers of pydensecrf.utils: energies from labels or probabilities, features for any number of axes."""
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..errors import DeepLabError
+from ..errors import DeepLabError, DeepLabWarning
 from ..types import Floats
 
 
@@ -72,15 +73,42 @@ def create_pairwise_bilateral(
 ) -> Floats:
     """Features (axes + channels, points) of an image of any number of axes, for addPairwiseEnergy.
 
-    chdim: the axis of the channels; -1 if there is none. schan: a deviation for all or for each channel.
+    chdim: the axis of the channels; -1 if there is none. schan: a deviation for all (a number) or for each
+    channel. Where sdims or schan are sequences too short for the axes or channels, the first are divided and
+    the others stay, with a DeepLabWarning. Raises DeepLabError where they are too long.
     """
     img = np.asarray(img)
     channels = img[None] if chdim == -1 else np.moveaxis(img, chdim, 0)
-    deviations = np.atleast_1d(np.asarray(schan, np.float32))
-    if len(deviations) not in (1, len(channels)):
-        raise DeepLabError(f"schan: {len(deviations)} deviations for {len(channels)} channels")
+    axes = channels.ndim - 1
+    positions = create_pairwise_gaussian(_filled("sdims", sdims, axes, "axes").tolist(), channels.shape[1:])
+    deviations = _filled("schan", schan, len(channels), "channels")
     colours = channels.reshape(len(channels), -1).astype(np.float32) / deviations[:, None]
-    return np.concatenate([create_pairwise_gaussian(sdims, channels.shape[1:]), colours])
+    return np.concatenate([positions, colours])
+
+
+def _create_pairwise_gaussian_2d(sx: float, sy: float, shape: Sequence[int]) -> Floats:
+    """create_pairwise_gaussian of two axes; note that sx is the deviation of the rows, sy of the columns."""
+    return create_pairwise_gaussian((sx, sy), shape[:2])
+
+
+def _create_pairwise_bilateral_2d(
+    sx: float, sy: float, sr: float, sg: float, sb: float, img: ArrayLike
+) -> Floats:
+    """create_pairwise_bilateral of the first three channels of an image (height, width, channels)."""
+    return create_pairwise_bilateral((sx, sy), (sr, sg, sb), np.asarray(img)[:, :, :3], 2)
+
+
+def _filled(name: str, given: float | Sequence[float], count: int, what: str) -> Floats:
+    """A deviation for each; a number stands for all, a sequence too short is filled with ones."""
+    deviations = np.asarray(given, np.float32)
+    if deviations.ndim == 0:
+        return np.full(count, deviations)
+    if len(deviations) > count:
+        raise DeepLabError(f"{name}: {len(deviations)} deviations for {count} {what}")
+    if len(deviations) < count:
+        message = f"{name}: {len(deviations)} deviations for {count} {what}; the others stay as they are"
+        warnings.warn(message, DeepLabWarning, stacklevel=3)
+    return np.concatenate([deviations, np.ones(count - len(deviations), np.float32)])
 
 
 def compute_map(Q: ArrayLike, shape: Sequence[int] | None = None) -> NDArray[np.int64]:  # noqa: N803

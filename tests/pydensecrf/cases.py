@@ -76,6 +76,69 @@ def answers(dcrf, utils):
     out["from_softmax"] = utils.unary_from_softmax(probabilities)
     out["from_softmax_scaled"] = utils.unary_from_softmax(probabilities, scale=0.8, clip=None)
     out["softmax_to_unary"] = utils.softmax_to_unary(probabilities, 0.9)
+    out.update(rare_calls(dcrf, utils))
+    return out
+
+
+def rare_calls(dcrf, utils):
+    """Arguments that are not documented but occur in scripts: floats, signs, too many or too few."""
+    image, energy = image_and_energy()
+    out = {}
+
+    def of_kernel(name, *arguments):
+        d = dcrf.DenseCRF2D(W, H, M)
+        d.setUnaryEnergy(energy)
+        (d.addPairwiseGaussian if len(arguments) == 2 else d.addPairwiseBilateral)(*arguments)
+        out[name] = np.array(d.inference(4))
+
+    inf = float("inf")
+    of_kernel("negative", (-3, 2), 3)
+    of_kernel("negative_both", -3, 3)
+    of_kernel("negative_colour", (20, -30), (13, -14, 15), image, 4)
+    of_kernel("infinite", inf, 3)
+    of_kernel("infinite_x", (-inf, 2), 3)
+    of_kernel("beyond_float32", (1e300, 2), 3)
+    of_kernel("infinite_positions", inf, 13, image, 4)
+    of_kernel("infinite_colours", 20, inf, image, 4)
+    of_kernel("infinite_red", 20, (inf, 13, 14), image, 4)
+    of_kernel("three_positions", (3, 2, 7), 3)
+    of_kernel("four_colours", (20, 30, 1), (13, 14, 15, 16), image, 4)
+
+    d = dcrf.DenseCRF2D(float(W), H + 0.5, float(M))
+    d.setUnaryEnergy(energy)
+    d.addPairwiseGaussian(3, 3)
+    out["floats"] = np.array(d.inference(5.0))
+    out["fraction"] = np.array(d.inference(np.float64(2.9)))
+    out["below_0"] = np.array(d.inference(-1))
+    d = dcrf.DenseCRF(float(H * W), M + 0.9)
+    d.setUnaryEnergy(energy)
+    out["float_points"] = np.array(d.inference(1.0))
+
+    d = dcrf.DenseCRF2D(W, H, M)
+    d.addPairwiseBilateral(20, 13, image, np.arange(M, dtype=np.float32))
+    out["no_energies"] = np.array(d.inference(3))
+    q, tmp1, tmp2 = dcrf.DenseCRF2D(W, H, M).startInference()
+    d = dcrf.DenseCRF2D(W, H, M)
+    d.stepInference(q, tmp1, tmp2)  # The original starts with whatever is in memory.
+    out["no_energies_step"] = np.array(q)
+
+    generator = np.random.default_rng(4)
+    weights, features = generator.random((M, 3), np.float32), generator.random((3, H * W), np.float32)
+    d = dcrf.DenseCRF2D(W, H, M)
+    d.setUnary(dcrf.LogisticUnary(weights, features))
+    d.addPairwiseGaussian(3, 3)
+    out["logistic"] = np.array(d.inference(3))
+    d.setUnary(dcrf.ConstUnary(energy))
+    out["constant"] = np.array(d.inference(3))
+
+    out["plain_positions"] = utils._create_pairwise_gaussian_2d(2, 3, (H, W))
+    out["plain_colours"] = utils._create_pairwise_bilateral_2d(2, 3, 4, 5, 6, image)
+    out["one_channel"] = utils.create_pairwise_bilateral((3, 3), (0.01,), image, 2)
+    out["two_channels"] = utils.create_pairwise_bilateral((3, 3), (5, 6), image, 2)
+    out["no_channels"] = utils.create_pairwise_bilateral((3, 3), (), image, 2)
+    out["one_axis"] = utils.create_pairwise_bilateral((3,), (5, 6, 7), image, 2)
+    out["no_axes"] = utils.create_pairwise_bilateral([], 5, image, 2)
+    out["number_for_all"] = utils.create_pairwise_bilateral((3, inf), np.float32(-5), image, chdim=2)
     return out
 
 

@@ -1,14 +1,16 @@
 """Against pydensecrf2: its stored answers, and its own where it is installed."""
 
+import copy
 import importlib
+import pickle
 import runpy
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.pydensecrf import densecrf, utils
+from deeplab_caffe.errors import DeepLabError, DeepLabWarning
+from deeplab_caffe.pydensecrf import densecrf, eigen, pairwise, unary, utils
 
 CASES = runpy.run_path(str(Path(__file__).with_name("cases.py")))
 H, W, M = (CASES[name] for name in "HWM")
@@ -28,11 +30,13 @@ def compare(ours, theirs):
             assert np.array_equal(ours[name].argmax(0), expected.argmax(0)), name
 
 
+@pytest.mark.filterwarnings("ignore::deeplab_caffe.errors.DeepLabWarning")
 def test_stored_answers():
     with np.load(STORED) as stored:
         compare(answers(densecrf, utils), dict(stored))
 
 
+@pytest.mark.filterwarnings("ignore::deeplab_caffe.errors.DeepLabWarning")
 def test_installed_package():
     pytest.importorskip("pydensecrf.densecrf")
     modules = (importlib.import_module(f"pydensecrf.{name}") for name in ("densecrf", "utils"))
@@ -65,7 +69,25 @@ def test_const_unary_and_energies():
         (lambda d, e, i: utils.unary_from_labels([0], 4, 1.0), "gt_prob"),
         (lambda d, e, i: utils.unary_from_softmax(e, scale=2), "scale"),
         (lambda d, e, i: utils.create_pairwise_gaussian((3,), (4, 5)), "sdims"),
-        (lambda d, e, i: utils.create_pairwise_bilateral((3, 3), (4, 5), i, 2), "schan"),
+        (lambda d, e, i: utils.create_pairwise_bilateral((3, 3), (4, 5, 6, 7), i, 2), "schan: 4 deviations"),
+        (lambda d, e, i: utils.create_pairwise_bilateral((3, 3, 3), 4, i, 2), "sdims: 3 deviations"),
+        (lambda d, e, i: d.addPairwiseGaussian(np.nan, 3), "sxy nan"),
+        (lambda d, e, i: d.addPairwiseGaussian(1e-60, 3), "above 0"),
+        (lambda d, e, i: d.addPairwiseGaussian("3", 3), "sxy: numbers wanted"),
+        (lambda d, e, i: d.addPairwiseBilateral(3, (3, 4), i, 3), "srgb: 2 numbers given, 1 or 3 wanted"),
+        (lambda d, e, i: d.addPairwiseBilateral(3, 3, i[..., 0], 3), "rgbim"),
+        (lambda d, e, i: d.inference(2**31), "niter 2147483648: at most 2147483647 wanted"),
+        (lambda d, e, i: d.inference(2.0**31), "niter 2147483648"),
+        (lambda d, e, i: d.inference(np.inf), "niter inf: a finite number"),
+        (lambda d, e, i: d.inference(np.nan), "niter nan"),
+        (lambda d, e, i: d.inference("3"), "niter '3'"),
+        (lambda d, e, i: d.inference(None), "niter None"),
+        (lambda d, e, i: densecrf.DenseCRF(2**31, 3), "nvar 2147483648"),
+        (lambda d, e, i: densecrf.DenseCRF(0.9, 3), "nvar 0: 1 or more"),
+        (lambda d, e, i: densecrf.DenseCRF2D(3, "4", 3), "h '4'"),
+        (lambda d, e, i: d.setUnary(densecrf.Unary()), "setUnary: Unary given"),
+        (lambda d, e, i: d.setUnary(densecrf.LogisticUnary(e, e)), "LogisticUnary"),
+        (lambda d, e, i: eigen.vectorXf(e), "vectorXf: an array of 2 axes"),
     ],
 )
 def test_errors(call, message):
@@ -89,3 +111,76 @@ def test_on_a_gpu(device):
     expected = infer(None)
     with device.kernels():
         assert all(map(np.array_equal, infer("cuda"), expected))
+
+
+def test_names():
+    """Those of pydensecrf's modules, which are the same objects wherever they are found."""
+    assert densecrf.KernelType is pairwise.KernelType
+    assert densecrf.NORMALIZE_SYMMETRIC is pairwise.NORMALIZE_SYMMETRIC
+    assert densecrf.LogisticUnary is unary.LogisticUnary
+    assert issubclass(densecrf.ConstUnary, densecrf.Unary)
+    image, energy = image_and_energy()
+    d = densecrf.DenseCRF2D(W, H, M)
+    d.setUnaryEnergy(u=energy)
+    assert isinstance(d.inference(1), eigen.MatrixXf)
+    matrix = eigen.matrixXf(energy.astype(float))
+    assert matrix.dtype == np.float32 and np.array_equal(matrix, energy)
+    assert np.array_equal(eigen.vectorXf(energy[0]), energy[0])
+
+
+def test_start_without_energies():
+    d = densecrf.DenseCRF2D(W, H, M)
+    q, first, second = d.startInference()
+    assert np.array_equal(q, np.full((M, H * W), 1 / M, np.float32))
+    d.stepInference(q, first, second)
+    assert d.klDivergence(q) == pytest.approx(-H * W * np.log(M), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        (
+            lambda d, i: utils.create_pairwise_bilateral((3, 3), (0.01,), i, 2),
+            "schan: 1 deviations for 3 channels",
+        ),
+        (lambda d, i: utils.create_pairwise_bilateral((3,), 5, i, 2), "sdims: 1 deviations for 2 axes"),
+        (lambda d, i: d.addPairwiseGaussian((3, 2, 7), 3), "sxy: 3 numbers given; the first 2"),
+        (lambda d, i: d.addPairwiseBilateral(3, (3, 4, 5, 6), i, 3), "srgb: 4 numbers given; the first 3"),
+    ],
+)
+def test_warnings(call, message):
+    image, energy = image_and_energy()
+    with pytest.warns(DeepLabWarning, match=message) as caught:
+        call(densecrf.DenseCRF2D(W, H, M), image)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+@pytest.mark.parametrize("of", [copy.copy, copy.deepcopy, lambda d: pickle.loads(pickle.dumps(d))])
+def test_copies(of):
+    image, energy = image_and_energy()
+    d = densecrf.DenseCRF2D(W, H, M)
+    d.setUnaryEnergy(energy)
+    d.addPairwiseGaussian((-3, np.inf), 3)
+    d.addPairwiseBilateral(20, (13, -14, 15), image, np.arange(M))
+    expected = d.inference(3)
+    other = of(d)
+    assert np.array_equal(other.inference(3), expected)
+    other.setUnaryEnergy(energy[::-1])
+    other.addPairwiseGaussian(1, 9)
+    other.inference(2)
+    assert np.array_equal(d.inference(3), expected)
+
+
+def test_signs_on_a_gpu(device):
+    image, energy = image_and_energy()
+
+    def infer(where):
+        model = densecrf.DenseCRF2D(W, H, M, device=where)
+        model.setUnaryEnergy(energy)
+        model.addPairwiseGaussian((-3, np.inf), 3)
+        model.addPairwiseBilateral(30, (20, -20, np.inf), image, 2)
+        return model.inference(3)
+
+    expected = infer(None)
+    with device.kernels():
+        assert np.array_equal(infer("cuda"), expected)
