@@ -16,7 +16,7 @@ __version__ = package_version()
 _NAME = "pydensecrf"
 _SUBMODULES = ("densecrf", "eigen", "pairwise", "unary", "utils")
 # Holds a module of the top-level name that calls `install`, for processes that this one starts.
-TOPLEVEL = Path(__file__).with_name("toplevel")
+TOPLEVEL = Path(__file__).resolve().with_name("toplevel")
 
 
 def install() -> None:
@@ -28,7 +28,7 @@ def install() -> None:
     ours = sys.modules[__name__]
     there = sys.modules.get(_NAME)
     file = getattr(there, "__file__", None)
-    if there not in (None, ours) and not (file and Path(file).parent == TOPLEVEL):
+    if there not in (None, ours) and not (file and Path(file).resolve().parent == TOPLEVEL):
         raise DeepLabError(f"{_NAME} was imported before from {file}: call install() earlier")
     sys.modules[_NAME] = ours
     for name in _SUBMODULES:

@@ -1,5 +1,6 @@
 """`python -m deeplab_caffe.pydensecrf script.py ...`: a script whose `pydensecrf` is this package."""
 
+import importlib.util
 import os
 import runpy
 import sys
@@ -24,8 +25,8 @@ def main(arguments: list[str]) -> int:
     if not arguments:
         print(USAGE, file=sys.stderr)
         return 2
-    if not is_module and not Path(arguments[0]).exists():
-        print(f"{arguments[0]}: no such script", file=sys.stderr)
+    if not (_is_there(arguments[0]) if is_module else Path(arguments[0]).exists()):
+        print(f"{arguments[0]}: no such {'module' if is_module else 'script'}", file=sys.stderr)
         return 2
     try:
         install()
@@ -42,6 +43,13 @@ def main(arguments: list[str]) -> int:
         sys.path.insert(0, str(Path(arguments[0]).resolve().parent))
         runpy.run_path(arguments[0], run_name="__main__")
     return 0
+
+
+def _is_there(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # of the package that it is in
+        return False
 
 
 if __name__ == "__main__":

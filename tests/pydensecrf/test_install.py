@@ -83,6 +83,9 @@ def test_children(python, tmp_path):
 def test_nothing_to_run(python):
     done = python("-m", OURS, "none.py")
     assert (done.returncode, done.stderr) == (2, "none.py: no such script\n")
+    for name in "none", "none.of_it":
+        done = python("-m", OURS, "-m", name)
+        assert (done.returncode, done.stderr) == (2, f"{name}: no such module\n")
     done = python("-m", OURS)
     assert done.returncode == 2 and done.stderr.startswith("usage:")
     done = python("-m", OURS, "--help")
