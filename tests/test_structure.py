@@ -144,7 +144,7 @@ TESTED_BY = {
     "pydensecrf.densecrf": "pydensecrf/test_pydensecrf.py",
     "pydensecrf.eigen": "pydensecrf/test_pydensecrf.py",
     "pydensecrf.pairwise": "pydensecrf/test_pydensecrf.py",
-    "pydensecrf.toplevel.pydensecrf": "pydensecrf/test_install.py",
+    "pydensecrf.top-level.pydensecrf": "pydensecrf/test_install.py",
     "pydensecrf.unary": "pydensecrf/test_pydensecrf.py",
     "pydensecrf.utils": "pydensecrf/test_pydensecrf.py",
 }

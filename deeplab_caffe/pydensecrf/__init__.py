@@ -16,7 +16,7 @@ __version__ = package_version()
 _NAME = "pydensecrf"
 _SUBMODULES = ("densecrf", "eigen", "pairwise", "unary", "utils")
 # Holds a module of the top-level name that calls `install`, for processes that this one starts.
-TOPLEVEL = Path(__file__).resolve().with_name("toplevel")
+TOPLEVEL = Path(__file__).resolve().with_name("top-level")
 
 
 def install() -> None:
