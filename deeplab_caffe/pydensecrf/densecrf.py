@@ -49,6 +49,7 @@ __all__ = [
     "NormalizationType",
     "Unary",
 ]
+
 # Of pydensecrf's numbers, which are a C int.
 _MOST = 2**31 - 1
 
