@@ -85,6 +85,7 @@ float* FewOutputs::sum(float* memory) {
   float* chains = memory + tile_floats();
   float* sums = chains + positions() * row_floats();
   int64_t begin = 0;
+  bool first_block = true;
   for (const int64_t end : region_.block_end) {
     if (end > begin) list_offsets(begin, end - begin);
     for (int64_t from = begin; from == begin || from < end; from += kPart) {
@@ -98,12 +99,13 @@ float* FewOutputs::sum(float* memory) {
                                         chains + first * row_floats());
       }
     }
-    if (begin == 0) {
+    if (first_block) {
       std::swap(chains, sums);
     } else {
       for (int64_t i = 0; i < positions() * row_floats(); ++i) sums[i] += chains[i];
     }
     begin = end;
+    first_block = false;
   }
   return sums;
 }

@@ -50,15 +50,15 @@ void PackedInput::choose(const std::vector<Run>& runs) {
   std::vector<int> runs_of_tile(runs.empty() ? 0 : tile_of(runs.back()) + 1);
   for (const Run& run : runs) ++runs_of_tile[tile_of(run)];
   const std::vector<int>& columns = region_.columns.taps;
+  const int64_t rows = static_cast<int64_t>(region_.rows.taps.size());
   const int64_t count = static_cast<int64_t>(columns.size());
   const int64_t reach = columns.empty() ? 0 : (columns.back() - columns.front()) * g_.dilation_width;
   row_size_ = divide_up(kernels_.lanes + reach, kWholeVectors) * kWholeVectors;
   const bool possible = kernels_.pack_rows && g_.stride_width == 1 && !g_.taps_first && row_size_ < 64;
-  const bool worth = possible && 4 * row_size_ <= 3 * count * kernels_.lanes;
+  const bool worth = possible && rows > 0 && 4 * row_size_ <= 3 * count * kernels_.lanes;
   for (const int number : runs_of_tile) by_row_.push_back(worth && number == 1);
   if (!worth) return;
   // A block may begin and end within a channel.
-  const int64_t rows = static_cast<int64_t>(region_.rows.taps.size());
   const int64_t channels = (deepest_ + rows * count - 2) / (rows * count) + 1;
   tile_size_ = std::max(tile_size_, channels * rows * row_size_);
 }

@@ -83,7 +83,33 @@ def depthwise_case(seed: int) -> dict:
     }
 
 
-CASES = [case for case in [*map(random_case, range(80)), *map(depthwise_case, range(100, 140))] if fits(case)]
+def long_case(seed: int) -> dict:
+    """Sums of one to three blocks, for few outputs and many; outputs far outside that see no tap, or few."""
+    case, r = random_case(seed), random.Random(seed)
+    taps = case["kernel"][0] * case["kernel"][1]
+    groups = r.choice([1, 1, 2])
+    return case | {
+        "batch": r.randint(1, 2),
+        "channels": groups * (r.choice([256, 300, 449, 950]) // taps + 1),
+        "groups": groups,
+        "size": (r.randint(1, 6), r.randint(1, 60)),
+        "out": groups * r.choice([1, 8, 9, 16, 21, 24, 30]),
+        "pad": tuple(
+            r.choice([0, d * (k - 1), d * (k - 1) + 3])
+            for d, k in zip(case["dilation"], case["kernel"], strict=True)
+        ),
+    }
+
+
+CASES = [
+    case
+    for case in [
+        *map(random_case, range(80)),
+        *map(depthwise_case, range(100, 140)),
+        *map(long_case, range(200, 240)),
+    ]
+    if fits(case)
+]
 
 
 def arguments(case: dict) -> dict:
