@@ -87,6 +87,7 @@ def modules() -> list[str]:
 
 
 setup(
+    license="BSD-3-Clause",
     packages=sorted(
         str(p.parent.relative_to(ROOT)).replace(os.sep, ".")
         for p in (ROOT / "deeplab_caffe").rglob("__init__.py")

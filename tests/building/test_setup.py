@@ -1,6 +1,7 @@
 """An old Python is told so, in one line."""
 
 import ast
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -39,3 +40,17 @@ def test_a_wheel_holds_every_file_of_the_package():
     files = {path for path in root.rglob("*") if path.is_file() and path.suffix not in (".py", ".pyc", ".so")}
     scripts = {path for path in packed if path.suffix == ".py"}  # in folders that are no packages
     assert files and files == packed - scripts
+
+
+def test_the_license_is_said_in_a_form_every_setuptools_takes():
+    """In [project] those before 77 want a table and later ones a string."""
+    project = (SETUP.parent / "pyproject.toml").read_text()
+    assert 'dynamic = ["license"]' in project and "\nlicense =" not in project
+    assert 'license="BSD-3-Clause"' in SETUP.read_text()
+
+
+def test_the_changelog_has_the_version():
+    project = (SETUP.parent / "pyproject.toml").read_text()
+    (version,) = re.findall(r'^version = "(.+)"$', project, re.MULTILINE)
+    headings = re.findall(r"^## (\S+)", (SETUP.parent / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert version in headings
