@@ -95,6 +95,7 @@ setup(
     package_data={
         "deeplab_caffe": ["py.typed", "*.pyi"],
         "deeplab_caffe.formats": ["caffe.proto", "*.pyi"],
+        "deeplab_caffe.pycaffe": ["top-level/*.py"],
         "deeplab_caffe.pydensecrf": ["top-level/*.py"],
         "deeplab_caffe.netgraph": ["templates/*"],
         "deeplab_caffe.validate": ["templates/*"],

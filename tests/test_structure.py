@@ -15,14 +15,14 @@ PACKAGE = TESTS.parent / "deeplab_caffe"
 # Floors, lowest first. A room, which is a folder or a loose module, imports rooms of the floors below only.
 FLOORS = [
     {"deprecation", "errors", "threads", "types"},
-    {"assets", "formats"},
+    {"assets", "formats", "stand_in"},
     {"images", "ops"},
     {"evaluation", "generate"},
     {"crf", "autograd"},
     {"layers", "pydensecrf", "crf_modules", "kernels"},
     {"engine", "netgraph"},
     {"segmenter", "solver", "convert", "export", "validate"},
-    {"bench"},
+    {"bench", "pycaffe"},
     {"commands"},
     {"__main__"},
 ]
@@ -140,6 +140,9 @@ TESTED_BY = {
     "ops.eltwise": "ops/test_device_ops.py",
     "ops.geometry": "ops/test_convolution.py",
     "ops.peak": "bench/test_conv.py",
+    "pycaffe.__main__": "pycaffe/test_install.py",
+    "pycaffe.proto": "pycaffe/test_install.py",
+    "pycaffe.top-level.caffe": "pycaffe/test_install.py",
     "pydensecrf.__main__": "pydensecrf/test_install.py",
     "pydensecrf.densecrf": "pydensecrf/test_pydensecrf.py",
     "pydensecrf.eigen": "pydensecrf/test_pydensecrf.py",

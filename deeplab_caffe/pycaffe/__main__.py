@@ -1,0 +1,8 @@
+"""`python -m deeplab_caffe.pycaffe script.py ...`: a script whose `caffe` is this package."""
+
+import sys
+
+from . import STAND_IN
+
+if __name__ == "__main__":
+    sys.exit(STAND_IN.main(sys.argv[1:]))
