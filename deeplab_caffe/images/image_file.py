@@ -24,7 +24,7 @@ def read_image(path: str | os.PathLike[str], color: bool = True) -> Bytes:
 
     Up to version 0.1 the order was B, G, R: who turned it round must do so no more.
     """
-    image = _decode(path)
+    image = decode_image(path)
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         grey = _upper_byte(np.asarray(image))
         return np.repeat(grey[:, :, None], 3 if color else 1, axis=2)
@@ -35,7 +35,7 @@ def read_image(path: str | os.PathLike[str], color: bool = True) -> Bytes:
 
 def read_label(path: str | os.PathLike[str]) -> Bytes:
     """The label map as bytes (H, W); a palette image gives its indices. Colour holds no labels: an error."""
-    image = _decode(path)
+    image = decode_image(path)
     if image.mode in ("L", "P"):
         return np.array(image)
     if image.mode == "1":
@@ -46,7 +46,8 @@ def read_label(path: str | os.PathLike[str]) -> Bytes:
     raise DeepLabError(f"{path}: a label map is a grey or palette image, this one is {image.mode}")
 
 
-def _decode(path: str | os.PathLike[str]) -> Image.Image:
+def decode_image(path: str | os.PathLike[str]) -> Image.Image:
+    """The image as Pillow has it, in its own mode. Raises DeepLabError as read_image does."""
     if not os.path.exists(path):
         raise DeepLabError(f"{path}: no such image")
     if not os.path.isfile(path):
