@@ -41,6 +41,7 @@ DIFFERS = {
     "ImageSegData": f"shuffle, crops and mirroring: {RANDOM}",
     "InfogainLoss": "axis 1 only",
     "Pooling": f"no second top (the mask); STOCHASTIC in TRAIN: {RANDOM}",
+    "Python": "its code must be allowed ([pycaffe.md](pycaffe.md#python-layers))",
     "SoftmaxWithLoss": "v1's gradient of ignored pixels is 0 (the original leaves old values there)",
 }
 

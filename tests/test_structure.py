@@ -113,6 +113,7 @@ TESTED_BY = {
     "kernels.filter_ops": "kernels/test_filters.py",
     "kernels.folding": "kernels/test_atrous.py",
     "layers.parts.convolution_fields": "layers/test_convolution.py",
+    "layers.parts.permission": "layers/test_python.py",
     "layers.parts.image_list_data": "layers/test_image_data.py",
     "validate.comparing": "validate/test_validation.py",
     "validate.diagnosis.arrays": "validate/diagnosis/test_diagnose.py",

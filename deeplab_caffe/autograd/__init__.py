@@ -1,8 +1,15 @@
 """The gradients of forward passes and ops, as functions of tensors."""
 
 from .accumulation import accumulating
+from .callbacks import callback_function
 from .convolution import ConvolutionFunction
 from .layer import layer_function
 from .softmax_loss import SoftmaxLossFunction
 
-__all__ = ["ConvolutionFunction", "SoftmaxLossFunction", "accumulating", "layer_function"]
+__all__ = [
+    "ConvolutionFunction",
+    "SoftmaxLossFunction",
+    "accumulating",
+    "callback_function",
+    "layer_function",
+]

@@ -50,7 +50,7 @@ class Net:
     run in main memory. weight_memory: bytes of memory for the weights, at least as many as the largest layer
     needs; those that do not fit are read from the caffemodel in each forward, so nobody may write to it then.
     For exact and fp32 on the CPU; HDF5 weights, and parameters that are written or trained, are in memory all
-    the same. None: all weights are in memory.
+    the same. None: all weights are in memory. python_layers: lets layers of type Python run their code.
 
     Raises DeepLabError for anything wrong with the files, or if the net needs more memory than there is.
     """
@@ -73,10 +73,11 @@ class Net:
         ranks: int = 1,
         cuda_graph: bool = True,
         weight_memory: int | None = None,
+        python_layers: bool = False,
     ) -> None:
         self.options = {"keep_blobs": keep_blobs, "cuda_graph": cuda_graph, "weight_memory": weight_memory}
         context = make_context(phase, device, precision, threads)
-        self.context = replace(context, seed=seed, rank=rank, ranks=ranks)
+        self.context = replace(context, seed=seed, rank=rank, ranks=ranks, python_layers=python_layers)
         self._weight_memory = make_weight_memory(weight_memory, context)
         if not isinstance(model, NetDefinition):
             model = read_model(model, variables, phase, level, stages)

@@ -25,7 +25,8 @@ class Context:
 
     phase: "train" or "test"; device: where blobs live; precision: see net.PRECISIONS;
     threads: CPU threads for our kernels, None for torch's own setting; seed: of whatever is random in TRAIN
-    phase; rank, ranks: this process's number among those that train together, and how many they are.
+    phase; rank, ranks: this process's number among those that train together, and how many they are;
+    python_layers: whether layers of type Python may run their code.
     """
 
     phase: str = "test"
@@ -35,6 +36,7 @@ class Context:
     seed: int = 0
     rank: int = 0
     ranks: int = 1
+    python_layers: bool = False
 
     @property
     def runs_forward(self) -> bool:

@@ -12,7 +12,6 @@ REASONS = {
     "LSTM": "recurrent layers are not supported",
     "LSTMUnit": "recurrent layers are not supported",
     "Parameter": "parameters without an operation are not supported",
-    "Python": "layers written in Python are not supported",
     "RNN": "recurrent layers are not supported",
     "Swish": "not supported; Sigmoid and Eltwise PROD give x * sigmoid(x)",
 }

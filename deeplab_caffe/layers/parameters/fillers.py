@@ -20,12 +20,14 @@ FILLERS = ("constant", "uniform", "gaussian", "xavier", "msra", "positive_unitba
 
 
 def fill(shape: Shape, filler: Any, generator: torch.Generator) -> Tensor:
-    """A float32 tensor of `shape` after `filler`: a FillerParameter message, a number, or None for zeros.
+    """A float32 tensor of `shape` after `filler`: a FillerParameter message, values, a number, or None (0).
 
     Raises DeepLabError for an unknown type, or a shape that the filler has no meaning for.
     """
     if filler is None or isinstance(filler, int | float):
         return torch.full(shape, float(filler or 0))
+    if isinstance(filler, Tensor):
+        return filler.clone()
     kind = filler.type
     if kind == "constant":
         return torch.full(shape, filler.value)
