@@ -32,6 +32,7 @@ RANDOM = "own random numbers"
 DIFFERS = {
     "AdaptiveBiasChannel": "v1 takes the foreground labels in random order, here in their own",
     "Convolution": "4-dimensional blobs and axis 1 only",
+    "Data": f"LMDB only; rand_skip, TRAIN's crops and mirroring: {RANDOM}",
     "Deconvolution": "4-dimensional blobs and axis 1 only",
     "Dropout": f"TRAIN: {RANDOM}",
     "DummyData": f"random fillers: {RANDOM}",

@@ -115,6 +115,7 @@ TESTED_BY = {
     "layers.parts.convolution_fields": "layers/test_convolution.py",
     "layers.parts.permission": "layers/test_python.py",
     "layers.parts.image_list_data": "layers/test_image_data.py",
+    "layers.parts.transform": "layers/test_data.py",
     "validate.comparing": "validate/test_validation.py",
     "validate.diagnosis.arrays": "validate/diagnosis/test_diagnose.py",
     "validate.diagnosis.batch_norm": "validate/diagnosis/test_diagnose.py",

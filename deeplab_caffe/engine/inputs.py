@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from ..errors import DeepLabError
+from ..layers import Layer
+from ..layers.memory_data import MemoryData
 from ..types import Shape
 from . import dag
 
@@ -18,6 +20,14 @@ def check_names(given: Iterable[str], inputs: Mapping[str, Shape], source: str) 
         if name not in inputs:
             known = ", ".join(inputs) or "none, its data layers feed the net"
             raise DeepLabError(f"{source}: no input is named '{name}'; inputs: {known}")
+
+
+def from_memory(layers: Iterable[Layer], given: dict[str, Any]) -> dict[str, Any]:
+    """What a caller gives, and the next batches of MemoryData layers that he gives nothing for."""
+    for layer in layers:
+        if isinstance(layer, MemoryData) and given.keys().isdisjoint(layer.definition.tops):
+            given = given | layer.next_batch()
+    return given
 
 
 def as_tensors(

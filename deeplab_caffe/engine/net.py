@@ -22,7 +22,7 @@ from .copying import restore, sharing_copy, state_of
 from .cuda_graph import StreamOrder
 from .dag import Values
 from .execution import Execution, OnLayer, run_train, torch_threads
-from .inputs import as_tensors, check_names
+from .inputs import as_tensors, check_names, from_memory
 from .module import NetModule, TrainResult
 from .parameters import check_parameters, make_parameters, share_parameters
 from .passes.needed import needed
@@ -235,7 +235,7 @@ class Net:
         precision computes: in all but exact, layers that another one does the work of have no tops, and the
         last of them is called for, with what all of them give.
         """
-        given = as_tensors(inputs, self.inputs, self.definition.source, self.device)
+        given = as_tensors(from_memory(self.layers, inputs), self.inputs, self.definition.source, self.device)
         execution, values = self._prepared(outputs, given, "forward" if on_layer is None else "watched")
         versions = tuple(blob.version for layer in self.layers for blob in layer.blobs)
         self._last = {}
@@ -253,6 +253,7 @@ class Net:
 
         Arguments as those of `forward`. The loss is Caffe's: the sum of all tops by their loss_weight.
         """
+        inputs = from_memory(self.layers, inputs)
         given = as_tensors(inputs, self.inputs, self.definition.source, self.device, differentiable=True)
         execution, values = self._prepared(
             outputs, given, "training" if on_layer is None else "watched training"

@@ -5,6 +5,7 @@ sees the stored rows, as the original did."""
 
 import os
 import warnings
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,20 @@ def read_image(path: str | os.PathLike[str], color: bool = True) -> Bytes:
 
     Up to version 0.1 the order was B, G, R: who turned it round must do so no more.
     """
-    image = decode_image(path)
+    return _pixels(decode_image(path), color)
+
+
+def read_image_bytes(data: bytes, name: str, color: bool | None = None) -> Bytes:
+    """The image in the bytes of a file, as read_image gives it; None: colour or grey as it is stored.
+
+    A palette image is colour, alpha is dropped. name: stands for the path in errors.
+    """
+    image = _open(BytesIO(data), name)
+    stored = image.mode not in ("1", "L", "LA", "I", "F") and not image.mode.startswith("I;16")
+    return _pixels(image, stored if color is None else color)
+
+
+def _pixels(image: Image.Image, color: bool) -> Bytes:
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         grey = _upper_byte(np.asarray(image))
         return np.repeat(grey[:, :, None], 3 if color else 1, axis=2)
@@ -52,10 +66,15 @@ def decode_image(path: str | os.PathLike[str]) -> Image.Image:
         raise DeepLabError(f"{path}: no such image")
     if not os.path.isfile(path):
         raise DeepLabError(f"{path}: not a file")
+    return _open(path, os.fspath(path))
+
+
+def _open(source: str | os.PathLike[str] | BytesIO, path: str) -> Image.Image:
+    """Decodes a file, or the bytes of one; `path` names it in errors."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(source) as image:
                 image.load()
                 return image
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):

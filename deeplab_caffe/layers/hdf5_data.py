@@ -33,6 +33,8 @@ class HDF5Data(Layer):
             raise self.error("hdf5_data_param.source", "missing")
         if self.param.batch_size < 1:
             raise self.error("hdf5_data_param.batch_size", f"{self.param.batch_size} given, 1 or more wanted")
+        if self.definition.param.HasField("transform_param"):
+            raise self.error("transform_param", "this layer transforms nothing")
         self._next: tuple[np.ndarray, ...] | None = None
         self.seek(0)
 
@@ -95,6 +97,8 @@ class HDF5Data(Layer):
                 for name in self.definition.tops:
                     if not isinstance(file.get(name), h5py.Dataset) or not file[name].shape:
                         raise fail(f"no data set '{name}'; it has {', '.join(file) or 'none'}")
+                    if file[name].dtype.kind not in "fiub":
+                        raise fail(f"data set '{name}' holds {file[name].dtype}, numbers wanted")
                     sets.append(np.asarray(file[name], np.float32))
         except OSError as error:
             raise fail(f"cannot be read: {' '.join(str(error).split())}") from None

@@ -6,10 +6,11 @@ from torch import Tensor
 from typing_extensions import override
 
 from ..errors import DeepLabError
-from ..images import image_list, preprocessing, resize
+from ..images import image_list, resize
 from ..types import Shape
 from .base import register
 from .parts.image_list_data import ImageListData
+from .parts.transform import Transform
 
 Sample = tuple[np.ndarray, int]  # image (channels, h, w), label
 
@@ -27,16 +28,13 @@ class ImageData(ImageListData[Sample]):
     @override
     def setup(self) -> None:
         super().setup()
-        for field in ("channel_order", "std_value", "brightness"):
-            if getattr(self.transform, field):
-                raise self.error(f"transform_param.{field}", "not for this layer; ImageSegData has it")
+        self.transform_image = Transform(self)
         self.fixed = bool(self.transform.crop_size or self.data.new_height)
         if not self.fixed and self.data.batch_size > 1:
             raise self.error(
                 "image_data_param.batch_size",
                 f"{self.data.batch_size} images of any size need a crop_size or new_height and new_width",
             )
-        self.mean_image = self._read_mean_file() if self.transform.mean_file else None
 
     @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
@@ -66,34 +64,7 @@ class ImageData(ImageListData[Sample]):
         image = self.read(entry)
         if self.data.new_height:
             image = resize.resize_image(image, self.data.new_height, self.data.new_width)
-        height, width = image.shape[:2]
-        crop = self.transform.crop_size
-        if crop > min(height, width):
-            raise DeepLabError(f"{entry.image} has {height}x{width} pixels, fewer than crop_size {crop}")
-        data = preprocessing.to_blob(image, self.transform.mean_value)
-        if self.mean_image is not None:
-            if self.mean_image.shape != data.shape:
-                raise DeepLabError(f"mean_file has shape {self.mean_image.shape}, the image {data.shape}")
-            data = data - self.mean_image
-        if crop:
-            top, left = (self.offset(size, crop, generator) for size in (height, width))
-            data = resize.crop(data, top, left, crop, crop)
-        if self.transform.mirror and generator.integers(2):
-            data = data[:, :, ::-1]
-        return np.ascontiguousarray(data) * np.float32(self.transform.scale), label
-
-    def _read_mean_file(self) -> np.ndarray:
-        from google.protobuf.message import DecodeError
-
-        from ..formats import caffe_pb2
-
-        path = self.transform.mean_file
         try:
-            with open(path, "rb") as file:
-                blob = caffe_pb2.BlobProto.FromString(file.read())
-            shape = tuple(blob.shape.dim) or (blob.num, blob.channels, blob.height, blob.width)
-            return np.asarray(blob.data, np.float32).reshape(shape[-3:])
-        except OSError as error:
-            raise self.error("transform_param.mean_file", f"{path}: {error.strerror or error}") from None
-        except (DecodeError, ValueError):
-            raise self.error("transform_param.mean_file", f"{path}: not a mean image") from None
+            return self.transform_image(image[:, :, ::-1].transpose(2, 0, 1), generator), label
+        except DeepLabError as error:
+            raise DeepLabError(f"{entry.image}: {error}") from None

@@ -1,4 +1,4 @@
-"""Input and MemoryData: blobs that the caller of the net gives."""
+"""Input: blobs that the caller of the net gives."""
 
 from torch import Tensor
 from typing_extensions import override
@@ -31,17 +31,3 @@ class Input(FedByCaller):
         if len(shapes) not in (1, tops):
             raise self.error("shape", f"{len(shapes)} given for {tops} tops")
         return shapes if len(shapes) == tops else shapes * tops
-
-
-@register("MemoryData")
-class MemoryData(FedByCaller):
-    """`memory_data_param { batch_size channels height width }`: tops data and, if named, label."""
-
-    top_count = (1, 2)
-
-    @override
-    def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        param = self.definition.param.memory_data_param
-        data = (param.batch_size, param.channels, param.height, param.width)
-        label = self.definition.dialect.top_shape(param.batch_size)
-        return [data, label][: len(self.definition.tops)]

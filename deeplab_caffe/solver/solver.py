@@ -21,6 +21,7 @@ from ..errors import DeepLabError
 from ..formats.hdf5_snapshot import write_hdf5_state
 from ..formats.records import SolverState
 from ..formats.solverstate import read_solverstate, write_solverstate
+from ..layers.memory_data import MemoryData
 from . import snapshot
 from .distributed import Peers, layers_before_losses, parallel
 from .learning_rate import LearningRate
@@ -70,8 +71,8 @@ class Solver:
             rank=self.peers.rank,
             ranks=self.peers.count,
         )
-        if self.net.inputs:
-            names = ", ".join(self.net.inputs)
+        memory = [layer for layer in self.net.layers if isinstance(layer, MemoryData)]
+        if names := ", ".join(self.net.inputs.keys() - {top for m in memory for top in m.definition.tops}):
             raise DeepLabError(f"{self.net.definition.source}: input {names}: a net to train feeds itself")
         self.module: NetModule = self.net.module()
         self.test_nets: list[Net] = []

@@ -135,3 +135,18 @@ def test_48_million_pixels(tmp_path):
     path = save(tmp_path / "a.png", Image.new("RGB", (8000, 6000), (1, 2, 3)), compress_level=1)
     image = image_file.read_image(path)
     assert image.shape == (6000, 8000, 3) and image[-1, -1].tolist() == [1, 2, 3]
+
+
+def test_read_image_bytes(tmp_path, colours):
+    def decoded(image, color=None):
+        return image_file.read_image_bytes(save(tmp_path / "x.png", image).read_bytes(), "x", color)
+
+    assert (decoded(Image.fromarray(colours)) == colours).all()
+    grey = Image.fromarray(colours[:, :, 0])
+    assert (decoded(grey)[:, :, 0] == colours[:, :, 0]).all() and decoded(grey).shape[2] == 1
+    assert (decoded(grey, True) == decoded(grey)).all() and decoded(grey, True).shape[2] == 3
+    assert decoded(Image.fromarray(colours), False).shape[2] == 1
+    assert (decoded(Image.fromarray(colours).convert("RGBA")) == colours).all()
+    assert decoded(grey.convert("P")).shape[2] == 3
+    with pytest.raises(DeepLabError, match="record 7: not an image"):
+        image_file.read_image_bytes(b"nothing", "record 7")

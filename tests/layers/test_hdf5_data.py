@@ -63,3 +63,15 @@ def test_errors(folder, run_layer):
         run_layer(data_layer(folder, 1).replace('"label"', '"other"'))()
     with pytest.raises(DeepLabError, match="1 or more wanted"):
         run_layer(data_layer(folder, 0))
+
+
+def test_what_caffe_refuses_too(folder, run_layer):
+    with pytest.raises(DeepLabError, match="transform_param: this layer transforms nothing"):
+        run_layer(
+            data_layer(folder, 1).replace("hdf5_data_param", "transform_param { scale: 2 } hdf5_data_param")
+        )
+    with h5py.File(folder / "words.h5", "w") as file:
+        file["data"], file["label"] = [b"a", b"b"], [1, 2]
+    (folder / "list.txt").write_text(f"{folder}/words.h5\n")
+    with pytest.raises(DeepLabError, match="words.h5: data set 'data' holds .*, numbers wanted"):
+        run_layer(data_layer(folder, 1))()

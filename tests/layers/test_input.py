@@ -21,11 +21,3 @@ def test_input(tmp_path):
     assert torch.equal(result["a"], a) and torch.equal(result["b"], b)
     with pytest.raises(DeepLabError, match="shape: 3 given for 2 tops"):
         net(tmp_path, one % "shape { dim: 1 } shape { dim: 1 }")
-
-
-def test_memory_data(tmp_path):
-    text = """layer { name: "m" type: "MemoryData" top: "data" top: "label"
-      memory_data_param { batch_size: 2 channels: 3 height: 4 width: 5 } }"""
-    assert net(tmp_path, text).inputs == {"data": (2, 3, 4, 5), "label": (2,)}
-    text = text.replace("layer {", "layers {").replace('"MemoryData"', "MEMORY_DATA")
-    assert net(tmp_path, text).inputs == {"data": (2, 3, 4, 5), "label": (2, 1, 1, 1)}

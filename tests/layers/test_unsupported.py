@@ -6,7 +6,7 @@ from deeplab_caffe.errors import DeepLabError
 from tests.layers.layer_text import layer
 
 
-@pytest.mark.parametrize("kind, reason", [("Data", "LMDB"), ("WindowData", "windows"), ("Filter", "size of")])
+@pytest.mark.parametrize("kind, reason", [("RNN", "recurrent"), ("Filter", "size of")])
 def test_refused_types(run_layer, kind, reason):
     with pytest.raises(DeepLabError, match=f"layer 'tested'.*{reason}"):
         run_layer(layer(kind))
@@ -15,7 +15,7 @@ def test_refused_types(run_layer, kind, reason):
 def test_a_refused_data_layer_can_be_fed(tmp_path):
     path = tmp_path / "net.prototxt"
     path.write_text(
-        'layer { name: "d" type: "Data" top: "data" top: "label" }\n'
+        'layer { name: "d" type: "Filter" top: "data" top: "label" }\n'
         'layer { name: "r" type: "ReLU" bottom: "data" top: "out" }\n'
     )
     net = Net(path, inputs={"data": (1, 2, 3, 4)})
