@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..formats.files import replacing
-from ..types import Bytes
+from ..types import Bytes, Doubles
 from .evaluation import Band, Evaluation
 
 if TYPE_CHECKING:
@@ -122,6 +122,61 @@ def draw_heat_map(
         colour = "black" if value > low + 0.6 * (high - low) else "white"
         axes.text(column, row, text % value, ha="center", va="center", color=colour, fontsize=7)
     return picture
+
+
+def draw_boxes(
+    boxes: Mapping[str, tuple[Sequence[float], str, str]], arrows: Sequence[tuple[str, str, str]], format: str
+) -> bytes:
+    """Boxes with arrows between them as a file of that format.
+
+    boxes: for each name (centre x, centre y, width, height) in inches, y down, its text and its colour.
+    arrows: from, to, what is written at it; one that leads up or to the left is bent.
+    """
+    from matplotlib.patches import FancyArrowPatch, Rectangle
+
+    width, height = (
+        max((place[axis] + place[axis + 2] / 2 for place, _, _ in boxes.values()), default=0) + 0.2
+        for axis in (0, 1)
+    )
+    picture, (axes,) = figure(width + 0.2, height + 0.2)
+    picture.set_layout_engine("none")
+    axes.set_position((0, 0, 1, 1))
+    axes.set_axis_off()
+    axes.set_xlim(-0.2, width)
+    axes.set_ylim(height, -0.2)
+    for (x, y, wide, high), text, colour in boxes.values():
+        axes.add_patch(Rectangle((x - wide / 2, y - high / 2), wide, high, facecolor=colour, edgecolor="k"))
+        axes.text(x, y, text, fontsize=7, family="monospace", ha="center", va="center", parse_math=False)
+    straight = []
+    for source, target, text in arrows:
+        start, end, forward = _ends(boxes[source][0], boxes[target][0])
+        if forward:
+            straight.append((*start, *(end - start)))
+        else:
+            bent: Any = {"arrowstyle": "-|>", "connectionstyle": "arc3,rad=0.3", "mutation_scale": 8}
+            ends: Any = (start, end)
+            axes.add_patch(FancyArrowPatch(*ends, zorder=0.5, shrinkA=0, shrinkB=0, fc="k", **bent))
+        if text:
+            x, y = (start + end) / 2
+            axes.text(x, y, text, fontsize=6, ha="center", va="center", parse_math=False)
+    if straight:
+        in_inches: Any = {"angles": "xy", "scale_units": "xy", "scale": 1, "units": "inches", "width": 0.008}
+        head: Any = {"headwidth": 8, "headlength": 10, "headaxislength": 10}
+        axes.quiver(*np.transpose(straight), zorder=0.5, **head, **in_inches)
+    buffer = io.BytesIO()
+    # The renderer takes no more than 65,536 pixels a side.
+    picture.savefig(buffer, format=format, dpi=min(100, 60_000 / max(picture.get_size_inches())))
+    return buffer.getvalue()
+
+
+def _ends(source: Sequence[float], target: Sequence[float]) -> tuple[Doubles, Doubles, bool]:
+    """Where an arrow between two boxes starts and ends, on sides that face; does it go down or right?"""
+    boxes = np.array([source, target], np.float64)
+    way = boxes[1, :2] - boxes[0, :2]
+    axis = int(np.argmax(np.abs(way) - boxes[:, 2:].mean(axis=0)))
+    side = np.zeros(2)
+    side[axis] = np.sign(way[axis]) / 2
+    return boxes[0, :2] + side * boxes[0, 2:], boxes[1, :2] - side * boxes[1, 2:], way[axis] >= 0
 
 
 def write_confusion(path: str | os.PathLike[str], evaluation: Evaluation, names: Sequence[str]) -> None:

@@ -84,3 +84,17 @@ def test_colours():
     rgb = charts.colours(np.array([[0.0, 1, 2], [-5, 9, np.nan]]), 0, 2, "gray")
     assert rgb.dtype == np.uint8 and rgb[..., 0].tolist() == [[0, 128, 255], [0, 255, 0]]
     assert charts.colours(np.zeros((1, 1)), 0, 0, "gray").tolist() == [[[0, 0, 0]]]
+
+
+def test_boxes():
+    boxes = {"a": ((1, 0.5, 1, 0.4), "first $", "#FF0000"), "b": ((1, 2, 1, 0.4), "second", "#00FF00")}
+    arrows = [("a", "b", "forth"), ("b", "a", "back")]
+    picture = ElementTree.fromstring(charts.draw_boxes(boxes, arrows, "svg"))
+    assert [
+        float(picture.get(side).removesuffix("pt")) / 72 for side in ("width", "height")
+    ] == pytest.approx([1.9, 2.6])
+    assert charts.draw_boxes({}, [], "png").startswith(PNG)
+    start, end, forward = charts._ends(boxes["a"][0], boxes["b"][0])
+    assert (list(start), list(end), forward) == ([1, 0.7], [1, 1.8], True)
+    start, end, forward = charts._ends(boxes["b"][0], boxes["a"][0])
+    assert (list(start), list(end), forward) == ([1, 1.8], [1, 0.7], False)
