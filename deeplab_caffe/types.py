@@ -1,9 +1,22 @@
 """Types that many files name. A tensor is torch's own: `from torch import Tensor`."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from typing_extensions import override as override
+elif sys.version_info >= (3, 12):
+    from typing import override
+else:  # for what needs no package but numpy
+
+    def override(method: Callable) -> Callable:
+        """Marks a method that replaces its parent's; for type checkers only."""
+        return method
+
 
 Shape = tuple[int, ...]
 # (rows, columns), or (height, width).

@@ -37,13 +37,12 @@ NATIVE_IMPORTERS = ("ops.", "crf.", "commands.version")
 # Modules without a test file of their name, and what tests them instead.
 TESTED_BY = {
     # Types, and names that stay for a while.
-    "errors": "test_init.py",
     "types": "test_init.py",
     "crf_modules": "crf/test_modules.py",
     "layers.abilities": "engine/test_net.py",
     "formats.records": "formats/test_caffemodel.py",
     # The command line, in processes of its own.
-    "__main__": "commands/test_train.py",
+    "__main__": "test_errors.py",
     "threads": "ops/test_backend.py",
     # What they write is committed and compared, layer by layer.
     "generate.deeplab_v2": "prototxt/test_deeplab_v2.py",

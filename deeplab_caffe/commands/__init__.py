@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from ..errors import DeepLabError, DeepLabWarning
+from ..errors import DeepLabError, DeepLabWarning, missing_package
 from .options import app
 
 __all__ = ["app", "main"]
@@ -48,6 +48,11 @@ def _run(arguments: list[str] | None) -> int:
         return _fail(f"{error.format_message()} (see {_path(error)} --help)")
     except (DeepLabError, OSError) as error:
         return _fail(str(error))
+    except ModuleNotFoundError as error:
+        line = missing_package(error)
+        if line is None:
+            raise
+        return _fail(line)
     except MemoryError as error:
         return _fail(f"out of memory: {error}")
     except (KeyboardInterrupt, typer.Abort):

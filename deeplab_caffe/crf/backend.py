@@ -10,9 +10,8 @@ from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
-from typing_extensions import override
 
-from ..types import Floats, Pair
+from ..types import Floats, Pair, override
 from . import cpu_ops
 from .arrays import Array, as_array, is_tensor, to_numpy
 

@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from typing_extensions import override
 
 from .. import _C
 from ..errors import DeepLabError
 from ..threads import thread_count
-from ..types import Doubles, Floats
+from ..types import Doubles, Floats, override
 from .arrays import Array
 
 MAX_FEATURES = _C.MAX_LATTICE_DIMS

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from typing_extensions import override
 
 from ..errors import DeepLabError
-from ..types import Pair
+from ..types import Pair, override
 from .arrays import Array, as_array, is_tensor
 from .devices import Device, backend_for
 from .parameters import Std

@@ -3,9 +3,9 @@
 import sys
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
-from typing_extensions import Unpack
 
 from ..deprecation import renamed_keywords
 from ..errors import DeepLabError
@@ -16,6 +16,9 @@ from .devices import Device, backend_for, backend_of
 from .energies import Kind, energies_of
 from .parameters import AUTHORS, Changes, CRFParameters
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
 
 @renamed_keywords(labels="num_classes")
 def image_crf(
@@ -25,7 +28,7 @@ def image_crf(
     *,
     threads: int | None = None,
     device: Device = None,
-    **changed: Unpack[Changes],
+    **changed: "Unpack[Changes]",
 ) -> DenseCRF:
     """The CRF of the DeepLab authors' scripts for an RGB image (H, W, 3): a Gaussian and a bilateral kernel.
 
@@ -59,7 +62,7 @@ def refine(
     kind: Kind = "scores",
     threads: int | None = None,
     device: Device = None,
-    **changed: Unpack[Changes],
+    **changed: "Unpack[Changes]",
 ) -> Arrays:
     """Marginals (labels, H, W) of a net's scores (labels, H, W) after refinement along the edges of an image.
 

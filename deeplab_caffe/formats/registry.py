@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any, Generic, TypeVar
 
-from typing_extensions import override
-
 from ..errors import DeepLabError
+from ..types import override
 from .files import file_error
 from .stored import StoredArray, StoredScores
 
