@@ -1,5 +1,5 @@
 PYTHON ?= python3
-OUT ?= benchmarks/results
+OUT ?= benchmarks/results/gpu
 VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := $(VENV)/.tools
@@ -27,11 +27,10 @@ bench: $(INSTALLED)
 	$(BIN)/deeplab-caffe bench train
 	$(BIN)/deeplab-caffe bench crf
 
-# What needs a GPU, in nine minutes: builds in place for the present card, tests, checks memory accesses and
-# measures; results, pictures and logs under OUT. Installs nothing: PYTHON has the packages. REFERENCE: the
-# large reference cases, where they are.
+# What needs a GPU, in nine minutes, in stages: CONTRIBUTING.md. Installs nothing: PYTHON has the packages. OUT:
+# where the results go; REFERENCE: the large reference cases, where they are.
 gpu:
-	$(if $(REFERENCE),DEEPLAB_CAFFE_REFERENCE=$(REFERENCE)) $(PYTHON) benchmarks/gpu.py -o $(OUT)
+	$(PYTHON) benchmarks/gpu.py -o $(OUT) $(if $(REFERENCE),--reference $(REFERENCE))
 
 # A wheel for this Python and machines like this one, tried in environments of their own: the CRF with numpy alone,
 # then the demo and tests. CUDA kernels only where DEEPLAB_CAFFE_CUDA=1 asks for them.

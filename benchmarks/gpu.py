@@ -1,155 +1,97 @@
-"""Everything a GPU is needed for, step by step: build, tests, memory checks, benchmarks; see `make gpu`.
+"""Everything a GPU is needed for, in stages, in the order of worth: see CONTRIBUTING.md, "On a GPU".
 
-Each step has a time limit and a log; one that fails or runs out of time does not stop the others.
-Uses the Python it is run with, and installs nothing. Without a GPU the steps are rehearsed on the CPU.
+`python3 benchmarks/gpu.py` builds for the present card and runs every stage, each step a process with a time
+limit and a result on disk of its own; a second call continues where the first stopped. Installs nothing.
+Without a GPU the steps are rehearsed on the CPU and the emulator.
 """
 
 import argparse
-import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-CLI = [
-    sys.executable,
-    "-c",
-    "import sys; from deeplab_caffe.commands import main; sys.exit(main(sys.argv[1:]))",
-]
-PYTEST = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-rf", "--durations=10"]
-CONVOLUTION = "tests/ops/test_device_convolution.py"
-CRF = ("tests/crf/test_gpu_ops.py", "tests/crf/test_dense_crf_device.py")
+from stages.driver import Driver
+from stages.pack import pack
+from stages.process import ROOT
+from stages.results import Results
+from stages.steps import STAGES, chosen, steps
 
 
-@dataclass
-class Step:
-    name: str
-    command: list[str]
-    limit: float
-    environment: dict[str, str] = field(default_factory=dict)
-
-
-def steps(out: Path, gpu: bool) -> list[Step]:
-    """In the order of what would be missed most."""
-    device = "cuda" if gpu else "cpu"
-    # The CPU's module and the GPU's at the same time.
-    build = [sys.executable, "setup.py", "-q", "build_ext", "--inplace", f"-j{os.cpu_count()}"]
-    targets = {"DEEPLAB_CAFFE_CUDA_ARCHS": os.environ.get("DEEPLAB_CAFFE_CUDA_ARCHS", "native")}
-    convs = [*CLI, "bench", "conv", "--device", device, "-o", str(out)]
-    net = [*CLI, "bench", "net", "--device", device, "-o", str(out)]
-    crf = [*CLI, "bench", "crf", "--device", device, "-o", str(out)]
-    tests = [*PYTEST, f"--junitxml={out / 'tests.xml'}"]
-    planned = [
-        Step("card", ["nvidia-smi"], 20),
-        Step("build", build, 200, targets),
-        Step("tests", [*tests, *(["-m", "gpu", "tests"] if gpu else [CONVOLUTION, "-k", "tile"])], 150),
-    ]
-    sanitizer = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
-    few = "every_tile and mixed or asymmetric or in_place or flat_image or images_do_not_meet"
-    small = [*PYTEST, "-m", "gpu", CONVOLUTION, *CRF, "-k", few]
-    memcheck, racecheck = (
-        Step(tool, [sanitizer, "--tool", tool, "--error-exitcode", "1", *small], 60)
-        for tool in ("memcheck", "racecheck")
-    )
-    tiles = [sys.executable, "benchmarks/tiles.py", "-o", str(out), "--limit", "25"]
-    if gpu:
-        return [
-            *planned,
-            Step("bench conv", [*convs, "--limit", "100"], 140),
-            Step("bench crf", crf, 60),
-            memcheck,
-            Step("bench net", [*net, "--sizes", "513", "--batches", "1,8"], 80),
-            racecheck,
-            Step("tiles", tiles, 45),
-        ]
-    little = ["--sizes", "65", "--rounds", "2"]
-    return [
-        *planned,
-        Step("bench conv", [*convs, *little, "--batches", "1", "--layers", "fc8"], 100),
-        Step("bench crf", [*crf, "--no-scaling", "--sizes", "65x65", "--labels", "5", "--rounds", "2"], 60),
-        Step("bench net", [*net, *little, "--threads", "1"], 200),
-        Step("tiles", tiles, 45),
-        memcheck,
-        racecheck,
-    ]
-
-
-def run(step: Step, seconds: float, log: Path) -> dict:
-    """Runs a step for so long at most; what it prints goes to the log and to the screen."""
-    start, timed_out = time.monotonic(), False
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | step.environment
-    with log.open("w") as file:
-        print(" ".join(step.command), file=file, flush=True)
-        try:
-            process = subprocess.Popen(
-                step.command,
-                cwd=ROOT,
-                env=environment,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except OSError as error:
-            print(error, file=file)
-            return {"step": step.name, "status": 127, "seconds": 0.0, "timed_out": False}
-        try:
-            status = process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            timed_out = True
-            os.killpg(process.pid, signal.SIGTERM)
-            try:
-                status = process.wait(5)
-            except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                status = process.wait()
-    taken = time.monotonic() - start
-    return {"step": step.name, "status": status, "seconds": round(taken, 1), "timed_out": timed_out}
-
-
-def has_gpu() -> bool:
+def gpu_name() -> str | None:
+    command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
     try:
-        return subprocess.run(["nvidia-smi"], capture_output=True).returncode == 0
+        found = subprocess.run(command, capture_output=True, text=True)
     except OSError:
-        return False
+        return None
+    return found.stdout.strip().splitlines()[0] if found.returncode == 0 and found.stdout.strip() else None
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "-o", "--output", type=Path, default=Path("benchmarks/results/gpu"),
+        help="gpu.json, gpu.html, results.tar.gz and modules.tar.gz are put here after every step",
+    )  # fmt: skip
+    parser.add_argument("--work", type=Path, default=ROOT / "build/gpu", help="where steps write")
+    parser.add_argument(
+        "--budget", type=float, default=525, help="seconds for all; what does not fit is left out"
+    )
+    parser.add_argument("--only", default="", help="stages (a to g) or steps, separated by commas; run again")
+    parser.add_argument("--skip", default="", help="stages or steps")
+    parser.add_argument("--failed", action="store_true", help="repeat the steps that failed")
+    parser.add_argument("--fresh", action="store_true", help="forget the results of earlier calls")
+    parser.add_argument("--resume", type=Path, help="the --output of an earlier call, on another machine")
+    parser.add_argument("--reference", type=Path, help="the large reference cases: nets, crf, recipe.py")
+    parser.add_argument(
+        "--pack", action="store_true", help="lay out what to carry to a machine, and its size"
+    )
+    parser.add_argument("--list", action="store_true", help="the steps, with their limits")
+    return parser.parse_args()
 
 
 def main() -> int:
-    """Status 1 if any step failed."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("-o", "--output", type=Path, default=Path("benchmarks/results"))
-    parser.add_argument("--limit", type=float, default=525, help="seconds for all steps together")
-    parser.add_argument("--only", default="", help="names of steps, separated by commas")
-    given = parser.parse_args()
-    out, gpu = given.output.resolve(), has_gpu()
-    out.mkdir(parents=True, exist_ok=True)
-    logs = out / "logs"
-    logs.mkdir(exist_ok=True)
-    if not gpu:
-        print("no GPU here: the steps are rehearsed on the CPU", flush=True)
-    end, done = time.monotonic() + given.limit, []
-    only = [name for name in given.only.split(",") if name]
-    for step in steps(out, gpu):
-        if only and step.name not in only:
-            continue
-        left = end - time.monotonic()
-        log = logs / f"{step.name.replace(' ', '_')}.log"
-        print(f"{step.name} ...", flush=True)
-        if left < 5:
-            done.append({"step": step.name, "status": None, "seconds": 0.0, "timed_out": True})
-        else:
-            done.append(run(step, min(step.limit, left), log))
-            print("  " + "\n  ".join(log.read_text(errors="replace").splitlines()[-6:]), flush=True)
-        (out / "gpu.json").write_text(json.dumps({"gpu": gpu, "steps": done}, indent=1))
+    """Status 1 if any step of this call failed or was left out, 130 if interrupted."""
+    given = parse()
+    name = os.environ.get("DEEPLAB_CAFFE_REFERENCE")
+    reference = given.reference or (Path(name) if name else None)
+    if given.pack:
+        print("\n".join(pack(reference, given.resume)))
+        return 0
+    if reference:
+        os.environ["DEEPLAB_CAFFE_REFERENCE"] = str(reference.resolve())
+    gpu, work = gpu_name(), given.work.resolve()
+    todo = chosen(steps(work, gpu is not None), given.only, given.skip)
+    if given.list:
+        for step in todo:
+            print(f"{step.stage} {STAGES[step.stage]:15} {step.name:45} {step.limit:4.0f} s at most")
+        return 0
+    print(f"on {gpu}" if gpu else "no GPU here: the steps are rehearsed", flush=True)
+    about = {
+        "gpu": gpu,
+        "begun": time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime()),
+        "budget": given.budget,
+    }
+    results = Results(given.output.resolve(), work, about, given.fresh, given.resume)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    driver = Driver(results, given.budget, lambda line: print(line, flush=True))
+    try:
+        driver.run(
+            todo,
+            lambda s: bool(given.only) or (given.failed and results.state(s) in ("failed", "out of time")),
+        )
+    except KeyboardInterrupt:
+        return 130
+    states = {step.name: results.state(step) for step in todo}
     print()
-    for entry in done:
-        words = "ok" if entry["status"] == 0 else "out of time" if entry["timed_out"] else "FAILED"
-        print(f"{entry['step']:12} {words:12} {entry['seconds']:7.1f} s   logs in {logs}")
-    return int(any(entry["status"] != 0 for entry in done))
+    for row in results.targets():
+        verdict = {True: "met", False: "MISSED", None: "not measured"}[row["met"]]
+        print(f"{row['target']:50} {row['wanted']:10} {row['measured'] or '':30} {verdict}")
+    for word in dict.fromkeys(states.values()):
+        print(f"{word}: {', '.join(name for name, state in states.items() if state == word)}")
+    return int(any(state != "passed" for state in states.values()))
 
 
 if __name__ == "__main__":

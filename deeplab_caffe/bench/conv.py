@@ -182,14 +182,17 @@ def torch_flags(kind: str, deterministic: bool) -> Iterator[None]:
         yield
 
 
-def _peers(device: torch.device, kind: str) -> Iterator[tuple[str, bool, bool]]:
+def _peers(device: torch.device, kind: str, repeatable: bool) -> Iterator[tuple[str, bool, bool]]:
     """Name, channels last, deterministic of each way to call torch."""
-    for last, deterministic in product((False, True), (False, True) if device.type == "cuda" else (False,)):
+    both = device.type == "cuda" and repeatable
+    for last, deterministic in product((False, True), (False, True) if both else (False,)):
         words = ["torch", kind, "NHWC" if last else "NCHW", *["deterministic"] * deterministic]
         yield " ".join(words), last, deterministic
 
 
-def measure_case(case: Case, precisions: Sequence[str], rounds: int, peaks: dict[str, float]) -> list[dict]:
+def measure_case(
+    case: Case, precisions: Sequence[str], rounds: int, peaks: dict[str, float], repeatable: bool = True
+) -> list[dict]:
     """All candidates of one case; see `run`."""
     shape = case.shape
     flop = {name: 2.0 * shape.multiply_adds(name == "needed") for name in ("needed", "nominal")}
@@ -198,7 +201,7 @@ def measure_case(case: Case, precisions: Sequence[str], rounds: int, peaks: dict
     candidates = {
         name: (kind, deterministic, partial(case.torchs, kind, last))
         for kind in dict.fromkeys(CLASSES[precision] for precision in precisions)
-        for name, last, deterministic in _peers(case.device, kind)
+        for name, last, deterministic in _peers(case.device, kind, repeatable)
     }
     for precision in precisions:
         candidates[f"ours {precision}"] = CLASSES[precision], False, partial(case.ours, precision)
@@ -297,33 +300,25 @@ def run(
     device: str,
     limit: float | None = None,
     progress: Callable[[str], None] = lambda _: None,
+    save: Callable[[dict[str, Any]], None] = lambda _: None,
+    repeatable: bool = True,
 ) -> dict[str, Any]:
-    """Measures each shape, in that order; returns plain data.
+    """Measures each shape, in that order; returns plain data, and gives it to `save` after each shape.
 
     Each entry: seconds of every round and their median, `ratio`: the time of the class's fastest torch over
     this one's (the median of the rounds), error against float64 (relative, in the norm), TFLOP/s and share of
     the device's peak, counting all taps (nominal) and those inside the image (needed); and bytes per second,
     each input read and each output written once, to compare with the copy bandwidth under "machine". limit:
-    seconds after which no case is begun; those left out are listed under "left_out".
+    seconds after which no case is begun; those left out are listed under "left_out". repeatable: also measure
+    those of cuDNN's convolutions that always give the same bits.
     """
     place = usable_device(device)
     kinds = list(dict.fromkeys(CLASSES[precision] for precision in precisions))
     peaks, end = device_peaks(place), time.monotonic() + (limit or float("inf"))
-    rates = matrix_product_rates(place, kinds)
-    results, left_out = [], []
-    for shape in shapes:
-        name = shape.name if shape.image is None else f"{shape.name}, size {shape.image}, batch {shape.batch}"
-        if time.monotonic() > end:
-            left_out.append(name)
-            continue
-        progress(name)
-        results += measure_case(Case(shape, place), precisions, rounds, peaks)
-        if place.type == "cuda":
-            torch.cuda.empty_cache()
     about = {
         **machine(),
         "peak_flops": peaks,
-        "matrix_product_flops": rates,
+        "matrix_product_flops": matrix_product_rates(place, kinds),
         "copy_bytes_per_second": copy_bandwidth(place),
     }
     if place.type == "cuda":
@@ -334,4 +329,15 @@ def run(
         }
     else:
         about["threads"] = torch.get_num_threads()
-    return {"machine": about, "results": results, "left_out": left_out}
+    result: dict[str, Any] = {"machine": about, "results": [], "left_out": []}
+    for shape in shapes:
+        name = shape.name if shape.image is None else f"{shape.name}, size {shape.image}, batch {shape.batch}"
+        if time.monotonic() > end:
+            result["left_out"].append(name)
+            continue
+        progress(name)
+        result["results"] += measure_case(Case(shape, place), precisions, rounds, peaks, repeatable)
+        save(result)
+        if place.type == "cuda":
+            torch.cuda.empty_cache()
+    return result

@@ -1,6 +1,7 @@
 """The dense CRF on a GPU: construction and inference by pixels, labels, batch and flatness of the image."""
 
 import statistics
+import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -43,18 +44,33 @@ def images_of(case: Case) -> tuple[list[np.ndarray], np.ndarray]:
     return [np.roll(image, 16 * number, axis=1) for number in range(case.batch)], unary
 
 
-def run(cases: dict[str, list[Case]], rounds: int, device: str, check: bool = True) -> dict[str, Any]:
-    """The measurements of each group of cases, as plain data; see `measure`."""
+def run(
+    cases: dict[str, list[Case]],
+    rounds: int,
+    device: str,
+    check: bool = True,
+    limit: float | None = None,
+    save: Callable[[dict[str, Any]], None] = lambda _: None,
+) -> dict[str, Any]:
+    """The measurements of each group of cases, as plain data; see `measure`.
+
+    `save` gets what there is after each case. limit: seconds after which no case is begun, but for the first.
+    """
     place = backend_for(device).device
     about = machine()
     if place.type == "cuda":
         about["device"] = torch.cuda.get_device_name(place)
+    end = time.monotonic() + (limit or float("inf"))
     done: dict[Case, dict[str, Any]] = {}
-    for case in (case for group in cases.values() for case in group):
-        if case not in done:
-            done[case] = measure(case, rounds, device, check and case.batch == 1)
-    groups = {name: [done[case] for case in group] for name, group in cases.items()}
-    return {"machine": about, "iterations": ITERATIONS} | groups
+    result: dict[str, Any] = {}
+    for case in dict.fromkeys(case for group in cases.values() for case in group):
+        if done and time.monotonic() > end:
+            break
+        done[case] = measure(case, rounds, device, check and case.batch == 1)
+        groups = {name: [done[c] for c in group if c in done] for name, group in cases.items()}
+        result = {"machine": about, "iterations": ITERATIONS} | groups
+        save(result)
+    return result
 
 
 def measure(case: Case, rounds: int, device: str, check: bool) -> dict[str, Any]:

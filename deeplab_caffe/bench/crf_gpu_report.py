@@ -40,6 +40,8 @@ def crf_gpu_chart(result: dict[str, Any], path: Path) -> None:
     figure, axes = charts.figure(13, 4, columns=3)
     for axis, (group, x) in zip(axes, PANELS.items(), strict=True):
         rows = result[group]
+        if not rows:  # no time was left for them
+            continue
         places: list[Any] = {
             "pixels": [row["size"][0] * row["size"][1] / 1000 for row in rows],
             "labels": [row["size"][2] for row in rows],

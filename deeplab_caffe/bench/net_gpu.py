@@ -1,8 +1,10 @@
 """Whole nets on a GPU: ours in each precision against torch (cuDNN) in the same class, by size and batch."""
 
 import statistics
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,6 +17,7 @@ from ..engine.cost import analyse
 from ..engine.net import Net
 from ..engine.random_weights import random_weights
 from ..engine.read_model import read_model
+from ..errors import DeepLabError
 from ..ops.devices import usable_device
 from ..types import Pair
 from .measure import machine
@@ -50,85 +53,110 @@ def run(
     rounds: int,
     variables: dict[str, str],
     device: str,
+    wanted: Sequence[str] = (),
+    limit: float | None = None,
+    save: Callable[[dict[str, Any]], None] = lambda _: None,
 ) -> dict[str, Any]:
-    """Measures every precision of the device and its peers for each size and batch; the result as plain data.
+    """Measures precisions of the device and their peers for each size and batch; the result as plain data.
 
     Each entry: seconds of every round, their median, images a second, `ratio`: the peer's best median over
     ours, `error`: the largest difference to `exact` over the largest value, TFLOP/s counting all taps
     (nominal) and those inside the image (done), and bytes of the device's memory.
+
+    wanted: precisions beside exact, all if none are given. `save` gets what there is after each precision.
+    limit: seconds after which none is begun, but for the first. Raises DeepLabError for unknown precisions.
     """
     place = usable_device(device)
+    known = precisions(place)
+    if unknown := [name for name in wanted if name not in known]:
+        raise DeepLabError(f"precision: {unknown[0]} given, of {', '.join(known)} wanted")
+    chosen = [name for name in known if name == "exact" or name in (wanted or known)]
+    about = {**machine(), "device": _name(place), "cuda": torch.version.cuda}
+    result: dict[str, Any] = {"model": Path(model).parent.name, "machine": about, "results": []}
+    end = time.monotonic() + (limit or float("inf"))
     with TemporaryDirectory() as folder:
         weights = str(Path(folder) / "weights.caffemodel")
         net = Net(model, variables=variables)
         random_weights(net)
         net.save(weights)
         del net
-        results = [
-            entry
-            for size in sizes
-            for batch in batches
-            for entry in _case(model, weights, size, batch, rounds, variables, place)
-        ]
-    about = {**machine(), "device": _name(place), "cuda": torch.version.cuda}
-    return {"model": Path(model).parent.name, "machine": about, "results": results}
+        for size, batch in product(sizes, batches):
+            case = _Case(model, weights, size, batch, rounds, variables, place)
+            before = list(result["results"])
+            for precision in chosen:
+                if result["results"] and time.monotonic() > end:
+                    break
+                result["results"] = before + case.add(precision)
+                save(result)
+    return result
 
 
-def _case(
-    model: str,
-    weights: str,
-    size: Pair,
-    batch: int,
-    rounds: int,
-    variables: dict[str, str],
-    device: torch.device,
-) -> list[dict[str, Any]]:
-    image = 60 * torch.randn(batch, 3, *size, generator=torch.Generator().manual_seed(1))
-    image = image.to(device)
-    cost = analyse(read_model(model, variables), size)
-    entries: list[dict[str, Any]] = []
+class _Case:
+    """One size and batch: entries of the candidates measured so far."""
 
-    def measure(candidate: str, kind: str, forward: Callable[[Tensor], Any]) -> Tensor:
-        device_peak(device)
-        seconds = device_seconds(lambda: forward(image), rounds, device)
-        median = statistics.median(seconds)
-        entries.append(
+    def __init__(
+        self,
+        model: str,
+        weights: str,
+        size: Pair,
+        batch: int,
+        rounds: int,
+        variables: dict[str, str],
+        device: torch.device,
+    ) -> None:
+        self.model, self.weights, self.rounds, self.variables = model, weights, rounds, variables
+        self.size, self.device = size, device
+        image = 60 * torch.randn(batch, 3, *size, generator=torch.Generator().manual_seed(1))
+        self.image = image.to(device)
+        self.cost = analyse(read_model(model, variables), size)
+        self.entries: list[dict[str, Any]] = []
+        self.exact: Tensor | None = None
+
+    def add(self, precision: str) -> list[dict[str, Any]]:
+        """Measures a precision, and torch in its class unless that has been; all entries so far."""
+        net = Net(self.model, self.weights, device=self.device, precision=precision, variables=self.variables)
+        net.reshape(**{next(iter(net.inputs)): tuple(self.image.shape)})
+        kind = "fp32" if precision == "exact" else precision
+        measured = {entry["class"] for entry in self.entries}
+        self._measure(f"ours {precision}", kind, net)
+        if kind not in measured:
+            dtype, tf32 = PEERS[precision]
+            for layout, last in LAYOUTS.items():
+                peer = TorchNet(net, channels_last=last, dtype=dtype, fold=True)
+                with _cudnn(tf32):
+                    self._measure(f"torch {kind} {layout}", kind, peer)
+                del peer
+        for entry in self.entries:
+            peers = [
+                e["median"]
+                for e in self.entries
+                if e["class"] == entry["class"] and e["candidate"].startswith("torch")
+            ]
+            entry["ratio"] = min(peers) / entry["median"]
+        return self.entries
+
+    def _measure(self, candidate: str, kind: str, forward: Callable[[Tensor], Any]) -> None:
+        device_peak(self.device)
+        seconds = device_seconds(lambda: forward(self.image), self.rounds, self.device)
+        median, batch = statistics.median(seconds), len(self.image)
+        memory = device_peak(self.device)
+        result = forward(self.image).float()
+        self.exact = result if self.exact is None else self.exact
+        self.entries.append(
             {
-                "size": list(size),
+                "size": list(self.size),
                 "batch": batch,
                 "candidate": candidate,
                 "class": kind,
                 "seconds": seconds,
                 "median": median,
                 "images_per_second": batch / median,
-                "nominal_tflops": 2e-12 * batch * cost.multiply_adds / median,
-                "done_tflops": 2e-12 * batch * cost.effective_multiply_adds / median,
-                "memory": device_peak(device),
+                "nominal_tflops": 2e-12 * batch * self.cost.multiply_adds / median,
+                "done_tflops": 2e-12 * batch * self.cost.effective_multiply_adds / median,
+                "memory": memory,
+                "error": _error(result, self.exact),
             }
         )
-        return forward(image).float()
-
-    exact = None
-    for precision in precisions(device):
-        net = Net(model, weights, device=device, precision=precision, variables=variables)
-        net.reshape(**{next(iter(net.inputs)): tuple(image.shape)})
-        result = measure(f"ours {precision}", precision, net)
-        exact = result if exact is None else exact
-        entries[-1]["error"] = _error(result, exact)
-        if precision == "exact":
-            continue  # its class is that of fp32
-        dtype, tf32 = PEERS[precision]
-        for layout, last in LAYOUTS.items():
-            peer = TorchNet(net, channels_last=last, dtype=dtype, fold=True)
-            with _cudnn(tf32):
-                result = measure(f"torch {precision} {layout}", precision, peer)
-            entries[-1]["error"] = _error(result, exact)
-        del net, peer
-    for entry in entries:
-        kind = "fp32" if entry["class"] == "exact" else entry["class"]
-        peers = [e["median"] for e in entries if e["class"] == kind and e["candidate"].startswith("torch")]
-        entry["ratio"] = min(peers) / entry["median"]
-    return entries
 
 
 def _error(result: Tensor, exact: Tensor) -> float:

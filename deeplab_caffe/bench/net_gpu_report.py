@@ -42,7 +42,7 @@ def net_gpu_chart(result: dict[str, Any], path: Path) -> None:
     charts.draw_bars(
         axes,
         [f"{tables.size(height, width)}, batch {batch}" for height, width, batch in groups],
-        {name: [speed[group, name] for group in groups] for name in names},
+        {name: [speed.get((group, name), 0.0) for group in groups] for name in names},
         "%.0f",
     )
     axes.set_ylabel("images a second (median)")

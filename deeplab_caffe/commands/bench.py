@@ -1,7 +1,7 @@
 """The verbs of `deeplab-caffe bench`: measurements side by side."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +22,10 @@ bench = group("bench", "Measures this package against torch and other peers, on 
 
 Output = Annotated[
     Path, typer.Option("-o", "--output", metavar="DIR", help="Where the JSON and pictures go.")
+]
+Limit = Annotated[
+    float | None,
+    typer.Option("--limit", metavar="SECONDS", help="Begin nothing after so long; on a GPU."),
 ]
 Rounds = Annotated[int, typer.Option("--rounds", min=1, help="Measurements of each candidate, in turn.")]
 
@@ -51,6 +55,10 @@ def bench_net(
     threads: Annotated[str, typer.Option("--threads", help="Thread counts; on the CPU.")] = "1,2",
     batches: Annotated[str, typer.Option("--batches", help="Images at a time; on a GPU.")] = "1,8",
     device: Device = "cpu",
+    precisions: Annotated[
+        str, typer.Option("--precisions", help="Beside exact; on a GPU. Default: all of the device.")
+    ] = "",
+    limit: Limit = None,
     rounds: Rounds = 5,
     weight_memory: Annotated[
         str | None,
@@ -75,16 +83,27 @@ def bench_net(
     places, values, on_cpu = parse_sizes(sizes), parse_variables(variables), device == "cpu"
     if weight_memory is not None and not on_cpu:
         raise DeepLabError(f"--weight-memory {weight_memory}: weights are streamed on cpu, not on {device}")
-    limit = parse_bytes(weight_memory or "16M", "--weight-memory")
+    if on_cpu and (precisions or limit):
+        raise DeepLabError("--precisions and --limit are for a GPU; see --device")
+    streamed = parse_bytes(weight_memory or "16M", "--weight-memory")
+
+    def save(result: dict[str, Any]) -> None:
+        result["model"] = name or result["model"]
+        write_json(output / f"{stem_of(result)}.json", result)
+
+    def stem_of(result: dict[str, Any]) -> str:
+        return f"net_{result['model']}" + ("" if on_cpu else "_gpu")
+
     with console().status("measuring"):
         if on_cpu:
-            result = net.run(str(model), places, parse_counts(threads), rounds, values, weight_memory=limit)
+            counts = parse_counts(threads)
+            result = net.run(str(model), places, counts, rounds, values, weight_memory=streamed)
         else:
-            result = net_gpu.run(str(model), places, parse_counts(batches), rounds, values, device)
-    result["model"] = name or result["model"]
+            counts, wanted = parse_counts(batches), [word for word in precisions.split(",") if word]
+            result = net_gpu.run(str(model), places, counts, rounds, values, device, wanted, limit, save)
+    save(result)
     print_table((net_table if on_cpu else net_gpu_table)(result))
-    stem = f"net_{result['model']}" + ("" if on_cpu else "_gpu")
-    write_json(output / f"{stem}.json", result)
+    stem = stem_of(result)
     (net_chart if on_cpu else net_gpu_chart)(result, output / f"{stem}.png")
     console().print(f"written: {output / stem}.json, {output / stem}.png")
 
@@ -140,6 +159,9 @@ def bench_conv(
         str, typer.Option("--precisions", help="exact, fp32, tf32, bf16, fp16; default: all of the device.")
     ] = "",
     layers: Annotated[str, typer.Option("--layers", help="Only layers whose name contains this.")] = "",
+    repeatable: Annotated[
+        bool, typer.Option(help="On a GPU: also measure cuDNN restricted to what always gives the same bits.")
+    ] = True,
     rounds: Rounds = 5,
     limit: Annotated[
         float | None, typer.Option("--limit", metavar="SECONDS", help="Begin no case after so long.")
@@ -169,17 +191,23 @@ def bench_conv(
         raise DeepLabError(f"--layers {layers}: of {', '.join(layer.name for layer in LAYERS)}")
     images, counts = parse_counts(sizes or "321,513"), parse_counts(batches or "1,8")
     cases = read_shapes(shapes) if shapes else shapes_of(chosen, images, counts)
+    words = ["shapes"] if shapes else layers.split()
+    stem = output / "_".join(["conv", *words, *(["gpu"] if device != "cpu" else [])])
+
+    def save(result: dict[str, Any]) -> None:
+        write_json(stem.with_suffix(".json"), result)
+        write_conv_csv(result, stem.with_suffix(".csv"))
+
     with console().status("measuring") as status:
-        result = conv.run(
-            cases, wanted, rounds, device, limit, lambda name: status.update(f"measuring {name}")
-        )
+
+        def progress(name: str) -> None:
+            status.update(f"measuring {name}")
+
+        result = conv.run(cases, wanted, rounds, device, limit, progress, save, repeatable)
+    save(result)
     print_table(conv_table(result))
     if result["left_out"]:
         console().print(f"left out for lack of time: {len(result['left_out'])} cases")
-    words = ["shapes"] if shapes else layers.split()
-    stem = output / "_".join(["conv", *words, *(["gpu"] if device != "cpu" else [])])
-    write_json(stem.with_suffix(".json"), result)
-    write_conv_csv(result, stem.with_suffix(".csv"))
     conv_chart(result, stem.with_suffix(".png"))
     console().print(f"written: {stem}.json, {stem}.csv, {stem}.png")
 
@@ -193,6 +221,7 @@ def bench_crf(
     device: Device = "cpu",
     rounds: Rounds = 5,
     scaling: Annotated[bool, typer.Option(help="Measure scaling with pixels and labels, too.")] = True,
+    limit: Limit = None,
     peer_python: Annotated[
         str | None, typer.Option("--peer-python", help="A Python that has pydensecrf2; default: this one.")
     ] = None,
@@ -210,8 +239,10 @@ def bench_crf(
     if len(places) != len(counts):
         raise DeepLabError(f"--labels {labels}: one number for each of --sizes {sizes} wanted")
     if device != "cpu":
-        bench_crf_on_gpu(places, counts, parse_counts(batches), device, rounds, scaling, output)
+        bench_crf_on_gpu(places, counts, parse_counts(batches), device, rounds, scaling, limit, output)
         return
+    if limit:
+        raise DeepLabError("--limit is for a GPU; see --device")
     cases = [crf.Case(*place, count) for place, count in zip(places, counts, strict=True)]
     pixels = [crf.Case(side, side, 21) for side in (129, 257, 385, 513, 641)] if scaling else cases
     by_labels = [crf.Case(321, 321, count) for count in (2, 5, 11, 21, 42, 84)] if scaling else cases
@@ -234,6 +265,7 @@ def bench_crf_on_gpu(
     device: str,
     rounds: int,
     scaling: bool,
+    limit: float | None,
     output: Path,
 ) -> None:
     """The verb's GPU part: crf_gpu.json, crf_gpu.png and a table."""
@@ -252,9 +284,12 @@ def bench_crf_on_gpu(
         "labels": [Case(first.height, first.width, count) for count in counts] or [first],
         "flatness": [first._replace(batch=1, kind=kind) for kind in CONTRASTS],
     }
+
+    def save(result: dict[str, Any]) -> None:
+        write_json(output / "crf_gpu.json", result)
+
     with console().status("measuring"):
-        result = run(groups, rounds, device)
+        result = run(groups, rounds, device, limit=limit, save=save)
     print_table(crf_gpu_table(result))
-    write_json(output / "crf_gpu.json", result)
     crf_gpu_chart(result, output / "crf_gpu.png")
     console().print(f"written: {output / 'crf_gpu'}.json, {output / 'crf_gpu'}.png")

@@ -53,10 +53,12 @@ class Runner:
             self._graph, self._state = None, state
             return run(values)
         if self._graph is None:
+            stream = torch.cuda.current_stream()
             try:
                 self._graph = CapturedRun(run, values)
             except RuntimeError:  # something synchronises with the device, or another stream is at work
                 self.captures = False
+                torch.cuda.set_stream(stream)  # torch stays on the capture's
                 return run(values)
         results = self._graph(values)
         values.update(self._graph.values)

@@ -257,6 +257,7 @@ def test_runs_give_the_same_bits(precision):
         pytest.skip("needs a GPU")
     x, w = normal(4, 256, 41, 41).cuda(), normal(256, 256, 3, 3, seed=1).cuda()
     packed = ops.pack_tensor_core(w, precision=precision)
+    torch.cuda.synchronize()  # other streams read what this one packs
     streams = [torch.cuda.Stream() for _ in range(4)]
     results = []
     for run in range(20):

@@ -1,0 +1,164 @@
+"""The steps, in the order of what would be missed most. Without a GPU the same ones are rehearsed, small."""
+
+import importlib.util
+import re
+import shutil
+import sys
+from pathlib import Path
+
+from .process import ROOT, Step
+
+CLI = (
+    sys.executable,
+    "-c",
+    "import sys; from deeplab_caffe.commands import main; sys.exit(main(sys.argv[1:]))",
+)
+STAGES = {
+    "a": "build",
+    "b": "smoke",
+    "c": "exact bits",
+    "d": "headline times",
+    "e": "tensor cores",
+    "f": "memory checks",
+    "g": "the long tail",
+}
+# A process each: an illegal access ends the one it happens in.
+EXACT = (
+    "tests/ops/test_device_convolution.py",
+    "tests/engine/test_reference_nets.py",
+    "tests/crf/test_gpu_ops.py",
+    "tests/crf/test_dense_crf_device.py",
+    "tests/ops/test_gpu_convolution.py",
+    "tests/engine/test_net_device.py",
+    "tests/engine/test_net_gpu.py",
+    "tests/ops/test_device_ops.py",
+)
+# What of them to run where there is no GPU; of the others what needs one, which is skipped then.
+REHEARSED = {
+    "tests/ops/test_device_convolution.py": ("-m", "not gpu", "-k", "atrous_rates"),
+    "tests/engine/test_reference_nets.py": ("-k", "test_golden and v1_layers"),
+    "tests/crf/test_gpu_ops.py": ("-m", "not gpu", "-k", "test_sizes or errors"),
+    "tests/ops/test_device_ops.py": ("-m", "not gpu", "-k", "relu"),
+}
+TENSOR_CORES = "tests/ops/test_tensor_core.py"
+
+
+def pytest(*arguments: str) -> tuple[str, ...]:
+    """Names, short tracebacks, and a dump of all threads of a test that hangs."""
+    timeout = (
+        ("--timeout=60", "--timeout-method=thread") if importlib.util.find_spec("pytest_timeout") else ()
+    )
+    quiet = ("-o", "addopts=--import-mode=importlib", "-p", "no:cacheprovider")
+    return (sys.executable, "-m", "pytest", "-v", "--tb=short", "--durations=5", *quiet, *timeout, *arguments)
+
+
+def gpu_tests() -> list[str]:
+    """The files with tests for a GPU, by mark or fixture, but for those that stages c and e name."""
+    for_gpu = re.compile(r"\bpytest\.mark\.gpu\b|def \w+\([^)]*\bdevice\b")
+    named = {*EXACT, TENSOR_CORES, "tests/benchmarks/test_gpu.py"}
+    files = (str(p.relative_to(ROOT)) for p in sorted((ROOT / "tests").rglob("test_*.py")))
+    return [file for file in files if file not in named and for_gpu.search((ROOT / file).read_text())]
+
+
+def steps(work: Path, gpu: bool) -> list[Step]:
+    """All steps."""
+    return _for_gpu(work) if gpu else _rehearsal(work)
+
+
+def _build(work: Path) -> list[Step]:
+    card = (sys.executable, "benchmarks/stages/card.py")
+    build = (sys.executable, "benchmarks/stages/build.py", str(work))
+    return [
+        Step("a", "card", card, 40, always=True),
+        Step("a", "build", build, 150, 10, required=True, always=True),
+    ]
+
+
+def _tests(stage: str, files: list[str], *arguments: str, limit: float, least: float = 15) -> list[Step]:
+    threads = {"OMP_NUM_THREADS": "4"}
+    return [
+        Step(stage, file, pytest(*arguments, file), limit, least, beside=True, environment=threads)
+        for file in files
+    ]
+
+
+def _sanitizer(tool: str) -> tuple[str, ...]:
+    found = shutil.which("compute-sanitizer") or "/usr/local/cuda/bin/compute-sanitizer"
+    return (found, "--tool", tool, "--error-exitcode", "1", "--print-limit", "20")
+
+
+def _bench(verb: str, *arguments: str, to: Path) -> tuple[str, ...]:
+    return (*CLI, "bench", verb, *arguments, "-o", str(to))
+
+
+def _for_gpu(work: Path) -> list[Step]:
+    cuda, head, tail = ("--device", "cuda"), work / "headline", work / "tail"
+    smoke = (sys.executable, "benchmarks/stages/smoke.py")
+    net = _bench(
+        "net", *cuda, "--sizes", "513", "--batches", "8,1", "--precisions", "bf16", "--limit", "30", to=head
+    )
+    crf = _bench(
+        "crf", *cuda, "--no-scaling", "--sizes", "513x513", "--labels", "21", "--batches", "1,8",
+        "--limit", "20", to=head,
+    )  # fmt: skip
+    conv = ("conv", *cuda, "--no-repeatable", "--batches", "8,1")
+    few = _bench(*conv, "--precisions", "exact,bf16", "--sizes", "513", "--limit", "50", to=head)
+    return [
+        *_build(work),
+        Step("b", "smoke", smoke, 40),
+        *_tests("c", list(EXACT), "-m", "gpu", limit=90),
+        Step("d", "bench net", net, 60, 15),
+        Step("d", "bench crf", crf, 40, 10),
+        Step("d", "bench conv", few, 75, 20),
+        Step("e", TENSOR_CORES, pytest("-m", "gpu", TENSOR_CORES), 90, 20),
+        Step("f", "memcheck", (*_sanitizer("memcheck"), *smoke), 60, 15),
+        Step(
+            "f", "racecheck", (*_sanitizer("racecheck"), *smoke, "exact", "depthwise", "crf", "mma"), 60, 15
+        ),
+        Step("f", "synccheck", (*_sanitizer("synccheck"), *smoke, "exact", "wgmma"), 40, 15),
+        Step("g", "tiles", (sys.executable, "benchmarks/tiles.py", "-o", str(tail), "--limit", "25"), 45, 15),
+        Step("g", "bench conv", _bench(*conv, "--limit", "100", to=tail), 140, 30),
+        Step("g", "bench crf", _bench("crf", *cuda, "--limit", "50", to=tail), 75, 20),
+        Step("g", "bench net", _bench("net", *cuda, "--limit", "50", to=tail), 80, 20),
+        *_tests("g", gpu_tests(), "-m", "gpu", limit=60),
+    ]
+
+
+def _rehearsal(work: Path) -> list[Step]:
+    head, tail = work / "headline", work / "tail"
+    smoke = (sys.executable, "benchmarks/stages/smoke.py")
+    little = ("--sizes", "65", "--rounds", "1")
+    one = ("--batches", "1", "--layers", "fc8", "--device", "cpu")
+    small = ("--sizes", "20x30", "--labels", "4", "--threads", "1", "--rounds", "1", "--no-scaling")
+    fc8 = _bench("conv", *little, *one, to=head)
+    net = _bench("net", *little, "--threads", "1", "--model", "camvid_largefov", to=head)
+    return [
+        *_build(work),
+        Step("b", "smoke", smoke, 60),
+        *(_tests("c", [file], *REHEARSED.get(file, ("-m", "gpu")), limit=240)[0] for file in EXACT),
+        Step("d", "bench net", net, 240),
+        Step("d", "bench crf", _bench("crf", *small, to=head), 60),
+        Step("d", "bench conv", fc8, 60),
+        Step("e", TENSOR_CORES, pytest("-k", "test_error and bf16 and not cuda", TENSOR_CORES), 120),
+        *(
+            Step("f", tool, (*_sanitizer(tool), *smoke), 60)
+            for tool in ("memcheck", "racecheck", "synccheck")
+        ),
+        Step("g", "tiles", (sys.executable, "benchmarks/tiles.py", "-o", str(tail), "--limit", "5"), 60),
+        *_tests("g", ["tests/ops/test_emulator.py"], limit=60),
+    ]
+
+
+def chosen(all_steps: list[Step], only: str, skip: str) -> list[Step]:
+    """Those of the stages or steps that `only` names, without those of `skip`; commas between names."""
+    known = {s.stage for s in all_steps} | {s.name for s in all_steps}
+    wanted, unwanted = ({word.strip() for word in text.split(",") if word.strip()} for text in (only, skip))
+    for word in wanted | unwanted:
+        if word not in known:
+            listed = ", ".join(f"{letter} ({name})" for letter, name in STAGES.items())
+            raise SystemExit(f"{word}: no such stage or step; stages: {listed}; --list shows the steps")
+    return [
+        step
+        for step in all_steps
+        if (not wanted or {step.stage, step.name} & wanted) and not {step.stage, step.name} & unwanted
+    ]
