@@ -25,7 +25,8 @@ MultinomialLogisticLoss PReLU Pooling Power ReLU Reduction Reshape SPP Scale Seg
 SigmoidCrossEntropyLoss Silence Slice Softmax SoftmaxWithLoss SpatialProduct Split TanH Threshold Tile
 UniqueLabel WindowData
 """.split()
-DEEPLAB_V1 = [name for name in V1_TYPES.values() if name and name != "Deconvolution"]
+# From 1060 on the schema numbers types that only forks of BVLC Caffe had in V1.
+DEEPLAB_V1 = [name for number, name in V1_TYPES.items() if name and name != "Deconvolution" and number < 1060]
 
 RANDOM = "own random numbers"
 # What a user of the original would notice; everything else gives the original's values.

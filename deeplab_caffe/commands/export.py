@@ -57,7 +57,7 @@ def export(
     from ..export.export import export as run
     from ..export.prepared import standalone
     from ..export.targets import TARGETS
-    from .inspect import parse_size
+    from .shape_options import parse_size
 
     targets = _targets(to, list(TARGETS))
     plane = parse_size(size)

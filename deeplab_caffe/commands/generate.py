@@ -86,7 +86,7 @@ def deeplab_v3(
 ) -> "DeepLabV3":
     """The net that these options ask for."""
     from ..generate.deeplab_v3 import SIZE, DeepLabV3
-    from .inspect import parse_size
+    from .shape_options import parse_size
 
     return DeepLabV3(
         backbone,
@@ -110,7 +110,7 @@ def torch_deeplab(
 ) -> "TorchDeepLab":
     """The net that these options ask for; None: as the package has it."""
     from ..generate.torch_deeplab import HEAD_RATES, TorchDeepLab
-    from .inspect import parse_size
+    from .shape_options import parse_size
 
     numbers = HEAD_RATES if rates is None else parse_rates(rates)
     return TorchDeepLab(package, backbone, output_stride or 0, numbers, classes, parse_size(size) or (0, 0))

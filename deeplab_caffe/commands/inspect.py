@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DeepLabError
-from . import options
+from . import options, shape_options
 from .options import verb
 
 if TYPE_CHECKING:
@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 def inspect(
     model: options.Model,
     weights: options.Weights = None,
-    size: Annotated[
-        str | None, typer.Option(metavar="HxW", help="Input size; default: the net's own.")
-    ] = None,
+    size: options.Size = None,
+    shapes: options.Shapes = None,
     phase: Annotated[str, typer.Option(help="test or train.")] = "test",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     html: Annotated[
@@ -35,11 +34,15 @@ def inspect(
         Path | None,
         typer.Option(help="Photo on which the page shows receptive fields; default: a street scene."),
     ] = None,
+    level: options.Level = 0,
+    stages: options.Stages = None,
+    dialect: options.Dialect = None,
     variables: options.Variables = None,
 ) -> None:
     """Show each layer's output, parameters, multiply-adds, receptive field, stride and memory.
 
-    Needs neither weights nor data files. `inside` is the share of the multiply-adds that remains when taps in
+    Needs neither weights nor data files: where a layer that feeds the net cannot run, its fields, --size and
+    --shape tell what it would give. `inside` is the share of the multiply-adds that remains when taps in
     the padding are skipped, counted exactly for every output position. With --weights it also tells which
     layers the file fills. With --html or --svg the table is left out.
     """
@@ -49,8 +52,9 @@ def inspect(
     for option, wanted in (("--image", image), ("--unfold", unfold)):
         if wanted and not (html or (svg and option == "--unfold")):
             raise DeepLabError(f"{option} belongs to --html{'' if option == '--image' else ' or --svg'}")
-    definition = read_model(model, options.parse_variables(variables), phase=phase)
-    cost = analyse(definition, parse_size(size), phase)
+    values = options.parse_variables(variables)
+    definition = read_model(model, values, phase, level, stages or (), dialect)
+    cost = analyse(definition, shape_options.parse_size(size), phase, shape_options.parse_shapes(shapes))
     match = match_file(definition, cost, str(weights)) if weights else {}
     if html:
         from ..assets import demo_photos
@@ -69,22 +73,15 @@ def inspect(
         import dataclasses
         import json
 
-        print(json.dumps(dataclasses.asdict(cost) | ({"weights": match} if match else {}), indent=1))
+        meaning = {"dialect": definition.dialect.value, "dialect_reason": definition.dialect_reason}
+        report = dataclasses.asdict(cost) | meaning | ({"weights": match} if match else {})
+        print(json.dumps(report, indent=1))
         return
     if not (html or svg):
         _print(cost)
+        print(f"layers as in dialect {definition.dialect.value} ({definition.dialect_reason})")
     for what, names in match.items():
         print(f"{what}: {len(names)} layers{': ' if names else ''}{', '.join(names)}")
-
-
-def parse_size(text: str | None, option: str = "--size") -> tuple[int, int] | None:
-    """ "321x481" as (321, 481); DeepLabError for anything else."""
-    if text is None:
-        return None
-    parts = text.lower().split("x")
-    if len(parts) != 2 or not all(part.isdigit() and 0 < int(part) < 10**6 for part in parts):
-        raise DeepLabError(f"{option} {text}: HEIGHTxWIDTH wanted")
-    return int(parts[0]), int(parts[1])
 
 
 def match_file(definition: "NetDefinition", cost: "NetCost", path: str) -> dict[str, list[str]]:

@@ -84,6 +84,31 @@ Variables = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A value for ${NAME} in the prototxt; repeat it."),
 ]
+Level = Annotated[int, typer.Option("--level", help="Level of the rules include and exclude.")]
+Stages = Annotated[
+    list[str] | None,
+    typer.Option("--stage", metavar="NAME", help="A stage of the rules include and exclude; repeat it."),
+]
+Dialect = Annotated[
+    str | None,
+    typer.Option(
+        "--dialect",
+        metavar="v1|v2",
+        help="What layers mean in V1 text: v1 DeepLab v1's, v2 BVLC Caffe's; default: by the file's fields.",
+    ),
+]
+Size = Annotated[
+    str | None,
+    typer.Option("--size", metavar="HxW", help="Of images and maps from outside; default: the net's own."),
+]
+Shapes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--shape",
+        metavar="BLOB=1x3x500x500",
+        help="Of an input, of what a data layer gives, or a layer that cannot run here; repeat it.",
+    ),
+]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:NUMBER.")]
 Precision = Annotated[
     str,

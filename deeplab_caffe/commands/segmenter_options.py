@@ -49,7 +49,7 @@ def make_segmenter(
 ) -> "Segmenter":
     """The Segmenter that the options describe; DeepLabError names one that is wrong."""
     from ..segmenter.segmenter import Segmenter
-    from .inspect import parse_size
+    from .shape_options import parse_size
 
     return Segmenter(
         model,

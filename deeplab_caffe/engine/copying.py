@@ -38,7 +38,8 @@ def state_of(net: Copied) -> dict[str, Any]:
 
     A torch.nn.Parameter is there as itself: whoever copies a module along with its net copies it once.
     """
-    context = {field.name: getattr(net.context, field.name) for field in fields(net.context)}
+    names = (field.name for field in fields(net.context) if field.name != "shapes_only")
+    context = {name: getattr(net.context, name) for name in names}
     return {
         "definition": net.definition,
         "options": context | net.options,

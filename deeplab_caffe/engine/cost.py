@@ -4,14 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 
-from ..errors import DeepLabError
 from ..formats.net_definition import NetDefinition
-from ..layers import Context, Layer, create
+from ..layers import Context, Layer
 from ..layers.abilities import Windowed
 from ..layers.parts.window import Window
 from ..types import Pair, Shape
-from . import dag, schedule
+from . import schedule
 from .dag import Value
+from .feeding import connect_without_data
+from .parameters import checked_shapes
 
 FLOAT = 4  # bytes
 
@@ -64,81 +65,59 @@ class NetCost:
     peak_memory: int
 
 
-def analyse(definition: NetDefinition, size: Pair | None = None, phase: str = "test") -> NetCost:
+def analyse(
+    definition: NetDefinition,
+    size: Pair | None = None,
+    phase: str = "test",
+    shapes: Mapping[str, Shape] | None = None,
+) -> NetCost:
     """The costs of a net at its own input size, or at `size` (height, width).
 
-    `size` goes to every input and data layer; without it a data layer needs a crop size or its files. Raises
-    DeepLabError where layers do not fit.
+    `size` goes to every image and map from outside, `shapes` to blobs by name; see
+    feeding.connect_without_data. Raises DeepLabError where layers do not fit.
     """
-    layers = [create(layer, Context(phase=phase)) for layer in definition.layers]
-    net = dag.connect(definition, layers)
-    shapes = _infer(net, definition.inputs, size)
+    net, shapes_of = connect_without_data(definition, Context(phase=phase, shapes_only=True), size, shapes)
     fields: dict[Value, tuple[Field, Field]] = {}
     costs, counted = [], {}
     for node in net.nodes:
-        bottoms = [shapes[value] for value in node.bottoms]
+        bottoms = [shapes_of[value] for value in node.bottoms]
         for value in node.bottoms:
             fields.setdefault(value, (Field(), Field()))
         own = _fields(node.layer, bottoms, [fields[value] for value in node.bottoms])
         fields.update((value, own) for value in node.tops)
-        parameters = [tuple(shape) for shape in node.layer.blob_shapes(bottoms)]
+        parameters = checked_shapes(node, shapes_of)
         for i, shape in enumerate(parameters):
             specs = node.layer.definition.params
             counted[(specs[i].name if i < len(specs) else "") or (node.index, i)] = prod(shape)
-        tops, layer = [shapes[value] for value in node.tops], node.layer
+        tops, layer = [shapes_of[value] for value in node.tops], node.layer
         all_taps, inside = layer.multiply_adds(bottoms, tops) if isinstance(layer, Windowed) else (0, 0)
         costs.append(
             LayerCost(
                 node.index,
                 node.layer.name,
                 node.layer.definition.type,
-                {value.name: shapes[value] for value in node.tops},
+                {value.name: shapes_of[value] for value in node.tops},
                 parameters,
                 sum(prod(shape) for shape in parameters),
                 all_taps,
                 inside,
                 (round(own[0].size), round(own[1].size)),
                 (own[0].stride, own[1].stride),
-                sum(FLOAT * prod(shapes[value]) for value in node.tops),
+                sum(FLOAT * prod(shapes_of[value]) for value in node.tops),
             )
         )
-    plan = schedule.make_schedule(net, shapes, net.outputs()).plan
+    plan = schedule.make_schedule(net, shapes_of, net.outputs()).plan
     return NetCost(
         definition.name,
         costs,
-        {name: shapes[value] for name, value in net.inputs.items()},
-        {name: shapes[value] for name, value in net.outputs().items()},
+        {name: shapes_of[value] for name, value in net.inputs.items()},
+        {name: shapes_of[value] for name, value in net.outputs().items()},
         sum(counted.values()),
         sum(cost.multiply_adds for cost in costs),
         sum(cost.effective_multiply_adds for cost in costs),
-        sum(FLOAT * prod(shape) for shape in shapes.values()),
+        sum(FLOAT * prod(shape) for shape in shapes_of.values()),
         plan.total,
     )
-
-
-def _infer(net: dag.Graph, given: Mapping[str, Shape], size: Pair | None) -> dict[Value, Shape]:
-    """dag.infer, with the images and maps that come from outside set to `size`."""
-    if size is None:
-        return dag.infer(net, dict(given))
-    given = {name: (*shape[:2], *size) if len(shape) == 4 else shape for name, shape in given.items()}
-    data: dict[Value, Shape] = {}
-    for node in net.nodes:
-        if node.bottoms:
-            continue
-        batch, channels = _batch_and_channels(node.layer)
-        for number, value in enumerate(node.tops):
-            maps = (batch, 1 if number else channels, *size)
-            data[value] = (batch, 1, 1, 2) if value.name == "data_dim" else maps
-    return dag.infer(net, given, data)
-
-
-def _batch_and_channels(layer: Layer) -> tuple[int, int]:
-    """Of a layer that feeds the net, as far as it can tell without its files."""
-    try:
-        shapes = layer.shape([])
-    except DeepLabError:
-        return 1, 3
-    return (shapes[0][0], shapes[0][1]) if len(shapes[0]) == 4 else (1, 3)
 
 
 def _fields(layer: Layer, bottoms: list[Shape], fields: list[tuple[Field, Field]]) -> tuple[Field, Field]:

@@ -4,7 +4,7 @@ A blob name stands for several values where layers work in place (`bottom: "x" t
 `Value` of its own here, so that whoever read "x" before the in-place layer keeps seeing the old one. That is
 what Caffe reaches by inserting Split layers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from torch import Tensor
@@ -119,7 +119,9 @@ def connect(definition: NetDefinition, layers: list[Layer]) -> Graph:
         names = layer.definition.bottoms
         for name in names:
             if name not in graph.blobs:
-                raise layer.error("bottom", f"unknown bottom blob '{name}'")
+                maker = definition.elsewhere.get(name)
+                why = f"; layer '{maker}', of another phase, level or stage, makes it" if maker else ""
+                raise layer.error("bottom", f"unknown bottom blob '{name}'{why}")
         bottoms = [graph.blobs[name] for name in names]
         tops = []
         for i, name in enumerate(layer.definition.tops):
@@ -174,21 +176,27 @@ def text(shape: Shape) -> str:
 
 
 def infer(
-    graph: Graph, given: dict[str, Shape], data: dict[Value, Shape] | None = None
+    graph: Graph,
+    given: dict[str, Shape],
+    fit: Callable[[Node, dict[Value, Shape]], None] | None = None,
 ) -> dict[Value, Shape]:
     """Shapes of all values, the caller's inputs as `given`; raises DeepLabError where layers do not fit.
 
-    data: shapes for the tops of layers without bottoms, which then are not asked (their files may be absent).
+    fit: called before each node; may still change the shapes of what it reads.
     """
-    shapes = dict(data or {})
+    shapes: dict[Value, Shape] = {}
     for name, value in graph.inputs.items():
         if name in given:
             shapes[value] = tuple(given[name])
+            if not shapes[value]:
+                raise DeepLabError(f"input '{name}' has no shape in the net: the caller has to tell it")
             if any(size <= 0 for size in shapes[value]):
                 raise DeepLabError(f"input '{name}' would be {text(shapes[value])}")
     for node in graph.nodes:
         if not node.bottoms and node.tops and shapes.keys() >= set(node.tops):
             continue
+        if fit is not None:
+            fit(node, shapes)
         tops = node.layer.shape([shapes[value] for value in node.bottoms])
         for value, shape in zip(node.tops, tops, strict=True):
             shapes.setdefault(value, tuple(int(size) for size in shape))

@@ -12,7 +12,8 @@ from torch import Tensor
 from ..assets.models import weights_path
 from ..errors import DeepLabError, DeepLabWarning
 from ..formats.net_definition import NetDefinition
-from ..layers import Layer, create
+from ..layers import Layer
+from ..layers.base import create_all
 from ..layers.parameters.parameter import Parameter
 from ..ops.devices import torch_precision
 from ..types import Shape
@@ -51,6 +52,7 @@ class Net:
     needs; those that do not fit are read from the caffemodel in each forward, so nobody may write to it then.
     For exact and fp32 on the CPU; HDF5 weights, and parameters that are written or trained, are in memory all
     the same. None: all weights are in memory. python_layers: lets layers of type Python run their code.
+    dialect: see read_net.
 
     Raises DeepLabError for anything wrong with the files, or if the net needs more memory than there is.
     """
@@ -74,17 +76,18 @@ class Net:
         cuda_graph: bool = True,
         weight_memory: int | None = None,
         python_layers: bool = False,
+        dialect: str | None = None,
     ) -> None:
         self.options = {"keep_blobs": keep_blobs, "cuda_graph": cuda_graph, "weight_memory": weight_memory}
         context = make_context(phase, device, precision, threads)
         self.context = replace(context, seed=seed, rank=rank, ranks=ranks, python_layers=python_layers)
         self._weight_memory = make_weight_memory(weight_memory, context)
         if not isinstance(model, NetDefinition):
-            model = read_model(model, variables, phase, level, stages)
+            model = read_model(model, variables, phase, level, stages, dialect)
         self.definition = dag.fed_by_caller(model, dict(inputs or {}))
         self.keep_blobs = keep_blobs
         self.report: WeightReport | None = None
-        self.layers: list[Layer] = [create(layer, self.context) for layer in self.definition.layers]
+        self.layers = create_all(self.definition.layers, self.context)
         self._graph = dag.connect(self.definition, self.layers)
         self._given = dict(self.definition.inputs)
         self._shapes = dag.infer(self._graph, self._given)
@@ -120,7 +123,7 @@ class Net:
         if phase == before:
             return
         for layer in self.layers:
-            layer.context = replace(layer.context, phase=phase)
+            layer.follow_phase(phase)
         self.context = replace(self.context, phase=phase)
         try:
             self._reshape()

@@ -18,7 +18,7 @@ def make_parameters(graph: Graph, shapes: Mapping[Value, Shape], seed: int, devi
     named: dict[str, tuple[Layer, Parameter]] = {}
     for number, node in enumerate(graph.nodes):
         layer = node.layer
-        for i, shape in enumerate(_shapes_of(node, shapes)):
+        for i, shape in enumerate(checked_shapes(node, shapes)):
             specs = layer.definition.params
             spec = specs[i] if i < len(specs) else ParamSpec()
             if spec.name in named:
@@ -63,6 +63,15 @@ def share_parameters(layers: Iterable[Layer], others: Iterable[Layer]) -> None:
                 shapes = f"{dag.text(own.shape)}, in the other net {dag.text(blob.shape)}"
                 raise layer.error("param", f"parameter {i} is {shapes}")
             layer.blobs[i] = blob
+
+
+def checked_shapes(node: Node, shapes: Mapping[Value, Shape]) -> list[Shape]:
+    """The shapes of the layer's parameters; DeepLabError where more `param` are given than it has."""
+    wanted = _shapes_of(node, shapes)
+    if len(node.layer.definition.params) > len(wanted):
+        given = len(node.layer.definition.params)
+        raise node.layer.error("param", f"{given} given, the layer has {len(wanted)} parameters")
+    return wanted
 
 
 def _shapes_of(node: Node, shapes: Mapping[Value, Shape]) -> list[Shape]:

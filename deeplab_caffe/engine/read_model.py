@@ -14,6 +14,7 @@ def read_model(
     phase: str = "test",
     level: int = 0,
     stages: Iterable[str] = (),
+    dialect: str | None = None,
 ) -> NetDefinition:
     """`read_net` of a file or a net that ships ("deeplab_v1/largefov").
 
@@ -21,4 +22,5 @@ def read_model(
     DeepLabError as read_net does, and for an unknown name with the nearest ones.
     """
     path = model_path(model)
-    return read_net(path, default_variables(path) | dict(variables or {}), phase, level, stages)
+    values = default_variables(path) | dict(variables or {})
+    return read_net(path, values, phase, level, stages, dialect=dialect)

@@ -52,7 +52,9 @@ class LayerDefinition:
 class NetDefinition:
     """A net after filtering by phase, level and stage, in file order.
 
-    `inputs`: the net-level `input:` fields with their shapes (layers of type Input stay layers).
+    `inputs`: the net-level `input:` fields with their shapes (layers of type Input stay layers); () where the
+    file does not tell it. `dialect_reason`: what settled the dialect. `elsewhere`: blobs that only layers of
+    other phases, levels or stages make, each with such a layer's name.
     """
 
     name: str
@@ -61,6 +63,8 @@ class NetDefinition:
     layers: tuple[LayerDefinition, ...]
     source: str = ""
     param: Any = field(default=None, repr=False)
+    dialect_reason: str = ""
+    elsewhere: dict[str, str] = field(default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         return _packed(self)

@@ -1,19 +1,21 @@
 """Reads net and solver prototxt files of every dialect into one inner form."""
 
-import difflib
 import os
 import re
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from google.protobuf import text_format
 
-from ..errors import DeepLabError
-from . import caffe_pb2
+from ..errors import DeepLabError, DeepLabWarning
+from . import bn_dialect, caffe_pb2
 from .dialect import Dialect
+from .dialect_signs import Finding, find_dialect
 from .files import read_bytes, replacing
 from .net_definition import LayerDefinition, NetDefinition, ParamSpec
-from .prototxt_text import LayerSpan, layer_spans, substitute
+from .prototxt_text import LayerSpan, layer_spans, plain_numbers, substitute
+from .unknown_names import told, unknown_names
 from .upgrade import upgrade
 
 # No hand-written net comes near; the limit keeps a wrong file from being parsed for minutes.
@@ -36,12 +38,15 @@ def read_net(
     level: int = 0,
     stages: Iterable[str] = (),
     text: str | None = None,
+    dialect: str | None = None,
 ) -> NetDefinition:
     """Reads a net in V0, V1 (`layers`) or V2 (`layer`) form; keeps the layers of one phase, level and stages.
 
     variables: values for `${NAME}`; phase: "train" or "test"; text: the contents, if they are not in a file
     (`path` then only names them in errors). Every layer comes out in V2 layout: V1 types have their V2 names,
-    `hole` is `dilation`, transformations lie in transform_param.
+    `hole` is `dilation`, transformations lie in transform_param. dialect: "v1" (DeepLab v1) or "v2" (BVLC
+    Caffe, DeepLab v2) says what the layers mean; None: the file's form and the fields that only one of them
+    has. A DeepLabWarning tells of V1 text that does not settle it and has layers that differ.
 
     Raises DeepLabError naming file, line, layer and field: unreadable file, variables without a value,
     syntax, unknown fields and types, contradictory rules.
@@ -61,15 +66,19 @@ def read_net(
         name = old.name or (old.layer.name if net.layers else "")
         return DeepLabError(f"{source}:{line_of(index)}: layer '{name}': {field}: {message}")
 
-    dialect = Dialect.V1 if net.layers else Dialect.V2
+    finding = _dialect(net, dialect, source)
     wanted_stages = {*net.state.stage, *stages}
-    layers = []
-    for index, layer in upgrade(net, fail):
+    layers: list[LayerDefinition] = []
+    elsewhere: dict[str, str] = {}
+    upgraded = upgrade(net, fail)
+    bn_dialect.settle(upgraded, fail)
+    for index, layer in upgraded:
         if layer.include and layer.exclude:
             raise fail(index, "include", "a layer has include rules or exclude rules, not both")
         rules = layer.include or layer.exclude
         met = any(_meets(rule, _PHASES[phase], level, wanted_stages) for rule in rules)
         if rules and met != bool(layer.include):
+            elsewhere |= dict.fromkeys(layer.top, layer.name)
             continue
         layers.append(
             LayerDefinition(
@@ -80,12 +89,39 @@ def read_net(
                 tops=tuple(layer.top) or ((layer.name,) if layer.type.endswith("Loss") else ()),
                 param=layer,
                 params=tuple(ParamSpec(p.name, p.lr_mult, p.decay_mult) for p in layer.param),
-                dialect=dialect,
+                dialect=finding.dialect,
                 line=line_of(index),
                 source=source,
             )
         )
-    return NetDefinition(net.name, dialect, _inputs(net, source), tuple(layers), source, net)
+    return NetDefinition(
+        net.name,
+        finding.dialect,
+        _inputs(net, source),
+        tuple(layers),
+        source,
+        net,
+        dialect_reason=finding.reason,
+        elsewhere=elsewhere,
+    )
+
+
+def _dialect(net: Any, wanted: str | None, source: str) -> Finding:
+    """The dialect, which the caller may have set, with a warning where the file does not settle it."""
+    if wanted is not None:
+        if wanted not in {dialect.value for dialect in Dialect}:
+            raise DeepLabError(f"dialect {wanted}: v1 (DeepLab v1) or v2 (BVLC Caffe, DeepLab v2) wanted")
+        return Finding(Dialect(wanted), "as the caller says")
+    finding = find_dialect(net)
+    if finding.doubtful:
+        some = ", ".join(finding.doubtful[:3]) + (", ..." if len(finding.doubtful) > 3 else "")
+        warnings.warn(
+            f"{source}: {finding.reason}: read as DeepLab v1's; BVLC Caffe has other values in layer {some};"
+            " dialect (--dialect) v1 or v2 settles it",
+            DeepLabWarning,
+            stacklevel=3,
+        )
+    return finding
 
 
 def read_solver(path: str | os.PathLike[str], variables: Mapping[str, object] | None = None) -> Any:
@@ -133,7 +169,7 @@ def read_text(path: str | os.PathLike[str]) -> str:
 def _parse(text: str, message: Any, spans: list[LayerSpan], source: str) -> Any:
     """text_format.Parse with errors of one line that say file, line, layer and what is wrong."""
     try:
-        return text_format.Parse(text, message)
+        return text_format.Parse(plain_numbers(text), message)
     except text_format.ParseError as error:
         line, reason = error.GetLine() or 0, str(error)
     except (RecursionError, UnicodeError, ValueError) as error:
@@ -141,27 +177,23 @@ def _parse(text: str, message: Any, spans: list[LayerSpan], source: str) -> Any:
     lines = text.split("\n")
     reason = re.sub(r"^\d+:\d+ : ", "", reason)
     reason = reason.removeprefix(f"'{lines[line - 1]}': " if 0 < line <= len(lines) else "")
+    reason = " ".join(_plain_reason(reason).split())
+    if reason.startswith("unknown "):
+        unknown = unknown_names(text, message, source)
+        line, reason = (unknown[0].line, told(unknown)) if unknown else (line, reason)
     layer = next((f"layer '{s.name}': " for s in spans if s.first_line <= line <= s.last_line), "")
-    reason = " ".join(_plain_reason(reason, message).split())
     raise DeepLabError(f"{source}:{line}: {layer}{reason}") from None
 
 
-def _plain_reason(reason: str, message: Any) -> str:
-    """Protobuf's text without the names of our messages, and with what would have been right."""
-    types = message.DESCRIPTOR.file.message_types_by_name
+def _plain_reason(reason: str) -> str:
+    """Protobuf's text without the names of our messages."""
     if match := re.search(r'type "deeplab_caffe\.([\w.]+)" has no field named "(.*)"', reason):
-        parent, name = match[1], match[2]
-        near = difflib.get_close_matches(name, types[parent].fields_by_name, 1) if parent in types else []
-        hint = f"; did you mean '{near[0]}'?" if near else ""
-        return f"unknown field '{name}' in {parent}{hint}"
+        return f"unknown field '{match[2]}' in {match[1]}"
     if match := re.search(
         r'Enum type "deeplab_caffe\.([\w.]+)" has no value \w+(?: number)? (\S+?)\.?$', reason
     ):
-        parent, _, enum = match[1].rpartition(".")
-        owner = types[parent] if parent else message.DESCRIPTOR.file
-        known = ", ".join(sorted(owner.enum_types_by_name[enum].values_by_name))
-        what = "layer type" if match[1] == "V1LayerParameter.LayerType" else enum
-        return f"unknown {what} {match[2]}; known: {known}"
+        what = "layer type" if match[1] == "V1LayerParameter.LayerType" else match[1].rpartition(".")[2]
+        return f"unknown {what} {match[2]}"
     if match := re.search(r'should not have multiple "(.*)" fields', reason):
         return f"field '{match[1]}' is given twice"
     return reason.replace("deeplab_caffe.", "")
@@ -179,10 +211,15 @@ def _meets(rule: Any, phase: int, level: int, stages: set[str]) -> bool:
 
 
 def _inputs(net: Any, source: str) -> dict[str, tuple[int, ...]]:
-    """The net-level inputs, from `input_shape` or the older four `input_dim` each."""
-    if net.input_dim and net.input_shape:
-        raise DeepLabError(f"{source}: input_dim: given beside input_shape")
-    if net.input_dim:
+    """The net-level inputs, from `input_shape` or, without one, the older four `input_dim` each.
+
+    () for one without a shape, which somebody has to give before the net runs.
+    """
+    if net.input_shape:
+        shapes = [tuple(shape.dim) for shape in net.input_shape]
+        if len(shapes) != len(net.input):
+            raise DeepLabError(f"{source}: input_shape: {len(shapes)} shapes for {len(net.input)} inputs")
+    elif net.input_dim:
         dims = list(net.input_dim)
         shapes = [tuple(dims[i : i + 4]) for i in range(0, len(dims), 4)]
         if len(dims) != 4 * len(net.input):
@@ -190,9 +227,7 @@ def _inputs(net: Any, source: str) -> dict[str, tuple[int, ...]]:
                 f"{source}: input_dim: {len(dims)} numbers for {len(net.input)} inputs, 4 each wanted"
             )
     else:
-        shapes = [tuple(shape.dim) for shape in net.input_shape]
-        if len(shapes) != len(net.input):
-            raise DeepLabError(f"{source}: input_shape: {len(shapes)} shapes for {len(net.input)} inputs")
+        shapes = [()] * len(net.input)
     for name, shape in zip(net.input, shapes, strict=True):
         if any(dim < 1 for dim in shape):
             raise DeepLabError(f"{source}: input '{name}': shape {shape} has a dimension below 1")

@@ -16,6 +16,13 @@ _TOKEN = re.compile(
       | (?P<newline>\n)""",
     re.VERBOSE,
 )
+# What C++'s parser of protobuf text takes besides: a blank behind a minus, 0 and 1 in base 16 or 8.
+_ODD_NUMBER = re.compile(
+    r"""(?P<other>\#[^\n]*|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|[A-Za-z_]\w*)
+      | -(?P<blank>\s+)(?=[\d.]|inf\b)
+      | (?<![\w.+-])0(?:[xX]0*|0*)(?P<bit>[01])(?![\w.])""",
+    re.VERBOSE,
+)
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
@@ -47,6 +54,17 @@ def substitute(text: str, variables: Mapping[str, object], source: str) -> str:
         names = ", ".join(f"{name} (line {line})" for name, line in missing.items())
         raise DeepLabError(f"{source}: variables without a value: {names}")
     return result
+
+
+def plain_numbers(text: str) -> str:
+    """The text with numbers as Python's parser of protobuf takes them too; every line stays where it is."""
+
+    def plain(match: re.Match[str]) -> str:
+        if match["blank"]:
+            return match["blank"] + "-"
+        return match["bit"] or match[0]
+
+    return _ODD_NUMBER.sub(plain, text)
 
 
 def variables_of(text: str) -> list[str]:

@@ -3,10 +3,11 @@
 The rules are those of Caffe's own upgrade tools; DeepLab v1's `hole` becomes `dilation` the same way.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
-from ..errors import DeepLabError
+from ..errors import DeepLabError, DeepLabWarning
 from . import caffe_pb2
 from .layer_types import V0_TYPES, V1_TYPES
 
@@ -106,7 +107,9 @@ def _from_v0(connection: Any, index: int, fail: Fail) -> Any:
         elif field.name == "blobs":
             layer.blobs.extend(value)
         elif field.name not in ("name", "type", "blobs_lr", "weight_decay"):
-            raise fail(index, field.name, f"a layer of type '{old.type}' has no such field")
+            # Caffe's own upgrade says so, too, and goes on.
+            remark = fail(index, field.name, f"a layer of type '{old.type}' has no such field: left out")
+            warnings.warn(str(remark), DeepLabWarning, stacklevel=5)
     _put_multipliers(layer, old.blobs_lr, old.weight_decay)
     return layer
 

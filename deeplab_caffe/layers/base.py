@@ -1,8 +1,9 @@
 """What every layer is made of: the base class, the context it runs in, and the registry of types."""
 
+import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -13,6 +14,7 @@ from ..autograd import layer_function
 from ..errors import DeepLabError
 from ..ops.devices import torch_precision
 from ..types import Shape
+from .foreign_types import FOREIGN_TYPES
 from .parameters.parameter import Parameter
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ class Context:
     phase: "train" or "test"; device: where blobs live; precision: see net.PRECISIONS;
     threads: CPU threads for our kernels, None for torch's own setting; seed: of whatever is random in TRAIN
     phase; rank, ranks: this process's number among those that train together, and how many they are;
-    python_layers: whether layers of type Python may run their code.
+    python_layers: whether layers of type Python may run their code; shapes_only: nothing will run, so that no
+    layer needs the files that only `forward` takes values from.
     """
 
     phase: str = "test"
@@ -37,6 +40,7 @@ class Context:
     rank: int = 0
     ranks: int = 1
     python_layers: bool = False
+    shapes_only: bool = False
 
     @property
     def runs_forward(self) -> bool:
@@ -78,6 +82,12 @@ class Layer(ABC):
     def __init__(self, definition: "LayerDefinition", context: Context) -> None:
         self.definition = definition
         self.context = context
+        if definition.param.HasField("phase"):
+            self.context = replace(context, phase="train" if definition.param.phase == 0 else "test")
+        given = len(definition.param.propagate_down)
+        if given not in (0, len(definition.bottoms)):
+            bottoms = len(definition.bottoms)
+            raise self.error("propagate_down", f"{given} given for {bottoms} bottoms, none or as many wanted")
         # The parameters, made by the net; several layers may hold the same object.
         self.blobs: list[Parameter] = []
         self.passes = 0  # See `seek`.
@@ -100,6 +110,11 @@ class Layer(ABC):
     def error(self, field: str, message: str) -> DeepLabError:
         """An error that names file, line, layer and field."""
         return self.definition.error(field, message)
+
+    def follow_phase(self, phase: str) -> None:
+        """Makes `phase` the layer's, unless its own field settles that."""
+        if not self.definition.param.HasField("phase"):
+            self.context = replace(self.context, phase=phase)
 
     def axis(self, field: str, value: int, dims: int) -> int:
         """An axis number of a blob with `dims` axes, negative ones counted from the end."""
@@ -246,11 +261,32 @@ def layer_class(name: str) -> type[Layer]:
     return _REGISTRY[name]
 
 
+def check_types(definitions: Iterable["LayerDefinition"]) -> None:
+    """A DeepLabError that tells of all layers whose type we lack, and the nearest ones; else nothing."""
+    lacking: dict[str, list[LayerDefinition]] = {}
+    for definition in definitions:
+        if definition.type not in _REGISTRY:
+            lacking.setdefault(definition.type, []).append(definition)
+    if not lacking:
+        return
+    reasons = []
+    for kind, layers in lacking.items():
+        near = difflib.get_close_matches(kind, _REGISTRY, 1, 0.75)
+        reason = FOREIGN_TYPES.get(kind) or (f"did you mean {near[0]}?" if near else "")
+        places = ", ".join(str(layer.line) for layer in layers[:5]) + (", ..." if len(layers) > 5 else "")
+        reasons.append(f"{kind} (line {places}{'; ' if reason else ''}{reason})")
+    first = next(iter(lacking.values()))[0]
+    what = "unknown layer type" if len(lacking) == 1 else f"{len(lacking)} unknown layer types:"
+    raise first.error("type", f"{what} {', '.join(reasons)}")
+
+
+def create_all(definitions: Sequence["LayerDefinition"], context: Context) -> list[Layer]:
+    """`create` of each; unknown types are told of all at once."""
+    check_types(definitions)
+    return [create(definition, context) for definition in definitions]
+
+
 def create(definition: "LayerDefinition", context: Context) -> Layer:
-    """Makes the layer a definition asks for; an unknown type is an error that lists the known ones."""
-    cls = _REGISTRY.get(definition.type)
-    if cls is None:
-        raise definition.error(
-            "type", f"unknown layer type {definition.type}; known: {', '.join(known_types())}"
-        )
-    return cls(definition, context)
+    """Makes the layer a definition asks for; an unknown type is an error that says what is known of it."""
+    check_types([definition])
+    return _REGISTRY[definition.type](definition, context)

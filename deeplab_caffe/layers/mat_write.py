@@ -5,6 +5,7 @@ from pathlib import Path
 from torch import Tensor
 from typing_extensions import override
 
+from ..errors import DeepLabError
 from ..formats.mat import write_mat
 from ..images import image_list
 from ..types import Shape
@@ -29,14 +30,19 @@ class MatWrite(Layer):
 
     @override
     def setup(self) -> None:
-        """Reads the fields; the list itself is read with the first batch."""
+        """Reads the fields and the list."""
         self.param = self.definition.param.mat_write_param
         if self.param.period < 1:
             raise self.error("mat_write_param.period", f"{self.param.period} given, 1 or more wanted")
         if self.param.strip < 0:
             raise self.error("mat_write_param.strip", f"{self.param.strip} given, 0 or more wanted")
         self.batch = 0
-        self._ids: list[str] | None = None
+        self._ids: list[str] = []
+        if self.param.source and not self.context.shapes_only:
+            try:
+                self._ids = file_ids(self.param.source, self.param.strip)
+            except DeepLabError as error:
+                raise self.error("mat_write_param.source", str(error)) from None
 
     @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
@@ -58,8 +64,6 @@ class MatWrite(Layer):
     def _id(self, batch: int) -> str:
         if not self.param.source:
             return f"iter_{batch}"
-        if self._ids is None:
-            self._ids = file_ids(self.param.source, self.param.strip)
         if batch >= len(self._ids):
             raise self.error(
                 "mat_write_param.source",

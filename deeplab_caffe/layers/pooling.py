@@ -18,17 +18,25 @@ from .parts.window import Window
 class Pooling(Windowed, RowWise, Layer):
     """`pooling_param { pool: MAX|AVE|STOCHASTIC, kernel_size, stride, pad (or _h, _w), global_pooling }`.
 
-    round_mode: FLOOR leaves out windows that reach over the end. same_pad in place of pad: TensorFlow's SAME,
-    for MAX. STOCHASTIC (test phase only, no padding): the mean of the window's values, each weighted by
-    itself; the original has it on GPUs only.
+    A second top of MAX is the mask: where in the plane (row * width + column) each maximum was first found.
+    round_mode: FLOOR leaves out windows that reach over the end; ceil_mode: false is another name.
+    same_pad in place of pad: TensorFlow's SAME, for MAX. STOCHASTIC (test phase only, no padding): the mean
+    of the window's values, each weighted by itself; the original has it on GPUs only.
     """
 
     on_device = True
+    top_count = (1, 2)
 
     @override
     def setup(self) -> None:
         param = self.param = self.definition.param.pooling_param
         self.method = param.PoolMethod.Name(param.pool)
+        self.floor = param.round_mode == param.FLOOR or not param.ceil_mode
+        if param.HasField("round_mode") and param.HasField("ceil_mode"):
+            raise self.error("ceil_mode", "given beside round_mode, which says the same")
+        self.mask = len(self.definition.tops) > 1
+        if self.mask and self.method != "MAX":
+            raise self.error("top", f"2 given, {self.method} has 1; the mask is MAX's")
         self.stride = pair(self, param, "stride", least=1, default=1)
         self.pad = pair(self, param, "pad", default=0)
         if param.same_pad and (self.method != "MAX" or any(self.pad) or param.global_pooling):
@@ -55,19 +63,19 @@ class Pooling(Windowed, RowWise, Layer):
         size = bottoms[0][2:]
         kernel, pad = self._window(size)
         if self.param.same_pad:
-            return [(*bottoms[0][:2], *(-(-size[axis] // self.stride[axis]) for axis in (0, 1)))]
-        floor = self.param.round_mode == self.param.FLOOR
+            top = (*bottoms[0][:2], *(-(-size[axis] // self.stride[axis]) for axis in (0, 1)))
+            return [top] * len(self.definition.tops)
         out = []
         for axis in (0, 1):
             room = size[axis] + 2 * pad[axis] - kernel[axis]
-            count = (room // self.stride[axis] if floor else -(-room // self.stride[axis])) + 1
+            count = (room // self.stride[axis] if self.floor else -(-room // self.stride[axis])) + 1
             # With padding, the last window may not lie wholly beyond the input's end.
             if max(pad) and (count - 1) * self.stride[axis] >= size[axis] + pad[axis]:
                 count -= 1
             if count < 1:
                 raise self.error("kernel_size", f"{kernel} does not fit the bottom {bottoms[0]}")
             out.append(count)
-        return [(*bottoms[0][:2], *out)]
+        return [(*bottoms[0][:2], *out)] * len(self.definition.tops)
 
     @override
     def windows(self, bottoms: list[Shape]) -> list[Window]:
@@ -92,11 +100,18 @@ class Pooling(Windowed, RowWise, Layer):
         size = plane(tops[0].shape)
         kernel, pad = self._window(bottoms[0].shape[2:])
         pool(bottoms[0], size, kernel, self.stride, pad, out=tops[0], threads=self.context.threads)
+        if self.mask:
+            tops[1].copy_(self._with_mask(bottoms[0], size)[1])
+
+    def _with_mask(self, x: Tensor, size: Shape) -> tuple[Tensor, Tensor]:
+        """The maxima, and their places as floats."""
+        kernel, pad = self._window(x.shape[2:])
+        return max_and_place(x, size, kernel, self.stride, pad)
 
     @override
     def rows_read(self, rows: Pair, height: int) -> Pair | None:
         """For MAX, where windows are simply clipped."""
-        if self.method != "MAX" or self.param.global_pooling:
+        if self.method != "MAX" or self.param.global_pooling or self.mask:
             return None
         _, pad = self._window((height, height))
         return ops.rows_read(rows, height, self.kernel[0], self.stride[0], pad[0])
@@ -119,6 +134,8 @@ class Pooling(Windowed, RowWise, Layer):
         kernel, pad = self._window(bottoms[0].shape[2:])
         if self.method == "STOCHASTIC":
             return [weighted_pool(bottoms[0], size, kernel, self.stride)]
+        if self.mask:
+            return list(self._with_mask(bottoms[0], size))
         return [torch_pool(self.method, bottoms[0], size, kernel, self.stride, pad)]
 
 
@@ -139,6 +156,31 @@ def weighted_pool(x: Tensor, size: Shape, kernel: Pair, stride: Pair) -> Tensor:
             total = total + values
             squares = squares + values * values
     return squares / total
+
+
+def max_and_place(x: Tensor, size: Shape, kernel: Pair, stride: Pair, pad: Pair) -> tuple[Tensor, Tensor]:
+    """The maximum of each window and where it is first found in its plane, row * width + column.
+
+    x: (N, C, height, width), any floating point type. Both results: (N, C, *size), windows clipped; the
+    places in float32 at least, for a 16-bit type has too few numbers. A place of -1 tells that a window holds
+    nothing larger than -FLT_MAX.
+    """
+    lowest = -torch.finfo(torch.float32).max
+    width = x.shape[3]
+    ends = [(size[i] - 1) * stride[i] + kernel[i] - pad[i] - x.shape[2 + i] for i in (0, 1)]
+    x = functional.pad(x, (pad[1], max(0, ends[1]), pad[0], max(0, ends[0])), value=lowest)
+    best = x.new_full((*x.shape[:2], *size), lowest)
+    place = torch.full_like(best, -1, dtype=torch.promote_types(x.dtype, torch.float32))
+    rows, columns = (torch.arange(size[i], device=x.device) * stride[i] - pad[i] for i in (0, 1))
+    for row in range(kernel[0]):
+        for column in range(kernel[1]):
+            to = [at + (size[i] - 1) * stride[i] + 1 for i, at in enumerate((row, column))]
+            values = x[:, :, row : to[0] : stride[0], column : to[1] : stride[1]]
+            larger = values > best
+            index = (rows + row).unsqueeze(1) * width + (columns + column)
+            place = torch.where(larger, index.to(place.dtype), place)
+            best = torch.where(larger, values, best)
+    return best, place
 
 
 def torch_pool(method: str, x: Tensor, size: Shape, kernel: Pair, stride: Pair, pad: Pair) -> Tensor:

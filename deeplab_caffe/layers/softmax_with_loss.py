@@ -44,7 +44,7 @@ class SoftmaxWithLoss(Layer):
         if loss.HasField("normalize") and not loss.HasField("normalization"):
             self.normalization = "VALID" if loss.normalize else "BATCH_SIZE"
         self.weights: Tensor | None = None
-        if softmaxloss.HasField("weight_source"):
+        if softmaxloss.HasField("weight_source") and not self.context.shapes_only:
             self.weights = self._read_weights(softmaxloss.weight_source)
 
     def _read_weights(self, path: str) -> Tensor:

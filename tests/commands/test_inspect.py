@@ -1,8 +1,6 @@
 import pytest
 
 from deeplab_caffe.assets import asset
-from deeplab_caffe.commands.inspect import parse_size
-from deeplab_caffe.errors import DeepLabError
 
 MODEL = asset("prototxt/camvid_largefov/deploy.prototxt")
 WEIGHTS = asset("weights/camvid_largefov.caffemodel")
@@ -49,8 +47,31 @@ def test_errors(tmp_path, fails):
     assert "num_outputs" in fails("inspect", "-m", typo)
 
 
-def test_parse_size():
-    assert parse_size("3x45") == (3, 45) and parse_size(None) is None
-    for wrong in ("3", "0x4", "axb", "3x4x5", "-1x4", "1x10000000"):
-        with pytest.raises(DeepLabError, match="--size"):
-            parse_size(wrong)
+def test_without_data(tmp_path, succeeds, fails):
+    net = tmp_path / "train_val.prototxt"
+    net.write_text(
+        'layer { name: "d" type: "Data" top: "data" top: "label" data_param { source: "x" batch_size: 1 '
+        "backend: LMDB } transform_param { crop_size: 20 } include { not_stage: 'deploy' } }\n"
+        'layer { name: "i" type: "Input" top: "data" include { stage: "deploy" } '
+        "input_param { shape { dim: 7 dim: 3 dim: 4 dim: 4 } } }\n"
+        'layer { name: "c" type: "InnerProduct" bottom: "data" top: "c" '
+        "inner_product_param { num_output: 2 } }\n"
+    )
+    cost = succeeds("inspect", "-m", net, "--json")
+    assert cost["layers"][0]["tops"] == {"data": [1, 3, 20, 20], "label": [1]}
+    assert cost["parameters"] == 2402 and cost["dialect"] == "v2"
+    assert succeeds("inspect", "-m", net, "--json", "--size", "2x2")["parameters"] == 26
+    assert succeeds("inspect", "-m", net, "--json", "--shape", "data=1x1x2x2")["parameters"] == 10
+    assert succeeds("inspect", "-m", net, "--json", "--stage", "deploy")["outputs"] == {"c": [7, 2]}
+    assert "--shape dat:" in fails("inspect", "-m", net, "--shape", "dat=1x2")
+
+
+def test_dialect(tmp_path, succeeds, fails, capsys):
+    net = tmp_path / "net.prototxt"
+    net.write_text(
+        'input: "a" input_dim: 2 input_dim: 3 input_dim: 4 input_dim: 4\n'
+        'layers { name: "m" type: ARGMAX bottom: "a" top: "m" }\n'
+    )
+    assert "dialect v1 (V1 text without a sign" in succeeds("inspect", "-m", net)
+    assert succeeds("inspect", "-m", net, "--dialect", "v2", "--json")["outputs"] == {"m": [2, 1, 1]}
+    assert "v1 (DeepLab v1) or v2" in fails("inspect", "-m", net, "--dialect", "v7")

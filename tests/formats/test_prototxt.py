@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from google.protobuf import text_format
 
-from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.errors import DeepLabError, DeepLabWarning
 from deeplab_caffe.formats import caffe_pb2
 from deeplab_caffe.formats.prototxt import read_net, read_solver, write_prototxt
 from deeplab_caffe.formats.prototxt_text import layer_spans
@@ -158,7 +158,9 @@ def test_v0():
 
 
 def test_v0_errors():
-    assert "layer 'r': pad: " in error("layers { layer { name: 'r' type: 'relu' pad: 1 } }")
+    with pytest.warns(DeepLabWarning, match="layer 'r': pad: .*left out"):
+        (layer,) = read("layers { layer { name: 'r' type: 'relu' pad: 1 } }").layers
+    assert layer.type == "ReLU" and not layer.param.HasField("pooling_param")
     assert "unknown layer type 'convolve'" in error("layers { layer { name: 'r' type: 'convolve' } }")
     assert "only conv" in error(
         "layers { layer { name: 'p' type: 'padding' pad: 1 } bottom: 'a' top: 'b' }"
@@ -209,8 +211,8 @@ def test_typos_are_found_where_they_are():
         "net.prototxt:7: layer 'conv': unknown field 'num_ouput' in ConvolutionParameter; "
         "did you mean 'num_output'?"
     )
-    assert error(V1.replace("SOFTMAX bottom", "SOFTMAKS bottom")).startswith(
-        "net.prototxt:13: layer 'prob': unknown layer type SOFTMAKS; known: ABSVAL, ACCURACY,"
+    assert error(V1.replace("SOFTMAX bottom", "SOFTMAKS bottom")) == (
+        "net.prototxt:13: layer 'prob': unknown layer type SOFTMAKS; did you mean SOFTMAX?"
     )
     assert "layer 'loss': unknown Phase TRIAN; known: TEST, TRAIN" in error(
         V1.replace("TRAIN }\n}", "TRIAN }\n}")
@@ -273,7 +275,7 @@ def test_variables():
 
 def test_inputs():
     assert "5 numbers for 1 inputs" in error("input: 'a' " + "input_dim: 1 " * 5)
-    assert "0 shapes for 1" in error("input: 'a'")
+    assert "1 shapes for 2" in error("input: 'a' input: 'b' input_shape { dim: 3 }")
     assert "below 1" in error("input: 'a' input_shape { dim: -3 }")
 
 
@@ -318,3 +320,27 @@ def test_writing(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["out.prototxt"]
     with pytest.raises(DeepLabError, match="no/out"):
         write_prototxt(read(V1).param, tmp_path / "no/out.prototxt")
+
+
+def test_input_shape_wins_over_input_dim():
+    net = read("input: 'a' input_dim: 1 input_dim: 1 input_dim: 1 input_dim: 1 input_shape { dim: 2 dim: 5 }")
+    assert net.inputs == {"a": (2, 5)}
+    assert read("input: 'a'").inputs == {"a": ()}
+
+
+def test_numbers_as_cs_parser_takes_them():
+    text = """layer { name: "- 5 0x1" type: "ReLU" # - 5
+      relu_param { negative_slope: - 5 } }
+    layer { name: "c" type: "Convolution" convolution_param { bias_term: 00 force_nd_im2col: 0x1
+      num_output: 0x10 pad: 00 pad: 01 } }"""
+    relu, conv = read(text).layers
+    assert relu.name == "- 5 0x1" and relu.param.relu_param.negative_slope == -5
+    param = conv.param.convolution_param
+    assert not param.bias_term and param.force_nd_im2col
+    assert param.num_output == 16 and list(param.pad) == [0, 1]
+    assert error("layer { relu_param { negative_slope: -\n 5 x: 1 } }").startswith("net.prototxt:2:")
+
+
+def test_a_layers_rules_say_where_its_blobs_are():
+    text = "layer { name: 'd' type: 'Data' top: 'data' include { phase: TRAIN } }"
+    assert read(text).elsewhere == {"data": "d"} and read(text, phase="train").elsewhere == {}

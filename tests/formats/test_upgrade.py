@@ -54,7 +54,6 @@ def test_transformations_of_data_layers_move():
     [
         ('layers { name: "a" type: RELU } layer { name: "b" type: "ReLU" }', "0: layer: the file mixes"),
         ('layers { layer { name: "a" type: "new" } }', "0: type: unknown layer type 'new'"),
-        ('layers { layer { name: "a" type: "relu" stride: 2 } }', "0: stride: a layer of type 'relu' has no"),
         (
             'layer { name: "c" type: "Convolution" convolution_param { hole: 2 dilation: 2 } }',
             "0: convolution_param.dilation: given beside hole",

@@ -106,3 +106,32 @@ def test_threads(run_layer, rand):
     x = rand(1, 7, 40, 41)
     one, two = (run_layer(pooling("kernel_size: 3 pad: 1"), threads=threads)(x)[0] for threads in (1, 2))
     assert torch.equal(one, two) and torch.equal(one, ops.max_pool(x, (40, 41), (3, 3), (1, 1), (1, 1)))
+
+
+@pytest.mark.parametrize(
+    "fields", ["kernel_size: 2 stride: 2", "kernel_size: 3 stride: 2 pad: 1", "kernel_size: 3 ceil_mode: false"]
+)
+def test_the_mask_is_where_the_maximum_is_first_found(run_layer, rand, fields):
+    x = rand(2, 3, 7, 6).mul(2).round()  # with ties
+    run = run_layer(pooling(fields).replace('top: "b"', 'top: "b" top: "mask"'))
+    top, mask = run(x)
+    assert torch.equal(top, run_layer(pooling(fields))(x)[0])
+    kernel, pad = int(fields[13]), int(fields[-1]) if "pad" in fields else 0
+    stride = 2 if "stride" in fields else 1
+    for n, c, i, j in torch.cartesian_prod(*map(torch.arange, top.shape)).tolist():
+        best, place = -3.4e38, -1
+        for row in range(max(0, i * stride - pad), min(7, i * stride - pad + kernel)):
+            for column in range(max(0, j * stride - pad), min(6, j * stride - pad + kernel)):
+                if x[n, c, row, column] > best:
+                    best, place = x[n, c, row, column], row * 6 + column
+        assert top[n, c, i, j] == best and mask[n, c, i, j] == place
+
+
+def test_ceil_mode_is_another_name(run_layer):
+    shape = [(1, 1, 5, 5)]
+    assert run_layer(pooling("kernel_size: 2 stride: 2 ceil_mode: false")).layer.shape(shape) == [(1, 1, 2, 2)]
+    assert run_layer(pooling("kernel_size: 2 stride: 2 ceil_mode: true")).layer.shape(shape) == [(1, 1, 3, 3)]
+    with pytest.raises(DeepLabError, match="ceil_mode: given beside round_mode"):
+        run_layer(pooling("kernel_size: 2 round_mode: FLOOR ceil_mode: false"))
+    with pytest.raises(DeepLabError, match="AVE has 1"):
+        run_layer(pooling("pool: AVE kernel_size: 2").replace('top: "b"', 'top: "b" top: "mask"'))

@@ -25,7 +25,7 @@ class Transform:
                 raise layer.error(f"transform_param.{field}", "not for this layer; ImageSegData has it")
         self.mean_values = np.asarray(self.param.mean_value, np.float32).reshape(-1, 1, 1)
         self.mean_image: Floats | None = None
-        if self.param.mean_file:
+        if self.param.mean_file and not layer.context.shapes_only:
             if len(self.mean_values):
                 raise layer.error("transform_param.mean_file", "given beside mean_value")
             try:

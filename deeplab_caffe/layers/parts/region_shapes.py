@@ -1,0 +1,30 @@
+"""What the data layers of R-CNN nets, written in Python, give besides images, by the names they all use."""
+
+import re
+from typing import TYPE_CHECKING
+
+from ...types import Shape
+
+if TYPE_CHECKING:
+    from ...formats.net_definition import LayerDefinition
+
+_REGIONS = 128  # in a batch of Fast R-CNN's own configuration
+_CLASSES = 21  # of PASCAL VOC, where param_str says nothing
+
+
+def region_shape(definition: "LayerDefinition", name: str) -> Shape | None:
+    """The shape of that top of a Python layer; None where the name is none of R-CNN's."""
+    if definition.type != "Python" or not {"rois", "im_info"} & set(definition.tops):
+        return None
+    found = re.search(r"num_classes\W+(\d+)", definition.param.python_param.param_str)
+    classes = int(found[1]) if found else _CLASSES
+    return {
+        "rois": (_REGIONS, 5),
+        "im_info": (1, 3),
+        "gt_boxes": (1, 5),
+        "labels": (_REGIONS,),
+        "bbox_targets": (_REGIONS, 4 * classes),
+        "bbox_inside_weights": (_REGIONS, 4 * classes),
+        "bbox_outside_weights": (_REGIONS, 4 * classes),
+        "bbox_loss_weights": (_REGIONS, 4 * classes),
+    }.get(name)
