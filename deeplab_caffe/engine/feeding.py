@@ -109,7 +109,9 @@ def _made(definition: LayerDefinition, context: Context, size: Pair | None, give
     try:
         return StandIn(definition, context, data_shapes(definition, size, given, own))
     except DeepLabError as error:
-        raise error if not reason else DeepLabError(f"{reason}; {error.args[0].partition('top: ')[2]}") from None
+        raise (
+            error if not reason else DeepLabError(f"{reason}; {error.args[0].partition('top: ')[2]}")
+        ) from None
 
 
 def _sized(shape: Shape, size: Pair | None) -> Shape:

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-_NEAR = 0.8  # difflib's ratio
+_NEAR, _NEAR_AS_A_WHOLE = 0.8, 0.92  # difflib's ratio, without and with that end
 _SHORTEST = 4  # below, any two names are alike
 
 
@@ -17,4 +17,6 @@ def near_name(name: str, known: Iterable[str]) -> str:
         return ""
     stems = {one.removesuffix("_param").lower(): one for one in known}
     near = difflib.get_close_matches(stem, stems, 1, _NEAR)
-    return stems[near[0]] if near else ""
+    if near:
+        return stems[near[0]]
+    return next(iter(difflib.get_close_matches(name, stems.values(), 1, _NEAR_AS_A_WHOLE)), "")

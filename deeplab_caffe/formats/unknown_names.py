@@ -87,7 +87,8 @@ def _walk(tree: Message, descriptor: Any, lines: _Lines) -> Iterator[UnknownName
             continue
         for item in field.items:
             word = item.strip()
-            if word not in values.values_by_name and not word.lstrip("-").isdigit():
+            number = int(word) if word.lstrip("-").isdecimal() else None
+            if word not in values.values_by_name and number not in values.values_by_number:
                 layer = values.name == "LayerType"
                 near = near_name(word, values.values_by_name)
                 hint = f"; did you mean {near}?" if near else ""

@@ -66,12 +66,12 @@ def test_without_data(tmp_path, succeeds, fails):
     assert "--shape dat:" in fails("inspect", "-m", net, "--shape", "dat=1x2")
 
 
-def test_dialect(tmp_path, succeeds, fails, capsys):
+def test_dialect(tmp_path, succeeds, fails):
     net = tmp_path / "net.prototxt"
     net.write_text(
         'input: "a" input_dim: 2 input_dim: 3 input_dim: 4 input_dim: 4\n'
         'layers { name: "m" type: ARGMAX bottom: "a" top: "m" }\n'
     )
     assert "dialect v1 (V1 text without a sign" in succeeds("inspect", "-m", net)
-    assert succeeds("inspect", "-m", net, "--dialect", "v2", "--json")["outputs"] == {"m": [2, 1, 1]}
+    assert succeeds("inspect", "-m", net, "--dialect", "v2", "--json")["outputs"] == {"m": [2, 1, 1, 1]}
     assert "v1 (DeepLab v1) or v2" in fails("inspect", "-m", net, "--dialect", "v7")

@@ -70,7 +70,7 @@ def test_hdf5_needs_a_size():
     text = 'layer { name: "d" type: "HDF5Data" top: "data" hdf5_data_param { source: "none" batch_size: 2 } }'
     with pytest.raises(DeepLabError, match="none"):
         analyse(text)
-    assert analyse(text, (5, 6)).layers[0].tops == {"data": (1, 3, 5, 6)}
+    assert analyse(text, (5, 6)).layers[0].tops == {"data": (2, 3, 5, 6)}
 
 
 def test_shared_parameters_count_once():

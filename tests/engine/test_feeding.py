@@ -9,13 +9,16 @@ from deeplab_caffe.layers import Context
 
 DATA = (
     'layer { name: "d" type: "Data" top: "data" top: "label" '
-    'data_param { source: "x" batch_size: 2 backend: LMDB } transform_param { crop_size: 20 mean_file: "m" } }\n'
+    'data_param { source: "x" batch_size: 2 backend: LMDB } '
+    'transform_param { crop_size: 20 mean_file: "m" } }\n'
 )
 SCORES = (
     'layer { name: "c" type: "Convolution" bottom: "data" top: "c" '
     "convolution_param { num_output: 5 kernel_size: 1 } }\n"
 )
-FC = 'layer { name: "f" type: "InnerProduct" bottom: "data" top: "f" inner_product_param { num_output: 2 } }\n'
+FC = (
+    'layer { name: "f" type: "InnerProduct" bottom: "data" top: "f" inner_product_param { num_output: 2 } }\n'
+)
 
 
 def loss(kind, scores):
@@ -49,7 +52,9 @@ def test_the_loss_tells_the_labels_shape(kind, scores, wanted):
 
 
 def test_python_data_layers_as_fcn_has_them():
-    text = DATA.replace('"Data"', '"Python"').replace('data_param { source: "x" batch_size: 2 backend: LMDB }', "")
+    text = DATA.replace('"Data"', '"Python"').replace(
+        'data_param { source: "x" batch_size: 2 backend: LMDB }', ""
+    )
     text = text.replace("transform_param", 'python_param { module: "voc_layers" layer: "L" } transform_param')
     found = look(text + SCORES + loss("SoftmaxWithLoss", "c"), (5, 7))
     assert found["data"] == (1, 3, 5, 7) and found["label"] == (1, 1, 5, 7)
@@ -64,8 +69,13 @@ def test_what_nothing_tells():
 
 
 def test_a_layer_that_cannot_run_may_be_told():
-    text = DATA + 'layer { name: "p" type: "Proposal" bottom: "data" top: "rois" }\n' + (
-        'layer { name: "r" type: "InnerProduct" bottom: "rois" top: "r" inner_product_param { num_output: 2 } }\n'
+    text = (
+        DATA
+        + 'layer { name: "p" type: "Proposal" bottom: "data" top: "rois" }\n'
+        + (
+            'layer { name: "r" type: "InnerProduct" bottom: "rois" top: "r" '
+            "inner_product_param { num_output: 2 } }\n"
+        )
     )
     assert look(text, rois=(300, 5))["r"] == (300, 2)
     with pytest.raises(DeepLabError, match=r"unknown layer type Proposal \(line 2; of R-CNN"):
@@ -80,7 +90,9 @@ def test_all_unknown_types_at_once():
     with pytest.raises(DeepLabError) as caught:
         look(text)
     message = str(caught.value)
-    assert "3 unknown layer types: Foo (line 2, 4), Convolutoin (line 3; did you mean Convolution?)" in message
+    assert (
+        "3 unknown layer types: Foo (line 2, 4), Convolutoin (line 3; did you mean Convolution?)" in message
+    )
     assert "PSROIPooling (line 5; of R-FCN" in message
 
 

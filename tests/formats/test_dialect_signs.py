@@ -17,7 +17,7 @@ LOSS = "layers { name: 'loss' type: EUCLIDEAN_LOSS bottom: 'a' bottom: 'b' top: 
         "layers { name: 'd' type: DECONVOLUTION convolution_param { num_output: 1 kernel_size: 2 } }",
         "layers { name: 'p' type: POOLING pooling_param { kernel_size: 2 ceil_mode: false } }",
         "layers { name: 'c' type: CROP }",
-        "layers { name: 'c' type: CONVOLUTION convolution_param { num_output: 1 kernel_size: 1 dilation: 2 } }",
+        "layers { name: 'c' type: CONVOLUTION convolution_param { dilation: 2 } }",
     ],
 )
 def test_bvlc(text):

@@ -214,7 +214,7 @@ def test_typos_are_found_where_they_are():
     assert error(V1.replace("SOFTMAX bottom", "SOFTMAKS bottom")) == (
         "net.prototxt:13: layer 'prob': unknown layer type SOFTMAKS; did you mean SOFTMAX?"
     )
-    assert "layer 'loss': unknown Phase TRIAN; known: TEST, TRAIN" in error(
+    assert "layer 'loss': unknown Phase TRIAN; did you mean TRAIN?" in error(
         V1.replace("TRAIN }\n}", "TRIAN }\n}")
     )
     assert "unknown PoolMethod 7; known: AVE" in error("layer { pooling_param { pool: 7 } }")

@@ -109,7 +109,8 @@ def test_threads(run_layer, rand):
 
 
 @pytest.mark.parametrize(
-    "fields", ["kernel_size: 2 stride: 2", "kernel_size: 3 stride: 2 pad: 1", "kernel_size: 3 ceil_mode: false"]
+    "fields",
+    ["kernel_size: 2 stride: 2", "kernel_size: 3 stride: 2 pad: 1", "kernel_size: 3 ceil_mode: false"],
 )
 def test_the_mask_is_where_the_maximum_is_first_found(run_layer, rand, fields):
     x = rand(2, 3, 7, 6).mul(2).round()  # with ties
@@ -129,7 +130,9 @@ def test_the_mask_is_where_the_maximum_is_first_found(run_layer, rand, fields):
 
 def test_ceil_mode_is_another_name(run_layer):
     shape = [(1, 1, 5, 5)]
-    assert run_layer(pooling("kernel_size: 2 stride: 2 ceil_mode: false")).layer.shape(shape) == [(1, 1, 2, 2)]
+    assert run_layer(pooling("kernel_size: 2 stride: 2 ceil_mode: false")).layer.shape(shape) == [
+        (1, 1, 2, 2)
+    ]
     assert run_layer(pooling("kernel_size: 2 stride: 2 ceil_mode: true")).layer.shape(shape) == [(1, 1, 3, 3)]
     with pytest.raises(DeepLabError, match="ceil_mode: given beside round_mode"):
         run_layer(pooling("kernel_size: 2 round_mode: FLOOR ceil_mode: false"))
