@@ -91,6 +91,7 @@ setup(
         "deeplab_caffe.pycaffe": ["top-level/*.py"],
         "deeplab_caffe.pydensecrf": ["top-level/*.py"],
         "deeplab_caffe.netgraph": ["templates/*"],
+        "deeplab_caffe.segmenter": ["templates/*"],
         "deeplab_caffe.validate": ["templates/*"],
     },
     ext_modules=[Extension(f"deeplab_caffe.{name}", sources=[]) for name in modules()],

@@ -47,7 +47,7 @@ theirs.addPairwiseGaussian(sxy=3, compat=3)
 theirs.addPairwiseBilateral(sxy=20, srgb=13, rgbim=image, compat=10)
 marginals = np.array(theirs.inference(5))
 ours = DenseCRF(60, 80, 3).unary(np.ascontiguousarray(unary.T.reshape(60, 80, 3)))
-ours.gaussian(3, 3).bilateral(image, 20, 13, 10)
+ours.gaussian(3, 3, normalization="symmetric").bilateral(image, 20, 13, 10, normalization="symmetric")
 assert np.allclose(ours.infer(5).reshape(-1, 3).T, marginals, atol=1e-6)
 loaded = {name.partition(".")[0] for name in sys.modules} - sys.stdlib_module_names
 print("the CRF ran with", *sorted(name for name in loaded if name[0] != "_"))

@@ -14,6 +14,7 @@ from .segmenter_options import Flip, Mean, PadTo, Scales, ScoresBlob, make_segme
 
 if TYPE_CHECKING:
     from ..images.palettes import Palette
+    from ..segmenter.contact_sheet import ContactSheet
     from ..segmenter.segmenter import Segmenter
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
@@ -37,6 +38,10 @@ def predict(
     palette: Annotated[
         str, typer.Option(help="voc, camvid or a text file: `red green blue [name]` a line.")
     ] = "voc",
+    sheet: Annotated[
+        bool | None,
+        typer.Option("--sheet/--no-sheet", help="A page of thumbnails; default: of several images."),
+    ] = None,
     root: Annotated[str, typer.Option(help="Goes before the paths in lists.")] = "",
     mean: Mean = None,
     scales: Scales = "1",
@@ -60,10 +65,11 @@ def predict(
 
     Each image is padded at the right and bottom, with the mean, to the next size the net aligns on; the
     scores are cropped back. With --scales or --flip what counts, and is written, are probabilities.
-    FOLDER/predict.json lists every result. A broken image among several is reported and the rest still done;
-    the exit code is then 1.
+    FOLDER/predict.json lists every result; of several images FOLDER/index.html shows photo, labels and
+    overlay. A broken image among several is reported and the rest still done; the exit code is then 1.
     """
     from ..images import palettes
+    from ..segmenter.contact_sheet import ContactSheet
 
     kinds = _kinds(save)
     table = palettes.palette(palette)
@@ -84,7 +90,8 @@ def predict(
         weight_memory=weight_memory,
     )
     parameters = CRFParameters(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w) if crf else None
-    return run(segmenter, jobs, output, kinds, table, parameters)
+    pages = ContactSheet(output, table) if (len(jobs) > 1 if sheet is None else sheet) else None
+    return run(segmenter, jobs, output, kinds, table, parameters, pages)
 
 
 def run(
@@ -94,8 +101,12 @@ def run(
     kinds: list[str],
     table: "Palette",
     crf: CRFParameters | None,
+    sheet: "ContactSheet | None" = None,
 ) -> int:
-    """Segments all images and writes the results and predict.json; 1 if some of several failed, else 0."""
+    """Segments all images and writes the results, predict.json and the sheet.
+
+    1 if some of several failed, else 0.
+    """
     console = options.console()
     records: list[dict[str, Any]] = []
     failed = 0
@@ -103,17 +114,20 @@ def run(
         task = bar.add_task("segmenting", total=len(jobs))
         for name, path in jobs.items():
             try:
-                records.append(segment_file(segmenter, name, path, output, kinds, table, crf))
+                records.append(segment_file(segmenter, name, path, output, kinds, table, crf, sheet))
             except DeepLabError as error:
                 if len(jobs) == 1:
                     raise
                 failed += 1
                 records.append({"image": str(path), "error": str(error)})
+                if sheet:
+                    sheet.add_error(name, str(error))
                 console.print(f"error: {error}", markup=False, soft_wrap=True)
             bar.advance(task)
     options.write_json(output / "predict.json", records)
+    shown = sheet.write(f"Segmented by {segmenter.net.definition.name}") if sheet else output
     console.print(
-        f"{len(jobs) - failed} of {len(jobs)} images segmented: {output}", markup=False, soft_wrap=True
+        f"{len(jobs) - failed} of {len(jobs)} images segmented: {shown}", markup=False, soft_wrap=True
     )
     return 1 if failed else 0
 
@@ -126,6 +140,7 @@ def segment_file(
     kinds: list[str],
     table: "Palette",
     crf: CRFParameters | None = None,
+    sheet: "ContactSheet | None" = None,
 ) -> dict[str, Any]:
     """Segments one image and writes what `kinds` asks for; returns its record for predict.json."""
     import time
@@ -151,6 +166,8 @@ def segment_file(
             image_file.write_image(file, overlay(image, labels, table.colours))
         else:
             write_scores(file, scores.cpu().numpy())
+    if sheet:
+        sheet.add(name, path, segmenter.rgb(image), labels, files)
     values, counts = np.unique(labels, return_counts=True)
     return {
         "image": str(path),

@@ -54,7 +54,16 @@ def test_folder_and_list(net, photo, tmp_path, succeeds):
     Image.open(photo).save(photo.with_name("b.jpg"))
     (photo.parent / "notes.md").write_text("not an image by its name")
     succeeds("predict", "-m", net, photo.parent, "-o", tmp_path / "folder", "--save", "labels")
-    assert files(tmp_path / "folder") == ["labels/a.png", "labels/b.png", "predict.json"]
+    thumbnails = ["thumbnails/a.jpg", "thumbnails/b.jpg"]
+    assert files(tmp_path / "folder") == [
+        "index.html",
+        "labels/a.png",
+        "labels/b.png",
+        "predict.json",
+        *thumbnails,
+    ]
+    succeeds("predict", "-m", net, photo.parent, "-o", tmp_path / "bare", "--save", "labels", "--no-sheet")
+    assert files(tmp_path / "bare") == ["labels/a.png", "labels/b.png", "predict.json"]
     (tmp_path / "list.txt").write_text("/photos/a.png /labels/a.png\n")
     arguments = ("predict", "-m", net, tmp_path / "list.txt", "--root", tmp_path, "-o", tmp_path / "list")
     succeeds(*arguments, "--save", "labels")
@@ -68,7 +77,8 @@ def test_broken_image_among_others(net, photo, tmp_path, capsys):
     assert main(["predict", "-m", str(net), str(photo.parent), "-o", str(out), "--save", "labels"]) == 1
     error = capsys.readouterr().err
     assert "b.jpg: not an image" in error and "c.png: broken image" in error and "1 of 3 images" in error
-    assert files(out) == ["labels/a.png", "predict.json"]
+    assert files(out) == ["index.html", "labels/a.png", "predict.json", "thumbnails/a.jpg"]
+    assert "b.jpg: not an image" in (out / "index.html").read_text()
     assert [bool(r.get("error")) for r in json.loads((out / "predict.json").read_text())] == [
         False,
         True,
