@@ -7,24 +7,6 @@
 
 namespace {
 
-// `W` is the number of words where the compiler may unroll, else 0.
-template <int W>
-inline std::uint32_t hash_key(const std::uint64_t* key, int words) {
-  std::uint64_t h = 0;
-  for (int w = 0; w < (W ? W : words); ++w) {
-    h = (h ^ key[w]) * 0x9E3779B97F4A7C15u;
-    h ^= h >> 29;
-  }
-  return static_cast<std::uint32_t>(h >> 16);
-}
-
-template <int W>
-inline bool same_key(const std::uint64_t* a, const std::uint64_t* b, int words) {
-  std::uint64_t difference = 0;
-  for (int w = 0; w < (W ? W : words); ++w) difference |= a[w] ^ b[w];
-  return difference == 0;
-}
-
 // A strip of consecutive points, embedded by one thread into its own table; the tables are merged afterwards.
 struct Strip {
   std::size_t first, last;  // points
@@ -120,65 +102,6 @@ void embed_strip(const float* features, std::size_t points, std::size_t with_fil
 
 }  // namespace
 
-KeyTable::KeyTable(int dims, std::size_t expected) : words_((dims + 3) / 4), keys_(words_) {
-  std::size_t size = 1024;
-  while (size < 2 * expected) size *= 2;
-  slots_.resize(size);
-  mask_ = size - 1;
-}
-
-template <int W>
-std::size_t KeyTable::locate(const std::uint64_t* key, std::uint32_t hash) const {
-  std::size_t i = hash & mask_;
-  while (slots_[i].vertex != 0 &&
-         !(slots_[i].hash == hash &&
-           same_key<W>(keys_.data() + std::size_t{slots_[i].vertex} * (W ? W : words_), key, words_))) {
-    i = (i + 1) & mask_;
-  }
-  return i;
-}
-
-template <int W>
-inline unsigned KeyTable::find_words(const std::uint64_t* key) const {
-  return slots_[locate<W>(key, hash_key<W>(key, words_))].vertex;
-}
-
-template <int W>
-inline unsigned KeyTable::insert_words(const std::uint64_t* key) {
-  const std::uint32_t hash = hash_key<W>(key, words_);
-  Slot& slot = slots_[locate<W>(key, hash)];
-  if (slot.vertex != 0) return slot.vertex;
-  return add(key, slot, hash);
-}
-
-unsigned KeyTable::find(const std::uint64_t* key) const {
-  return words_ == 1 ? find_words<1>(key) : words_ == 2 ? find_words<2>(key) : find_words<0>(key);
-}
-
-unsigned KeyTable::insert(const std::uint64_t* key) {
-  return words_ == 1 ? insert_words<1>(key) : words_ == 2 ? insert_words<2>(key) : insert_words<0>(key);
-}
-
-unsigned KeyTable::add(const std::uint64_t* key, Slot& slot, std::uint32_t hash) {
-  keys_.insert(keys_.end(), key, key + words_);
-  const unsigned vertex = count();
-  slot = {hash, vertex};
-  if (2 * std::size_t{vertex} > mask_) grow();
-  return vertex;
-}
-
-void KeyTable::grow() {
-  std::vector<Slot> old(2 * slots_.size());
-  old.swap(slots_);
-  mask_ = slots_.size() - 1;
-  for (const Slot& slot : old) {
-    if (slot.vertex == 0) continue;
-    std::size_t i = slot.hash & mask_;
-    while (slots_[i].vertex != 0) i = (i + 1) & mask_;
-    slots_[i] = slot;
-  }
-}
-
 Lattice::Lattice(const float* features, std::size_t points, int dims, int threads)
     : points_(points), dims_(dims) {
   const std::size_t degree = static_cast<std::size_t>(dims) + 1;
@@ -194,7 +117,7 @@ Lattice::Lattice(const float* features, std::size_t points, int dims, int thread
   std::vector<Strip> strips;
   for (int t = 0; t < threads; ++t) {
     strips.push_back({blocks * t / threads * kLanes,
-                      std::min(blocks * (t + 1) / threads * kLanes, with_fillers), KeyTable(dims)});
+                      std::min(blocks * (t + 1) / threads * kLanes, with_fillers), KeyTable((dims + 3) / 4)});
     strips_.push_back({std::min(strips[t].first, points), std::min(strips[t].last, points), 0, 0});
   }
 #pragma omp parallel for num_threads(threads) schedule(static, 1)

@@ -1,45 +1,12 @@
-// A lattice over N points, and the hash table it is built with.
+// A lattice over N points.
 #pragma once
 
 #include <cstdint>
 #include <vector>
 
+#include "crf/key_table.h"
 #include "crf/lattice.h"
 #include "platform/buffer.h"
-
-// Open addressing over vertex keys: rows of 16-bit integers, padded with 0 to whole 64-bit words. Vertices
-// are numbered from 1 in order of insertion; row 0 is unused ("no such vertex").
-class KeyTable {
- public:
-  explicit KeyTable(int dims, std::size_t expected = 0);
-
-  // The vertex's number; inserted if it is new.
-  unsigned insert(const std::uint64_t* key);
-  // The vertex's number, or 0.
-  unsigned find(const std::uint64_t* key) const;
-
-  unsigned count() const { return static_cast<unsigned>(keys_.size() / words_) - 1; }
-  int words() const { return words_; }
-  const std::uint64_t* key(unsigned vertex) const { return keys_.data() + std::size_t{vertex} * words_; }
-
- private:
-  struct Slot {
-    std::uint32_t hash, vertex;
-  };
-  template <int W>
-  std::size_t locate(const std::uint64_t* key, std::uint32_t hash) const;
-  template <int W>
-  unsigned find_words(const std::uint64_t* key) const;
-  template <int W>
-  unsigned insert_words(const std::uint64_t* key);
-  unsigned add(const std::uint64_t* key, Slot& slot, std::uint32_t hash);
-  void grow();
-
-  int words_;
-  std::size_t mask_;
-  std::vector<Slot> slots_;
-  std::vector<std::uint64_t> keys_;
-};
 
 // Consecutive pixels that one thread splats, and the vertices that none of the strips before them touches.
 struct PixelStrip {
