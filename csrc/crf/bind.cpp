@@ -10,13 +10,14 @@ BINDINGS {
   const py::call_guard<py::gil_scoped_release> no_gil;
 
   py::class_<Lattice>(m, "Lattice")
-      .def(py::init([](Address features, std::size_t points, int dims, int threads) {
-             return new Lattice(at<const float>(features), points, dims, threads);
+      .def(py::init([](Address features, std::size_t points, int dims, bool wide_keys, int threads) {
+             return new Lattice(at<const float>(features), points, dims, wide_keys, threads);
            }),
            no_gil)
       .def_property_readonly("points", &Lattice::points)
       .def_property_readonly("dims", &Lattice::dims)
       .def_property_readonly("vertices", &Lattice::vertices)
+      .def_property_readonly("wide", &Lattice::wide)
       .def_property_readonly("bytes", &Lattice::bytes);
   m.attr("MAX_LATTICE_DIMS") = kMaxDims;
   m.def(

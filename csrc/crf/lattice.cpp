@@ -1,143 +1,87 @@
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 
+#include "crf/embed_points.h"
 #include "crf/lattice_simd.h"
 #include "crf/lattice_table.h"
 
 namespace {
 
-// A strip of consecutive points, embedded by one thread into its own table; the tables are merged afterwards.
-struct Strip {
-  std::size_t first, last;  // points
-  KeyTable table;
-  bool fits = true;
-};
-
-// Rows of shorts are padded with 0 to whole words.
-inline bool same_shorts(const short* a, const short* b, int count) {
-  std::uint64_t difference = 0;
-  for (int i = 0; i < count; i += 4) {
-    std::uint64_t x, y;
-    std::memcpy(&x, a + i, sizeof x);
-    std::memcpy(&y, b + i, sizeof y);
-    difference |= x ^ y;
+// All points' strips, embedded by that function. The memory of tables and links has to be asked for; nothing
+// may leave a parallel region.
+template <class Embed>
+void embed_strips(std::vector<EmbeddedStrip>& strips, const Embed& embed) {
+  const int threads = static_cast<int>(strips.size());
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+  for (int t = 0; t < threads; ++t) {
+    try {
+      embed(strips[t]);
+    } catch (const std::bad_alloc&) {
+      strips[t].out_of_memory = true;
+    }
   }
-  return difference == 0;
-}
-
-// Eight coordinates at a time: a key is read as words right after it was made, which is slow if it was
-// written in smaller pieces.
-typedef short Shorts __attribute__((vector_size(16)));
-
-// The key of vertex r: vertex_coordinate of all coordinates. `used` is -1 for each of them, 0 for the
-// padding.
-void make_key(const short* remainder_0, const short* rank, int r, int dims, const short* used, short* key) {
-  const short step = static_cast<short>(r), period = static_cast<short>(dims + 1);
-  for (int i = 0; i < dims; i += 8) {
-    Shorts remainder, ranks, mask;
-    std::memcpy(&remainder, remainder_0 + i, sizeof remainder);
-    std::memcpy(&ranks, rank + i, sizeof ranks);
-    std::memcpy(&mask, used + i, sizeof mask);
-    const Shorts wraps = ranks + step >= period;
-    const Shorts coordinates = (remainder + step - (wraps & period)) & mask;
-    std::memcpy(key + i, &coordinates, sizeof coordinates);
+  for (const EmbeddedStrip& strip : strips) {
+    if (strip.out_of_memory) throw std::bad_alloc();
   }
 }
 
-// Embeds the strip's points; links get local vertex numbers.
-void embed_strip(const float* features, std::size_t points, std::size_t with_fillers, int dims,
-                 const float* scales, Strip& strip, Link* links) {
-  EmbeddedBlock block;
-  std::memset(&block, 0, sizeof block);
-  std::vector<float> padded;
-  const unsigned degree = dims + 1;
-  alignas(16) short key[kMaxDims] = {};
-  short used[kMaxDims] = {};
-  std::fill(used, used + dims, short{-1});
-  const std::uint64_t* const key_words = reinterpret_cast<const std::uint64_t*>(key);
-  // The simplex of the pixel before: often this pixel's too.
-  const short* last_remainder_0 = nullptr;
-  const short* last_rank = nullptr;
-  const Link* last_links = nullptr;
-  for (std::size_t begin = strip.first; begin < strip.last; begin += kLanes) {
-    const float* source = features + begin;
-    std::size_t plane = points;
-    if (begin + kLanes > points) {
-      padded.assign(static_cast<std::size_t>(dims) * kLanes, 0.0f);
-      for (int i = 0; i < dims; ++i) {
-        std::copy(features + i * points + begin, features + (i + 1) * points, padded.begin() + i * kLanes);
-      }
-      source = padded.data();
-      plane = kLanes;
-    }
-    if (!SELECT_ISA(embed_block)(source, plane, dims, scales, block)) {
-      strip.fits = false;
-      return;
-    }
-    const std::size_t lanes = std::min<std::size_t>(kLanes, with_fillers - begin);
-    last_links = nullptr;
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
-      const std::size_t p = begin + lane;
-      Link* const own = links + p * degree;
-      const short* remainder_0 = block.remainder_0[lane];
-      const short* rank = block.rank[lane];
-      if (last_links != nullptr && p < points && same_shorts(remainder_0, last_remainder_0, dims) &&
-          same_shorts(rank, last_rank, dims)) {
-        for (unsigned r = 0; r < degree; ++r) {
-          own[r] = {last_links[r].index, block.weight[r][lane]};
-        }
-      } else {
-        for (unsigned r = 0; r < degree; ++r) {
-          make_key(remainder_0, rank, static_cast<int>(r), dims, used, key);
-          const unsigned vertex = strip.table.insert(key_words);
-          if (p >= points) continue;
-          own[r] = {vertex, block.weight[r][lane]};
-        }
-      }
-      last_remainder_0 = remainder_0, last_rank = rank, last_links = own;
-    }
-  }
+bool all_fit(const std::vector<EmbeddedStrip>& strips) {
+  return std::all_of(strips.begin(), strips.end(), [](const EmbeddedStrip& strip) { return strip.fits; });
 }
 
 }  // namespace
 
-Lattice::Lattice(const float* features, std::size_t points, int dims, int threads)
+Lattice::Lattice(const float* features, std::size_t points, int dims, bool wide_keys, int threads)
     : points_(points), dims_(dims) {
   const std::size_t degree = static_cast<std::size_t>(dims) + 1;
   if (points * degree >= (std::size_t{1} << 32) - kLanes * degree) {
     throw std::overflow_error("too many points for one lattice");
   }
-  float scales[kMaxDims];
-  for (int i = 0; i < dims; ++i) scales[i] = elevation_scale(i, dims);
-
   links_ = Buffer<Link>(points * degree);
   const std::size_t with_fillers = (points + kGroup - 1) / kGroup * kGroup;
   const std::size_t blocks = (with_fillers + kLanes - 1) / kLanes;
-  std::vector<Strip> strips;
-  for (int t = 0; t < threads; ++t) {
-    strips.push_back({blocks * t / threads * kLanes,
-                      std::min(blocks * (t + 1) / threads * kLanes, with_fillers), KeyTable((dims + 3) / 4)});
-    strips_.push_back({std::min(strips[t].first, points), std::min(strips[t].last, points), 0, 0});
-  }
-#pragma omp parallel for num_threads(threads) schedule(static, 1)
-  for (int t = 0; t < threads; ++t) {
-    embed_strip(features, points, with_fillers, dims, scales, strips[t], links_.data());
+  const auto empty_strips = [&](int key_words) {
+    std::vector<EmbeddedStrip> strips;
+    for (int t = 0; t < threads; ++t) {
+      strips.push_back({blocks * t / threads * kLanes,
+                        std::min(blocks * (t + 1) / threads * kLanes, with_fillers), KeyTable(key_words)});
+    }
+    return strips;
+  };
+  std::vector<EmbeddedStrip> strips = empty_strips(key_table_words<std::int16_t>(dims));
+  embed_strips(strips, [&](EmbeddedStrip& strip) {
+    (dims <= kMaxLaneDims ? embed_strip : embed_strip_plainly<float, std::int16_t>)(features, points, dims,
+                                                                                    strip, links_.data());
+  });
+  wide_ = !all_fit(strips);
+  if (wide_) {
+    if (!wide_keys) throw std::overflow_error("features too large for 16-bit lattice coordinates");
+    strips = empty_strips(key_table_words<std::int32_t>(dims));
+    embed_strips(strips, [&](EmbeddedStrip& strip) {
+      embed_strip_plainly<double, std::int32_t>(features, points, dims, strip, links_.data());
+    });
+    if (!all_fit(strips)) throw std::overflow_error("features too large for 32-bit lattice coordinates");
   }
 
   // First touch in pixel order numbers the vertices, however many strips there are.
   KeyTable& table = strips[0].table;
   std::vector<std::vector<unsigned>> numbers(threads);  // of a strip's vertices in the whole lattice
   for (int t = 0; t < threads; ++t) {
-    if (!strips[t].fits) throw std::overflow_error("features too large for 16-bit lattice coordinates");
-    strips_[t].first_vertex = t == 0 ? 1 : table.count() + 1;
+    const unsigned first_vertex = t == 0 ? 1 : table.count() + 1;
     numbers[t].resize(t == 0 ? 0 : strips[t].table.count() + 1);
     for (unsigned v = 1; v < numbers[t].size(); ++v) numbers[t][v] = table.insert(strips[t].table.key(v));
-    strips_[t].last_vertex = table.count() + 1;
+    strips_.push_back({std::min(strips[t].first, points), std::min(strips[t].last, points), first_vertex,
+                       table.count() + 1});
   }
   vertices_ = table.count();
   list_late_links(numbers, threads);
-  connect(table, threads);
+  if (wide_) {
+    connect<std::int32_t>(table, threads);
+  } else {
+    connect<std::int16_t>(table, threads);
+  }
 }
 
 void Lattice::list_late_links(const std::vector<std::vector<unsigned>>& numbers, int threads) {
@@ -145,10 +89,10 @@ void Lattice::list_late_links(const std::vector<std::vector<unsigned>>& numbers,
   const unsigned end = strips_.back().first_vertex;
   // A counting sort by vertex: each strip gets its place within each list.
   std::vector<std::vector<unsigned>> next(threads);
+  for (int t = 1; t < threads; ++t) next[t].resize(strips_[t].first_vertex);
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
   for (int t = 1; t < threads; ++t) {
     const PixelStrip& strip = strips_[t];
-    next[t].resize(strip.first_vertex);
     for (std::size_t i = strip.first * degree; i < strip.last * degree; ++i) {
       links_[i].index = numbers[t][links_[i].index];
       if (links_[i].index < strip.first_vertex) ++next[t][links_[i].index];
@@ -181,24 +125,29 @@ void Lattice::list_late_links(const std::vector<std::vector<unsigned>>& numbers,
   }
 }
 
+template <class Key>
 void Lattice::connect(const KeyTable& table, int threads) {
   const std::size_t rows = std::size_t{vertices_} + 1;
   neighbours_ = Buffer<unsigned[2]>(rows * (dims_ + 1));
   std::memset(neighbours_.data(), 0, neighbours_.size() * sizeof(unsigned[2]));
-#pragma omp parallel for num_threads(threads)
-  for (unsigned v = 1; v <= vertices_; ++v) {
-    std::uint64_t words[kMaxDims / 4 + 1] = {};
-    const short* key = reinterpret_cast<const short*>(table.key(v));
-    short* previous = reinterpret_cast<short*>(words);
-    for (int axis = 0; axis <= dims_; ++axis) {
-      for (int i = 0; i < dims_; ++i) {
-        previous[i] = static_cast<short>(previous_coordinate(key[i], i, axis, dims_));
+#pragma omp parallel num_threads(threads)
+  {
+    Key key[kMaxDims], previous[kMaxDims];
+    std::uint64_t words[key_table_words<Key>(kMaxDims)] = {};
+#pragma omp for
+    for (unsigned v = 1; v <= vertices_; ++v) {
+      std::memcpy(key, table.key(v), dims_ * sizeof(Key));
+      for (int axis = 0; axis <= dims_; ++axis) {
+        for (int i = 0; i < dims_; ++i) {
+          previous[i] = static_cast<Key>(previous_coordinate(key[i], i, axis, dims_));
+        }
+        std::memcpy(words, previous, dims_ * sizeof(Key));
+        const unsigned found = table.find(words);
+        if (found == 0) continue;
+        // The step back of one is the step forward of the other, so no two threads write the same number.
+        neighbours_[axis * rows + v][0] = found;
+        neighbours_[axis * rows + found][1] = v;
       }
-      const unsigned found = table.find(words);
-      if (found == 0) continue;
-      // The step back of one is the step forward of the other, so no two threads write the same number.
-      neighbours_[axis * rows + v][0] = found;
-      neighbours_[axis * rows + found][1] = v;
     }
   }
 }

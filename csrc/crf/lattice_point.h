@@ -30,7 +30,7 @@ HOST_DEVICE bool embed_point(const float (&features)[D], const float* scales, Si
   for (int i = 0; i <= D; ++i) {
     const float nearest = nearest_multiple(elevated[i], inverse);
     const float remainder_0 = nearest * static_cast<float>(D + 1);
-    const bool fits = key_fits(remainder_0);
+    const bool fits = key_fits(remainder_0, D);
     all_fit = all_fit && fits;
     difference[i] = elevated[i] - remainder_0;
     out.remainder_0[i] = static_cast<int>(fits ? remainder_0 : 0.0f);

@@ -16,9 +16,9 @@ static inline std::size_t padded_labels(std::size_t labels) { return (labels + k
 
 // kLanes embedded points. Rows are padded to `width` 16-bit integers, so that keys compare as 64-bit words.
 struct EmbeddedBlock {
-  short remainder_0[kLanes][kMaxDims];  // [point, d]
-  short rank[kLanes][kMaxDims];         // [point, d]
-  float weight[kMaxDims + 2][kLanes];   // [vertex, point]
+  std::int16_t remainder_0[kLanes][kMaxLaneDims];  // [point, d]
+  std::int16_t rank[kLanes][kMaxLaneDims];         // [point, d]
+  float weight[kMaxLaneDims + 2][kLanes];          // [vertex, point]
 };
 
 // One kernel's part of a mean-field update: t += scale * label_weight (or compatibility) * slice(values), and

@@ -19,13 +19,16 @@ struct PixelStrip {
 // have for these vertices ("late links") is listed by vertex, in pixel order, and gathered afterwards.
 class Lattice {
  public:
-  // features: [dims, points], one plane a feature. Throws std::overflow_error if a key leaves 16 bits.
-  Lattice(const float* features, std::size_t points, int dims, int threads);
+  // features: [dims, points], one plane a feature. wide_keys: where keys of 16 bits do not do, take doubles
+  // and keys of 32 bits. Throws std::overflow_error if a key does not fit.
+  Lattice(const float* features, std::size_t points, int dims, bool wide_keys, int threads);
 
   std::size_t points() const { return points_; }
   int dims() const { return dims_; }
   // Vertices are numbered 1..vertices(); row 0 of a table of values is 0, the value of an absent vertex.
   unsigned vertices() const { return vertices_; }
+  // Whether it needed keys of 32 bits.
+  bool wide() const { return wide_; }
 
   // The splat: clear, then splat all pixels of each strip, in order; then all pieces of the late links.
   // values: rows of `row` floats, [vertices() + 1, row]; q: rows q_stride floats apart, of which `row` can be
@@ -54,11 +57,13 @@ class Lattice {
 
  private:
   void list_late_links(const std::vector<std::vector<unsigned>>& numbers, int threads);
+  template <class Key>
   void connect(const KeyTable& table, int threads);
 
   std::size_t points_;
   int dims_;
   unsigned vertices_ = 0;
+  bool wide_ = false;
   Buffer<Link> links_;              // [points, dims + 1]
   std::vector<PixelStrip> strips_;  // at least one
   Buffer<Link> late_;               // (pixel, weight), vertex by vertex

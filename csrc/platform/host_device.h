@@ -50,3 +50,11 @@ HOST_DEVICE float round_half_even(float x) {
   return __builtin_rintf(x);
 #endif
 }
+
+HOST_DEVICE double round_half_even(double x) {
+#ifdef __CUDA_ARCH__
+  return rint(x);
+#else
+  return __builtin_rint(x);
+#endif
+}

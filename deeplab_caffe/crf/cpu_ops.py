@@ -5,6 +5,7 @@ Arrays are float32; `threads` is the number of CPU threads, None for torch's set
 The plain twin of each op is in `tests/reference`."""
 
 import copy
+import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .. import _C
-from ..errors import DeepLabError
+from ..errors import DeepLabError, DeepLabWarning
 from ..threads import thread_count
 from ..types import Doubles, Floats, override
 from .arrays import Array
@@ -55,12 +56,18 @@ def _built_again(source: tuple[Any, ...] | None, *fields: Any) -> Pairwise:
 
 
 def lattice(
-    features: Floats, image_sizes: Sequence[int] | None = None, *, threads: int | None = None
+    features: Floats,
+    image_sizes: Sequence[int] | None = None,
+    *,
+    wide_keys: bool = False,
+    threads: int | None = None,
 ) -> _C.Lattice:
     """The lattice of points given as planes of features, (d, points), d from 1 to MAX_FEATURES.
 
-    Features are in units of the kernel's standard deviation. Raises DeepLabError if they are not finite or so
-    large that a coordinate leaves 16 bits, and for points of several images: those need a GPU.
+    Features are in units of the kernel's standard deviation. wide_keys: where they are so large that a
+    coordinate leaves 16 bits, embed them in doubles, with coordinates of 32 bits, and warn. Raises
+    DeepLabError if they are not finite or too large (without wide_keys: for 16 bits), for points of several
+    images, which need a GPU, and if there is not enough memory.
     """
     if image_sizes is not None and len(image_sizes) > 1:
         raise DeepLabError("a lattice over several images is built on a GPU: device cuda wanted")
@@ -71,12 +78,29 @@ def lattice(
     if points == 0:
         raise DeepLabError("lattice: no points given")
     try:
-        return _C.Lattice(_address(features), points, d, thread_count(threads))
+        native = _C.Lattice(_address(features), points, d, wide_keys, thread_count(threads))
     except OverflowError as error:
+        if not np.isfinite(features).all():
+            feature, point = np.argwhere(~np.isfinite(features))[0]
+            raise DeepLabError(
+                f"lattice: feature {feature} of point {point} is {features[feature, point]:g}; "
+                "finite numbers wanted"
+            ) from None
         raise DeepLabError(
             f"lattice: {error}: the largest of the features, in standard deviations, is "
             f"{np.abs(features).max():g}; larger standard deviations are needed"
         ) from None
+    except MemoryError:
+        raise DeepLabError(f"lattice: not enough memory for {points} points of {d} features") from None
+    if native.wide:
+        warnings.warn(
+            f"lattice: features of up to {np.abs(features).max():g} standard deviations leave the 16-bit "
+            "coordinates of the original program, which wraps them; 32-bit ones are taken. Are the standard "
+            "deviations meant for other units?",
+            DeepLabWarning,
+            stacklevel=2,
+        )
+    return native
 
 
 def lattice_filter(

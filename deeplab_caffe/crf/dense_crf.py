@@ -36,7 +36,9 @@ class DenseCRF:
     Add energies and kernels, then `infer`. Lattices are built when a kernel is added and stay: give `unary`
     other energies for the next inference on the same image.
 
-    num_classes: how many labels there are. threads: CPU threads, None for torch's own setting. device: where
+    num_classes: how many labels there are. true_exp: a true exponential; and features that are too large for
+    the original's 16-bit lattice coordinates get wider ones, on the CPU, with a warning, where they are an
+    error otherwise. threads: CPU threads, None for torch's own setting. device: where
     it computes, "cpu" or "cuda"; on a GPU arrays and results are tensors there (results of numpy energies are
     numpy arrays). Raises DeepLabError for sizes below 1.
     """
@@ -155,7 +157,9 @@ class DenseCRF:
         normalization: Normalization = "after",
     ) -> "DenseCRF":
         """Adds a kernel over positions; std in pixels, one number or (x, y). See `add`."""
-        lattice = position_lattice_of_images(self._sizes(), std, self.threads, self.backend)
+        lattice = position_lattice_of_images(
+            self._sizes(), std, self.threads, self.backend, wide_keys=self.true_exp
+        )
         return self.add(lattice, weight, compatibility, normalization)
 
     def bilateral(
@@ -174,7 +178,9 @@ class DenseCRF:
             given = ", ".join(" x ".join(map(str, one.shape)) for one in images)
             wanted = ", ".join(f"{height} x {width}" for height, width in sizes)
             raise DeepLabError(f"image: {given} given, the CRF is {wanted}")
-        lattice = bilateral_lattice_of_images(images, xy_std, rgb_std, self.threads, self.backend)
+        lattice = bilateral_lattice_of_images(
+            images, xy_std, rgb_std, self.threads, self.backend, wide_keys=self.true_exp
+        )
         return self.add(lattice, weight, compatibility, normalization)
 
     def pairwise(
@@ -190,7 +196,7 @@ class DenseCRF:
             raise DeepLabError(f"features: {tuple(features.shape)} given, ({self.points}, d) wanted")
         planes = features.reshape(self.points, -1).T
         counts = [height * width for height, width in self.sizes] or None
-        lattice = Lattice(planes, self.threads, self.backend, counts)
+        lattice = Lattice(planes, self.threads, self.backend, counts, wide_keys=self.true_exp)
         return self.add(lattice, weight, compatibility, normalization)
 
     def add(

@@ -36,14 +36,18 @@ class DeviceLattice:
 
 @one_line_errors()
 def lattice(
-    features: Tensor, image_sizes: Sequence[int] | None = None, *, threads: int | None = None
+    features: Tensor,
+    image_sizes: Sequence[int] | None = None,
+    *,
+    wide_keys: bool = False,
+    threads: int | None = None,
 ) -> DeviceLattice:
     """The lattice of points given as planes of features, (d, points), d from 1 to 16.
 
     Features are in units of the kernel's standard deviation. image_sizes: the points of each of several
     images that follow one another and do not interact; None: it is one. Waits for the device once, for the
     number of vertices. Raises DeepLabError if features are not finite or so large that a coordinate leaves
-    16 bits.
+    16 bits; keys on a GPU have no more (wide_keys changes the error's advice).
     """
     features = check("lattice: features", features, 2)
     module, stream = kernels(features)
@@ -69,6 +73,7 @@ def lattice(
         raise DeepLabError(
             "lattice: features too large for 16-bit lattice coordinates: the largest of the features, in "
             f"standard deviations, is {float(features.abs().max()):g}; larger standard deviations are needed"
+            f"{', or device cpu, which has wider ones' if wide_keys else ''}"
         )
     size = module.Lattice.bytes_of(points, vertices, d)
     storage = torch.empty(size, dtype=torch.uint8, device=features.device)

@@ -21,7 +21,7 @@ class Recipe(NamedTuple):
     """What a lattice was built from; with that, copies in other processes build it again.
 
     features: the planes; None: those of images of these sizes, with these stds, and of a bilateral lattice
-    the images. image_sizes: as for Lattice.
+    the images. image_sizes, wide_keys: as for Lattice.
     """
 
     features: Array | None
@@ -29,12 +29,15 @@ class Recipe(NamedTuple):
     stds: tuple[float, ...] = ()
     images: tuple[Array, ...] = ()
     image_sizes: tuple[int, ...] | None = None
+    wide_keys: bool = False
 
     def build(self, threads: int | None, device: Device) -> "Lattice":
         """The lattice."""
         if self.features is None:
-            return lattice_of_images(self.sizes, self.stds, self.images, threads, device)
-        return Lattice(self.features, threads, device, self.image_sizes)
+            return lattice_of_images(
+                self.sizes, self.stds, self.images, threads, device, wide_keys=self.wide_keys
+            )
+        return Lattice(self.features, threads, device, self.image_sizes, wide_keys=self.wide_keys)
 
 
 class Lattice:
@@ -42,8 +45,10 @@ class Lattice:
 
     features: (d, N) planes in units of the standard deviation. device: None for the CPU or a GPU, in whose
     memory the lattice is and whose tensors it filters. image_sizes: on a GPU, the points of each of several
-    images, which do not interact. `native` is the lattice as the ops have it, `recipe` what copies are built
-    from (by default the features). Raises DeepLabError: NaN or so large that coordinates leave 16 bits.
+    images, which do not interact. wide_keys: on the CPU, features for which the original's 16-bit coordinates
+    do not do are embedded in doubles, with 32-bit coordinates and a warning. `native` is the lattice as the
+    ops have it, `recipe` what copies are built from (by default the features). Raises DeepLabError: NaN or so
+    large that coordinates leave their bits.
     """
 
     def __init__(
@@ -53,12 +58,14 @@ class Lattice:
         device: Device = None,
         image_sizes: Sequence[int] | None = None,
         recipe: Recipe | None = None,
+        *,
+        wide_keys: bool = False,
     ) -> None:
         self.threads, self.backend = threads, backend_for(device)
         planes = self.backend.array("features", features)
         counts = None if image_sizes is None else tuple(image_sizes)
-        self.recipe = recipe or Recipe(self.backend.copy(planes), image_sizes=counts)
-        self.native = self.backend.ops.lattice(planes, image_sizes, threads=threads)
+        self.recipe = recipe or Recipe(self.backend.copy(planes), image_sizes=counts, wide_keys=wide_keys)
+        self.native = self.backend.ops.lattice(planes, image_sizes, wide_keys=wide_keys, threads=threads)
         self._ones: Array | None = None
 
     @property
@@ -121,14 +128,25 @@ def bilateral_lattice(
 
 
 def position_lattice_of_images(
-    sizes: Sequence[Pair], std: Std, threads: int | None = None, device: Device = None
+    sizes: Sequence[Pair],
+    std: Std,
+    threads: int | None = None,
+    device: Device = None,
+    *,
+    wide_keys: bool = False,
 ) -> Lattice:
     """One lattice of the pixels of images of (height, width), one after the other; several only on a GPU."""
-    return lattice_of_images(sizes, _numbers("std", std, 2), [], threads, device)
+    return lattice_of_images(sizes, _numbers("std", std, 2), [], threads, device, wide_keys=wide_keys)
 
 
 def bilateral_lattice_of_images(
-    images: Sequence[Array], xy_std: Std, rgb_std: Std, threads: int | None = None, device: Device = None
+    images: Sequence[Array],
+    xy_std: Std,
+    rgb_std: Std,
+    threads: int | None = None,
+    device: Device = None,
+    *,
+    wide_keys: bool = False,
 ) -> Lattice:
     """The same of positions and colours of images (H, W, C) of any sizes."""
     images = [image if is_tensor(image) else as_array("image", image) for image in images]
@@ -137,7 +155,8 @@ def bilateral_lattice_of_images(
     if len(channels) != 1:
         raise DeepLabError(f"images of {', '.join(map(str, sorted(channels)))} channels do not go together")
     stds = stds_of_image(xy_std, rgb_std, *channels)
-    return lattice_of_images([shape[:2] for shape in shapes], stds, images, threads, device)
+    sizes = [shape[:2] for shape in shapes]
+    return lattice_of_images(sizes, stds, images, threads, device, wide_keys=wide_keys)
 
 
 def stds_of_image(xy_std: Std, rgb_std: Std, channels: int) -> tuple[float, ...]:
@@ -151,6 +170,8 @@ def lattice_of_images(
     images: Sequence[Array],
     threads: int | None,
     device: Device,
+    *,
+    wide_keys: bool = False,
 ) -> Lattice:
     """The lattice of images of (height, width), by the standard deviations of x, y and each channel.
 
@@ -160,8 +181,9 @@ def lattice_of_images(
     backend = backend_for(device)
     planes = backend.image_features(sizes, stds, images)
     copies = tuple(image.clone() if is_tensor(image) else image.copy() for image in images)
-    recipe = Recipe(None, tuple(sizes), stds, copies)
-    return Lattice(planes, threads, backend, [height * width for height, width in sizes], recipe)
+    recipe = Recipe(None, tuple(sizes), stds, copies, wide_keys=wide_keys)
+    counts = [height * width for height, width in sizes]
+    return Lattice(planes, threads, backend, counts, recipe, wide_keys=wide_keys)
 
 
 def _image_shape(image: Array) -> tuple[int, int, int]:

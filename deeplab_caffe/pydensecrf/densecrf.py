@@ -208,7 +208,10 @@ class DenseCRF2D(DenseCRF):
     ) -> None:
         model = self._crf
         options = _options(compat, kernel, normalization)
-        model.add(lattice_of_images(model.sizes, stds, images, model.threads, model.backend), *options)
+        lattice = lattice_of_images(
+            model.sizes, stds, images, model.threads, model.backend, wide_keys=model.true_exp
+        )
+        model.add(lattice, *options)
 
 
 def _options(

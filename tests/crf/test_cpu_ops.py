@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import warnings
 from types import SimpleNamespace
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 
 from deeplab_caffe import ops as torch_ops
 from deeplab_caffe.crf import cpu_ops
-from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.errors import DeepLabError, DeepLabWarning
 from tests import reference
 
 
@@ -58,6 +59,9 @@ def same_bits(a, b):
         (6, 30, 9),
         (9, 21, 33),
         (16, 13, 4),
+        (32, 9, 2),
+        (33, 9, 2),
+        (40, 22, 3),
     ],
 )
 def test_filter(d, points, channels, threads):
@@ -70,6 +74,42 @@ def test_filter(d, points, channels, threads):
             reference.lattice_filter(plain, values, None, adjoint),
         )
     assert same_bits(ops.lattice_ones(native, threads=threads), reference.lattice_ones(plain))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("d, points, scale", [(1, 30, 1e6), (2, 41, 2e4), (5, 37, 25500), (34, 6, 1e5)])
+def test_wide_keys(d, points, scale, threads):
+    """Features beyond 16-bit coordinates: the bits of the twin in doubles; without wide_keys, an error."""
+    features, values = random(d, points, scale=scale), random(points, 3, seed=1).abs()
+    features[:, 1] = features[:, 0]  # points in one simplex
+    features[0, 2] = features[0, 0] + 0.25
+    with pytest.raises(DeepLabError, match="too large for 16-bit .* standard deviations, is "):
+        ops.lattice(features, threads=threads)
+    with pytest.warns(DeepLabWarning, match="32-bit ones are taken"):
+        native = ops.lattice(features, wide_keys=True, threads=threads)
+    plain = reference.lattice(features.double())
+    plain = plain._replace(weights=plain.weights.float())
+    assert native.wide and native.vertices == plain.neighbours.shape[2]
+    for adjoint in (False, True):
+        assert same_bits(
+            ops.lattice_filter(native, values, None, adjoint, threads=threads),
+            reference.lattice_filter(plain, values, None, adjoint),
+        )
+
+
+def test_wide_keys_only_where_needed():
+    features, values = random(3, 30, scale=5), random(30, 2, seed=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        native = ops.lattice(features, wide_keys=True)
+    assert not native.wide
+    assert same_bits(ops.lattice_filter(native, values), ops.lattice_filter(ops.lattice(features), values))
+    features[2, 7] = float("nan")
+    with pytest.raises(DeepLabError, match="feature 2 of point 7 is nan; finite numbers wanted"):
+        ops.lattice(features, wide_keys=True)
+    features[2, 7] = 1e12
+    with pytest.raises(DeepLabError, match="too large for 32-bit .* is 1e[+]12"):
+        ops.lattice(features, wide_keys=True)
 
 
 @pytest.mark.parametrize("adjoint", [False, True])

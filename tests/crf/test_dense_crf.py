@@ -202,7 +202,7 @@ def test_label_ruled_out():
         ),
         (lambda i, u: crf.refine(i, u.transpose(2, 0, 1) - 9, kind="probabilities"), "from 0 to 1"),
         (lambda i, u: crf.image_crf(i, 4).unary(u * np.nan).infer(1), "point 0 has the energies nan"),
-        (lambda i, u: Lattice(np.zeros((99, 4))), "features a point"),
+        (lambda i, u: Lattice(np.zeros((1025, 4))), "features a point"),
     ],
 )
 def test_errors(call, message):

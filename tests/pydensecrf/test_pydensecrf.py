@@ -1,5 +1,6 @@
 """Against pydensecrf2: its stored answers, and its own where it is installed."""
 
+import contextlib
 import copy
 import importlib
 import pickle
@@ -184,3 +185,39 @@ def test_signs_on_a_gpu(device):
     expected = infer(None)
     with device.kernels():
         assert np.array_equal(infer("cuda"), expected)
+
+
+def test_many_features():
+    """Hyperspectral bands: more features than images have."""
+    rng = np.random.default_rng(0)
+    side, bands = 6, 256
+    truth = np.arange(side * side) % 2
+    spectra = rng.normal(size=(2, bands))[truth] * 3 + rng.normal(size=(side * side, bands)) * 0.01
+    crf = densecrf.DenseCRF(side * side, 2)
+    noisy = truth.copy()
+    noisy[::7] = 1 - noisy[::7]
+    crf.setUnaryEnergy(utils.unary_from_labels(noisy, 2, 0.6, zero_unsure=False))
+    crf.addPairwiseEnergy(spectra.T.astype(np.float32), compat=10)
+    assert (crf.inference(5).argmax(0) == truth).all()
+
+
+def test_deviations_far_too_small():
+    """`srgb=0.01` on bytes: only equal colours support one another, as with any small deviation."""
+    image = np.zeros((10, 12, 3), np.uint8)
+    image[2:8, 3:9] = 255
+    truth = (image[..., 0] > 0).astype(int)
+    noisy = truth.copy()
+    noisy[::3, ::4] = 1 - noisy[::3, ::4]
+    results = []
+    for deviation in (0.01, 10):
+        crf = densecrf.DenseCRF2D(12, 10, 2)
+        crf.setUnaryEnergy(utils.unary_from_labels(noisy, 2, 0.6, zero_unsure=False))
+        with contextlib.ExitStack() as stack:
+            if deviation < 1:
+                stack.enter_context(pytest.warns(DeepLabWarning, match="32-bit"))
+            crf.addPairwiseBilateral(sxy=8, srgb=deviation, rgbim=image, compat=5)
+        results.append(crf.inference(5))
+    assert np.abs(results[0] - results[1]).max() < 0.02
+    assert (results[0].argmax(0) == truth.ravel()).all()
+    again = copy.deepcopy(crf).inference(5)
+    assert np.array_equal(again, results[1])

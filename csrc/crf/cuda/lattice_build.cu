@@ -346,7 +346,7 @@ void lattice_embed(const float* features, const unsigned* image_starts, unsigned
                    int dims, void* scratch, unsigned* counts, Stream stream) {
   const Embedding all(points, images, dims, scratch);
   Scales scales{};
-  for (int i = 0; i < dims; ++i) scales.scale[i] = elevation_scale(i, dims);
+  for (int i = 0; i < dims; ++i) scales.scale[i] = elevation_scale<float>(i, dims);
   fill_bytes(counts, 0, 2 * sizeof(unsigned), stream);
   fill_bytes(all.table, 0xff, (std::size_t{all.table_mask} + 1) * sizeof(unsigned), stream);
   with_dims(dims, [&](auto d) {

@@ -8,7 +8,7 @@ namespace {
 template <int D>
 bool embed(const float* features, std::size_t plane, int dims, const float* scales, EmbeddedBlock& out) {
   const int d = D ? D : dims;
-  constexpr int kSize = D ? D : kMaxDims;
+  constexpr int kSize = D ? D : kMaxLaneDims;
   alignas(64) float e[kSize + 1][kLanes], difference[kSize + 1][kLanes];
   alignas(64) int remainder_0[kSize + 1][kLanes], rank[kSize + 1][kLanes], sum[kLanes];
   alignas(64) float total[kLanes];
@@ -25,7 +25,7 @@ bool embed(const float* features, std::size_t plane, int dims, const float* scal
     for (int l = 0; l < kLanes; ++l) {
       const float v = nearest_multiple(e[i][l], inverse);
       const float r = v * static_cast<float>(d + 1);
-      const bool fits = key_fits(r);  // the conversion below sees 0 if not
+      const bool fits = key_fits(r, d);  // the conversion below sees 0 if not
       largest[l] = fits ? largest[l] : 1.0f;
       difference[i][l] = e[i][l] - r;
       remainder_0[i][l] = static_cast<int>(fits ? r : 0.0f);
@@ -71,8 +71,8 @@ bool embed(const float* features, std::size_t plane, int dims, const float* scal
   }
   for (int i = 0; i < d; ++i) {
     for (int l = 0; l < kLanes; ++l) {
-      out.remainder_0[l][i] = static_cast<short>(remainder_0[i][l]);
-      out.rank[l][i] = static_cast<short>(rank[i][l]);
+      out.remainder_0[l][i] = static_cast<std::int16_t>(remainder_0[i][l]);
+      out.rank[l][i] = static_cast<std::int16_t>(rank[i][l]);
     }
   }
   return true;
