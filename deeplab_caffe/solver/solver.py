@@ -51,7 +51,8 @@ class Solver:
     uninterrupted one (on the CPU, with the same number of threads and processes).
 
     device, precision, threads: as for Net. peers: the processes that train together; the gradient is the mean
-    of theirs.
+    of theirs. make_net: what makes the nets, as Net does. fed_by_caller: whether the caller sees to the net's
+    inputs; else it must have none.
     """
 
     def __init__(
@@ -61,9 +62,11 @@ class Solver:
         precision: str = "exact",
         threads: int | None = None,
         peers: Peers | None = None,
+        make_net: Callable[..., Net] = Net,
+        fed_by_caller: bool = False,
     ) -> None:
         self.settings, self.param, self.peers = settings, settings.param, peers or Peers()
-        make_net = partial(Net, device=device, precision=precision, threads=threads)
+        make_net = partial(make_net, device=device, precision=precision, threads=threads)
         self.net = make_net(
             settings.train_net,
             phase="train",
@@ -72,7 +75,8 @@ class Solver:
             ranks=self.peers.count,
         )
         memory = [layer for layer in self.net.layers if isinstance(layer, MemoryData)]
-        if names := ", ".join(self.net.inputs.keys() - {top for m in memory for top in m.definition.tops}):
+        names = ", ".join(self.net.inputs.keys() - {top for m in memory for top in m.definition.tops})
+        if names and not fed_by_caller:
             raise DeepLabError(f"{self.net.definition.source}: input {names}: a net to train feeds itself")
         self.module: NetModule = self.net.module()
         self.test_nets: list[Net] = []

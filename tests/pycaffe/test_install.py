@@ -13,6 +13,8 @@ SCRIPT = """
 import sys
 import caffe
 import caffe.proto.caffe_pb2
+import caffe._caffe
+from caffe.pycaffe import Net, SGDSolver
 from caffe.proto import caffe_pb2 as pb2
 net = pb2.NetParameter(name="a")
 print(sys.argv[1:], caffe.__name__, net.name, caffe.TRAIN == pb2.TRAIN, caffe.TEST == pb2.Phase.Value("TEST"))
