@@ -1,6 +1,7 @@
 """The exception users meet, a single clear line that the command line ends with, and the warning.
 
-Beside numpy every package is optional; what is missing is told with the extra that brings it.
+Beside numpy every package is optional; what is missing is told with the extra that brings it. Names, contents
+and libraries' texts come from outside and may hold anything; one_line makes them fit to show.
 """
 
 # Of a module that may be missing: the package it is in and the extra of ours that installs it.
@@ -17,14 +18,63 @@ _EXTRAS = {
     "typer": ("typer", "cli"),
     "typing_extensions": ("typing_extensions", "torch"),
 }
+# Characters of a text from outside, and of a whole message; what is longer loses its middle.
+MOST_QUOTED, MOST_TEXT = 200, 1000
+
+
+def one_line(text: object, most: int = MOST_QUOTED) -> str:
+    """The text with what cannot be printed escaped (\\n for a newline), of about `most` characters."""
+    line = str(text)
+    if len(line) > most:
+        line = f"{line[: 2 * most // 3]} ... {line[-(most // 4) :]}"
+    if line.isprintable():
+        return line
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in line
+    )
 
 
 class DeepLabError(ValueError):
     """Something the user can mend; its text is one line that names file, layer and field where known."""
 
+    def __init__(self, message: object = "") -> None:
+        super().__init__(one_line(message, MOST_TEXT))
+
+
+class OutOfMemoryError(DeepLabError, MemoryError):
+    """There is not enough memory; its text says for what."""
+
 
 class DeepLabWarning(UserWarning):
     """Something that is allowed but seldom meant; one line, too."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(one_line(message, MOST_TEXT))
+
+
+# What torch's and our kernels' errors of memory have in their texts; their class is RuntimeError.
+_OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "Storage size calculation overflowed",
+    "numel: integer multiplication overflow",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory is what is missing, however the library says so."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in _OUT_OF_MEMORY)
+
+
+def reason_of(error: BaseException) -> str:
+    """The text of a library's exception, as one short line; of one without a text its class."""
+    if isinstance(error, RecursionError):
+        return "nested too deeply"
+    return one_line(" ".join(str(error).split())) or type(error).__name__
 
 
 def missing_package(error: ModuleNotFoundError, who: str = "this") -> str | None:

@@ -7,7 +7,7 @@ from math import prod
 
 from .. import ops
 from ..errors import DeepLabError
-from ..formats.files import read_bytes
+from ..formats.files import read_bytes, reading
 from ..types import Pair, Shape
 
 # What the numbers of a shape are, in the order in which they are written; the last two may be left out.
@@ -93,10 +93,8 @@ def read_shapes(given: Sequence[str]) -> list[ConvShape]:
 
 
 def _file(path: str) -> list[ConvShape]:
-    try:
+    with reading(path, f"no text, a CSV file with {','.join(FIELDS[:WANTED])} wanted"):
         lines = read_bytes(path, MOST_BYTES).decode("utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        raise DeepLabError(f"{path}: no text, a CSV file with {','.join(FIELDS[:WANTED])} wanted") from None
     rows = [(number, line.strip().replace(";", ",")) for number, line in enumerate(lines, 1)]
     rows = [(number, line) for number, line in rows if line.strip(",") and not line.startswith("#")]
     if rows and _is_heading(rows[0][1]):

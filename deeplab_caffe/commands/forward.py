@@ -93,17 +93,14 @@ def read_inputs(texts: list[str], definition: "NetDefinition") -> dict[str, "np.
     """The arrays of --input by blob name; without a name, the net's only input or `data`."""
     import numpy as np
 
+    from ..formats.npy import read_npy
+
     arrays = {}
     for text in texts:
         name, equals, path = text.partition("=")
         if not equals:
             name, path = next(iter(definition.inputs)) if len(definition.inputs) == 1 else "data", text
-        try:
-            array = np.load(path, allow_pickle=False)
-        except Exception as error:  # numpy's reader raises whatever broken bytes lead it to
-            raise DeepLabError(f"--input {path}: cannot be read: {' '.join(str(error).split())}") from None
-        if not isinstance(array, np.ndarray) or array.dtype.kind not in "fiub":
-            raise DeepLabError(f"--input {path}: an array of numbers wanted")
+        array = read_npy(path)
         if name in arrays:
             raise DeepLabError(f"--input {name}: given twice")
         wanted = definition.inputs.get(name)
@@ -111,7 +108,8 @@ def read_inputs(texts: list[str], definition: "NetDefinition") -> dict[str, "np.
             raise DeepLabError(
                 f"--input {path}: {array.ndim} dimensions, '{name}' has {len(wanted)} dimensions"
             )
-        arrays[name] = array.astype(np.float32)
+        with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite
+            arrays[name] = array.astype(np.float32)
     return arrays
 
 

@@ -32,13 +32,10 @@ def upgrade(
 
 
 def _is_text(path: Path) -> bool:
-    from ..formats.files import file_error
+    from ..formats.files import open_file, reading
 
-    try:
-        with open(path, "rb") as file:
-            head = file.read(1 << 16)
-    except OSError as error:
-        raise file_error(path, error) from None
+    with open_file(path) as file, reading(path):
+        head = file.read(1 << 16)
     if not head:
         raise DeepLabError(f"{path}: the file is empty")
     return path.suffix != ".caffemodel" and b"\0" not in head

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import DeepLabError
 from ..evaluation import charts, metrics
-from ..formats.files import replacing
+from ..formats.files import open_file, reading, replacing
 from ..types import Bytes, Doubles, Floats
 from .dense_crf import DenseCRF
 from .lattice import Lattice, bilateral_lattice, position_lattice
@@ -122,11 +122,15 @@ class Search:
         return metrics.confusion(truth, labels, self.num_classes)
 
     def _read(self) -> None:
-        try:
-            with np.load(self.file, allow_pickle=False) as stored:
-                key, done, counts = str(stored["key"]), int(stored["done"]), stored["counts"]
-        except (OSError, ValueError, KeyError) as error:
-            raise DeepLabError(f"{self.file}: not the counts of a search: {error}") from None
+        with (
+            open_file(self.file) as file,
+            reading(self.file, "damaged, remove it: not the counts of a search"),
+            np.load(file, allow_pickle=False) as stored,
+        ):
+            key, done = str(stored["key"]), int(stored["done"])
+            counts = np.asarray(stored["counts"], np.int64)
+        if not 0 <= done <= len(self.images):
+            raise DeepLabError(f"{self.file}: damaged, remove it: counts of {done} images")
         if key != self._key or counts.shape != self.counts.shape:
             raise DeepLabError(
                 f"{self.file}: of a search with another grid or list; remove it or choose a folder"

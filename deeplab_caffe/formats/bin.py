@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import DeepLabError
 from ..types import Floats
-from .files import file_error, replacing
+from .files import open_file, reading, replacing
 from .registry import SCORES, Format
 from .stored import StoredScores
 
@@ -27,25 +27,20 @@ def read_bin(path: str | os.PathLike[str]) -> NDArray[Any]:
     Raises DeepLabError: no such file, a dimension below 1, a length that fits neither type.
     """
     source = os.fspath(path)
-    try:
-        with open(path, "rb") as file:
-            header = file.read(_HEADER.size)
-            if len(header) < _HEADER.size:
-                raise DeepLabError(f"{source}: {len(header)} bytes: too short for a .bin file")
-            shape = _HEADER.unpack(header)
-            count = shape[0] * shape[1] * shape[2]
-            size = os.fstat(file.fileno()).st_size - _HEADER.size
-            dtype = next((t for t in _TYPES if count * t.itemsize == size), None)
-            if min(shape) < 1 or dtype is None:
-                raise DeepLabError(
-                    f"{source}: {size} bytes of values for {shape[0]}x{shape[1]}x{shape[2]}: "
-                    "neither int16 nor float32"
-                )
-            values = np.fromfile(file, dtype, count)
-    except DeepLabError:
-        raise
-    except OSError as error:
-        raise file_error(path, error) from None
+    with open_file(path) as file, reading(path):
+        header = file.read(_HEADER.size)
+        if len(header) < _HEADER.size:
+            raise DeepLabError(f"{source}: {len(header)} bytes: too short for a .bin file")
+        shape = _HEADER.unpack(header)
+        count = shape[0] * shape[1] * shape[2]
+        size = os.fstat(file.fileno()).st_size - _HEADER.size
+        dtype = next((t for t in _TYPES if count * t.itemsize == size), None)
+        if min(shape) < 1 or dtype is None:
+            raise DeepLabError(
+                f"{source}: {size} bytes of values for {shape[0]}x{shape[1]}x{shape[2]}: "
+                "neither int16 nor float32"
+            )
+        values = np.fromfile(file, dtype, count)
     if values.size != count:
         raise DeepLabError(f"{source}: cut off after {values.size} of {count} values")
     return values.reshape(shape, order="F")

@@ -157,7 +157,8 @@ def _check(shape: Shape, given: int) -> None:
     if any(dim < 0 for dim in shape):
         raise WireError(f"its shape {shape} has a negative dimension")
     wanted = prod(shape)
-    if wanted > _MAX_COUNT:
+    # Also without the zeros in it: strides are counted from the others.
+    if prod(dim for dim in shape if dim) > _MAX_COUNT:
         raise WireError(f"its shape {shape} has more than 2^31 values")
     if wanted != given:
         raise WireError(f"its shape {shape} means {wanted} values, but it holds {given}")

@@ -16,7 +16,7 @@ from ..errors import DeepLabError
 from . import wire
 from .blob import Place, blob_message, find_blob, message_size, read_blob, write_pieces
 from .file_blob import SAME_BYTE_ORDER, FileBlob, OpenFile, in_memory
-from .files import file_error, replacing
+from .files import map_file, reading, replacing
 from .layer_types import V0_TYPES, V1_WIRE_NUMBERS, v1_wire_type
 from .records import LayerBlobs
 from .registry import LAYERS, Format
@@ -47,17 +47,7 @@ def read_caffemodel(path: str | os.PathLike[str], in_file: bool = False) -> list
     """
     source = os.fspath(path)
     opened = OpenFile(path) if in_file and SAME_BYTE_ORDER else None
-    try:
-        with open(path if opened is None else opened.fileno(), "rb", closefd=opened is None) as file:
-            size = os.fstat(file.fileno()).st_size
-            if size == 0:
-                raise DeepLabError(f"{source}: the file is empty")
-            # Not closed by hand: arrays over it may live on in a traceback, and go with it.
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except DeepLabError:
-        raise
-    except (OSError, ValueError) as error:
-        raise file_error(path, error) from None
+    data = map_file(path) if opened is None else opened.map()
     layers = _read_net(data, len(data), source, opened)
     if not layers:
         raise DeepLabError(f"{source}: no layers in it: not a caffemodel")
@@ -66,13 +56,10 @@ def read_caffemodel(path: str | os.PathLike[str], in_file: bool = False) -> list
 
 def read_name(path: str | os.PathLike[str]) -> str:
     """The name of the net in a caffemodel; "" if it has none. Raises DeepLabError."""
-    try:
-        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            for record in wire.fields(data, 0, len(data)):
-                if record.number == _NET_NAME:
-                    return _text(data, record)
-    except (OSError, ValueError) as error:
-        raise file_error(path, error) from None
+    with reading(path), map_file(path) as data:
+        for record in wire.fields(data, 0, len(data)):
+            if record.number == _NET_NAME:
+                return _text(data, record)
     return ""
 
 

@@ -1,5 +1,6 @@
 """Blobs that stay in their file: where the values are, and reading them when they are wanted."""
 
+import mmap
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from ..errors import DeepLabError
 from ..types import Shape
-from .files import file_error
+from .files import map_opened, open_file, reading
 
 # Whether floats in files, which are little-endian, are this machine's.
 SAME_BYTE_ORDER = sys.byteorder == "little"
@@ -20,17 +21,14 @@ SAME_BYTE_ORDER = sys.byteorder == "little"
 class OpenFile:
     """A file that is kept open for reads at any position, so that it may be renamed, replaced or deleted.
 
-    Nothing is mapped: a map of a file that somebody cuts short would end the program. Raises DeepLabError if
-    it cannot be opened.
+    Nothing stays mapped: a map of a file that somebody cuts short would end the program. Raises DeepLabError
+    if it cannot be opened.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.name = os.fspath(path)
-        try:
-            self._file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed with this object
-            self._state = self._stat()
-        except (OSError, ValueError) as error:
-            raise file_error(path, error) from None
+        self._file = open_file(path)  # closed with this object
+        self._state = self._stat()
 
     def _stat(self) -> tuple[int, int]:
         now = os.fstat(self._file.fileno())
@@ -40,6 +38,10 @@ class OpenFile:
     def unchanged(self) -> bool:
         """Whether nobody has written to the file since it was opened."""
         return self._stat() == self._state
+
+    def map(self) -> mmap.mmap:
+        """The contents, mapped, for reading at once. Raises DeepLabError for an empty file."""
+        return map_opened(self._file, self.name)
 
     def fileno(self) -> int:
         """The descriptor; its position means nothing."""
@@ -61,10 +63,8 @@ class FileBlob:
 
     def read_with(self, read: Callable[[int, int], bool]) -> None:
         """Calls read(descriptor, offset). DeepLabError if it returns False, or if the file has changed."""
-        try:
+        with reading(self.file.name):
             unchanged = self.file.unchanged
-        except OSError as error:
-            raise file_error(self.file.name, error) from None
         if not unchanged:
             raise DeepLabError(f"{self.file.name}: {self.what}: the file has changed since it was loaded")
         if not read(self.file.fileno(), self.offset):

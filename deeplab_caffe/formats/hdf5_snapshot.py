@@ -6,8 +6,7 @@ The weights lie at data/LAYER/NUMBER; a state has iter, learned_net, current_ste
 import io
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -17,14 +16,15 @@ from torch import Tensor
 
 from ..errors import DeepLabError
 from .file_blob import in_memory
-from .files import replacing
+from .files import check_memory, file_size, replacing
+from .hdf5 import is_numeric, is_set, member, memory_wanted, name_of, open_hdf5, plain_name, read_set
 from .records import LayerBlobs, SolverState
 from .registry import LAYERS, Format
 
 if TYPE_CHECKING:
     import h5py
 
-_MOST_PACKED = 1100  # bytes that one byte of a file may stand for; zlib reaches 1032
+_MAX_NAME = 4096  # bytes of the name of a caffemodel
 
 
 def write_hdf5_model(path: str | os.PathLike[str], layers: Sequence[LayerBlobs]) -> None:
@@ -59,20 +59,23 @@ def read_hdf5_model(path: str | os.PathLike[str], in_file: bool = False) -> list
 
     in_file is there for callers of any format: HDF5's values are read in any case.
     """
-    with _open(path) as file:
+    with open_hdf5(path) as file:
         data = _group(file, "data", path)
-        found: dict[str, list[h5py.Dataset]] = {}
+        found: dict[str, list[tuple[int, h5py.Dataset]]] = {}
 
-        def visit(name: str, item: Any) -> None:
-            layer, _, number = name.rpartition("/")
-            if _is_set(item) and layer and number.isdigit():
-                found.setdefault(layer, []).append(item)
+        def visit(name: str | bytes, item: Any) -> None:
+            layer, _, number = plain_name(name).rpartition("/")
+            if is_set(item) and layer and number.isascii() and number.isdigit() and len(number) < 10:
+                found.setdefault(layer, []).append((int(number), item))
 
         data.visititems(visit)
+        _check(path, [item for sets in found.values() for _, item in sets])
         layers = []
         for name, sets in found.items():
-            sets.sort(key=lambda item: int(item.name.rpartition("/")[2]))
-            layers.append(LayerBlobs(name, blobs=[_read(item, path) for item in sets]))
+            sets.sort(key=lambda numbered: numbered[0])
+            layers.append(
+                LayerBlobs(name, blobs=[torch.from_numpy(read_set(item, path)) for _, item in sets])
+            )
     if not layers:
         raise DeepLabError(f"{os.fspath(path)}: no weights in it: not a caffemodel")
     return layers
@@ -80,18 +83,19 @@ def read_hdf5_model(path: str | os.PathLike[str], in_file: bool = False) -> list
 
 def read_hdf5_state(path: str | os.PathLike[str]) -> SolverState:
     """Reads a solverstate.h5; DeepLabError for what is none."""
-    with _open(path) as file:
+    with open_hdf5(path) as file:
         iteration, step = (_number(file, name, path) for name in ("iter", "current_step"))
-        named = file.get("learned_net")
-        name = named[()] if _is_set(named) and named.dtype.kind in "SO" and named.size == 1 else b""
+        named = member(file, "learned_net")
+        name = np.ravel(named[()])[0] if _is_name(named) else b""
         history = _group(file, "history", path)
-        blobs = []
-        for number in range(len(history)):
-            item = history.get(str(number))
-            if not _is_set(item):
+        sets = [member(history, str(number)) for number in range(len(history))]
+        for number, item in enumerate(sets):
+            if not is_set(item):
                 raise DeepLabError(f"{os.fspath(path)}: history {number} is missing")
-            blobs.append(_read(item, path))
-    return SolverState(iteration, bytes(name).decode("utf-8", "surrogateescape"), blobs, step)
+        _check(path, sets)
+        blobs = [torch.from_numpy(read_set(item, path)) for item in sets]
+    text = name if isinstance(name, str) else bytes(name).decode("utf-8", "surrogateescape")
+    return SolverState(iteration, text, blobs, step)
 
 
 def _plain(blob: Tensor) -> np.ndarray:
@@ -108,48 +112,40 @@ def _write(path: str | os.PathLike[str], fill: Callable[["h5py.File"], None]) ->
         target.write(buffer.getbuffer())
 
 
-@contextmanager
-def _open(path: str | os.PathLike[str]) -> Iterator["h5py.File"]:
+def _is_name(item: Any) -> bool:
+    """Whether it is a data set of one text that is no longer than a path."""
     import h5py
 
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise DeepLabError(f"{os.fspath(path)}: not a whole HDF5 file: {reason}") from None
-
-
-def _is_set(item: Any) -> bool:
-    import h5py
-
-    return isinstance(item, h5py.Dataset)
+    text = isinstance(item, h5py.Dataset) and item.dtype.kind in "SO" and item.size == 1
+    return text and item.dtype.itemsize <= _MAX_NAME and not (item.external or item.is_virtual)
 
 
 def _group(file: "h5py.File", name: str, path: str | os.PathLike[str]) -> "h5py.Group":
     import h5py
 
-    group = file.get(name)
+    group = member(file, name)
     if not isinstance(group, h5py.Group):
         raise DeepLabError(f"{os.fspath(path)}: no group '{name}': not a snapshot of Caffe's")
     return group
 
 
 def _number(file: "h5py.File", name: str, path: str | os.PathLike[str]) -> int:
-    item = file.get(name)
-    value = (
-        int(np.asarray(item).ravel()[0]) if _is_set(item) and item.size and item.dtype.kind in "iu" else -1
-    )
+    item = member(file, name)
+    number = is_numeric(item) and item.size == 1 and item.dtype.kind in "iu"
+    value = int(item[()].ravel()[0]) if number and not (item.external or item.is_virtual) else -1
     if not 0 <= value < 2**31:
         raise DeepLabError(f"{os.fspath(path)}: no {name} in it: not a solverstate")
     return value
 
 
-def _read(item: "h5py.Dataset", path: str | os.PathLike[str]) -> Tensor:
-    wanted = prod(item.shape) * item.dtype.itemsize
-    if item.dtype.kind != "f" or wanted > _MOST_PACKED * os.path.getsize(path):
-        raise DeepLabError(f"{os.fspath(path)}: {item.name}: {item.dtype} {item.shape}, floats wanted")
-    return torch.from_numpy(np.ascontiguousarray(item[()], np.float32).reshape(item.shape))
+def _check(path: str | os.PathLike[str], sets: Sequence["h5py.Dataset"]) -> None:
+    """DeepLabError if one holds no floats, or all together take more memory than a file of this size may."""
+    for item in sets:
+        if item.shape is None or item.dtype.kind != "f":
+            name = name_of(item)
+            raise DeepLabError(f"{os.fspath(path)}: {name}: {item.dtype} {item.shape}, floats wanted")
+    values = sum(4 * prod(item.shape) for item in sets)
+    check_memory(path, file_size(path), values + max(map(memory_wanted, sets), default=0))
 
 
 LAYERS.register(Format("HDF5", (".h5",), read_hdf5_model, write_hdf5_model, re.compile(rb"\x89HDF")))

@@ -7,20 +7,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DeepLabError
-from .files import replacing
+from .files import named_file, reading, replacing
 from .registry import SCORES, Format
 from .stored import StoredScores
 
 
 def read_npy(path: str | os.PathLike[str]) -> NDArray[np.number]:
     """The array of an .npy file, mapped: its values stay in the file. Raises DeepLabError."""
-    try:
+    with reading(path, "no .npy file"):
         # Mapped, so that a file that promises more than it holds is refused before memory is taken.
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise DeepLabError(f"{os.fspath(path)}: no .npy file: {reason}") from None
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiu":
+        values = np.load(named_file(path), mmap_mode="r", allow_pickle=False)
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
         raise DeepLabError(f"{os.fspath(path)}: an array of numbers wanted")
     return values
 

@@ -3,13 +3,15 @@
 import os
 import re
 import zipfile
-import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from math import prod
 
 import numpy as np
 
-from ..errors import DeepLabError
-from .files import file_error
+from ..errors import DeepLabError, one_line
+from .files import check_memory, file_size, open_file, reading
 from .registry import ARRAYS, Format
 from .stored import Floats, StoredArray
 
@@ -20,39 +22,23 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, StoredArray]:
     """The numeric arrays of an .npz by name. Never unpickles. Raises DeepLabError, naming file and array."""
     source = os.fspath(path)
     arrays: dict[str, StoredArray] = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = [item for item in archive.namelist() if item.endswith(".npy")]
-            if len(members) > _MAX_ARRAYS:
-                raise DeepLabError(f"{source}: more than {_MAX_ARRAYS} arrays")
-            for member in members:
-                name = member.removesuffix(".npy")
-                try:
-                    shape, dtype = _header(archive, member)
-                except _BROKEN as error:
-                    raise DeepLabError(f"{source}: array '{name}': {_line(error)}") from None
-                if dtype.kind in "fiub":
-                    arrays[name] = StoredArray(shape, partial(_read, source, member, name))
-    except OSError as error:
-        raise file_error(path, error) from None
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as error:
-        if isinstance(error, DeepLabError):
-            raise
-        raise DeepLabError(f"{source}: not a whole .npz archive: {_line(error)}") from None
+    with _archive(path) as archive:
+        members = [item for item in archive.namelist() if item.endswith(".npy")]
+        if len(members) > _MAX_ARRAYS:
+            raise DeepLabError(f"{source}: more than {_MAX_ARRAYS} arrays")
+        for member in members:
+            name = member.removesuffix(".npy")
+            with reading(path, f"array '{one_line(name)}'"):
+                shape, dtype = _header(archive, member)
+            if dtype.kind in "fiub":
+                arrays[name] = StoredArray(shape, partial(_read, source, member, name))
     return arrays
 
 
-# What zipfile, zlib and NumPy raise for damaged members. RuntimeError: encrypted ones.
-_BROKEN = (
-    ValueError,
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    RuntimeError,
-    OSError,
-    SyntaxError,
-    TypeError,
-)
+@contextmanager
+def _archive(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
+    with open_file(path) as file, reading(path, "not a whole .npz archive"), zipfile.ZipFile(file) as archive:
+        yield archive
 
 
 def _header(archive: zipfile.ZipFile, member: str) -> tuple[tuple[int, ...], np.dtype]:
@@ -66,15 +52,16 @@ def _header(archive: zipfile.ZipFile, member: str) -> tuple[tuple[int, ...], np.
 
 
 def _read(source: str, member: str, name: str) -> Floats:
-    try:
-        with zipfile.ZipFile(source) as archive, archive.open(member) as file:
+    what = f"array '{one_line(name)}'"
+    with _archive(source) as archive, reading(source, what):
+        # The values and their float32 copy; NumPy believes the header's shape before it sees a value.
+        shape, dtype = _header(archive, member)
+        inside = archive.getinfo(member).file_size
+        if prod(shape) * dtype.itemsize > inside:
+            raise DeepLabError(f"{source}: {what}: cut off: {inside} bytes for shape {list(shape)}")
+        check_memory(source, file_size(source), prod(shape) * (dtype.itemsize + 4), what)
+        with archive.open(member) as file, np.errstate(over="ignore"):
             return np.array(np.lib.format.read_array(file, allow_pickle=False), np.float32, order="C")
-    except _BROKEN as error:
-        raise DeepLabError(f"{source}: array '{name}': {_line(error)}") from None
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())
 
 
 ARRAYS.register(Format("NumPy arrays", (".npz",), read_npz, magic=re.compile(rb"PK\x03\x04")))

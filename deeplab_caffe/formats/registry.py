@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar
 
 from ..errors import DeepLabError
 from ..types import override
-from .files import file_error
+from .files import open_file, reading
 from .stored import StoredArray, StoredScores
 
 Contents = TypeVar("Contents")
@@ -71,11 +71,11 @@ class Registry(Generic[Contents]):
                 return format
         named = [format for format in known if source.lower().endswith(format.suffixes)]
         try:
-            with open(source, "rb") as file:
+            with open_file(source) as file, reading(source):
                 head = file.read(_HEAD)
-        except (OSError, ValueError) as error:
+        except DeepLabError:
             if not named:
-                raise file_error(source, error) from None
+                raise
             head = b""
         begun = [format for format in known if format.magic and format.magic.match(head)]
         both = [format for format in begun if format in named]

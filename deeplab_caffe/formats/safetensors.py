@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import DeepLabError
 from ..types import Shape
-from .files import file_error
+from .files import open_file, reading
 from .registry import ARRAYS, Format
 from .stored import BFLOAT16, Floats, StoredArray, bytes_wanted, decode, without_wrappers
 
@@ -30,19 +30,14 @@ _DTYPES = {
 def read_safetensors(path: str | os.PathLike[str]) -> dict[str, StoredArray]:
     """The tensors of the file by name. Raises DeepLabError, naming file and tensor."""
     source = os.fspath(path)
-    try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            length = int.from_bytes(file.read(8), "little")
-            if size < 8 or length > min(_MAX_HEADER, size - 8):
-                raise DeepLabError(f"{source}: not a whole safetensors file: no header of {length} bytes")
-            header = file.read(length)
-    except OSError as error:
-        raise file_error(path, error) from None
-    try:
+    with open_file(path) as file, reading(path):
+        size = os.fstat(file.fileno()).st_size
+        length = int.from_bytes(file.read(8), "little")
+        if size < 8 or length > min(_MAX_HEADER, size - 8):
+            raise DeepLabError(f"{source}: not a whole safetensors file: no header of {length} bytes")
+        header = file.read(length)
+    with reading(path, "not a safetensors file: its header is not JSON"):
         tensors = json.loads(header)
-    except (ValueError, RecursionError) as error:
-        raise DeepLabError(f"{source}: not a safetensors file: its header is not JSON: {error}") from None
     if not isinstance(tensors, dict):
         raise DeepLabError(f"{source}: not a safetensors file: its header is not an object")
     begin = 8 + length
@@ -77,12 +72,9 @@ def _tensor(item: Any, source: str, name: str) -> tuple[str, tuple[int, ...], in
 
 
 def _read(source: str, start: int, size: int, dtype: str, shape: Shape) -> Floats:
-    try:
-        with open(source, "rb") as file:
-            file.seek(start)
-            return decode(file.read(size), dtype, shape)
-    except (OSError, ValueError) as error:
-        raise file_error(source, error) from None
+    with open_file(source) as file, reading(source):
+        file.seek(start)
+        return decode(file.read(size), dtype, shape)
 
 
 def _read_weights(path: str | os.PathLike[str]) -> dict[str, StoredArray]:

@@ -8,7 +8,7 @@ from torch import Tensor
 from ..errors import DeepLabError
 from . import wire
 from .blob import blob_message, message_size, read_blob, write_pieces
-from .files import file_error, replacing
+from .files import map_file, replacing
 from .hdf5_snapshot import read_hdf5_state
 from .records import SolverState
 from .wire import BYTES, VARINT, WireError
@@ -45,20 +45,11 @@ def write_solverstate(path: str | os.PathLike[str], state: SolverState, four_axe
 def read_solverstate(path: str | os.PathLike[str]) -> SolverState:
     """Reads a solverstate, ours or Caffe's, binary or HDF5; DeepLabError for what is not a whole one."""
     source = os.fspath(path)
-    try:
-        with open(path, "rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size == 0:
-                raise DeepLabError(f"{source}: the file is empty")
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except DeepLabError:
-        raise
-    except (OSError, ValueError) as error:
-        raise file_error(path, error) from None
+    data = map_file(path)
     if data[:4] == b"\x89HDF":
         return read_hdf5_state(path)
     try:
-        return _read(data, size)
+        return _read(data, len(data))
     except WireError as error:
         raise DeepLabError(f"{source}: not a whole solverstate: {error}") from None
 

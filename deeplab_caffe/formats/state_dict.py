@@ -3,15 +3,16 @@
 import os
 import re
 import warnings
+import zipfile
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor
 
-from ..errors import DeepLabError
-from .files import file_error
+from ..errors import DeepLabError, one_line
+from .files import check_memory, file_size, open_file, reading
 from .registry import ARRAYS, Format
 from .stored import Floats, StoredArray, without_wrappers
 
@@ -38,19 +39,16 @@ def read_state_dict(path: str | os.PathLike[str]) -> dict[str, StoredArray]:
 
 def _load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     source = os.fspath(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of TorchScript, which the error below tells
-            content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except OSError as error:
-        raise file_error(path, error) from None
-    except MemoryError:
-        raise
-    except Exception as error:  # pickle, zipfile and torch each have their own for a damaged file
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        for sign, plain in _REASONS.items():
-            reason = plain if sign in reason else reason
-        raise DeepLabError(f"{source}: not a PyTorch state dict: {reason}") from None
+    with open_file(path) as file, reading(path, "not a PyTorch state dict"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of TorchScript, which the error below tells
+        _check_archive(file, path)
+        try:
+            content: Any = torch.load(file, map_location="cpu", weights_only=True)
+        except Exception as error:
+            for sign, plain in _REASONS.items():
+                if sign in str(error):
+                    raise DeepLabError(f"{source}: not a PyTorch state dict: {plain}") from None
+            raise
     for key in _KEYS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]
@@ -59,7 +57,24 @@ def _load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     tensors = {str(name): value for name, value in content.items() if isinstance(value, Tensor)}
     if not tensors:
         raise DeepLabError(f"{source}: no tensors in it: not a PyTorch state dict")
+    size = file_size(path)
+    for name, value in tensors.items():
+        where = f"tensor '{one_line(name)}'"
+        if value.layout != torch.strided or value.is_meta or value.is_quantized or value.is_nested:
+            raise DeepLabError(f"{source}: {where}: sparse, quantised or without values: not read")
+        if value.is_complex():
+            raise DeepLabError(f"{source}: {where}: {value.dtype}: not read")
+        # One value of a file may stand for many (a stride of 0).
+        check_memory(path, size, value.numel() * (value.element_size() + 4), where)
     return tensors
+
+
+def _check_archive(file: BinaryIO, path: str | os.PathLike[str]) -> None:
+    """DeepLabError if it is a zip archive that unpacks to too much; torch would unpack it."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            check_memory(path, file_size(path), sum(member.file_size for member in archive.infolist()))
+    file.seek(0)
 
 
 def _values(tensor: Tensor) -> Floats:

@@ -13,7 +13,7 @@ from ..errors import DeepLabError
 from ..types import Shape
 from . import wire
 from .crc32c import crc32c, masked
-from .files import file_error, read_bytes
+from .files import file_size, open_file, read_bytes, reading
 from .registry import ARRAYS, Format
 from .sstable import read_table
 from .stored import BFLOAT16, Floats, StoredArray, bytes_wanted, decode
@@ -84,7 +84,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> dict[str, StoredArray]:
                 raise DeepLabError(f"{index}: variable '{name}': shard {entry.shard} of {shards}")
             file = f"{prefix}{_DATA}{entry.shard:05d}-of-{shards:05d}"
             if entry.shard not in sizes:
-                sizes[entry.shard] = _file_size(file)
+                sizes[entry.shard] = file_size(file)
             _check_size(entry, file, name, sizes[entry.shard])
             if name.endswith(_OBJECT):
                 raise DeepLabError(
@@ -177,13 +177,6 @@ def read_shape(data: wire.Buffer, message: wire.Field) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _file_size(file: str) -> int:
-    try:
-        return os.stat(file).st_size
-    except OSError as error:
-        raise file_error(file, error) from None
-
-
 def _check_size(entry: _Entry, file: str, name: str, size: int) -> None:
     wanted = bytes_wanted(entry.shape, TF_DTYPES[entry.dtype])
     if entry.size != wanted:
@@ -197,12 +190,9 @@ def _check_size(entry: _Entry, file: str, name: str, size: int) -> None:
 
 
 def _read(entry: _Entry, file: str, name: str) -> Floats:
-    try:
-        with open(file, "rb") as stream:
-            stream.seek(entry.offset)
-            data = stream.read(entry.size)
-    except OSError as error:
-        raise file_error(file, error) from None
+    with open_file(file) as stream, reading(file):
+        stream.seek(entry.offset)
+        data = stream.read(entry.size)
     if len(data) != entry.size or masked(crc32c(data)) != entry.crc:
         raise DeepLabError(f"{file}: damaged: wrong checksum of variable '{name}'")
     return decode(data, TF_DTYPES[entry.dtype], entry.shape)

@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import DeepLabError
 from ..types import Shape
 from . import wire
-from .files import file_error
+from .files import map_file
 from .registry import ARRAYS, Format
 from .stored import BFLOAT16, Floats, StoredArray, bytes_wanted, decode
 from .tf_checkpoint import TF_DTYPES, read_shape
@@ -73,15 +73,7 @@ def read_graph(path: str | os.PathLike[str]) -> dict[str, StoredArray]:
     Raises DeepLabError for what is not a whole GraphDef, or holds no such constant.
     """
     source = os.fspath(path)
-    try:
-        with open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_size == 0:
-                raise DeepLabError(f"{source}: the file is empty")
-            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except DeepLabError:
-        raise
-    except (OSError, ValueError) as error:
-        raise file_error(path, error) from None
+    data = map_file(path)
     walker = _Walker(data)
     constants: dict[str, StoredArray] = {}
     name = ""

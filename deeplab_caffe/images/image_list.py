@@ -1,20 +1,31 @@
 """Lists of images, as the data layers read them: `image_path [label]` a line."""
 
-from dataclasses import dataclass
+import io
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
 from ..errors import DeepLabError
+from ..formats.files import check_memory, read_bytes
+
+# A list has a line for each image of a data set, two paths at most in each.
+_MAX_BYTES, _MAX_LINE = 1 << 30, 16384
+_LINE_BYTES = 240  # of memory that an entry takes beside its text
 
 
-@dataclass(frozen=True)
-class Entry:
-    """One line: the image's path, the rest of the line ("" if there is none), and `list_file:line`."""
+class Entry(NamedTuple):
+    """One line: the image's path, the rest of the line ("" if none), the list, the line's number."""
 
     image: str
     label: str
-    where: str
+    source: str = ""
+    number: int = 0
+
+    @property
+    def where(self) -> str:
+        """`list_file:line`."""
+        return f"{self.source}:{self.number}"
 
 
 def join(root: str, path: str) -> str:
@@ -24,11 +35,16 @@ def join(root: str, path: str) -> str:
 
 def read_lines(source: str) -> list[tuple[int, str]]:
     """The lines of a text file that are not blank, with their numbers; DeepLabError if there is none."""
+    data = read_bytes(source, _MAX_BYTES)
+    count = max(data.count(b"\n"), data.count(b"\r")) + 1
+    check_memory(source, len(data), 2 * len(data) + count * _LINE_BYTES, f"{count} lines")
+    lines = []
     try:
-        with open(source, encoding="utf-8") as file:
-            lines = [(number, line.strip()) for number, line in enumerate(file, 1) if line.strip()]
-    except OSError as error:
-        raise DeepLabError(f"{source}: {error.strerror or error}") from None
+        for number, raw in enumerate(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig"), 1):
+            if len(raw) > _MAX_LINE:
+                raise DeepLabError(f"{source}:{number}: a line of {len(raw)} characters: this is no list")
+            if line := raw.strip():
+                lines.append((number, line))
     except UnicodeDecodeError:
         raise DeepLabError(f"{source}: not a text file") from None
     if not lines:
@@ -41,7 +57,7 @@ def read_list(source: str, root: str = "") -> list[Entry]:
     entries = []
     for number, line in read_lines(source):
         image, _, label = line.partition(" ") if " " in line else line.partition("\t")
-        entries.append(Entry(join(root, image), label.strip(), f"{source}:{number}"))
+        entries.append(Entry(join(root, image), label.strip(), source, number))
     return entries
 
 

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import DeepLabError
+from ..formats.files import read_text
 from ..types import Bytes
 from .voc_palette import voc_palette
+
+_MAX_FILE = 1 << 20  # bytes
 
 Colour = tuple[int, int, int]
 
@@ -48,7 +51,7 @@ def palette(name: str) -> Palette:
         return Palette(np.asarray(voc_palette(256), np.uint8), tuple(VOC_NAMES.split()))
     if name == "camvid":
         return Palette(_extend(list(CAMVID.values())), tuple(CAMVID))
-    if not os.path.isfile(name):
+    if not os.path.exists(name):
         raise DeepLabError(f"palette {name}: voc, camvid or a file wanted")
     return _read(name)
 
@@ -56,11 +59,7 @@ def palette(name: str) -> Palette:
 def _read(path: str) -> Palette:
     colours: list[Colour] = []
     names: list[str] = []
-    try:
-        with open(path, encoding="utf-8") as file:
-            lines = [line.split("#")[0].strip() for line in file]
-    except (OSError, UnicodeDecodeError) as error:
-        raise DeepLabError(f"{path}: not a text file that can be read ({error})") from None
+    lines = [line.split("#")[0].strip() for line in read_text(path, _MAX_FILE).splitlines()]
     for number, line in enumerate(lines, 1):
         if not line:
             continue

@@ -2,7 +2,8 @@
 
 import difflib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -115,6 +116,14 @@ class Layer(ABC):
         """Makes `phase` the layer's, unless its own field settles that."""
         if not self.definition.param.HasField("phase"):
             self.context = replace(self.context, phase=phase)
+
+    @contextmanager
+    def naming(self, field: str) -> Iterator[None]:
+        """Within, errors are of that field: file, line and layer come before their text."""
+        try:
+            yield
+        except DeepLabError as error:
+            raise self.error(field, str(error)) from None
 
     def axis(self, field: str, value: int, dims: int) -> int:
         """An axis number of a blob with `dims` axes, negative ones counted from the end."""

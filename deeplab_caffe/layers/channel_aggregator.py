@@ -1,14 +1,16 @@
 """ChannelAggregator: the scores of groups of labels, from those of the labels."""
 
-from pathlib import Path
-
 import torch
 from torch import Tensor
 from typing_extensions import override
 
 from .. import ops
+from ..errors import DeepLabError
+from ..formats.files import read_text
 from ..types import Shape
 from .base import Layer, register
+
+_MAX_FILE = 1 << 20  # bytes
 
 
 @register("ChannelAggregator")
@@ -24,11 +26,12 @@ class ChannelAggregator(Layer):
         path = self.definition.param.channel_aggregator_param.label_map_file
         if not path:
             raise self.error("label_map_file", "missing")
-        try:
-            lines = Path(path).read_text().splitlines()
-            self.groups = [[int(word) for word in line.split()] for line in lines]
-        except (OSError, ValueError) as error:
-            raise self.error("label_map_file", f"{path}: {error}") from None
+        with self.naming("label_map_file"):
+            text = read_text(path, _MAX_FILE)
+            try:
+                self.groups = [[int(word) for word in line.split()] for line in text.splitlines()]
+            except ValueError:  # its text quotes the file, which may be anybody's
+                raise DeepLabError(f"{path}: whole numbers wanted, separated by blanks") from None
         if not self.groups or not all(self.groups):
             raise self.error("label_map_file", f"{path}: one or more numbers in every line wanted")
 

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from ..errors import DeepLabError
+from ..formats.hdf5 import is_numeric, member, open_hdf5, plain_name, read_set
 from ..images import image_list
 from ..types import Shape
 from .base import Layer, register
@@ -90,18 +92,15 @@ class HDF5Data(Layer):
             return self.error("hdf5_data_param.source", f"{entry.where}: {entry.image}: {message}")
 
         sets = []
-        import h5py  # only nets with such a layer pay for it
-
-        try:
-            with h5py.File(entry.image, "r") as file:
-                for name in self.definition.tops:
-                    if not isinstance(file.get(name), h5py.Dataset) or not file[name].shape:
-                        raise fail(f"no data set '{name}'; it has {', '.join(file) or 'none'}")
-                    if file[name].dtype.kind not in "fiub":
-                        raise fail(f"data set '{name}' holds {file[name].dtype}, numbers wanted")
-                    sets.append(np.asarray(file[name], np.float32))
-        except OSError as error:
-            raise fail(f"cannot be read: {' '.join(str(error).split())}") from None
+        with self.naming(f"hdf5_data_param.source: {entry.where}"), open_hdf5(entry.image) as file:
+            for name in self.definition.tops:
+                item = member(file, name)
+                if not is_numeric(item) or not item.shape:
+                    raise DeepLabError(
+                        f"{entry.image}: no data set '{name}'; it has "
+                        + (", ".join(map(plain_name, file)) or "none")
+                    )
+                sets.append(read_set(item, entry.image))
         if len({len(values) for values in sets}) != 1 or not len(sets[0]):
             raise fail(f"the data sets have {[len(values) for values in sets]} rows")
         return sets

@@ -3,12 +3,11 @@
 from math import prod
 
 import torch
-from google.protobuf.message import DecodeError
 from torch import Tensor
 from typing_extensions import override
 
 from ..formats import caffe_pb2
-from ..formats.files import read_bytes
+from ..formats.files import read_bytes, reading
 from ..types import Shape
 from .base import register
 from .parts.loss import LabelLossLayer
@@ -38,10 +37,8 @@ class InfogainLoss(LabelLossLayer):
 
     def _read(self, path: str) -> Tensor:
         blob = caffe_pb2.BlobProto()
-        try:
+        with self.naming("source"), reading(path, "no BlobProto"):
             blob.ParseFromString(read_bytes(path, limit=1 << 30))
-        except DecodeError as error:
-            raise self.error("source", f"{path}: {error}") from None
         return torch.tensor(blob.double_data or blob.data, dtype=torch.float32)
 
     @override

@@ -1,7 +1,6 @@
 """SoftmaxWithLoss: softmax and the cross entropy with a label map."""
 
 from math import log, prod
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -11,9 +10,11 @@ from typing_extensions import override
 from .. import ops
 from ..autograd import SoftmaxLossFunction
 from ..errors import DeepLabError
+from ..formats.files import read_text
 from ..types import Shape
 from .base import Layer, register
 
+_MAX_FILE = 1 << 20  # bytes
 LOG_FLT_MIN = log(torch.finfo(torch.float32).tiny)
 
 
@@ -48,10 +49,12 @@ class SoftmaxWithLoss(Layer):
             self.weights = self._read_weights(softmaxloss.weight_source)
 
     def _read_weights(self, path: str) -> Tensor:
-        try:
-            weights = torch.tensor([float(word) for word in Path(path).read_text().split()])
-        except (OSError, ValueError) as error:
-            raise self.error("weight_source", f"{path}: {error}") from None
+        with self.naming("weight_source"):
+            words = read_text(path, _MAX_FILE).split()
+            try:
+                weights = torch.tensor([float(word) for word in words])
+            except (ValueError, OverflowError):  # their texts quote the file, which may be anybody's
+                raise DeepLabError(f"{path}: numbers wanted") from None
         if not (weights >= 0).all():
             raise self.error("weight_source", f"{path}: a weight is negative or not a number")
         return weights

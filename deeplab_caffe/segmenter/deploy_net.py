@@ -11,7 +11,7 @@ from ..assets.models import model_path, shipped_nets
 from ..engine.read_model import read_model
 from ..errors import DeepLabError
 from ..formats.net_definition import NetDefinition
-from ..formats.prototxt import read_net
+from ..formats.prototxt import read_net, read_text
 from ..layers import layer_class
 
 # What variables are taken for where nets are compared: in names the end of the released nets' score layers.
@@ -75,12 +75,11 @@ def _advice(path: PathLike[str], rules: Mapping[str, Any]) -> str:
 def _read_anyhow(path: str | PathLike[str], rules: Mapping[str, Any]) -> NetDefinition | None:
     """The net with something for every variable; None if it is broken."""
     try:
-        with open(path, encoding="latin-1") as file:
-            text = file.read(1 << 24)
+        text = read_text(path)
         variables = dict.fromkeys(_VARIABLE.findall(text), _NUMBER)
         variables |= dict.fromkeys(_VARIABLE.findall("".join(_STRING.findall(text))), _WORD)
         return read_net(path, variables, **rules)
-    except (DeepLabError, OSError):
+    except DeepLabError:
         return None
 
 

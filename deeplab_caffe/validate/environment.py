@@ -10,8 +10,7 @@ from pathlib import Path
 import torch
 
 from .. import ops
-from ..errors import DeepLabError
-from ..formats.files import file_error
+from ..formats.files import open_file, reading
 from .results import Environment, FileRecord
 
 _PACKAGES = ("deeplab_caffe", "torch", "numpy")
@@ -43,16 +42,11 @@ def describe(
 
 def record(role: str, path: str | PathLike[str]) -> FileRecord:
     """The file's size and sha256. DeepLabError: it cannot be read."""
-    try:
-        with open(path, "rb") as file:
-            digest = hashlib.sha256()
-            while piece := file.read(1 << 20):
-                digest.update(piece)
-            return FileRecord(role, fspath(path), file.tell(), digest.hexdigest())
-    except (OSError, ValueError) as error:
-        if isinstance(error, DeepLabError):
-            raise
-        raise file_error(path, error) from None
+    with open_file(path) as file, reading(path):
+        digest = hashlib.sha256()
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+        return FileRecord(role, fspath(path), file.tell(), digest.hexdigest())
 
 
 def _cpu() -> str:

@@ -1,6 +1,7 @@
 """Reads what other programs left: folders of dumps, .npz, .h5, .mat, .bin, label maps, weights, hashes."""
 
 import json
+import os
 import re
 import struct
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from ..errors import DeepLabError
 from ..formats.file_blob import FileBlob, in_memory
-from ..formats.files import read_bytes
+from ..formats.files import open_file, read_bytes, reading
 from ..formats.hdf5_arrays import read_hdf5_arrays
 from ..formats.npy import read_npy
 from ..formats.npz import read_npz
@@ -99,10 +100,10 @@ def _scores(catalog: Catalog, path: Path, folder: str) -> None:
 
 def _bin(catalog: Catalog, path: Path, folder: str) -> None:
     """Scores (rows, columns, labels), or a label map; which of them the file's length tells."""
-    with path.open("rb") as file:
-        header = file.read(12)
+    with open_file(path) as file, reading(path):
+        header, size = file.read(12), os.fstat(file.fileno()).st_size
     count = prod(struct.unpack("<3i", header)) if len(header) == 12 else 0
-    if path.stat().st_size == 12 + 2 * count:
+    if size == 12 + 2 * count:
         read = partial(_bin_values, path, 0)
         catalog.add(Theirs(str(path), _names(path), "labels", folder, None, read))
     else:
@@ -131,12 +132,8 @@ def _weight(blob: Tensor | FileBlob) -> NDArray:
 
 def _records(catalog: Catalog, path: Path, folder: str) -> None:
     """The forward.json of `forward --dump`, or one like it: layer, blob, shape, sha256, perhaps a file."""
-    try:
+    with reading(path, "no JSON"):
         contents = json.loads(read_bytes(path, _MAX_RECORDS))
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, DeepLabError):
-            raise
-        raise DeepLabError(f"{path}: no JSON: {error}") from None
     records = contents.get("layers") if isinstance(contents, dict) else None
     if not isinstance(records, list) or "format" in contents:
         return  # somebody else's, or an earlier report
@@ -150,7 +147,7 @@ def _record(catalog: Catalog, record: Any, path: Path, folder: str, where: str) 
         layer, blob, sha256 = (str(record[field]) for field in ("layer", "blob", "sha256"))
         shape = tuple(int(size) for size in record["shape"])
         file = path.parent / str(record["file"]) if record.get("file") else None
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         wanted = "layer, blob, shape and sha256 wanted"
         raise DeepLabError(f"{where}: {wanted} ({type(error).__name__}: {error})") from None
     read = partial(read_npy, file) if file and file.is_file() else None

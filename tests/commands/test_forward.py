@@ -142,8 +142,8 @@ def test_errors(net, array, tmp_path, fails):
     np.save(tmp_path / "flat.npy", array.ravel())
     wrong = {
         (): "input 'data' is missing",
-        ("--input", tmp_path / "none.npy"): "none.npy: cannot be read",
-        ("--input", tmp_path / "text.npy"): "text.npy: cannot be read",
+        ("--input", tmp_path / "none.npy"): "none.npy: No such file",
+        ("--input", tmp_path / "text.npy"): "text.npy: no .npy file",
         ("--input", tmp_path / "words.npy"): "numbers wanted",
         ("--input", tmp_path / "flat.npy"): "4 dimensions",
         ("--input", f"other={tmp_path}/input.npy"): "other",

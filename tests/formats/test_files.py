@@ -1,9 +1,26 @@
 """Files are read with a limit, and replaced whole or not at all."""
 
+import io
+import os
+import socket
+import sys
+from types import SimpleNamespace
+
 import pytest
 
-from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.formats.files import file_error, read_bytes, replacing
+from deeplab_caffe.errors import DeepLabError, OutOfMemoryError
+from deeplab_caffe.formats import files
+from deeplab_caffe.formats.files import (
+    check_memory,
+    file_error,
+    map_file,
+    named_file,
+    open_file,
+    read_bytes,
+    read_text,
+    reading,
+    replacing,
+)
 
 
 def test_read_bytes_has_a_limit(tmp_path):
@@ -39,3 +56,67 @@ def test_no_folder(tmp_path):
     with pytest.raises(DeepLabError, match="none/a: No such file"), replacing(tmp_path / "none" / "a"):
         pass
     assert str(file_error("x", ValueError("bad"))) == "x: bad"
+
+
+def test_only_regular_files_are_opened(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    socket.socket(socket.AF_UNIX).bind(str(tmp_path / "socket"))
+    for path in (tmp_path / "pipe", "/dev/zero", "/dev/null"):
+        for opened in (open_file, map_file, named_file):
+            with pytest.raises(DeepLabError, match="a pipe or a device, a file wanted"):
+                opened(path)
+    with pytest.raises(DeepLabError, match="a folder, a file wanted"):
+        open_file(tmp_path)
+    with pytest.raises(DeepLabError, match="socket: No such device"):
+        open_file(tmp_path / "socket")
+    with pytest.raises(DeepLabError, match=r"a\\x00b: embedded null byte"):
+        open_file("a\0b")
+    with pytest.raises(DeepLabError, match="File name too long$"):
+        open_file("a" * 300)
+
+
+def test_standard_input_is_asked_for_by_a_dash(monkeypatch):
+    files._standard_input.cache_clear()
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"text")))
+    # As often as one likes, and mapped, too.
+    assert read_bytes("-", 10) == b"text" and read_text("-", 10) == "text"
+    assert map_file("-")[:] == b"text"
+    with pytest.raises(DeepLabError, match="this format needs a file"):
+        named_file("-")
+    files._standard_input.cache_clear()
+    monkeypatch.setattr(files, "_MOST_STANDARD_INPUT", 4)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"more text")))
+    with pytest.raises(DeepLabError, match="standard input: more than"):
+        open_file("-")
+
+
+@pytest.mark.parametrize(
+    "error, text",
+    [
+        (KeyError("name"), "a: no list: 'name'"),
+        (RecursionError("maximum"), "a: no list: nested too deeply"),
+        (ValueError("two\nlines"), "a: no list: two lines"),
+        (AssertionError(), "a: no list: AssertionError"),
+        (OSError(22, "Invalid argument"), "a: no list: Invalid argument"),
+        (MemoryError(), "a: not enough memory for it"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: ..."), "a: not enough memory for it"),
+    ],
+)
+def test_reading_makes_one_line_of_anything(error, text):
+    with pytest.raises(DeepLabError) as caught, reading("a", "no list"):
+        raise error
+    assert str(caught.value) == text
+    assert isinstance(caught.value, OutOfMemoryError) == ("memory" in text)
+
+
+def test_a_long_text_is_cut():
+    with pytest.raises(DeepLabError) as caught, reading("a", "no list"):
+        raise ValueError("x" * 10_000_000)
+    assert 150 < len(str(caught.value)) < 250
+
+
+def test_what_reading_may_take(tmp_path):
+    check_memory("a", 0, 200_000_000)
+    check_memory("a", 50_000_000, 400_000_000)
+    with pytest.raises(DeepLabError, match=r"a: b: 2\.1 GB of memory wanted; a file of 1 MB may take 204 MB"):
+        check_memory("a", 1_000_000, 2_100_000_000, "b")

@@ -27,5 +27,5 @@ def test_broken_files_are_one_line(tmp_path):
         read_hdf5_arrays(path)
     with h5py.File(path, "w") as file:
         file.create_dataset("huge", (1 << 20, 1 << 20), "f4", chunks=(64, 64))
-    with pytest.raises(DeepLabError, match="array 'huge': more values"):
+    with pytest.raises(DeepLabError, match="huge: .*GB of memory wanted; a file of"):
         read_hdf5_arrays(path)["huge"].read()

@@ -18,9 +18,9 @@ def test_a_line_is_an_image_and_maybe_a_label(tmp_path):
     source = tmp_path / "list.txt"
     source.write_text("/a.png /b c.png\n\nd.png\n  e.png\t7  \n")
     assert image_list.read_list(str(source), "root") == [
-        Entry("root/a.png", "/b c.png", f"{source}:1"),
-        Entry("root/d.png", "", f"{source}:3"),
-        Entry("root/e.png", "7", f"{source}:4"),
+        Entry("root/a.png", "/b c.png", str(source), 1),
+        Entry("root/d.png", "", str(source), 3),
+        Entry("root/e.png", "7", str(source), 4),
     ]
 
 
@@ -33,7 +33,7 @@ def test_what_is_no_list(tmp_path, content, message):
         image_list.read_list(str(tmp_path / "none.txt"))
 
 
-ENTRIES = [Entry(f"{number}.png", "", "") for number in range(5)]
+ENTRIES = [Entry(f"{number}.png", "") for number in range(5)]
 
 
 def test_a_stream_starts_again_at_its_end():

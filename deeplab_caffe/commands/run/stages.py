@@ -4,20 +4,14 @@ Each stage becomes commands of this program; the file says what, `plan` says how
 """
 
 import os
-import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from ...crf.parameters import CRFParameters, Std
 from ...errors import DeepLabError
-from ...formats.files import read_bytes
+from ...formats.toml import read_toml
 from ...images import image_list
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 if TYPE_CHECKING:
     from ...solver import Settings
@@ -113,10 +107,7 @@ class Command:
 def read_config(path: str | os.PathLike[str], variables: Mapping[str, str] | None = None) -> Config:
     """Reads the TOML file; `variables` override its own. DeepLabError names file and field."""
     source = os.fspath(path)
-    try:
-        content = tomllib.loads(read_bytes(path, 1 << 20).decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DeepLabError(f"{source}: {error}") from None
+    content = read_toml(path)
     top = {"name": str, "output": str, "variables": dict, "threads": int, "device": str}
     for key in content:
         if key not in top and key not in SECTIONS:
