@@ -4,6 +4,9 @@ Beside numpy every package is optional; what is missing is told with the extra t
 and libraries' texts come from outside and may hold anything; one_line makes them fit to show.
 """
 
+import difflib
+from collections.abc import Iterable
+
 # Of a module that may be missing: the package it is in and the extra of ours that installs it.
 _EXTRAS = {
     "PIL": ("pillow", "cli"),
@@ -19,7 +22,7 @@ _EXTRAS = {
     "typing_extensions": ("typing_extensions", "torch"),
 }
 # Characters of a text from outside, and of a whole message; what is longer loses its middle.
-MOST_QUOTED, MOST_TEXT = 200, 1000
+MOST_QUOTED, MOST_TEXT = 200, 400
 
 
 def one_line(text: object, most: int = MOST_QUOTED) -> str:
@@ -33,6 +36,15 @@ def one_line(text: object, most: int = MOST_QUOTED) -> str:
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in line
     )
+
+
+def known_names(known: Iterable[str], given: str) -> str:
+    """What an error about an unknown name ends with: all that are known, or if they are many the nearest."""
+    names = list(known)
+    if len(text := ", ".join(names)) <= MOST_QUOTED:
+        return f"known: {text}"
+    near = difflib.get_close_matches(given[:MOST_QUOTED], names, 3, 0.6)
+    return f"nearest of {len(names)} known: {', '.join(near)}" if near else f"none of {len(names)} known"
 
 
 class DeepLabError(ValueError):

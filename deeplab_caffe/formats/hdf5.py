@@ -31,12 +31,12 @@ def open_hdf5(path: str | os.PathLike[str]) -> Iterator["h5py.File"]:
         yield file
 
 
-def member(parent: "h5py.Group", name: str | bytes) -> Any:
+def member(parent: "h5py.Group", name: str) -> Any:
     """The group or data set of that name that lies in the same file; None if there is none."""
     import h5py
 
     at: Any = parent
-    for part in name.split(b"/" if isinstance(name, bytes) else "/"):  # type: ignore[arg-type]
+    for part in name.split("/"):
         link = at.get(part, getlink=True) if isinstance(at, h5py.Group) else None
         if not isinstance(link, h5py.HardLink):
             return None
@@ -56,16 +56,20 @@ def is_numeric(item: Any) -> bool:
     return is_set(item) and item.shape is not None and item.dtype.kind in "fiub"
 
 
-def plain_name(name: str | bytes) -> str:
-    """A name as text; h5py gives those that are no UTF-8 as bytes."""
-    return name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else name
+def sets_in(group: "h5py.Group", most: int) -> dict[str, "h5py.Dataset"]:
+    """All data sets below a group that lie in the same file, by name. Raises ValueError: more than `most`."""
+    found: dict[str, h5py.Dataset] = {}
 
+    def visit(name: str | bytes, item: Any) -> None:
+        if isinstance(name, bytes):  # as h5py gives what is no UTF-8, and does not take it
+            raise ValueError(f"a name in it is no UTF-8: {name!r}")
+        if is_set(item):
+            if len(found) >= most:
+                raise ValueError(f"more than {most} arrays")
+            found[name] = item
 
-def name_of(item: "h5py.Dataset") -> str:
-    """Where a data set lies in its file, as text."""
-    import h5py
-
-    return plain_name(h5py.h5i.get_name(item.id))
+    group.visititems(visit)
+    return found
 
 
 def read_set(item: "h5py.Dataset", path: str | os.PathLike[str]) -> Floats:
@@ -73,7 +77,7 @@ def read_set(item: "h5py.Dataset", path: str | os.PathLike[str]) -> Floats:
 
     To be called within open_hdf5's block.
     """
-    name = name_of(item)
+    name = str(item.name)
     if item.external or item.is_virtual:
         raise DeepLabError(f"{os.fspath(path)}: {name}: its values lie in other files")
     check_memory(path, file_size(path), memory_wanted(item), name)

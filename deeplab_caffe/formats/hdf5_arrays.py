@@ -2,11 +2,10 @@
 
 import os
 from functools import partial
-from typing import Any
 
 from ..errors import one_line
 from .files import reading
-from .hdf5 import is_numeric, member, open_hdf5, plain_name, read_set
+from .hdf5 import is_numeric, member, open_hdf5, read_set, sets_in
 from .stored import Floats, StoredArray
 
 _MAX_ARRAYS = 100_000
@@ -18,20 +17,14 @@ def read_hdf5_arrays(path: str | os.PathLike[str]) -> dict[str, StoredArray]:
     Values are read when they are wanted, as float32.
     """
     source = os.fspath(path)
-    arrays: dict[str, StoredArray] = {}
-
-    def visit(name: str | bytes, item: Any) -> None:
-        if is_numeric(item):
-            if len(arrays) >= _MAX_ARRAYS:
-                raise ValueError(f"more than {_MAX_ARRAYS} arrays")
-            arrays[plain_name(name)] = StoredArray(tuple(item.shape), partial(_read, source, name))
-
     with open_hdf5(source) as file:
-        file.visititems(visit)
-    return arrays
+        return {
+            name: StoredArray(tuple(item.shape), partial(_read, source, name))
+            for name, item in sets_in(file, _MAX_ARRAYS).items()
+            if is_numeric(item)
+        }
 
 
-def _read(source: str, name: str | bytes) -> Floats:
-    what = f"array '{one_line(plain_name(name))}'"
-    with open_hdf5(source) as file, reading(source, what):
+def _read(source: str, name: str) -> Floats:
+    with open_hdf5(source) as file, reading(source, f"array '{one_line(name)}'"):
         return read_set(member(file, name), source)

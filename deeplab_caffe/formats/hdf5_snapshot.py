@@ -17,13 +17,14 @@ from torch import Tensor
 from ..errors import DeepLabError
 from .file_blob import in_memory
 from .files import check_memory, file_size, replacing
-from .hdf5 import is_numeric, is_set, member, memory_wanted, name_of, open_hdf5, plain_name, read_set
+from .hdf5 import is_numeric, is_set, member, memory_wanted, open_hdf5, read_set, sets_in
 from .records import LayerBlobs, SolverState
 from .registry import LAYERS, Format
 
 if TYPE_CHECKING:
     import h5py
 
+_MAX_BLOBS = 100_000
 _MAX_NAME = 4096  # bytes of the name of a caffemodel
 
 
@@ -62,13 +63,10 @@ def read_hdf5_model(path: str | os.PathLike[str], in_file: bool = False) -> list
     with open_hdf5(path) as file:
         data = _group(file, "data", path)
         found: dict[str, list[tuple[int, h5py.Dataset]]] = {}
-
-        def visit(name: str | bytes, item: Any) -> None:
-            layer, _, number = plain_name(name).rpartition("/")
-            if is_set(item) and layer and number.isascii() and number.isdigit() and len(number) < 10:
+        for name, item in sets_in(data, _MAX_BLOBS).items():
+            layer, _, number = name.rpartition("/")
+            if layer and number.isascii() and number.isdigit() and len(number) < 10:
                 found.setdefault(layer, []).append((int(number), item))
-
-        data.visititems(visit)
         _check(path, [item for sets in found.values() for _, item in sets])
         layers = []
         for name, sets in found.items():
@@ -142,8 +140,7 @@ def _check(path: str | os.PathLike[str], sets: Sequence["h5py.Dataset"]) -> None
     """DeepLabError if one holds no floats, or all together take more memory than a file of this size may."""
     for item in sets:
         if item.shape is None or item.dtype.kind != "f":
-            name = name_of(item)
-            raise DeepLabError(f"{os.fspath(path)}: {name}: {item.dtype} {item.shape}, floats wanted")
+            raise DeepLabError(f"{os.fspath(path)}: {item.name}: {item.dtype} {item.shape}, floats wanted")
     values = sum(4 * prod(item.shape) for item in sets)
     check_memory(path, file_size(path), values + max(map(memory_wanted, sets), default=0))
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from ..errors import DeepLabError
-from ..formats.hdf5 import is_numeric, member, open_hdf5, plain_name, read_set
+from ..formats.hdf5 import is_numeric, member, open_hdf5, read_set
 from ..images import image_list
 from ..types import Shape
 from .base import Layer, register
@@ -98,7 +98,7 @@ class HDF5Data(Layer):
                 if not is_numeric(item) or not item.shape:
                     raise DeepLabError(
                         f"{entry.image}: no data set '{name}'; it has "
-                        + (", ".join(map(plain_name, file)) or "none")
+                        + (", ".join(map(str, file)) or "none")
                     )
                 sets.append(read_set(item, entry.image))
         if len({len(values) for values in sets}) != 1 or not len(sets[0]):

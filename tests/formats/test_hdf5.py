@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.formats.hdf5 import is_numeric, is_set, member, open_hdf5, plain_name, read_set
+from deeplab_caffe.formats.hdf5 import is_numeric, is_set, member, open_hdf5, read_set, sets_in
 from deeplab_caffe.formats.hdf5_arrays import read_hdf5_arrays
 
 
@@ -24,7 +24,6 @@ def path(tmp_path):
         layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "x", shape=(3,))
         file.create_virtual_dataset("virtual", layout)
         file.create_dataset("chunk", (4,), "f4", chunks=(1 << 28,), maxshape=(None,), compression="gzip")
-        file[b"\xff"] = np.ones(2)
     return path
 
 
@@ -46,9 +45,19 @@ def test_sets_that_are_not_read(path, name, reason):
         read_set(member(file, name), path)
 
 
+def test_all_sets(path):
+    with open_hdf5(path) as file:
+        assert list(sets_in(file, 5)) == ["chunk", "group/x", "outside", "text", "virtual"]
+    with pytest.raises(DeepLabError, match="more than 4 arrays"), open_hdf5(path) as file:
+        sets_in(file, 4)
+    assert (read_hdf5_arrays(path)["group/x"].read()[1] == [3, 4, 5]).all()
+
+
 def test_names_that_are_no_text(path):
-    assert plain_name(b"\xff") == "\\xff" and plain_name("a") == "a"
-    assert (read_hdf5_arrays(path)["\\xff"].read() == 1).all()
+    with h5py.File(path, "a") as file:
+        file[b"\xff"] = np.ones(2)
+    with pytest.raises(DeepLabError, match="a name in it is no UTF-8"):
+        read_hdf5_arrays(path)
 
 
 def test_what_h5py_raises_becomes_one_line(path):

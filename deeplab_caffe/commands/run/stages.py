@@ -9,7 +9,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
 from ...crf.parameters import CRFParameters, Std
-from ...errors import DeepLabError
+from ...errors import DeepLabError, known_names, one_line
 from ...formats.toml import read_toml
 from ...images import image_list
 
@@ -111,7 +111,7 @@ def read_config(path: str | os.PathLike[str], variables: Mapping[str, str] | Non
     top = {"name": str, "output": str, "variables": dict, "threads": int, "device": str}
     for key in content:
         if key not in top and key not in SECTIONS:
-            raise DeepLabError(f"{source}: {key}: unknown; known: {', '.join((*top, *SECTIONS))}")
+            raise DeepLabError(f"{source}: {one_line(key)}: unknown; {known_names((*top, *SECTIONS), key)}")
     for key, kind in top.items():
         if key in content and not isinstance(content[key], kind):
             raise DeepLabError(f"{source}: {key}: {_kind(kind)} wanted")
@@ -139,7 +139,7 @@ def _section(source: str, name: str, cls: type[Section], content: Any) -> Sectio
     known = {item.name: item for item in fields(cls)}
     for key, value in content.items():
         if key not in known:
-            raise DeepLabError(f"{source}: {name}.{key}: unknown; known: {', '.join(known)}")
+            raise DeepLabError(f"{source}: {name}.{one_line(key)}: unknown; {known_names(known, key)}")
         if not _fits(value, known[key].type):
             raise DeepLabError(f"{source}: {name}.{key}: {_kind(known[key].type)} wanted")
     for key, item in known.items():
@@ -166,7 +166,7 @@ def plan(config: Config, only: list[str] | None = None) -> list[Command]:
     """The commands of the stages in `only` (default: all the file has), in order."""
     for stage in only or []:
         if stage not in SECTIONS:
-            raise DeepLabError(f"stage {stage}: unknown; known: {', '.join(SECTIONS)}")
+            raise DeepLabError(f"stage {one_line(stage)}: unknown; {known_names(SECTIONS, stage)}")
         if stage not in config.stages:
             raise DeepLabError(f"{config.source}: {stage}: no such section")
     planner = _Planner(config)
