@@ -44,7 +44,7 @@ def reading(path: Path, what: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except DeepLabError:
+    except (DeepLabError, ImportError):  # a package that is missing is nothing wrong with the file
         raise
     except Exception as error:
         raise file_error(path, error, what) from error

@@ -3,14 +3,12 @@
 import os
 
 import numpy as np
-from google.protobuf.message import DecodeError
 
-from ..errors import DeepLabError
 from ..types import Floats
 from . import caffe_pb2
-from .files import read_bytes, replacing
+from .files import read_bytes, reading, replacing
 
-_MAX_BYTES = 1 << 30
+_MAX_BYTES = 1 << 25  # protobuf makes an object of each number
 
 
 def read_mean(path: str | os.PathLike[str]) -> Floats:
@@ -19,17 +17,15 @@ def read_mean(path: str | os.PathLike[str]) -> Floats:
     Raises DeepLabError: no such file, or no image of three axes in it.
     """
     data = read_bytes(path, _MAX_BYTES)
-    try:
+    with reading(path, "not a mean image"):
         blob = caffe_pb2.BlobProto.FromString(data)
         # Caffe lets the old four fields go before `shape`.
         old = any(map(blob.HasField, ("num", "channels", "height", "width")))
         shape = (blob.num, blob.channels, blob.height, blob.width) if old else tuple(blob.shape.dim)
         values = np.asarray(blob.double_data or blob.data, np.float32).reshape(shape)
         if values.ndim < 3 or not values.size or values.size != np.prod(values.shape[-3:]):
-            raise ValueError
+            raise ValueError(f"values of shape {values.shape}")
         return values.reshape(values.shape[-3:])
-    except (DecodeError, ValueError):
-        raise DeepLabError(f"{os.fspath(path)}: not a mean image") from None
 
 
 def write_mean(path: str | os.PathLike[str], mean: Floats) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from ..errors import DeepLabError
-from ..formats.hdf5 import is_numeric, member, open_hdf5, read_set
+from ..formats.hdf5 import is_numeric, is_set, member, open_hdf5, read_set
 from ..images import image_list
 from ..types import Shape
 from .base import Layer, register
@@ -95,7 +95,9 @@ class HDF5Data(Layer):
         with self.naming(f"hdf5_data_param.source: {entry.where}"), open_hdf5(entry.image) as file:
             for name in self.definition.tops:
                 item = member(file, name)
-                if not is_numeric(item) or not item.shape:
+                if is_set(item) and item.shape and not is_numeric(item):
+                    raise DeepLabError(f"{entry.image}: data set '{name}' holds {item.dtype}, numbers wanted")
+                if not is_set(item) or not item.shape:
                     raise DeepLabError(
                         f"{entry.image}: no data set '{name}'; it has "
                         + (", ".join(map(str, file)) or "none")

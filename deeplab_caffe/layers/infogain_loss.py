@@ -12,6 +12,8 @@ from ..types import Shape
 from .base import register
 from .parts.loss import LabelLossLayer
 
+_MAX_BYTES = 1 << 25  # protobuf makes an object of each number
+
 
 @register("InfogainLoss")
 class InfogainLoss(LabelLossLayer):
@@ -38,7 +40,7 @@ class InfogainLoss(LabelLossLayer):
     def _read(self, path: str) -> Tensor:
         blob = caffe_pb2.BlobProto()
         with self.naming("source"), reading(path, "no BlobProto"):
-            blob.ParseFromString(read_bytes(path, limit=1 << 30))
+            blob.ParseFromString(read_bytes(path, _MAX_BYTES))
         return torch.tensor(blob.double_data or blob.data, dtype=torch.float32)
 
     @override
