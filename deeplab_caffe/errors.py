@@ -5,6 +5,7 @@ and libraries' texts come from outside and may hold anything; one_line makes the
 """
 
 import difflib
+import re
 from collections.abc import Iterable
 
 # Of a module that may be missing: the package it is in and the extra of ours that installs it.
@@ -21,21 +22,25 @@ _EXTRAS = {
     "typer": ("typer", "cli"),
     "typing_extensions": ("typing_extensions", "torch"),
 }
-# Characters of a text from outside, and of a whole message; what is longer loses its middle.
-MOST_QUOTED, MOST_TEXT = 200, 400
+# Characters of a text or a word from outside, and of a whole message; what is longer loses its middle.
+MOST_QUOTED, MOST_TEXT = 200, 1000
+_LONG_WORD = re.compile(rf"\S{{{MOST_QUOTED + 1},}}")
 
 
 def one_line(text: object, most: int = MOST_QUOTED) -> str:
     """The text with what cannot be printed escaped (\\n for a newline), of about `most` characters."""
-    line = str(text)
-    if len(line) > most:
-        line = f"{line[: 2 * most // 3]} ... {line[-(most // 4) :]}"
+    line = _LONG_WORD.sub(lambda word: _cut(word[0], MOST_QUOTED), _cut(str(text), 8 * most))
+    line = _cut(line, most)
     if line.isprintable():
         return line
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode()
         for character in line
     )
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: 2 * most // 3]}...{text[-(most // 4) :]}"
 
 
 def known_names(known: Iterable[str], given: str) -> str:

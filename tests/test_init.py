@@ -32,7 +32,7 @@ def test_errors_are_one_line_whatever_comes_from_outside():
     for kind in (DeepLabError, DeepLabWarning):
         assert str(kind("a\nb\x1b[31m\r\u202ec é 漢")) == r"a\nb\x1b[31m\r\u202ec é 漢"
         assert str(kind(kind("a\nb"))) == r"a\nb"
-        assert len(str(kind("a" * 10_000_000))) < 400
+        assert len(str(kind("a" * 10_000_000))) < 200
     assert one_line("a" * 100 + "b" * 100) == "a" * 100 + "b" * 100
     assert one_line("a" * 1000 + "end").endswith("end") and len(one_line("a" * 1000)) < 200
     assert is_out_of_memory(MemoryError()) and not is_out_of_memory(ValueError("out of memory"))
