@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from ..errors import DeepLabError, DeepLabWarning, missing_package
+from ..errors import MOST_TEXT, DeepLabError, DeepLabWarning, missing_package, one_line
 from .options import app
 
 __all__ = ["app", "main"]
@@ -73,7 +73,7 @@ def _show(otherwise: Callable[..., None]) -> Callable[..., None]:
 
 
 def _fail(message: str) -> int:
-    print("error: " + " ".join(message.split()), file=sys.stderr)
+    print("error: " + one_line(message, MOST_TEXT), file=sys.stderr)
     return 2
 
 

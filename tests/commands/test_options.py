@@ -59,7 +59,7 @@ def test_errors_become_one_line_and_code_2(capsys, monkeypatch):
         raise {"own": DeepLabError("bad\nnews"), "os": OSError("disk full"), "key": KeyboardInterrupt()}[kind]
 
     assert main(["own"]) == 2
-    assert capsys.readouterr().err == "error: bad news\n"
+    assert capsys.readouterr().err == "error: bad\\nnews\n"
     assert main(["os"]) == 2
     assert capsys.readouterr().err == "error: disk full\n"
     assert main(["key"]) == 130
