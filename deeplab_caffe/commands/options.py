@@ -130,10 +130,19 @@ Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threa
 _VERBS: dict[str, Callable[..., Any]] = {}
 
 
-def verb(name: str, into: typer.Typer = app) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+# Hands every word behind the verb to its only argument, options and --help as well.
+_PLAIN: dict[str, Any] = {
+    "add_help_option": False,
+    "context_settings": {"ignore_unknown_options": True, "help_option_names": []},
+}
+
+
+def verb(
+    name: str, into: typer.Typer = app, plain: bool = False
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Function decorator: the function is the verb `name`; its docstring is the help text.
 
-    The function returns None or its exit code.
+    The function returns None or its exit code. plain: it reads its command line itself, from a list of words.
     """
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -143,7 +152,7 @@ def verb(name: str, into: typer.Typer = app) -> Callable[[Callable[..., Any]], C
                 f"verb {key} is registered twice: {_VERBS[key].__module__}, {function.__module__}"
             )
         _VERBS[key] = function
-        return into.command(name)(function)
+        return into.command(name, **_PLAIN if plain else {})(function)
 
     return add
 

@@ -31,10 +31,16 @@ class Progress:
 
 
 class Stop:
-    """Asks a loop to end after the iteration at hand; see `on_signals`."""
+    """Asks a loop to end after the iteration at hand, or for a snapshot then; see `on_signals`."""
 
     def __init__(self) -> None:
         self.asked = False
+        self.snapshot = False
+
+    def take_snapshot(self) -> bool:
+        """Whether a snapshot has been asked for since this was asked last."""
+        wanted, self.snapshot = self.snapshot, False
+        return wanted
 
     @contextmanager
     def on_signals(self) -> Iterator["Stop"]:
@@ -84,6 +90,9 @@ class Loop:
         while solver.iteration < param.max_iter:
             if self._due(param.test_interval) and (solver.iteration or param.test_initialization):
                 self._test()
+                if solver.peers.any(stop.asked):
+                    stopped = True
+                    break
             try:
                 step = solver.step()
             except (DeepLabError, OSError) as error:
@@ -102,7 +111,7 @@ class Loop:
                 self._display(step)
             if stopped := solver.peers.any(stop.asked):
                 break
-            if self._due(param.snapshot):
+            if stop.take_snapshot() or self._due(param.snapshot):
                 saved = self._snapshot()
         else:
             stopped = False

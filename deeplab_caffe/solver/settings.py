@@ -1,7 +1,7 @@
 """The solver's settings, read from a solver.prototxt and checked."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from os import PathLike, fspath, path
 from typing import Any
@@ -72,16 +72,25 @@ class Settings:
         return max(self.param.random_seed, 0)
 
 
-def read_settings(file: str | PathLike[str], variables: Mapping[str, object] | None = None) -> Settings:
+def read_settings(
+    file: str | PathLike[str],
+    variables: Mapping[str, object] | None = None,
+    level: int | None = None,
+    stages: Iterable[str] = (),
+) -> Settings:
     """Reads a solver.prototxt and the nets it names.
 
-    variables: values for `${NAME}`, in the solver file and in the nets. A net's path counts from the working
-    directory, as in Caffe; where nothing lies there, from the solver file's folder.
+    variables: values for `${NAME}`, in the solver file and in the nets. level, stages: of the net to train,
+    in place of, and besides, those of train_state. A net's path counts from the working directory, as in
+    Caffe; where nothing lies there, from the solver file's folder.
 
     Raises DeepLabError naming file and field for anything that is missing, unknown or contradictory.
     """
     source = fspath(file)
     param = read_solver(file, variables)
+    if level is not None:
+        param.train_state.level = level
+    param.train_state.stage.extend(stages)
     _check(param, source)
     reader = _NetReader(param, source, dict(variables or {}))
     set_fields = {descriptor.name for descriptor, _ in param.ListFields()}

@@ -166,12 +166,14 @@ class Solver:
 
     def test(self) -> list[dict[str, Tensor]]:
         """Each test net's outputs, averaged over its test_iter forwards."""
-        results = []
-        for phase, net in zip(self.settings.test_phases, self.test_nets, strict=False):
-            # Where Caffe's would have come to, whether this run has been interrupted or not.
-            net.seek(self.iteration // self.param.test_interval * phase.iterations)
-            results.append(average_outputs(net, phase.iterations))
-        return results
+        return [average_outputs(*self.test_net(number)) for number in range(len(self.test_nets))]
+
+    def test_net(self, number: int) -> tuple[Net, int]:
+        """A test net, ready, and how often it is to be run."""
+        net, iterations = self.test_nets[number], self.settings.test_phases[number].iterations
+        # Where Caffe's would have come to, whether this run has been interrupted or not.
+        net.seek(self.iteration // self.param.test_interval * iterations)
+        return net, iterations
 
     def save(self) -> str:
         """Writes a snapshot, the caffemodel first; returns the path of its solverstate.
