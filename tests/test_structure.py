@@ -22,7 +22,7 @@ FLOORS = [
     {"layers", "pydensecrf", "crf_modules", "kernels"},
     {"engine", "netgraph"},
     {"segmenter", "solver", "convert", "export", "validate"},
-    {"bench", "pycaffe"},
+    {"bench", "caffe_program", "pycaffe"},
     {"commands"},
     {"__main__"},
 ]
@@ -68,6 +68,15 @@ TESTED_BY = {
     "bench.net_report": "bench/test_net.py",
     "bench.tables": "bench/test_net.py",
     "bench.torch_operators": "bench/test_torch_net.py",
+    # Parts of Caffe's programs, with what uses them.
+    "caffe_program.caffe": "caffe_program/test_programs.py",
+    "caffe_program.databases": "caffe_program/test_convert_imageset.py",
+    "caffe_program.made_net": "caffe_program/test_test.py",
+    "caffe_program.net_lines": "caffe_program/test_train.py",
+    "caffe_program.scores": "caffe_program/test_test.py",
+    "caffe_program.upgrade_net_proto_binary": "caffe_program/test_upgrading.py",
+    "caffe_program.upgrade_net_proto_text": "caffe_program/test_upgrading.py",
+    "caffe_program.upgrade_solver_proto_text": "caffe_program/test_upgrading.py",
     # Parts of an export, with what uses them.
     "engine.folding": "convert/test_fold.py",
     "export.builder": "export/test_operators.py",

@@ -14,7 +14,7 @@ from .net_lines import tell_net, tell_weights
 from .programs import Call
 
 PLACE = "extract_features.cpp"
-USAGE = """extract_features WEIGHTS MODEL BLOB[,BLOB...] NEW_DB[,NEW_DB...] BATCHES lmdb [CPU|GPU] [DEVICE_ID=0]
+USAGE = """extract_features WEIGHTS MODEL BLOB[,BLOB...] NEW_DB[,NEW_DB...] BATCHES lmdb [CPU|GPU] [ID=0]
   runs the net, in phase TEST, on so many batches of its own data and writes each blob to the database in
   its place, a record an image"""
 FLAGS = ()
@@ -61,7 +61,7 @@ def main(call: Call) -> int:
 
 def _gpu(device: list[str]) -> str:
     """The flag --gpu that `GPU 1` means."""
-    return device[1].removeprefix("DEVICE_ID=") if len(device) > 1 else "0" if device[:1] == ["GPU"] else ""
+    return device[1] if len(device) > 1 else "0" if device[:1] == ["GPU"] else ""
 
 
 def _image(row: np.ndarray) -> np.ndarray:

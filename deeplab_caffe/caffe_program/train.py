@@ -36,8 +36,8 @@ def main(call: Call) -> int:
         log.info(
             SOLVER, f"Initializing solver from parameters: \n{text_format.MessageToString(settings.param)}"
         )
-        if settings.ignored:
-            log.info(SOLVER, f"Without effect here: {', '.join(settings.ignored)}")
+        if ignored := [name for name in settings.ignored if name not in ("solver_mode", "device_id")]:
+            log.info(SOLVER, f"Without effect here: {', '.join(ignored)}")
         log.info(SOLVER, f"Creating training net from net file: {settings.train_net.source}")
         solver = Solver(settings, device, peers=peers)
         tell_net(solver.net, log)
