@@ -14,6 +14,7 @@ _EXTRAS = {
     "google": ("protobuf", "torch"),
     "h5py": ("h5py", "hdf5"),
     "jinja2": ("jinja2", "torch"),
+    "lmdb": ("lmdb", "lmdb"),
     "matplotlib": ("matplotlib", "plots"),
     "networkx": ("networkx", "torch"),
     "rich": ("rich", "cli"),

@@ -258,7 +258,8 @@ def test_at_most_ten_floors():
     def floor(name):
         return 1 + max(map(floor, rooms[name]), default=0)
 
-    assert max(map(floor, rooms)) <= MOST_FLOORS
+    # `__main__` is the door to the command line, not a room above it.
+    assert max(map(floor, rooms.keys() - {"__main__"})) <= MOST_FLOORS
 
 
 def test_few_loose_modules():

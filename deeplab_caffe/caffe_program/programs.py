@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
 from ..assets import package_version
-from ..errors import DeepLabError, DeepLabWarning
+from ..errors import DeepLabError, DeepLabWarning, missing_package
 from .flags import Flag, FlagError, Flags, describe, parse
 from .glog import ABORTED, Abort, Log
 from .glog import flags as glog_flags
@@ -71,8 +71,19 @@ def run(name: str, words: Sequence[str]) -> int:
     """Runs a program of Caffe's; returns its exit code.
 
     0: done; 1: a command line that it refuses, or --help; 134: a FATAL line in the log, for which Caffe's
-    programs abort; upgrades have codes of their own.
+    programs abort; 2: a package is missing. Upgrades have codes of their own.
     """
+    try:
+        return _run(name, words)
+    except ModuleNotFoundError as error:
+        line = missing_package(error, f"{PREFIX}{name}")
+        if line is None:
+            raise
+        print(f"error: {line}", file=sys.stderr)
+        return 2
+
+
+def _run(name: str, words: Sequence[str]) -> int:
     try:
         known = glog_flags()
         if name in DEPRECATED:

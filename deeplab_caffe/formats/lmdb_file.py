@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from ..errors import DeepLabError
+from ..errors import DeepLabError, missing_package
 
 # Written in transactions of so many records, as Caffe's tools do.
 _TRANSACTION = 1000
@@ -18,8 +18,8 @@ _START_SIZE = 1 << 24
 def _lmdb(path: str) -> Any:
     try:
         import lmdb
-    except ImportError:
-        raise DeepLabError(f"{path}: this needs lmdb: pip install 'deeplab_caffe[lmdb]'") from None
+    except ModuleNotFoundError as error:
+        raise DeepLabError(f"{path}: {missing_package(error)}") from None
     return lmdb
 
 

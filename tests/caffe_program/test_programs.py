@@ -56,3 +56,11 @@ def test_from_the_command_line(folder, capsys):
     assert "-backend" in capsys.readouterr().out
     assert command_line(["caffe", "-solver", "none.prototxt", "train", "-gpu", "all"]) == 134
     assert "none.prototxt: No such file" in capsys.readouterr().err
+
+
+def test_a_package_that_is_missing(program, monkeypatch):
+    monkeypatch.delitem(sys.modules, "deeplab_caffe.caffe_program.convert_imageset", raising=False)
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    ran = program("convert_imageset", "a", "b", "c")
+    assert ran.code == 2
+    assert ran.err == "error: dlc-convert_imageset needs pillow: pip install 'deeplab_caffe[cli]'\n"
