@@ -1,5 +1,6 @@
 PYTHON ?= python3
 OUT ?= benchmarks/results/gpu
+SECONDS ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := $(VENV)/.tools
@@ -10,7 +11,7 @@ PIP_ENV = PIP_CONSTRAINT=$(CURDIR)/constraints.txt
 PIP = $(PIP_ENV) $(BIN)/python -m pip install -q --disable-pip-version-check
 CXX_FILES = $$(git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 
-.PHONY: demo test bench gpu lint format clean native wheel sdist
+.PHONY: demo test bench gpu fuzz lint format clean native wheel sdist
 
 demo: $(INSTALLED)
 	$(BIN)/deeplab-caffe demo -o demo-output
@@ -46,6 +47,12 @@ wheel: $(TOOLS)
 sdist: $(TOOLS)
 	$(PIP) wheel build
 	$(BIN)/python -m build -q --sdist --no-isolation
+
+# Every reader, or TARGETS (tests/fuzz/targets.py), for SECONDS each; with atheris, which sees what code an input
+# reaches, where it can be had. FOLDER keeps inputs and findings.
+fuzz: $(INSTALLED)
+	$(BIN)/python -c 'import atheris' 2> /dev/null || $(PIP) atheris || echo "without atheris"
+	$(BIN)/python -m tests.fuzz $(TARGETS) --seconds $(SECONDS) $(if $(FOLDER),--folder $(FOLDER))
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
