@@ -12,7 +12,7 @@ from typing import Any
 
 from deeplab_caffe.errors import DeepLabError, DeepLabWarning
 
-LONGEST_MESSAGE = 300  # characters, without the path
+LONGEST_MESSAGE = 320  # characters, without the path
 SECONDS = 5.0  # of processor time an input
 _PACKAGE = f"{os.sep}deeplab_caffe{os.sep}"
 
