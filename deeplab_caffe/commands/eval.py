@@ -78,6 +78,7 @@ def evaluate(
     precision: options.Precision = "exact",
     threads: options.Threads = None,
     weight_memory: options.WeightMemory = None,
+    allow_python_layers: options.AllowPythonLayers = False,
 ) -> None:
     """Compare label maps, or what a net makes of the images, with ground truth.
 

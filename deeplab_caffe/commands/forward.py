@@ -44,6 +44,7 @@ def forward(
     precision: options.Precision = "exact",
     threads: options.Threads = None,
     weight_memory: options.WeightMemory = None,
+    allow_python_layers: options.AllowPythonLayers = False,
 ) -> None:
     """Run a net and tell its outputs; with --dump write all tops as NNN_<layer>__<blob>.npy (float32).
 

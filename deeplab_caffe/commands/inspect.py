@@ -38,6 +38,7 @@ def inspect(
     stages: options.Stages = None,
     dialect: options.Dialect = None,
     variables: options.Variables = None,
+    allow_python_layers: options.AllowPythonLayers = False,
 ) -> None:
     """Show each layer's output, parameters, multiply-adds, receptive field, stride and memory.
 

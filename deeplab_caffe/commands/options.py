@@ -1,5 +1,6 @@
 """What the verbs share: the application they register with, and options that mean the same everywhere."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, overload
@@ -126,6 +127,28 @@ WeightMemory = Annotated[
     ),
 ]
 Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads; default: torch's own.")]
+
+
+# Here those layers' modules find `caffe`.
+_TOPLEVEL = Path(__file__).parents[1] / "pycaffe/top-level"
+
+
+def _allow_python_layers(allowed: bool) -> None:
+    if allowed:
+        from ..layers.parts.permission import allow_python_layers
+
+        allow_python_layers()
+        sys.path.insert(0, str(_TOPLEVEL))
+
+
+AllowPythonLayers = Annotated[
+    bool,
+    typer.Option(
+        "--allow-python-layers",
+        callback=_allow_python_layers,
+        help="Let layers of type Python run their code, from modules in PYTHONPATH.",
+    ),
+]
 
 _VERBS: dict[str, Callable[..., Any]] = {}
 

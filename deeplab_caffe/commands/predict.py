@@ -60,6 +60,7 @@ def predict(
     precision: options.Precision = "exact",
     threads: options.Threads = None,
     weight_memory: options.WeightMemory = None,
+    allow_python_layers: options.AllowPythonLayers = False,
 ) -> int:
     """Segment photos with a deploy net (one image input, one map of scores).
 

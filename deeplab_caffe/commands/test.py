@@ -19,6 +19,7 @@ def test(
     device: options.Device = "cpu",
     precision: options.Precision = "exact",
     threads: options.Threads = None,
+    allow_python_layers: options.AllowPythonLayers = False,
 ) -> None:
     """Run a net that feeds itself, and print each output's mean over all runs (loss, accuracies)."""
     import json

@@ -35,6 +35,7 @@ def train(
     device: options.Device = "cpu",
     precision: options.Precision = "exact",
     threads: options.Threads = None,
+    allow_python_layers: options.AllowPythonLayers = False,
 ) -> int:
     """Train a net; snapshots are Caffe's own files and go on bit for bit where they were taken.
 

@@ -74,6 +74,7 @@ def validate(
     device: options.Device = "cpu",
     precision: options.Precision = "exact",
     threads: options.Threads = None,
+    allow_python_layers: options.AllowPythonLayers = False,
 ) -> int:
     """Compare every blob of a net with what another program computed; say where and why they differ.
 

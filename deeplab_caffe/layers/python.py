@@ -73,7 +73,8 @@ class PythonLayer(Layer):
         try:
             module = importlib.import_module(param.module)
         except ModuleNotFoundError as error:
-            hint = "; deeplab_caffe.pycaffe.install() provides it" if error.name == "caffe" else ""
+            hint = "; its folder belongs in PYTHONPATH" if error.name == param.module else ""
+            hint = "; deeplab_caffe.pycaffe.install() provides it" if error.name == "caffe" else hint
             raise self.error("module", f"{param.module}: {error}{hint}") from error
         except ValueError:
             raise self.error("module", "missing") from None

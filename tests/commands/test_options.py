@@ -1,7 +1,9 @@
+import json
 import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import typer
 
@@ -81,3 +83,44 @@ def test_parse_variables():
     for bad in ("A", "=1"):
         with pytest.raises(DeepLabError, match="NAME=VALUE"):
             options.parse_variables([bad])
+
+
+def test_allow_python_layers(tmp_path):
+    """A net runs nobody's code unless it is told to."""
+    (tmp_path / "user_layers.py").write_text(
+        "import caffe\n"
+        "class Ten(caffe.Layer):\n"
+        "    def setup(self, bottom, top): pass\n"
+        "    def reshape(self, bottom, top): top[0].reshape(*bottom[0].shape)\n"
+        "    def forward(self, bottom, top): top[0].data[...] = 10 + bottom[0].data\n"
+    )
+    net = 'input: "x" input_shape { dim: 2 } layer { name: "ten" type: "Python" bottom: "x" top: "y" '
+    (tmp_path / "net.prototxt").write_text(net + 'python_param { module: "user_layers" layer: "Ten" } }')
+    np.save(tmp_path / "x.npy", np.zeros(2, np.float32))
+    paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
+    command = [
+        sys.executable,
+        "-m",
+        "deeplab_caffe",
+        "forward",
+        "-m",
+        "net.prototxt",
+        "--input",
+        "x.npy",
+        "--json",
+    ]
+    for allowed in False, True:
+        done = subprocess.run(
+            command + ["--allow-python-layers"] * allowed,
+            cwd=tmp_path,
+            env=os.environ | {"PYTHONPATH": paths},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if allowed:
+            assert done.returncode == 0, done.stderr
+            assert json.loads(done.stdout)[0]["y"]["values"] == [10, 10]
+        else:
+            assert done.returncode == 2 and done.stderr.count("\n") == 1
+            assert "layer 'ten' (Python): type: it runs the Python code of user_layers.Ten" in done.stderr

@@ -18,6 +18,7 @@ def run(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the commands, run none.")] = False,
     variables: options.Variables = None,
+    allow_python_layers: options.AllowPythonLayers = False,
 ) -> int:
     """Train, test, train again, test again, refine with the CRF and evaluate, as the original scripts did.
 
