@@ -96,7 +96,7 @@ class LayerRun:
         """Whether the tops are there already."""
         tops = [top.data_memory for top in self.tops]
         return self.layer.fed_by_caller or (
-            bool(tops)
+            bool(tops and self.bottoms)
             and all(memory is self.bottoms[0].data_memory for memory in tops)
             and not any(self._in_place)
         )
