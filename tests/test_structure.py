@@ -158,6 +158,7 @@ TESTED_BY = {
     "pycaffe.pycaffe": "pycaffe/test_install.py",
     "pycaffe.raw_net": "pycaffe/test_net.py",
     "pycaffe.solver_log": "pycaffe/test_solver.py",
+    "pycaffe.image_net": "pycaffe/test_classifier.py",
     "pycaffe.proto": "pycaffe/test_install.py",
     "pycaffe.top-level.caffe": "pycaffe/test_install.py",
     "pydensecrf.__main__": "pydensecrf/test_install.py",
