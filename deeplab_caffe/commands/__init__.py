@@ -12,7 +12,16 @@ from typing import Any
 
 import typer
 
-from ..errors import MOST_TEXT, DeepLabError, DeepLabWarning, missing_package, one_line
+from ..errors import (
+    MOST_TEXT,
+    DeepLabError,
+    DeepLabWarning,
+    is_out_of_memory,
+    missing_package,
+    one_line,
+    reason_of,
+)
+from ..threads import check_environment
 from .options import app
 
 __all__ = ["app", "main"]
@@ -38,6 +47,7 @@ def _run(arguments: list[str] | None) -> int:
     # click's UsageError, from typer's own copy of click or the package.
     usage_error: Any = typer.BadParameter.__base__
     try:
+        check_environment()
         result = app(arguments, prog_name="deeplab-caffe", standalone_mode=False)
         if result == INTERRUPTED:
             print("interrupted", file=sys.stderr)
@@ -53,8 +63,10 @@ def _run(arguments: list[str] | None) -> int:
         if line is None:
             raise
         return _fail(line)
-    except MemoryError as error:
-        return _fail(f"out of memory: {error}")
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return _fail(f"out of memory: {reason_of(error)}")
     except (KeyboardInterrupt, typer.Abort):
         print("interrupted", file=sys.stderr)
         return INTERRUPTED

@@ -5,6 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from ..threads import check_threads
+from . import numbers
+from .numbers import whole
 from .options import (
     Device,
     Model,
@@ -18,6 +21,8 @@ from .options import (
     write_json,
 )
 
+_MOST_SIZE = 10**6
+
 bench = group("bench", "Measures this package against torch and other peers, on this machine.")
 
 Output = Annotated[
@@ -25,9 +30,17 @@ Output = Annotated[
 ]
 Limit = Annotated[
     float | None,
-    typer.Option("--limit", metavar="SECONDS", help="Begin nothing after so long; on a GPU."),
+    typer.Option(
+        "--limit",
+        metavar="SECONDS",
+        min=0,
+        callback=numbers.finite,
+        help="Begin nothing after so long; on a GPU.",
+    ),
 ]
-Rounds = Annotated[int, typer.Option("--rounds", min=1, help="Measurements of each candidate, in turn.")]
+Rounds = Annotated[
+    int, typer.Option("--rounds", min=1, max=10**6, help="Measurements of each candidate, in turn.")
+]
 
 
 def parse_sizes(text: str) -> list[tuple[int, int]]:
@@ -36,16 +49,25 @@ def parse_sizes(text: str) -> list[tuple[int, int]]:
 
     sizes = []
     for part in text.split(","):
-        numbers = part.strip().split("x")
-        if len(numbers) > 2 or not all(number.isdigit() and int(number) for number in numbers):
-            raise DeepLabError(f"size {part}: N or HxW wanted")
-        sizes.append((int(numbers[0]), int(numbers[-1])))
+        parsed = [whole(each, _MOST_SIZE) for each in part.strip().split("x")]
+        first, last = parsed[0], parsed[-1]
+        if len(parsed) > 2 or first is None or last is None:
+            raise DeepLabError(f"size {part}: N or HxW wanted, up to {_MOST_SIZE}")
+        sizes.append((first, last))
     return sizes
 
 
 def parse_counts(text: str) -> list[int]:
     """ "1,2" as [1, 2]."""
     return [height for height, _ in parse_sizes(text)]
+
+
+def parse_threads(text: str) -> list[int]:
+    """The same for --threads; DeepLabError for more than the system gives."""
+    counts = parse_counts(text)
+    for count in counts:
+        check_threads(count, "--threads")
+    return counts
 
 
 @verb("net", into=bench)
@@ -96,7 +118,7 @@ def bench_net(
 
     with console().status("measuring"):
         if on_cpu:
-            counts = parse_counts(threads)
+            counts = parse_threads(threads)
             result = net.run(str(model), places, counts, rounds, values, weight_memory=streamed)
         else:
             counts, wanted = parse_counts(batches), [word for word in precisions.split(",") if word]
@@ -123,7 +145,9 @@ def bench_train(
 
     values = parse_variables(variables)
     with console().status("measuring"):
-        result = net.run(str(model), parse_sizes(sizes), parse_counts(threads), rounds, values, training=True)
+        result = net.run(
+            str(model), parse_sizes(sizes), parse_threads(threads), rounds, values, training=True
+        )
     stem = output / f"train_{result['model']}"
     result["model"] += ", training"
     print_table(net_table(result))
@@ -251,7 +275,7 @@ def bench_crf(
     except (RuntimeError, OSError) as error:
         raise DeepLabError(f"--peer-python: {error}") from None
     with console().status("measuring"):
-        result = crf.run(cases, pixels, by_labels, parse_counts(threads), rounds, peer)
+        result = crf.run(cases, pixels, by_labels, parse_threads(threads), rounds, peer)
     print_table(crf_table(result))
     write_json(output / "crf.json", result)
     crf_chart(result, output / "crf.png")

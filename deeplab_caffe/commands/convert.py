@@ -7,6 +7,7 @@ import typer
 
 from ..errors import DeepLabError
 from . import generate, options
+from .numbers import MOST_CLASSES
 from .options import verb
 
 if TYPE_CHECKING:
@@ -59,7 +60,9 @@ def convert(
         int | None, typer.Option(help="Stride of the decoder: 4; default: none, which is v3.")
     ] = None,
     separable: generate.Separable = None,
-    classes: Annotated[int | None, typer.Option(help="Number of classes; default: the weights'.")] = None,
+    classes: Annotated[
+        int | None, typer.Option(min=1, max=MOST_CLASSES, help="Number of classes; default: the weights'.")
+    ] = None,
     size: generate.Size = SIZE,
     averages: Annotated[
         bool, typer.Option("--averages", help="Take the moving averages of the variables (TensorFlow).")

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ..crf.parameters import lacking
+from ..crf.parameters import lacking, shown
 from ..errors import DeepLabError
 
 
@@ -13,7 +13,7 @@ def crf_option(field: str, *names: str, help: str) -> Any:
 
     def checked(parameter: typer.CallbackParam, value: float) -> float:
         if wanted := lacking(field, value):
-            raise DeepLabError(f"{parameter.opts[-1]} {value:.10g}: {wanted} wanted")
+            raise DeepLabError(f"{parameter.opts[-1]} {shown(value)}: {wanted} wanted")
         return value
 
     return typer.Option(*names, callback=checked, help=help)

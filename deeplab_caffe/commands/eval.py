@@ -10,6 +10,7 @@ from ..crf.parameters import AUTHORS, BI_RGB_STD, BI_XY_STD, POS_STD, CRFParamet
 from ..errors import DeepLabError
 from . import options
 from .crf_options import BiRgbStd, BiW, BiXyStd, Iterations, PosStd, PosW, UseCrf
+from .numbers import MOST_LABELS
 from .options import verb
 from .segmenter_options import Flip, Mean, PadTo, Scales, ScoresBlob, make_segmenter
 
@@ -53,7 +54,10 @@ def evaluate(
         str, typer.Option(help="Class names: voc, camvid or a text file: `red green blue [name]` a line.")
     ] = "voc",
     labels: Annotated[
-        int | None, typer.Option(help="Number of classes; default: as many as the palette has names.")
+        int | None,
+        typer.Option(
+            min=1, max=MOST_LABELS, help="Number of classes; default: as many as the palette has names."
+        ),
     ] = None,
     trimap: Annotated[
         str, typer.Option(help="Widths of the bands around void pixels, with commas between.")
@@ -89,7 +93,7 @@ def evaluate(
     from ..images import image_list, palettes
 
     table = palettes.palette(palette)
-    count = labels or len(table.names)
+    count = len(table.names) if labels is None else labels
     names = [table.name(label) for label in range(count)]
     evaluation = Evaluation(count, _widths(trimap))
     if model is None and predictions is not None:

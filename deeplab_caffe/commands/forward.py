@@ -7,6 +7,7 @@ import typer
 
 from ..errors import DeepLabError
 from . import options
+from .numbers import MOST_ITERATIONS
 from .options import verb
 
 if TYPE_CHECKING:
@@ -35,7 +36,11 @@ def forward(
     ] = None,
     iterations: Annotated[
         int,
-        typer.Option(min=1, help="How often to run; each has its own folder under --dump if more than 1."),
+        typer.Option(
+            min=1,
+            max=MOST_ITERATIONS,
+            help="How often to run; each has its own folder under --dump if more than 1.",
+        ),
     ] = 1,
     phase: Annotated[str, typer.Option(help="test or train.")] = "test",
     as_json: Annotated[bool, typer.Option("--json", help="Print the outputs' statistics as JSON.")] = False,

@@ -7,6 +7,7 @@ import typer
 
 from ..errors import DeepLabError
 from . import options
+from .numbers import MOST_CLASSES
 from .options import verb
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ Separable = Annotated[
         help="Kind of the 3x3 convolutions in head and decoder; default: separable with a decoder only.",
     ),
 ]
-Classes = Annotated[int, typer.Option(help="Number of classes.")]
+Classes = Annotated[int, typer.Option(min=1, max=MOST_CLASSES, help="Number of classes.")]
 Size = Annotated[str, typer.Option(metavar="HxW", help="Of the input; the net also runs at any other.")]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, overload
 import typer
 
 from ..errors import DeepLabError
+from . import numbers
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -85,7 +86,9 @@ Variables = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A value for ${NAME} in the prototxt; repeat it."),
 ]
-Level = Annotated[int, typer.Option("--level", help="Level of the rules include and exclude.")]
+Level = Annotated[
+    int, typer.Option("--level", min=-(2**31), max=2**31 - 1, help="Level of the rules include and exclude.")
+]
 Stages = Annotated[
     list[str] | None,
     typer.Option("--stage", metavar="NAME", help="A stage of the rules include and exclude; repeat it."),
@@ -126,7 +129,10 @@ WeightMemory = Annotated[
         "forward. Default: all are in memory.",
     ),
 ]
-Threads = Annotated[int | None, typer.Option("--threads", min=1, help="CPU threads; default: torch's own.")]
+Threads = Annotated[
+    int | None,
+    typer.Option("--threads", min=1, callback=numbers.threads, help="CPU threads; default: torch's own."),
+]
 
 
 # Here those layers' modules find `caffe`.

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import DeepLabError
 from . import options
+from .numbers import several
 
 if TYPE_CHECKING:
     from ..segmenter.segmenter import Segmenter
@@ -55,10 +55,10 @@ def make_segmenter(
         model,
         weights,
         random_weights=random_weights,
-        mean=None if mean is None else parse_numbers(mean, "--mean"),
+        mean=None if mean is None else several(mean, "--mean"),
         output=scores_blob,
         variables=options.parse_variables(variables),
-        scales=parse_numbers(scales, "--scales"),
+        scales=several(scales, "--scales"),
         flip=flip,
         pad_to=parse_size(pad_to, "--pad-to") or (0, 0),
         device=device,
@@ -66,11 +66,3 @@ def make_segmenter(
         threads=threads,
         weight_memory=options.parse_bytes(weight_memory, "--weight-memory"),
     )
-
-
-def parse_numbers(text: str, option: str) -> tuple[float, ...]:
-    """ "1,2.5" of an option as numbers; DeepLabError for anything else."""
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise DeepLabError(f"{option} {text}: numbers with commas between wanted") from None

@@ -1,16 +1,19 @@
 """What the options --size and --shape say."""
 
 from ..errors import DeepLabError
+from .numbers import whole
+
+_MOST_SIZE, _MOST_AXIS = 10**6, 10**9
 
 
 def parse_size(text: str | None, option: str = "--size") -> tuple[int, int] | None:
     """ "321x481" as (321, 481); DeepLabError for anything else."""
     if text is None:
         return None
-    parts = text.lower().split("x")
-    if len(parts) != 2 or not all(part.isdigit() and 0 < int(part) < 10**6 for part in parts):
-        raise DeepLabError(f"{option} {text}: HEIGHTxWIDTH wanted")
-    return int(parts[0]), int(parts[1])
+    parts = [whole(part, _MOST_SIZE) for part in text.lower().split("x")]
+    if len(parts) != 2 or parts[0] is None or parts[1] is None:
+        raise DeepLabError(f"{option} {text}: HEIGHTxWIDTH wanted, each up to {_MOST_SIZE}")
+    return parts[0], parts[1]
 
 
 def parse_shapes(texts: list[str] | None) -> dict[str, tuple[int, ...]]:
@@ -18,10 +21,11 @@ def parse_shapes(texts: list[str] | None) -> dict[str, tuple[int, ...]]:
     shapes = {}
     for text in texts or []:
         name, equals, sizes = text.rpartition("=")
-        parts = sizes.lower().split("x")
-        if not equals or not name or not all(part.isdigit() and 0 < int(part) < 10**9 for part in parts):
+        parts = [whole(part, _MOST_AXIS) for part in sizes.lower().split("x")]
+        plain = tuple(part for part in parts if part is not None)
+        if not equals or not name or len(plain) < len(parts):
             raise DeepLabError(f"--shape {text}: BLOB=NUMBERxNUMBERx... wanted")
         if name in shapes:
             raise DeepLabError(f"--shape {name}: given twice")
-        shapes[name] = tuple(map(int, parts))
+        shapes[name] = plain
     return shapes

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from . import options
+from .numbers import MOST_ITERATIONS
 from .options import verb
 
 
@@ -13,7 +14,9 @@ def test(
     model: options.Model,
     weights: options.Weights = None,
     random_weights: options.RandomWeights = False,
-    iterations: Annotated[int, typer.Option(min=1, help="How often to run the net.")] = 50,
+    iterations: Annotated[
+        int, typer.Option(min=1, max=MOST_ITERATIONS, help="How often to run the net.")
+    ] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print the averages as JSON.")] = False,
     variables: options.Variables = None,
     device: options.Device = "cpu",

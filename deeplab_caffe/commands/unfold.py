@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from . import options
+from .numbers import MOST_SEED
 from .options import verb
 
 
@@ -16,7 +17,7 @@ def unfold(
         Path, typer.Option("--weights", "-w", metavar="CAFFEMODEL", help="Of the net without BatchNorm.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="CAFFEMODEL", help="For the model.")],
-    seed: Annotated[int, typer.Option(help="Of the data layers' batch.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=MOST_SEED, help="Of the data layers' batch.")] = 0,
     variables: options.Variables = None,
     threads: options.Threads = None,
 ) -> None:

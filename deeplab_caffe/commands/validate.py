@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import options, segmenter_options
+from .numbers import MOST_ITERATIONS, finite, several
 from .options import verb
 
 if TYPE_CHECKING:
@@ -51,11 +52,19 @@ def validate(
         Path | None, typer.Option("--list", metavar="FILE", help="A list of photos, one a line.")
     ] = None,
     iterations: Annotated[
-        int, typer.Option(min=1, help="Passes of a net that feeds itself; theirs lie in folders 000000 ...")
+        int,
+        typer.Option(
+            min=1,
+            max=MOST_ITERATIONS,
+            help="Passes of a net that feeds itself; theirs lie in folders 000000 ...",
+        ),
     ] = 1,
-    ulp: Annotated[int, typer.Option(min=0, help="Values so many ulps apart count as equal.")] = 0,
+    ulp: Annotated[int, typer.Option(min=0, max=2**32, help="Values so many ulps apart count as equal.")] = 0,
     tolerance: Annotated[
-        float, typer.Option(min=0, help="Blobs count as equal up to this share of their largest value.")
+        float,
+        typer.Option(
+            min=0, callback=finite, help="Blobs count as equal up to this share of their largest value."
+        ),
     ] = 0.0,
     diagnose: Annotated[bool, typer.Option(help="Find out why they differ.")] = True,
     also_weights: Annotated[
@@ -99,7 +108,7 @@ def validate(
     definition = read(model, values, phase=phase)
     segmenter = None
     if photos:
-        numbers = None if mean is None else segmenter_options.parse_numbers(mean, "--mean")
+        numbers = None if mean is None else several(mean, "--mean")
         segmenter = Segmenter(
             without_writers(definition),
             weights,

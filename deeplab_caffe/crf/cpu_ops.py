@@ -18,6 +18,11 @@ from ..threads import thread_count
 from ..types import Doubles, Floats, override
 from .arrays import Array
 
+try:
+    _C.isa()  # DEEPLAB_CAFFE_ISA may force one that there is not
+except ValueError as error:
+    raise DeepLabError(str(error)) from None
+
 MAX_FEATURES = _C.MAX_LATTICE_DIMS
 
 # The kernels read whole vectors of labels, so beyond the last label of the last point.

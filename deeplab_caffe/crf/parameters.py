@@ -20,6 +20,7 @@ MOST_ITERATIONS = 2**31 - 1
 
 def lacking(field: str, value: float) -> str | None:
     """What is wanted in place of a number that a field of CRFParameters does not allow; None: it does."""
+    value = _as_float(value)
     if field == "iterations":
         if value > MOST_ITERATIONS:
             return f"at most {MOST_ITERATIONS}"
@@ -29,10 +30,23 @@ def lacking(field: str, value: float) -> str | None:
     return None if math.isfinite(value) else "a finite number"
 
 
+def shown(value: float) -> str:
+    """The number for an error, however large it is."""
+    return f"{_as_float(value):.10g}"
+
+
+def _as_float(value: float) -> float:
+    """A whole number beyond all floats as an infinity."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
 def check_iterations(iterations: int) -> None:
     """DeepLabError for a number of iterations that cannot be."""
     if wanted := lacking("iterations", iterations):
-        raise DeepLabError(f"{iterations} iterations: {wanted} wanted")
+        raise DeepLabError(f"{shown(iterations)} iterations: {wanted} wanted")
 
 
 @dataclass(frozen=True)
@@ -57,7 +71,7 @@ class CRFParameters:
             several = not isinstance(value, Real)
             for one in value if several else [value]:
                 if wanted := lacking(field.name, one):
-                    raise DeepLabError(f"{field.name} {one:.10g}: {wanted} wanted")
+                    raise DeepLabError(f"{field.name} {shown(one)}: {wanted} wanted")
 
 
 class Changes(TypedDict, total=False):

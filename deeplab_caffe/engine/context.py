@@ -7,6 +7,7 @@ from ..errors import DeepLabError
 from ..layers import Context
 from ..layers.parameters.weight_memory import WeightMemory
 from ..ops.devices import usable_device
+from ..threads import check_threads
 
 PRECISIONS = ("exact", "fp32", "bf16")
 GPU_PRECISIONS = ("exact", "fp32", "tf32", "bf16", "fp16")
@@ -28,6 +29,8 @@ def make_context(phase: str, device: str | torch.device, precision: str, threads
         )
     if threads is not None and threads < 1:
         raise DeepLabError(f"threads: {threads} given, at least 1 wanted")
+    if threads is not None:
+        check_threads(threads)
     return Context(phase, found, precision, threads)
 
 

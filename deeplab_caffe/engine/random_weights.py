@@ -7,7 +7,7 @@ from .net import Net
 
 def random_weights(net: Net, seed: int = 0) -> None:
     """Fills the parameters so that values keep their size from layer to layer (zeros would be too fast)."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed % 2**63)
     for layer in net.layers:
         for i, blob in enumerate(layer.blobs):
             drawn = torch.randn(blob.shape, generator=generator)

@@ -105,7 +105,7 @@ def _fits(net: Net, shapes: dict[str, Shape]) -> bool:
 
 
 def _case(net: Net, shapes: dict[str, Shape], outputs: Sequence[str], seed: int) -> Case:
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed % 2**63)
     inputs = {name: _values(net, name, shape, generator) for name, shape in shapes.items()}
     behind = {name: _scores_of(net, name) for name in outputs}
     wanted = [*outputs, *(found[0] for found in behind.values() if found)]

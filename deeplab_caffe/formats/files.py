@@ -164,6 +164,8 @@ def replacing(path: Path, durable: bool = False) -> Iterator[BinaryIO]:
     """
     folder, name = os.path.split(os.path.abspath(path))
     temporary = os.path.join(folder, f".{name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    if "\0" in name:
+        raise DeepLabError(f"{os.fspath(path)}: a zero byte in the name")
     try:
         with open(temporary, "wb") as file:
             yield file

@@ -73,6 +73,9 @@ def read_net(
     upgraded = upgrade(net, fail)
     bn_dialect.settle(upgraded, fail)
     for index, layer in upgraded:
+        for field, names in (("name", [layer.name]), ("bottom", layer.bottom), ("top", layer.top)):
+            if any(character < " " for name in names for character in name):
+                raise fail(index, field, "a control character in the name")
         if layer.include and layer.exclude:
             raise fail(index, "include", "a layer has include rules or exclude rules, not both")
         rules = layer.include or layer.exclude

@@ -78,7 +78,7 @@ class HDF5Data(Layer):
         total = sum(len(self._read_file(file)[0]) for file in files) if first else 1
         skip = first % total
         for round_number in count(first // total):
-            chance = np.random.default_rng((self.context.seed, round_number))
+            chance = image_list.generator(self.context.seed, round_number)
             order = chance.permutation(len(files)) if self.param.shuffle else range(len(files))
             for index in order:
                 sets = self._read_file(files[index])

@@ -108,6 +108,9 @@ def isa() -> str:
         raise DeepLabError(str(error)) from None
 
 
+isa()  # what DEEPLAB_CAFFE_ISA forces is checked before the first kernel runs
+
+
 @cache
 def _cuda_module() -> ModuleType:
     try:

@@ -128,6 +128,8 @@ def _numbers(param: Any) -> Iterator[tuple[str, str]]:
     """The numbers that make no sense, alone or together."""
     if param.lr_policy == "step" and param.stepsize < 1:
         yield "stepsize", f"{param.stepsize} given, 1 or more wanted"
+    if any(character < " " for character in param.snapshot_prefix):
+        yield "snapshot_prefix", "a control character in the path"
     if list(param.stepvalue) != sorted(param.stepvalue):
         yield "stepvalue", "the values are not in ascending order"
     for wanted, fits, fields in _NUMBERS:

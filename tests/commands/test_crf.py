@@ -77,7 +77,7 @@ def test_crf_errors(case, fails):
         "nan.npy": "nan",
         "text.npy": "text.npy: an array of numbers",
         "broken.npy": "broken.npy: no .npy file",
-        "none.npy": "none.npy: no .npy file: No such file",
+        "none.npy": "none.npy: No such file",
         "a.png": "a.png: no scores; looked for DeepLab v1 (.bin), MATLAB (.mat), NumPy (.npy)",
     }.items():
         assert message in fails("crf", *image, *out, "--unary", folder / name)

@@ -12,6 +12,7 @@ from ...crf.parameters import CRFParameters, Std
 from ...errors import DeepLabError, known_names, one_line
 from ...formats.toml import read_toml
 from ...images import image_list
+from ...threads import most_threads
 
 if TYPE_CHECKING:
     from ...solver import Settings
@@ -115,6 +116,8 @@ def read_config(path: str | os.PathLike[str], variables: Mapping[str, str] | Non
     for key, kind in top.items():
         if key in content and not isinstance(content[key], kind):
             raise DeepLabError(f"{source}: {key}: {_kind(kind)} wanted")
+    if not 0 <= content.get("threads", 0) <= most_threads():
+        raise DeepLabError(f"{source}: threads: 0 to {most_threads()} wanted")
     for key in ("name", "output"):
         if not content.get(key):
             raise DeepLabError(f"{source}: {key}: missing")

@@ -4,7 +4,7 @@ The random ones follow Caffe's distributions, not its stream of random numbers.
 """
 
 from collections.abc import Callable
-from math import prod, sqrt
+from math import isfinite, prod, sqrt
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,6 +16,7 @@ from ...types import Shape
 if TYPE_CHECKING:
     from .. import Layer
 
+_MOST_SPAN = torch.finfo(torch.float32).max
 FILLERS = ("constant", "uniform", "gaussian", "xavier", "msra", "positive_unitball", "bilinear")
 
 
@@ -29,9 +30,12 @@ def fill(shape: Shape, filler: Any, generator: torch.Generator) -> Tensor:
     if isinstance(filler, Tensor):
         return filler.clone()
     kind = filler.type
+    if kind not in FILLERS:
+        raise DeepLabError(f"unknown filler '{kind}'; known: {', '.join(FILLERS)}")
     if kind == "constant":
         return torch.full(shape, filler.value)
     out = torch.empty(shape)
+    _check(filler)
     if kind == "uniform":
         return out.uniform_(filler.min, filler.max, generator=generator)
     if kind == "gaussian":
@@ -47,16 +51,25 @@ def fill(shape: Shape, filler: Any, generator: torch.Generator) -> Tensor:
         rows = out.view(shape[0], -1)
         rows /= rows.sum(1, keepdim=True)
         return out
-    if kind == "bilinear":
-        return out.copy_(_bilinear(shape))
-    raise DeepLabError(f"unknown filler '{kind}'; known: {', '.join(FILLERS)}")
+    return out.copy_(_bilinear(shape))
+
+
+def _check(filler: Any) -> None:
+    """DeepLabError for numbers that describe no distribution."""
+    for field in ("min", "max", "mean", "std"):
+        if not isfinite(getattr(filler, field)):
+            raise DeepLabError(f"{field}: {getattr(filler, field)} given, a number wanted")
+    if filler.type == "uniform" and not 0 <= filler.max - filler.min <= _MOST_SPAN:
+        raise DeepLabError(f"min {filler.min:g}, max {filler.max:g}: from min to max is no range")
+    if filler.type == "gaussian" and filler.std < 0:
+        raise DeepLabError(f"std: {filler.std:g} given, 0 or more wanted")
 
 
 def maker(layer: "Layer", i: int, shape: Shape, seed: int) -> Callable[[], Tensor]:
     """A function that draws parameter number `i` of `layer`, always the same values for one `seed`."""
     chosen = layer.fillers()
     filler = chosen[i] if i < len(chosen) else None
-    return lambda: fill_for(layer, shape, filler, torch.Generator().manual_seed(seed * 16 + i))
+    return lambda: fill_for(layer, shape, filler, torch.Generator().manual_seed((seed * 16 + i) % 2**63))
 
 
 def fill_for(layer: "Layer", shape: Shape, filler: Any, generator: torch.Generator) -> Tensor:
@@ -69,6 +82,8 @@ def fill_for(layer: "Layer", shape: Shape, filler: Any, generator: torch.Generat
 
 def _fan(shape: Shape, filler: Any) -> float:
     """Caffe's variance_norm: the number of inputs (default), outputs, or their average."""
+    if not shape or not prod(shape):
+        raise DeepLabError(f"no number of inputs and outputs in a blob of shape {shape}")
     fan_in = prod(shape) / shape[0]
     fan_out = prod(shape) / (shape[1] if len(shape) > 1 else 1)
     norm = {0: fan_in, 1: fan_out, 2: (fan_in + fan_out) / 2}
