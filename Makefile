@@ -11,7 +11,7 @@ PIP_ENV = PIP_CONSTRAINT=$(CURDIR)/constraints.txt
 PIP = $(PIP_ENV) $(BIN)/python -m pip install -q --disable-pip-version-check
 CXX_FILES = $$(git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 
-.PHONY: demo test bench gpu fuzz lint format clean native wheel sdist
+.PHONY: demo test bench gpu fuzz lint format clean native wheel sdist docs
 
 demo: $(INSTALLED)
 	$(BIN)/deeplab-caffe demo -o demo-output
@@ -23,10 +23,26 @@ test lint: export DEEPLAB_CAFFE_CUDA_ARCHS := $(or $(DEEPLAB_CAFFE_CUDA_ARCHS),$
 test: lint
 	$(BIN)/python -m pytest
 
-bench: $(INSTALLED)
-	$(BIN)/deeplab-caffe bench net
-	$(BIN)/deeplab-caffe bench train
-	$(BIN)/deeplab-caffe bench crf
+# Every file of benchmarks/results by the target of its name; PEER: a Python that has pydensecrf2.
+RECIPE_net_largefov = net --sizes 513 --threads 1,2 --rounds 7
+RECIPE_net_v2_vgg16_aspp = net --model deeplab_v2/vgg16_aspp --name v2_vgg16_aspp --sizes 513 --threads 2 --rounds 9
+RECIPE_net_v2_resnet101_aspp_msc = net --model deeplab_v2/resnet101_aspp_msc --name v2_resnet101_aspp_msc --sizes 513 --threads 2 --rounds 9
+RECIPE_net_v3plus_xception_65 = net --model deeplab_v3plus/xception_65 --name v3plus_xception_65 --sizes 513 --threads 2 --rounds 9
+RECIPE_train_largefov = train --sizes 321 --threads 2 --rounds 5
+RECIPE_conv_depthwise = conv --layers depthwise --sizes 513 --batches 1 --rounds 15 --device cpu
+RECIPE_crf = crf --rounds 9 $(if $(PEER),--peer-python $(PEER))
+RESULTS := $(patsubst RECIPE_%,%,$(filter RECIPE_%,$(.VARIABLES)))
+
+.PHONY: $(RESULTS:%=bench-%)
+bench: $(RESULTS:%=bench-%)
+
+$(RESULTS:%=bench-%): bench-%: $(INSTALLED)
+	$(BIN)/deeplab-caffe bench $(RECIPE_$*) -o $(OUT)
+
+# The site, in site/: links are checked, notebooks run (DOCS_EXECUTE=false: not).
+docs: $(INSTALLED)
+	$(PIP) -e '.[docs]' --no-build-isolation
+	$(BIN)/python -m mkdocs build
 
 # What needs a GPU, in nine minutes, in stages: CONTRIBUTING.md. Installs nothing: PYTHON has the packages. OUT:
 # where the results go; REFERENCE: the large reference cases, where they are.
@@ -81,4 +97,4 @@ $(INSTALLED): pyproject.toml constraints.txt setup.py deeplab_caffe/formats/caff
 	touch $@
 
 clean:
-	rm -rf $(VENV) build dist demo-output *.egg-info deeplab_caffe/_*.so deeplab_caffe/formats/caffe_pb2.py
+	rm -rf $(VENV) build dist site demo-output *.egg-info deeplab_caffe/_*.so deeplab_caffe/formats/caffe_pb2.py

@@ -26,8 +26,8 @@ def test_the_examples_run(capsys):
 
 
 @pytest.mark.slow
-def test_the_five_lines_of_the_readme_run(capsys):
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+def test_the_five_lines_of_the_benchmarks_run(capsys):
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs/benchmarks.md").read_text(), re.DOTALL)
     (block,) = [block for block in blocks if "Timer" in block]
     assert len(list(filter(None, block.splitlines()))) == 5
     exec(block, {})
