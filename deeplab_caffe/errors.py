@@ -16,6 +16,7 @@ _EXTRAS = {
     "jinja2": ("jinja2", "torch"),
     "lmdb": ("lmdb", "lmdb"),
     "matplotlib": ("matplotlib", "plots"),
+    "pillow_heif": ("pillow-heif", "heic"),
     "networkx": ("networkx", "torch"),
     "rich": ("rich", "cli"),
     "tomli": ("tomli", "torch"),

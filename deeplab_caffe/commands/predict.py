@@ -1,5 +1,6 @@
 """`deeplab-caffe predict`: photos in, label maps, overlays and scores out."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,8 +19,16 @@ if TYPE_CHECKING:
     from ..segmenter.segmenter import Segmenter
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
+SUFFIXES |= {".avif", ".heic", ".heif", ".jp2"}
 LISTS = {".txt", ".lst", ".list"}
 KINDS = ("labels", "overlay", "scores", "mat")
+ENDINGS = {"scores": ".npy", "mat": "_blob_0.mat"}  # of what is not a picture
+_LONGEST_NAME = 255  # bytes, of a file
+
+MaxPixels = Annotated[
+    int | None,
+    typer.Option("--max-pixels", min=1, help="Refuse larger images; default: 89 million, as Pillow does."),
+]
 
 
 @verb("predict")
@@ -43,6 +52,7 @@ def predict(
         typer.Option("--sheet/--no-sheet", help="A page of thumbnails; default: of several images."),
     ] = None,
     root: Annotated[str, typer.Option(help="Goes before the paths in lists.")] = "",
+    max_pixels: MaxPixels = None,
     mean: Mean = None,
     scales: Scales = "1",
     flip: Flip = False,
@@ -75,6 +85,7 @@ def predict(
     kinds = _kinds(save)
     table = palettes.palette(palette)
     jobs = collect(images, root)
+    _check_names(jobs, kinds)
     segmenter = make_segmenter(
         model,
         weights,
@@ -92,7 +103,7 @@ def predict(
     )
     parameters = CRFParameters(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w) if crf else None
     pages = ContactSheet(output, table) if (len(jobs) > 1 if sheet is None else sheet) else None
-    return run(segmenter, jobs, output, kinds, table, parameters, pages)
+    return run(segmenter, jobs, output, kinds, table, parameters, pages, max_pixels)
 
 
 def run(
@@ -103,6 +114,7 @@ def run(
     table: "Palette",
     crf: CRFParameters | None,
     sheet: "ContactSheet | None" = None,
+    max_pixels: int | None = None,
 ) -> int:
     """Segments all images and writes the results, predict.json and the sheet.
 
@@ -115,7 +127,9 @@ def run(
         task = bar.add_task("segmenting", total=len(jobs))
         for name, path in jobs.items():
             try:
-                records.append(segment_file(segmenter, name, path, output, kinds, table, crf, sheet))
+                records.append(
+                    segment_file(segmenter, name, path, output, kinds, table, crf, sheet, max_pixels)
+                )
             except DeepLabError as error:
                 if len(jobs) == 1:
                     raise
@@ -142,6 +156,7 @@ def segment_file(
     table: "Palette",
     crf: CRFParameters | None = None,
     sheet: "ContactSheet | None" = None,
+    max_pixels: int | None = None,
 ) -> dict[str, Any]:
     """Segments one image and writes what `kinds` asks for; returns its record for predict.json."""
     import time
@@ -154,11 +169,11 @@ def segment_file(
     from ..segmenter.segmenter import overlay
 
     start = time.perf_counter()
-    image = image_file.read_image(path, color=segmenter.color)
+    image = image_file.read_image(path, segmenter.color, max_pixels)
     scores, labels = segment(segmenter, image, crf)
     files = {}
     for kind in kinds:
-        file = output / kind / f"{name}{ {'scores': '.npy', 'mat': '_blob_0.mat'}.get(kind, '.png') }"
+        file = output / kind / f"{name}{ENDINGS.get(kind, '.png')}"
         files[kind] = str(file)
         file.parent.mkdir(parents=True, exist_ok=True)
         if kind == "labels":
@@ -206,6 +221,14 @@ def collect(inputs: list[str], root: str = "") -> dict[str, Path]:
         else:
             add(path.stem, path)
     return jobs
+
+
+def _check_names(jobs: dict[str, Path], kinds: list[str]) -> None:
+    """DeepLabError where the file of a result could not be written, for its name is too long."""
+    ending = max((ENDINGS.get(kind, ".png") for kind in kinds), key=len, default="")
+    for name, path in jobs.items():
+        if len(os.fsencode(name + ending)) > _LONGEST_NAME:
+            raise DeepLabError(f"{path}: the results' name, with {ending}, would be too long for a file")
 
 
 def _kinds(text: str) -> list[str]:

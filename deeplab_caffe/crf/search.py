@@ -125,11 +125,11 @@ class Search:
         with (
             open_file(self.file) as file,
             reading(self.file, "damaged, remove it: not the counts of a search"),
+            np.errstate(invalid="ignore", over="ignore"),  # of sizes that make no sense
             np.load(file, allow_pickle=False) as stored,
         ):
-            key, done = str(stored["key"]), int(stored["done"])
-            counts = np.asarray(stored["counts"], np.int64)
-        if not 0 <= done <= len(self.images):
+            key, done, counts = str(stored["key"]), int(stored["done"]), np.asarray(stored["counts"])
+        if not 0 <= done <= len(self.images) or counts.dtype != np.int64:
             raise DeepLabError(f"{self.file}: damaged, remove it: counts of {done} images")
         if key != self._key or counts.shape != self.counts.shape:
             raise DeepLabError(

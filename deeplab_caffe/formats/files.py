@@ -21,6 +21,7 @@ STANDARD_INPUT = "-"
 # What reading a file may take of memory: so many times its bytes, and so many bytes.
 _TIMES, _BESIDES = 4, 200_000_000
 _MOST_STANDARD_INPUT = 1 << 32
+_MOST_OF_NAME = 200  # bytes that a temporary file's name takes from the name it is for; of 255
 
 Path = str | os.PathLike[str]
 
@@ -163,9 +164,10 @@ def replacing(path: Path, durable: bool = False) -> Iterator[BinaryIO]:
     durable: it is on disk before it appears, so that not even a power cut leaves a broken one.
     """
     folder, name = os.path.split(os.path.abspath(path))
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}-{threading.get_ident()}.tmp")
     if "\0" in name:
         raise DeepLabError(f"{os.fspath(path)}: a zero byte in the name")
+    short = os.fsdecode(os.fsencode(name)[:_MOST_OF_NAME])  # a whole one and more might be too long
+    temporary = os.path.join(folder, f".{short}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         with open(temporary, "wb") as file:
             yield file

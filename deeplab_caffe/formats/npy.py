@@ -2,6 +2,7 @@
 
 import os
 import re
+import warnings
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +17,10 @@ def read_npy(path: str | os.PathLike[str]) -> NDArray[np.number]:
     """The array of an .npy file, mapped: its values stay in the file. Raises DeepLabError."""
     with reading(path, "no .npy file"):
         # Mapped, so that a file that promises more than it holds is refused before memory is taken.
-        values = np.load(named_file(path), mmap_mode="r", allow_pickle=False)
+        with warnings.catch_warnings():
+            # Of sizes that overflow, which are refused then, and of headers that Python 2 wrote.
+            warnings.simplefilter("ignore")
+            values = np.load(named_file(path), mmap_mode="r", allow_pickle=False)
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
         raise DeepLabError(f"{os.fspath(path)}: an array of numbers wanted")
     return values

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ..errors import DeepLabError
+from ..errors import DeepLabError, one_line
 from ..types import Floats, Shape
 from .files import read_bytes
 from .registry import ARRAYS, Format
@@ -156,10 +156,10 @@ class _Reader:
         if self.names_left < 0:
             raise _DamagedError(f"more than {_MAX_NAMES} bytes of names")
         if table.ShapeLength() > 8:
-            raise _DamagedError(f"tensor '{name}': {table.ShapeLength()} axes")
+            raise _DamagedError(f"tensor '{one_line(name)}': {table.ShapeLength()} axes")
         shape = tuple(table.Shape(i) for i in range(table.ShapeLength()))
         if min(shape, default=1) < 0:
-            raise _DamagedError(f"tensor '{name}': shape {list(shape)}")
+            raise _DamagedError(f"tensor '{one_line(name)}': shape {list(shape)}")
         fixed = all(table.ShapeSignature(i) >= 0 for i in range(1, min(table.ShapeSignatureLength(), 8)))
         data = self._buffer(table.Buffer())
         kind = self.types.get(table.Type(), str(table.Type())).lower()

@@ -9,23 +9,56 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from ..errors import DeepLabError
+from ..errors import DeepLabError, DeepLabWarning, missing_package
 from ..formats.files import replacing
 from ..types import Bytes
 
+MAX_PIXELS = 89_478_485  # Pillow's own limit
+# Those that Pillow decodes itself or with libraries for it; for others (EPS) it starts programs.
+_FORMATS = (
+    "PNG",
+    "JPEG",
+    "MPO",
+    "GIF",
+    "BMP",
+    "TIFF",
+    "WEBP",
+    "PPM",
+    "JPEG2000",
+    "AVIF",
+    "HEIF",
+    "TGA",
+    "ICO",
+)
+_HEIF = {b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1")}
+_16_BITS_AS_I = ("PNG", "PPM")  # older Pillows say "I" for their 16 bits
+_ORIENTATION = 0x0112  # of EXIF; 1 is upright
 
-def read_image(path: str | os.PathLike[str], color: bool = True) -> Bytes:
+
+def read_image(path: str | os.PathLike[str], color: bool = True, max_pixels: int | None = None) -> Bytes:
     """The image as RGB bytes (H, W, 3), or grey (H, W, 1) without `color`.
 
-    Grey and palette images become colour, alpha is dropped, 16 bits keep their upper byte. DeepLabError if
-    the file is missing, broken or no image, or holds more than Pillow's limit of 89 million pixels.
+    Grey, palette and CMYK images become colour, alpha is dropped, 16 bits keep their upper byte, of several
+    pictures (GIF, WebP) it is the first. A photo that its EXIF data say to turn gives a DeepLabWarning, once.
+
+    max_pixels: default MAX_PIXELS. DeepLabError if the file is missing, broken or no image, or holds more
+    pixels, or values that are neither bytes nor 16 bits; HEIC needs the package pillow-heif.
 
     Up to version 0.1 the order was B, G, R: who turned it round must do so no more.
     """
-    return _pixels(decode_image(path), color)
+    image = decode_image(path, max_pixels)
+    if image.getexif().get(_ORIENTATION, 1) != 1:
+        # The same text for all of them, so that it is shown once.
+        warnings.warn(
+            DeepLabWarning(
+                "photos whose EXIF data say to turn them are read as they are stored, as the original did; "
+                "turn them before, or results lie on their side"
+            ),
+            stacklevel=2,
+        )
+    return _pixels(image, color, os.fspath(path))
 
 
 def read_image_bytes(data: bytes, name: str, color: bool | None = None) -> Bytes:
@@ -35,13 +68,17 @@ def read_image_bytes(data: bytes, name: str, color: bool | None = None) -> Bytes
     """
     image = _open(BytesIO(data), name)
     stored = image.mode not in ("1", "L", "LA", "I", "F") and not image.mode.startswith("I;16")
-    return _pixels(image, stored if color is None else color)
+    return _pixels(image, stored if color is None else color, name)
 
 
-def _pixels(image: Image.Image, color: bool) -> Bytes:
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        grey = _upper_byte(np.asarray(image))
+def _pixels(image: Image.Image, color: bool, path: str) -> Bytes:
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in _16_BITS_AS_I):
+        grey = (np.asarray(image) >> 8).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3 if color else 1, axis=2)
+    if image.mode in ("I", "F"):
+        # Nothing says which values are black and white.
+        kind = "32-bit integers" if image.mode == "I" else "floating point"
+        raise DeepLabError(f"{path}: an image of {kind}; one of 8 or 16 bits wanted")
     if not color:
         return np.array(image.convert("L"))[:, :, None]
     return np.array(image.convert("RGB"))
@@ -60,35 +97,63 @@ def read_label(path: str | os.PathLike[str]) -> Bytes:
     raise DeepLabError(f"{path}: a label map is a grey or palette image, this one is {image.mode}")
 
 
-def decode_image(path: str | os.PathLike[str]) -> Image.Image:
+def decode_image(path: str | os.PathLike[str], max_pixels: int | None = None) -> Image.Image:
     """The image as Pillow has it, in its own mode. Raises DeepLabError as read_image does."""
     if not os.path.exists(path):
         raise DeepLabError(f"{path}: no such image")
     if not os.path.isfile(path):
         raise DeepLabError(f"{path}: not a file")
-    return _open(path, os.fspath(path))
+    return _open(path, os.fspath(path), max_pixels)
 
 
-def _open(source: str | os.PathLike[str] | BytesIO, path: str) -> Image.Image:
+def _open(source: str | os.PathLike[str] | BytesIO, path: str, max_pixels: int | None = None) -> Image.Image:
     """Decodes a file, or the bytes of one; `path` names it in errors."""
+    most = MAX_PIXELS if max_pixels is None else max_pixels
     try:
+        if _is_heif(source):
+            _register_heif(path)
         with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(source) as image:
+            warnings.simplefilter(
+                "ignore"
+            )  # of Pillow: damage that it can live with, its own limit of pixels
+            with Image.open(source, formats=[name for name in _FORMATS if _known(name)]) as image:
+                if image.width * image.height > most:
+                    size = f"{image.width}x{image.height}"
+                    raise DeepLabError(f"{path}: {size}, more than {most} pixels")
                 image.load()
                 return image
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise DeepLabError(f"{path}: more than {Image.MAX_IMAGE_PIXELS} pixels") from None
+    except DeepLabError:
+        raise
+    except Image.DecompressionBombError:
+        raise DeepLabError(f"{path}: far more than {Image.MAX_IMAGE_PIXELS} pixels") from None
     except Image.UnidentifiedImageError:
-        raise DeepLabError(f"{path}: not an image") from None
+        raise DeepLabError(f"{path}: not an image, or of a kind that is not read") from None
     except MemoryError:
         raise DeepLabError(f"{path}: not enough memory for this image") from None
     except Exception as error:  # Pillow's decoders raise whatever broken bytes lead them to
         raise DeepLabError(f"{path}: broken image: {' '.join(str(error).split())}") from None
 
 
-def _upper_byte(pixels: NDArray) -> Bytes:
-    return (pixels.astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8)
+def _known(format_name: str) -> bool:
+    """Whether this Pillow reads it."""
+    if format_name not in Image.OPEN:
+        Image.init()
+    return format_name in Image.OPEN
+
+
+def _is_heif(source: str | os.PathLike[str] | BytesIO) -> bool:
+    if isinstance(source, BytesIO):
+        return source.getbuffer()[4:12].tobytes() in _HEIF
+    with open(source, "rb") as file:
+        return file.read(12)[4:] in _HEIF
+
+
+def _register_heif(path: str) -> None:
+    try:
+        from pillow_heif import register_heif_opener
+    except ModuleNotFoundError as error:
+        raise DeepLabError(missing_package(error, f"{path}: HEIC")) from None
+    register_heif_opener()
 
 
 def write_image(path: str | os.PathLike[str], pixels: Bytes, palette: Bytes | None = None) -> None:

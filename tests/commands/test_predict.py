@@ -202,3 +202,30 @@ def test_several_views(net, photo, tmp_path, succeeds, fails):
     assert "--pad-to 9" in fails(*options, "--pad-to", "9")
     assert "--scales 1;2" in fails(*options, "--scales", "1;2")
     assert "scales: 0" in fails(*options, "--scales", "0")
+
+
+def test_long_names(net, photo, tmp_path, succeeds, fails):
+    """240 characters do; where the results' names would be too long, nothing is begun."""
+    long = photo.rename(photo.with_name("a" * 240 + ".png"))
+    succeeds("predict", "-m", net, long, "-o", tmp_path / "out", "--save", "labels,scores,mat", "--sheet")
+    assert f"mat/{'a' * 240}_blob_0.mat" in files(tmp_path / "out")
+    longer = long.rename(photo.with_name("a" * 250 + ".png"))
+    error = fails("predict", "-m", net, longer, "-o", tmp_path / "none", "--save", "labels,mat")
+    assert "with _blob_0.mat, would be too long for a file" in error and not (tmp_path / "none").exists()
+    succeeds("predict", "-m", net, longer, "-o", tmp_path / "out", "--save", "labels,overlay")
+
+
+def test_names_that_collide(net, photo, tmp_path, fails):
+    other = tmp_path / "b" / "a.jpg"
+    other.parent.mkdir()
+    Image.open(photo).save(other)
+    assert "would write the same results 'a'" in fails(
+        "predict", "-m", net, photo, other, "-o", tmp_path / "o"
+    )
+    assert not (tmp_path / "o").exists()
+
+
+def test_max_pixels(net, photo, tmp_path, fails, succeeds):
+    out = ("-o", tmp_path / "out", "--save", "labels")
+    assert "a.png: 9x6, more than 53 pixels" in fails("predict", "-m", net, photo, "--max-pixels", 53, *out)
+    succeeds("predict", "-m", net, photo, "--max-pixels", 54, *out)

@@ -120,3 +120,14 @@ def test_what_reading_may_take(tmp_path):
     check_memory("a", 50_000_000, 400_000_000)
     with pytest.raises(DeepLabError, match=r"a: b: 2\.1 GB of memory wanted; a file of 1 MB may take 204 MB"):
         check_memory("a", 1_000_000, 2_100_000_000, "b")
+
+
+def test_replacing_a_file_of_a_long_name(tmp_path):
+    """The temporary file's name must fit, too, and be text, wherever it is cut."""
+    for name in ("a" * 255, "ä" * 127, "a" + "ä" * 127):
+        with files.replacing(tmp_path / name) as file:
+            file.write(b"abc")
+        assert (tmp_path / name).read_bytes() == b"abc"
+    with pytest.raises(DeepLabError, match="too long"), files.replacing(tmp_path / ("a" * 256)) as file:
+        file.write(b"abc")
+    assert len(list(tmp_path.iterdir())) == 3

@@ -12,7 +12,7 @@ from typing import Any
 
 from deeplab_caffe.errors import DeepLabError, DeepLabWarning
 
-LONGEST_MESSAGE = 320  # characters, without the path
+LONGEST_MESSAGE = 450  # characters, without the path: a sentence and a long name of 200
 SECONDS = 5.0  # of processor time an input
 _PACKAGE = f"{os.sep}deeplab_caffe{os.sep}"
 
@@ -57,7 +57,7 @@ def _outcome(read: Callable[[str], Any], path: str) -> Finding | None:
             lines = "".join(traceback.format_exception(error)[-8:])
             return Finding(f"{type(error).__name__} {_where(error)}", lines[-3000:])
     for warning in told:
-        if not issubclass(warning.category, DeepLabWarning | ResourceWarning):
+        if not issubclass(warning.category, DeepLabWarning | ResourceWarning | DeprecationWarning):
             place = f"{os.path.basename(warning.filename)}:{warning.lineno}"
             return Finding(
                 f"warning {place}", f"{warning.category.__name__}: {ascii(str(warning.message))[:300]}"

@@ -167,7 +167,7 @@ ALL = {
         Target("toml", ".toml", _config, lambda: texts("toml")),
         Target("solver", ".prototxt", read_settings, lambda: texts("solver")),
         Target("net", ".prototxt", _net, prototxts, memory=1 << 30),
-        Target("image", ".png", _image, seeds.images),
+        Target("image", ".png", _image, seeds.images, memory=1 << 30),  # pixels are what is limited
         Target("list", ".txt", image_list.read_list, lambda: texts("list")),
         Target("palette", ".txt", palettes.palette, lambda: texts("palette")),
         Target("solverstate", ".solverstate", solverstate.read_solverstate, seeds.solverstates),
