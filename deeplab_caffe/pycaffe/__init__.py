@@ -4,11 +4,10 @@ Code that imports `caffe` and cannot be edited: `install()` before it, or
 `python -m deeplab_caffe.pycaffe script.py`.
 """
 
-import importlib
-import importlib.util
 from pathlib import Path
 
 from ..stand_in import StandIn
+from . import io
 from ._caffe import (
     NCCL,
     AdaDeltaSolver,
@@ -36,6 +35,9 @@ from ._caffe import (
     solver_count,
     solver_rank,
 )
+from .classifier import Classifier
+from .detector import Detector
+from .net_spec import NetSpec, layers, params, to_proto
 from .proto import caffe_pb2
 
 TRAIN, TEST = caffe_pb2.TRAIN, caffe_pb2.TEST
@@ -47,9 +49,12 @@ __all__ = [
     "AdaDeltaSolver",
     "AdaGradSolver",
     "AdamSolver",
+    "Classifier",
+    "Detector",
     "Layer",
     "NesterovSolver",
     "Net",
+    "NetSpec",
     "RMSPropSolver",
     "SGDSolver",
     "Timer",
@@ -58,8 +63,11 @@ __all__ = [
     "has_nccl",
     "init_log",
     "install",
+    "io",
     "layer_type_list",
+    "layers",
     "log",
+    "params",
     "set_device",
     "set_mode_cpu",
     "set_mode_gpu",
@@ -69,22 +77,11 @@ __all__ = [
     "set_solver_rank",
     "solver_count",
     "solver_rank",
+    "to_proto",
 ]
 
 STAND_IN = StandIn("caffe", __name__, Path(__file__).resolve().with_name("top-level"))
-# Of each module the names that `caffe` has itself.
-_NAMES = {
-    "io": (),
-    "net_spec": ("layers", "params", "NetSpec", "to_proto"),
-    "classifier": ("Classifier",),
-    "detector": ("Detector",),
-    "draw": (),
-    "coord_map": (),
-}
-_SUBMODULES = [name for name in _NAMES if importlib.util.find_spec(f"{__name__}.{name}")]
-for _module in _SUBMODULES:
-    for _name in _NAMES[_module]:
-        globals()[_name] = getattr(importlib.import_module(f"{__name__}.{_module}"), _name)
+_SUBMODULES = ("_caffe", "classifier", "coord_map", "detector", "draw", "io", "net_spec", "proto", "pycaffe")
 
 
 def install() -> None:
@@ -93,4 +90,4 @@ def install() -> None:
     Its submodules likewise, also in processes that multiprocessing starts. Raises DeepLabError if another
     caffe was imported before.
     """
-    STAND_IN.install(["proto", "_caffe", "pycaffe", *_SUBMODULES], {"proto.caffe_pb2": caffe_pb2})
+    STAND_IN.install(_SUBMODULES, {"proto.caffe_pb2": caffe_pb2})
