@@ -16,8 +16,10 @@ from .dag import Graph, Node, Value
 def make_parameters(graph: Graph, shapes: Mapping[Value, Shape], seed: int, device: torch.device) -> None:
     """One Parameter for each blob of each layer, the same object where `param { name }` says so."""
     named: dict[str, tuple[Layer, Parameter]] = {}
-    for number, node in enumerate(graph.nodes):
+    number = -1  # of the layer in the file: what is random depends on it
+    for node in graph.nodes:
         layer = node.layer
+        number += not layer.definition.added
         for i, shape in enumerate(checked_shapes(node, shapes)):
             specs = layer.definition.params
             spec = specs[i] if i < len(specs) else ParamSpec()

@@ -22,7 +22,8 @@ class LayerDefinition:
     """One layer. `param` is the superset LayerParameter message in V2 layout (convolution_param, ...).
 
     `type` is the V2 name ("Convolution", "ImageSegData"); `dialect` is that of the file, for the few
-    layers whose meaning differs; `line` is where the layer starts in `source`.
+    layers whose meaning differs; `line` is where the layer starts in `source`. added: not in the file, but
+    put in between to run it.
     """
 
     name: str
@@ -34,6 +35,7 @@ class LayerDefinition:
     dialect: Dialect = Dialect.V2
     line: int = 0
     source: str = ""
+    added: bool = False
 
     def __getstate__(self) -> dict[str, Any]:
         return _packed(self)

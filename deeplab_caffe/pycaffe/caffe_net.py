@@ -23,7 +23,15 @@ def _with_input_layer(definition: NetDefinition) -> list[LayerDefinition]:
     for shape in definition.inputs.values():
         param.input_param.shape.add(dim=shape)
     layer = LayerDefinition(
-        "input", "Input", (), tuple(definition.inputs), param, (), definition.dialect, 1, definition.source
+        "input",
+        "Input",
+        (),
+        tuple(definition.inputs),
+        param,
+        dialect=definition.dialect,
+        line=1,
+        source=definition.source,
+        added=True,
     )
     return [layer, *definition.layers]
 
@@ -81,7 +89,9 @@ def _split(layer: LayerDefinition, blob: str, top: int, count: int, weight: floa
     param = caffe_pb2.LayerParameter(name=name, type="Split", bottom=[blob], top=tops)
     if weight:
         param.loss_weight.extend([weight, *[0.0] * (count - 1)])
-    return replace(layer, name=name, type="Split", bottoms=(blob,), tops=tops, param=param, params=())
+    return replace(
+        layer, name=name, type="Split", bottoms=(blob,), tops=tops, param=param, params=(), added=True
+    )
 
 
 def _split_top(layer: LayerDefinition, blob: str, top: int, number: int) -> str:

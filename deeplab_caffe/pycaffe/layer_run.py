@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -49,7 +50,9 @@ class LayerRun:
         if isinstance(layer, PythonLayer):
             layer.bottom_blobs, layer.top_blobs = self.bottoms, self.tops
         if isinstance(layer, DummyData):
-            self._draw(layer, constant=True)
+            for top, filler in zip(self.tops, layer.chosen, strict=True):
+                if _is_constant(filler):
+                    top.data[...] = 0 if filler is None else filler.value
         for top, weight in zip(self.tops, layer.loss_weights, strict=True):
             if weight:
                 top.diff[...] = weight
@@ -86,7 +89,7 @@ class LayerRun:
                 if name in batch:
                     top.data_tensor.copy_(batch[name])
         elif isinstance(layer, DummyData):
-            self._draw(layer, constant=False)
+            self._draw(layer)
         elif not self._shares:
             self._compute()
         return self._loss()
@@ -101,12 +104,12 @@ class LayerRun:
             and not any(self._in_place)
         )
 
-    def _draw(self, layer: DummyData, constant: bool) -> None:
-        """Fills the tops of these fillers: constant ones once, the others in each forward, as Caffe does."""
+    def _draw(self, layer: DummyData) -> None:
+        """Random fillers draw anew in each forward; what constant ones gave stays, as in Caffe."""
         drawn = [torch.empty(top.shape) for top in self.tops]
         layer.forward([], drawn)
         for top, values, filler in zip(self.tops, drawn, layer.chosen, strict=True):
-            if (filler is None or filler.type == "constant") == constant:
+            if not _is_constant(filler):
                 top.data_tensor.copy_(values)
 
     def _compute(self) -> None:
@@ -185,3 +188,7 @@ class LayerRun:
             if wanted:
                 gradient, leaf.grad = leaf.grad, None
                 bottom.diff_tensor.copy_(torch.zeros_like(leaf) if gradient is None else gradient)
+
+
+def _is_constant(filler: Any) -> bool:
+    return filler is None or filler.type == "constant"

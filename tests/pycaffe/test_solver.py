@@ -54,6 +54,35 @@ def test_trains_as_the_package_does(file, kind):
     assert solver.net.blobs["loss"].data > 0
 
 
+MORE = """layer { name: "conv" type: "Convolution" bottom: "data" top: "conv" convolution_param {
+  num_output: 4 kernel_size: 3 pad: 1 weight_filler { type: "xavier" } } }
+layer { name: "bn" type: "BatchNorm" bottom: "conv" top: "conv" }
+layer { name: "scale" type: "Scale" bottom: "conv" top: "conv" scale_param { bias_term: true } }
+layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
+layer { name: "norm" type: "LRN" bottom: "conv" top: "norm" }
+layer { name: "pool" type: "Pooling" bottom: "norm" top: "pool" pooling_param { kernel_size: 3 pad: 1 } }
+layer { name: "both" type: "Concat" bottom: "conv" bottom: "pool" top: "both" }
+layer { name: "drop" type: "Dropout" bottom: "both" top: "both" }
+layer { name: "flat" type: "Flatten" bottom: "both" top: "flat" }
+layer { name: "ip" type: "InnerProduct" bottom: "flat" top: "ip"
+  inner_product_param { num_output: 3 weight_filler { type: "xavier" } } }
+layer { name: "sigmoid" type: "Sigmoid" bottom: "ip" top: "ip" }
+layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }
+"""
+
+
+def test_layers_that_work_in_place_or_by_chance(file):
+    path = file(net=DATA.replace("value: 0.5", 'type: "gaussian"') + MORE)
+    solver, twin = caffe.get_solver(path), Training(read_settings(path))
+    solver.step(3)
+    for _ in range(3):
+        loss = twin.step().loss
+    for name, blobs in solver.net.params.items():
+        for blob, own in zip(blobs, twin.net.params[name], strict=True):
+            assert blob.data.tobytes() == own.values().numpy().tobytes(), name
+    assert loss > 0
+
+
 def test_the_class_says_which(file):
     first, second = caffe.AdamSolver(file()), caffe.SGDSolver(file())
     assert weights(first.net) == weights(second.net)
