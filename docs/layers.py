@@ -44,6 +44,7 @@ DIFFERS = {
     "InfogainLoss": "axis 1 only",
     "Pooling": f"no second top (the mask); STOCHASTIC in TRAIN: {RANDOM}",
     "Python": "its code must be allowed ([pycaffe.md](pycaffe.md#python-layers))",
+    "WindowData": f"windows, mirroring: {RANDOM}",
     "SoftmaxWithLoss": "v1's gradient of ignored pixels is 0 (the original leaves old values there)",
 }
 

@@ -8,6 +8,7 @@ from ..engine.net import Net
 from ..engine.weights import WeightReport
 from ..formats import caffe_pb2
 from .glog import Log
+from .scores import MOST
 
 _FLOAT = 4
 NET = "net.cpp"
@@ -41,6 +42,8 @@ def tell_net(net: Net, log: Log) -> None:
         log.info(NET, f"Memory required for data: {memory}")
     for name in sorted(net.outputs):
         log.info(NET, f"This network produces output {name}")
+        if (count := prod(shapes[name])) > MOST:
+            log.warning(NET, f"output {name} has {count} values, which will not be printed")
     log.info(NET, "Network initialization done.")
 
 

@@ -10,6 +10,8 @@ from typing_extensions import override
 from ..engine.net import Net
 
 _F = np.float32
+# Caffe prints every value of every output, a line each: of a map of scores, millions.
+MOST = 1000
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,15 @@ def loss_weights(net: Net) -> dict[str, float]:
 
 
 def scores(net: Net, outputs: dict[str, Tensor]) -> list[Score]:
-    """The numbers of these outputs, blobs in the order of their names, as Caffe has them."""
+    """The numbers of these outputs, blobs in the order of their names, as Caffe has them.
+
+    Blobs of more than MOST numbers are left out.
+    """
     weights = loss_weights(net)
     return [
         Score(name, value, weights.get(name, 0.0))
         for name in sorted(outputs)
+        if outputs[name].numel() <= MOST
         for value in outputs[name].detach().cpu().flatten().numpy().astype(_F)
     ]
 

@@ -6,7 +6,6 @@ from typing_extensions import override
 from .base import Layer, register
 
 REASONS = {
-    "WindowData": "windows of images are not supported; ImageData and ImageSegData read whole ones",
     "Filter": "the size of its tops depends on the data, which is not supported",
     "LSTM": "recurrent layers are not supported",
     "LSTMUnit": "recurrent layers are not supported",

@@ -33,6 +33,14 @@ def test_the_loss_may_be_no_output(program, trained):
     assert any(text.startswith("extra = ") for text in staged.messages())
 
 
+def test_outputs_of_many_values(program, trained):
+    with open("net.prototxt", "a") as file:
+        file.write('layer { name: "t" type: "Tile" bottom: "data" top: "many" tile_param { tiles: 9 } }')
+    ran = program("caffe", "test", "--model=net.prototxt", f"--weights={trained}", "--iterations=1")
+    assert ran.messages("W") == ["output many has 4374 values, which will not be printed"]
+    assert ran.code == 0 and not [text for text in ran.messages() if text.startswith("Batch 0, many")]
+
+
 def test_errors(program, trained):
     def failed(*words):
         ran = program("caffe", "test", *words)
