@@ -72,11 +72,11 @@ def read_window_file(source: str, root: str, fg_threshold: float, bg_threshold: 
                 overlap = float(text)
             except ValueError:
                 raise DeepLabError(f"{where}: overlap: {text} given, a number wanted") from None
-            corners = [number(name) for name in ("x1", "y1", "x2", "y2")]
+            x1, y1, x2, y2 = (number(name) for name in ("x1", "y1", "x2", "y2"))
             if overlap >= fg_threshold:
                 if label < 1:
                     raise DeepLabError(f"{where}: label {label} of an object, 1 or more wanted")
-                foreground.append(Box(image, label, *corners, where))
+                foreground.append(Box(image, label, x1, y1, x2, y2, where))
             elif overlap < bg_threshold:
-                background.append(Box(image, 0, *corners, where))
+                background.append(Box(image, 0, x1, y1, x2, y2, where))
     return WindowFile(foreground, background, kinds.pop())
