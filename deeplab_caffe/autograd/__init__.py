@@ -4,6 +4,7 @@ from .accumulation import accumulating
 from .callbacks import callback_function
 from .convolution import ConvolutionFunction
 from .layer import layer_function
+from .scatter import scatter_last
 from .softmax_loss import SoftmaxLossFunction
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "accumulating",
     "callback_function",
     "layer_function",
+    "scatter_last",
 ]

@@ -7,7 +7,7 @@ from ..errors import DeepLabError
 from ..formats.net_definition import LayerDefinition, NetDefinition
 from ..layers import Context, Layer, create
 from ..layers.base import check_types
-from ..layers.stand_in import StandIn, data_shapes, is_label
+from ..layers.stand_in import StandIn, data_shapes, is_label, python_shapes
 from ..types import Pair, Shape
 from . import dag
 from .dag import Graph, Node, Value
@@ -86,13 +86,21 @@ def _made(definition: LayerDefinition, context: Context, size: Pair | None, give
     if definition.bottoms or not definition.tops:
         if definition.tops and given.keys() >= set(definition.tops):
             return StandIn(definition, context, [given[name] for name in definition.tops])
-        return create(definition, context)
+        try:
+            return create(definition, context)
+        except DeepLabError:
+            if definition.type != "Python":
+                raise
+            shapes = python_shapes(definition, given)
+            if shapes is None:
+                raise
+            return StandIn(definition, context, shapes)
     own: list[Shape] | None = None
     reason = ""
     try:
         check_types([definition])
         layer = create(definition, context)
-        if layer.fed_by_caller and not size:
+        if (layer.fed_by_caller and not size) or layer.blob_shapes([]):
             return layer
         own = [tuple(shape) for shape in layer.shape([])]
     except DeepLabError as error:

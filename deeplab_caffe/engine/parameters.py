@@ -30,7 +30,7 @@ def make_parameters(graph: Graph, shapes: Mapping[Value, Shape], seed: int, devi
                     raise layer.error("param", f"'{spec.name}' is {theirs}, {dag.text(shape)} here")
             else:
                 make = fillers.maker(layer, i, shape, 1_000_003 * seed + number)
-                lr_mult = spec.lr_mult if layer.learns else 0.0
+                lr_mult = spec.lr_mult if layer.learning(i) else 0.0
                 parameter = Parameter(shape, make, lr_mult, spec.decay_mult, device)
                 if spec.name:
                     named[spec.name] = layer, parameter

@@ -10,6 +10,7 @@ from google.protobuf import text_format
 
 from ..errors import DeepLabError, DeepLabWarning
 from . import bn_dialect, caffe_pb2
+from .aligned_crop import align_crops
 from .dialect import Dialect
 from .dialect_signs import Finding, find_dialect
 from .files import read_bytes, replacing
@@ -97,6 +98,7 @@ def read_net(
                 source=source,
             )
         )
+    align_crops(layers, in_v1_text=bool(net.layers))
     return NetDefinition(
         net.name,
         finding.dialect,

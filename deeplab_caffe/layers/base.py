@@ -150,6 +150,10 @@ class Layer(ABC):
         """For each parameter the FillerParameter message, or number, that it starts from; default 0."""
         return []
 
+    def learning(self, blob: int) -> bool:
+        """Whether gradients change parameter number `blob`."""
+        return self.learns
+
     def seek(self, passes: int) -> None:
         """Makes the next forward number `passes`, counted from 0; who is random counts on from there.
 

@@ -27,7 +27,8 @@ class SoftmaxWithLoss(Layer):
     (NaN if every position is ignored).
     v2: `loss_param { ignore_label, normalization, normalize }`, `softmax_param { axis }`: the sum is divided
     by the number of positions (FULL), of those not ignored (VALID, the default), of images (BATCH_SIZE) or by
-    nothing (NONE); by 1 where that number is 0.
+    nothing (NONE); by 1 where that number is 0. SegNet's `weight_by_label_freqs` with a `class_weighting` for
+    each label: positions weigh as that says, which the number does not count.
     """
 
     bottom_count = (2, 2)
@@ -47,6 +48,8 @@ class SoftmaxWithLoss(Layer):
         self.weights: Tensor | None = None
         if softmaxloss.HasField("weight_source") and not self.context.shapes_only:
             self.weights = self._read_weights(softmaxloss.weight_source)
+        if loss.weight_by_label_freqs:
+            self.weights = torch.tensor(list(loss.class_weighting))
 
     def _read_weights(self, path: str) -> Tensor:
         with self.naming("weight_source"):
@@ -73,7 +76,8 @@ class SoftmaxWithLoss(Layer):
                 "bottom", f"{labels} given for the labels of {scores}, {positions} values wanted"
             )
         if self.weights is not None and len(self.weights) != scores[along]:
-            raise self.error("weight_source", f"{len(self.weights)} weights given for {scores[along]} labels")
+            field = "class_weighting" if self.definition.param.loss_param.class_weighting else "weight_source"
+            raise self.error(field, f"{len(self.weights)} weights given for {scores[along]} labels")
         loss = self.definition.dialect.top_shape()
         return [loss, scores][: len(self.definition.tops)]
 

@@ -1,6 +1,6 @@
 """StandIn: in place of a layer that cannot run here, to look at the shapes and costs of a net."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from ..types import Pair, Shape
 from .base import Context, Layer
-from .parts.region_shapes import region_shape
+from .parts.region_shapes import proposed_shape, region_shape
 
 if TYPE_CHECKING:
     from ..formats.net_definition import LayerDefinition
@@ -23,13 +23,19 @@ class StandIn(Layer):
     bottom_count = (0, None)
     top_count = (0, None)
 
-    def __init__(self, definition: "LayerDefinition", context: Context, shapes: list[Shape]) -> None:
+    def __init__(
+        self,
+        definition: "LayerDefinition",
+        context: Context,
+        shapes: list[Shape] | Callable[[list[Shape]], list[Shape]],
+    ) -> None:
+        """shapes: those of the tops, or what gives them for the bottoms'."""
         self.shapes = shapes
         super().__init__(definition, context)
 
     @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        return self.shapes
+        return self.shapes(bottoms) if callable(self.shapes) else self.shapes
 
     @override
     def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
@@ -76,6 +82,35 @@ def data_shapes(
             shape = (batch, 1 if label else channels, *found)
         shapes.append(shape)
     return shapes
+
+
+def python_shapes(
+    definition: "LayerDefinition", given: Mapping[str, Shape]
+) -> Callable[[list[Shape]], list[Shape]] | None:
+    """What gives the shapes of a Python layer's tops for its bottoms'; None where nothing tells one.
+
+    A top in place has its bottom's shape, and so has a dropout's (ENet's); one with a loss_weight is a
+    number; R-CNN's have names.
+    """
+    names, weights = definition.bottoms, list(definition.param.loss_weight)
+
+    def shape(number: int, bottoms: list[Shape]) -> Shape | None:
+        top = definition.tops[number]
+        if top in given:
+            return given[top]
+        if number < len(names) and names[number] == top:
+            return bottoms[number]
+        if number < len(weights) and weights[number]:
+            return (1,)
+        if number < len(names) and "dropout" in definition.param.python_param.layer.lower():
+            return bottoms[number]
+        return proposed_shape(definition, top, bottoms)
+
+    tops = range(len(definition.tops))
+    anything: list[Shape] = [(1, 2, 1, 1)] * len(names)
+    if any(shape(number, anything) is None for number in tops):
+        return None
+    return lambda bottoms: [shape(number, bottoms) or () for number in tops]
 
 
 def _messages(param: Any) -> list[Any]:

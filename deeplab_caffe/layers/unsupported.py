@@ -6,12 +6,8 @@ from typing_extensions import override
 from .base import Layer, register
 
 REASONS = {
+    "DenseImageData": "SegNet's reader of images and label maps; ImageSegData reads such lists",
     "Filter": "the size of its tops depends on the data, which is not supported",
-    "LSTM": "recurrent layers are not supported",
-    "LSTMUnit": "recurrent layers are not supported",
-    "Parameter": "parameters without an operation are not supported",
-    "RNN": "recurrent layers are not supported",
-    "Swish": "not supported; Sigmoid and Eltwise PROD give x * sigmoid(x)",
 }
 
 

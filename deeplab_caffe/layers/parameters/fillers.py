@@ -4,6 +4,7 @@ The random ones follow Caffe's distributions, not its stream of random numbers.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from math import isfinite, prod, sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,16 @@ _MOST_SPAN = torch.finfo(torch.float32).max
 FILLERS = ("constant", "uniform", "gaussian", "xavier", "msra", "positive_unitball", "bilinear")
 
 
+@dataclass(frozen=True)
+class Identity:
+    """A filler of our own: `factor` on the diagonal of the last two axes, else 0."""
+
+    factor: float
+
+
 def fill(shape: Shape, filler: Any, generator: torch.Generator) -> Tensor:
-    """A float32 tensor of `shape` after `filler`: a FillerParameter message, values, a number, or None (0).
+    """A float32 tensor of `shape` after `filler`: a FillerParameter message, values, a number, Identity,
+    or None (0).
 
     Raises DeepLabError for an unknown type, or a shape that the filler has no meaning for.
     """
@@ -29,6 +38,8 @@ def fill(shape: Shape, filler: Any, generator: torch.Generator) -> Tensor:
         return torch.full(shape, float(filler or 0))
     if isinstance(filler, Tensor):
         return filler.clone()
+    if isinstance(filler, Identity):
+        return torch.eye(*shape[-2:]).mul_(filler.factor).expand(shape).clone()
     kind = filler.type
     if kind not in FILLERS:
         raise DeepLabError(f"unknown filler '{kind}'; known: {', '.join(FILLERS)}")

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from ...formats.net_definition import LayerDefinition
 
 _REGIONS = 128  # in a batch of Fast R-CNN's own configuration
+_PROPOSALS = 300  # of Faster R-CNN's own configuration, in the test phase
 _CLASSES = 21  # of PASCAL VOC, where param_str says nothing
 
 
@@ -16,6 +17,24 @@ def region_shape(definition: "LayerDefinition", name: str) -> Shape | None:
     """The shape of that top of a Python layer; None where the name is none of R-CNN's."""
     if definition.type != "Python" or not {"rois", "im_info"} & set(definition.tops):
         return None
+    return _by_name(definition).get(name)
+
+
+def proposed_shape(definition: "LayerDefinition", name: str, bottoms: list[Shape]) -> Shape | None:
+    """The shape of a top of Faster R-CNN's Python layers with bottoms; None for other layers.
+
+    The first bottom of anchor_target_layer holds two scores for each of A anchors.
+    """
+    module = definition.param.python_param.module.rpartition(".")[2]
+    if module == "anchor_target_layer" and bottoms and len(bottoms[0]) == 4:
+        n, scores, height, width = bottoms[0]
+        return (n, 1, scores // 2 * height, width) if "label" in name else (n, scores * 2, height, width)
+    if module == "proposal_layer":
+        return (_PROPOSALS, 1 if "score" in name else 5)
+    return _by_name(definition).get(name) if module == "proposal_target_layer" else None
+
+
+def _by_name(definition: "LayerDefinition") -> dict[str, Shape]:
     found = re.search(r"num_classes\W+(\d+)", definition.param.python_param.param_str)
     classes = int(found[1]) if found else _CLASSES
     return {
@@ -27,4 +46,4 @@ def region_shape(definition: "LayerDefinition", name: str) -> Shape | None:
         "bbox_inside_weights": (_REGIONS, 4 * classes),
         "bbox_outside_weights": (_REGIONS, 4 * classes),
         "bbox_loss_weights": (_REGIONS, 4 * classes),
-    }.get(name)
+    }
