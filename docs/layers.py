@@ -28,6 +28,20 @@ UniqueLabel WindowData
 # From 1060 on the schema numbers types that only forks of BVLC Caffe had in V1.
 DEEPLAB_V1 = [name for number, name in V1_TYPES.items() if name and name != "Deconvolution" and number < 1060]
 
+# Of other forks that segmentation nets come from.
+FORKS = {
+    "BN": "SegNet, ENet, DeconvNet; PSPNet, ICNet",
+    "DenseImageData": "SegNet, ENet",
+    "MultiStageMeanfield": "CRF-RNN",
+    "Normalize": "SSD, ParseNet",
+    "Permute": "SSD",
+    "PriorBox": "SSD",
+    "ROIPooling": "Fast R-CNN",
+    "SmoothL1Loss": "Fast R-CNN",
+    "Unpooling": "DeconvNet",
+    "Upsample": "SegNet, ENet",
+}
+
 RANDOM = "own random numbers"
 # What a user of the original would notice; everything else gives the original's values.
 DIFFERS = {
@@ -42,6 +56,7 @@ DIFFERS = {
     "ImageData": f"shuffle, crops and mirroring: {RANDOM}",
     "ImageSegData": f"shuffle, crops and mirroring: {RANDOM}",
     "InfogainLoss": "axis 1 only",
+    "MultiStageMeanfield": "weights start from its fields, not from spatial.par and bilateral.par",
     "Pooling": "STOCHASTIC: test phase only",
     "Python": "its code must be allowed ([pycaffe.md](pycaffe.md#python-layers))",
     "WindowData": f"windows, mirroring: {RANDOM}",
@@ -53,7 +68,7 @@ def rows() -> list[str]:
     """The lines of the table, a type each, in alphabetical order."""
     lines = []
     ours = [name for name in known_types() if layer_class(name).__module__.startswith("deeplab_caffe.")]
-    for name in sorted({*BVLC, *DEEPLAB_V1, *DEEPLAB_V2, *ours}, key=str.lower):
+    for name in sorted({*BVLC, *DEEPLAB_V1, *DEEPLAB_V2, *FORKS, *ours}, key=str.lower):
         origins = [name in types for types in (DEEPLAB_V1, DEEPLAB_V2, BVLC)]
         marks = " | ".join("x" if there else "" for there in origins)
         lines.append(f"| {name} | {marks} | {state(name, any(origins))} |")
@@ -65,6 +80,9 @@ def state(name: str, original: bool) -> str:
     if name in REASONS:
         return f"refused: {REASONS[name]} |"
     kernel = "yes" if layer_class(name).on_device else "host"
+    if name in FORKS:
+        differs = f"differs: {DIFFERS[name]}" if name in DIFFERS else "runs"
+        return f"{differs}; of {FORKS[name]} | {kernel}"
     if not original:
         return f"runs; this project's own | {kernel}"
     return f"{'differs: ' + DIFFERS[name] if name in DIFFERS else 'runs'} | {kernel}"
@@ -74,8 +92,9 @@ def page() -> str:
     """The whole page."""
     head = """# Layer types
 
-Every layer type that DeepLab v1, DeepLab v2 and BVLC Caffe register, under its V2 name (a V1 prototxt says
-`EUCLIDEAN_LOSS` for `EuclideanLoss`), and what becomes of it here. *Runs*: the original's values (in
+Every layer type that DeepLab v1, DeepLab v2 and BVLC Caffe register, and those that segmentation nets have from
+other forks, under its V2 name (a V1 prototxt says `EUCLIDEAN_LOSS` for `EuclideanLoss`), and what becomes of it
+here. *Runs*: the original's values (in
 `exact` its bits where a reference output exists). *Differs*: runs, but for what is said. *Refused*:
 building the net is an error with that reason, unless the caller feeds the layer's tops. *Own random
 numbers*: torch's or NumPy's, of the original's distribution but not its stream. On a GPU, layers marked

@@ -13,6 +13,6 @@ def test_the_page_says_what_the_layers_say():
 
 
 def test_every_type_of_the_three_dialects_is_registered_or_refused():
-    wanted = {*PAGE["BVLC"], *PAGE["DEEPLAB_V1"], *PAGE["DEEPLAB_V2"]}
+    wanted = {*PAGE["BVLC"], *PAGE["DEEPLAB_V1"], *PAGE["DEEPLAB_V2"], *PAGE["FORKS"]}
     assert wanted <= set(known_types()) and len(wanted) > 75
     assert REASONS.keys() <= wanted and PAGE["DIFFERS"].keys() <= wanted - REASONS.keys()
