@@ -92,9 +92,9 @@ def page() -> str:
     """The whole page."""
     head = """# Layer types
 
-Every layer type that DeepLab v1, DeepLab v2 and BVLC Caffe register, and those that segmentation nets have from
-other forks, under its V2 name (a V1 prototxt says `EUCLIDEAN_LOSS` for `EuclideanLoss`), and what becomes of it
-here. *Runs*: the original's values (in
+Every layer type that DeepLab v1, DeepLab v2 and BVLC Caffe register, and those that segmentation nets have
+from other forks, under its V2 name (a V1 prototxt says `EUCLIDEAN_LOSS` for `EuclideanLoss`), and what
+becomes of it here. *Runs*: the original's values (in
 `exact` its bits where a reference output exists). *Differs*: runs, but for what is said. *Refused*:
 building the net is an error with that reason, unless the caller feeds the layer's tops. *Own random
 numbers*: torch's or NumPy's, of the original's distribution but not its stream. On a GPU, layers marked
