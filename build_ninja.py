@@ -44,6 +44,9 @@ X86 = {
     "avx2": ["-mavx2", "-mfma"],
     "avx512": "-mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512".split(),
 }
+ARM: dict[str, list[str]] = {"neon": []}
+# What tells the sources which copies there are.
+HAVE = {"x86": ["-DHAVE_X86=1"], "arm": ["-DHAVE_NEON=1"]}
 # Host code of the CPU's module that the device modules use too.
 SHARED = ["csrc/conv/conv_plan.cpp"]
 # What DEEPLAB_CAFFE_WARNINGS=1 checks; the pragmas are nvcc's.
@@ -60,9 +63,14 @@ class Tools:
 
     cxx: list[str]
     includes: list[str]  # folders of pybind11 and Python
-    x86: bool
+    machine: str  # "x86", "arm" or another
     nvcc: Path | None = None
     targets: tuple[str, ...] = ()
+
+
+def instruction_sets(machine: str) -> dict[str, list[str]]:
+    """The copies of csrc/*/simd that a build for `machine` has, with their flags."""
+    return PORTABLE | (X86 if machine == "x86" else ARM if machine == "arm" else {})
 
 
 def find_cxx() -> list[str]:
@@ -78,9 +86,10 @@ def find_cxx() -> list[str]:
 
 def find_tools(root: Path, folder: Path, nvcc: Path | None, targets: list[str]) -> Tools:
     """The tools of this machine; pybind11's headers are copied into `folder`."""
-    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    names = {"x86_64": "x86", "amd64": "x86", "aarch64": "arm", "arm64": "arm"}
+    machine = names.get(platform.machine().lower(), "other")
     includes = [str(_pybind11_headers(root / folder).relative_to(root)), sysconfig.get_path("include")]
-    return Tools(find_cxx(), includes, x86, nvcc, tuple(targets))
+    return Tools(find_cxx(), includes, machine, nvcc, tuple(targets))
 
 
 def _pybind11_headers(folder: Path) -> Path:
@@ -159,8 +168,7 @@ class Graph:
     def cxx(self, *flags: str) -> list[str]:
         """The command of the C++ compiler."""
         own = shlex.split(os.environ.get("CXXFLAGS", ""))
-        x86 = ["-DHAVE_X86=1"] if self.tools.x86 else []
-        return [*self.tools.cxx, *own, *COMMON, "-Icsrc", *x86, *flags]
+        return [*self.tools.cxx, *own, *COMMON, "-Icsrc", *HAVE.get(self.tools.machine, []), *flags]
 
     def host(self, module: str, sources: list[str]) -> list[str]:
         """Objects of what may include pybind11; those that are the same in all modules are made once."""
@@ -180,7 +188,7 @@ class Graph:
 
     def cpu(self) -> Iterator[str]:
         """Objects of _C."""
-        for name, flags in (PORTABLE | X86 if self.tools.x86 else PORTABLE).items():
+        for name, flags in instruction_sets(self.tools.machine).items():
             macros = [f"-DISA={name}", f"-DISA_{name.upper()}=1"]
             sources = self.sources("csrc/*/simd/*.cpp")
             yield from self.compile("cxx", name, sources, self.cxx(*macros, *flags), f"for {name}")

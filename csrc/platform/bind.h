@@ -59,7 +59,8 @@ void bind_per_isa(pybind11::module_& m, const char* name, Result (*portable)(Arg
       name,
       [=](Wire<Args>... args) {
         Result (*const kernels[])(Args...) = {portable, others...};
-        return kernels[static_cast<int>(active_isa())](from_wire<Args>(args)...);
+        const int copy = active_isa() == Isa::neon ? 1 : static_cast<int>(active_isa());
+        return kernels[copy](from_wire<Args>(args)...);
       },
       pybind11::call_guard<pybind11::gil_scoped_release>());
 }
@@ -69,6 +70,8 @@ void bind_per_isa(pybind11::module_& m, const char* name, Result (*portable)(Arg
 #define BIND_DEVICE(m, name) bind(m, #name, &device::name)
 #ifdef HAVE_X86
 #define BIND_PER_ISA(m, name) bind_per_isa(m, #name, &portable::name, &avx2::name, &avx512::name)
+#elif defined(HAVE_NEON)
+#define BIND_PER_ISA(m, name) bind_per_isa(m, #name, &portable::name, &neon::name)
 #else
 #define BIND_PER_ISA(m, name) bind_per_isa(m, #name, &portable::name)
 #endif

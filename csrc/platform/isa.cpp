@@ -14,6 +14,8 @@ bool has(Isa isa) {
            __builtin_cpu_supports("fma");
   }
   if (isa == Isa::avx2) return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#elif defined(HAVE_NEON)
+  if (isa == Isa::neon) return true;  // every 64-bit ARM has it
 #endif
   return isa == Isa::portable;
 }
@@ -21,9 +23,12 @@ bool has(Isa isa) {
 Isa choose() {
   const char* wanted = std::getenv("DEEPLAB_CAFFE_ISA");
   if (wanted == nullptr || *wanted == 0) {
-    return has(Isa::avx512) ? Isa::avx512 : has(Isa::avx2) ? Isa::avx2 : Isa::portable;
+    for (Isa isa : {Isa::avx512, Isa::avx2, Isa::neon}) {
+      if (has(isa)) return isa;
+    }
+    return Isa::portable;
   }
-  for (Isa isa : {Isa::portable, Isa::avx2, Isa::avx512}) {
+  for (Isa isa : {Isa::portable, Isa::avx2, Isa::avx512, Isa::neon}) {
     if (isa_name(isa) == std::string(wanted)) {
       if (has(isa)) return isa;
       throw std::invalid_argument(std::string("DEEPLAB_CAFFE_ISA=") + wanted +
@@ -31,13 +36,14 @@ Isa choose() {
     }
   }
   throw std::invalid_argument(std::string("DEEPLAB_CAFFE_ISA=") + wanted +
-                              ": unknown; one of portable, avx2, avx512");
+                              ": unknown; one of portable, avx2, avx512, neon");
 }
 
 }  // namespace
 
 const char* isa_name(Isa isa) {
-  return isa == Isa::avx512 ? "avx512" : isa == Isa::avx2 ? "avx2" : "portable";
+  constexpr const char* names[] = {"portable", "avx2", "avx512", "neon"};
+  return names[static_cast<int>(isa)];
 }
 
 Isa active_isa() {

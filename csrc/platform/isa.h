@@ -3,10 +3,11 @@
 
 #include <string>
 
-enum class Isa { portable, avx2, avx512 };
+enum class Isa { portable, avx2, avx512, neon };
 
-// The best set this processor has, or the one the environment variable DEEPLAB_CAFFE_ISA forces
-// (portable, avx2, avx512). Throws std::invalid_argument if that one is unknown or not to be had.
+// The best set this processor has, or the one the environment variable DEEPLAB_CAFFE_ISA forces, by name.
+// Builds for x86 have portable, avx2 and avx512, those for ARM portable and neon. Throws
+// std::invalid_argument if that one is unknown or not to be had.
 Isa active_isa();
 
 const char* isa_name(Isa isa);
@@ -25,6 +26,15 @@ const char* isa_name(Isa isa);
   }
 #define SELECT_ISA(name) \
   (active_isa() == Isa::avx512 ? avx512::name : active_isa() == Isa::avx2 ? avx2::name : portable::name)
+#elif defined(HAVE_NEON)
+#define DECLARE_PER_ISA(declaration) \
+  namespace portable {               \
+  declaration;                       \
+  }                                  \
+  namespace neon {                   \
+  declaration;                       \
+  }
+#define SELECT_ISA(name) (active_isa() == Isa::neon ? neon::name : portable::name)
 #else
 #define DECLARE_PER_ISA(declaration) \
   namespace portable {               \

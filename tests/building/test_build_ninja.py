@@ -18,8 +18,8 @@ def edges(build_ninja, tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
 
-    def write(modules, x86=True):
-        tools = build_ninja.Tools(["g++"], ["py bind"], x86, Path("/cuda/bin/nvcc"), ("80", "90a"))
+    def write(modules, machine="x86"):
+        tools = build_ninja.Tools(["g++"], ["py bind"], machine, Path("/cuda/bin/nvcc"), ("80", "90a"))
         text, made = build_ninja.write_graph(tmp_path, Path("build"), tools, modules)
         found = {}
         for block in re.split(r"\n(?=build )", re.sub(r" \$\n +", " ", text))[1:]:
@@ -47,10 +47,15 @@ def test_kernels_are_compiled_for_each_instruction_set(edges):
     assert "-mavx2" not in " ".join(flags(found["build/portable/conv/simd/kernel.o"]))
 
 
-def test_other_machines_run_the_portable_kernels(edges):
-    found = edges(["_C"], x86=False)
+def test_kernels_for_other_machines(edges):
+    found = edges(["_C"], machine="arm")
     assert not any("avx" in name for name in found)
-    assert "-DHAVE_X86=1" not in flags(found["build/host/conv/x.o"])
+    assert "build/portable/conv/simd/kernel.o" in found
+    assert "-DISA_NEON=1" in flags(found["build/neon/conv/simd/kernel.o"])
+    assert "-DHAVE_NEON=1" in flags(found["build/host/conv/x.o"])
+    found = edges(["_C"], machine="other")
+    assert {name.split("/")[1] for name in found if "simd" in name and "warn" not in name} == {"portable"}
+    assert "HAVE" not in " ".join(flags(found["build/host/conv/x.o"]))
 
 
 def test_nothing_is_contracted(edges):

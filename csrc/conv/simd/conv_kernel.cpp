@@ -13,16 +13,16 @@ namespace {
 
 // kTileRows x kTileVectors sums fill the registers. The lanes of a tile are those of such a block, so that
 // its inputs are read one after the other: half of each cache line would come from afar for nothing.
-#if defined(ISA_AVX512)
+#if defined(ISA_AVX512) || defined(ISA_NEON)
 constexpr int kTileRows = 8;
 #else
 constexpr int kTileRows = 4;
 #endif
 constexpr int kTileVectors = 3;
-#if defined(ISA_AVX512) || defined(ISA_AVX2)
-constexpr int kStoredRows = 4;
-#else
+#ifdef ISA_PORTABLE
 constexpr int kStoredRows = 1;
+#else
+constexpr int kStoredRows = 4;
 #endif
 
 // Adds what the i-th of the reduction gives to kTileRows rows and `vectors` vectors of sums.

@@ -8,7 +8,7 @@ namespace ISA {
 namespace {
 
 // Output positions in a tile, and whether tiles may be packed by row.
-#ifdef ISA_AVX2
+#if defined(ISA_AVX2) || defined(ISA_NEON)
 constexpr int kLanes = 24;
 constexpr bool kByRow = true;
 #else
@@ -104,7 +104,7 @@ void pack(const CopyRun* runs, int64_t count, const float* first_channel, int64_
   }
 }
 
-#ifdef ISA_AVX2
+#if defined(ISA_AVX2) || defined(ISA_NEON)
 
 // Rows of tiles, channel by channel: each lies in memory as one piece, which comes faster than its parts.
 void pack_rows(const CopyRun* runs, int64_t count, const float* first_channel, int64_t plane,

@@ -9,7 +9,7 @@ namespace {
 
 // Output rows, and vectors of a row, that are summed together: as many as there are registers for, beside the
 // nine weights of a 3x3 kernel.
-#ifdef ISA_AVX512
+#if defined(ISA_AVX512) || defined(ISA_NEON)
 constexpr int kTogether = 4;
 #else
 constexpr int kTogether = 2;

@@ -15,7 +15,7 @@ namespace {
 template <int n>
 HOST_DEVICE void divide(float d, Vector (&v)[n]) {
   const Vector divisor = broadcast(d);
-#if defined(ISA_AVX512) || defined(ISA_AVX2)
+#ifndef ISA_PORTABLE
   if (d > 0x1p-30f && d < 0x1p30f && all_between(v, 0x1p-60f, 0x1p60f)) {
     const Vector reciprocal = broadcast(1.0f / d);
 #pragma GCC unroll 8

@@ -7,7 +7,7 @@
 namespace ISA {
 namespace {
 
-#if defined(ISA_AVX512)
+#if defined(ISA_AVX512) || defined(ISA_NEON)
 constexpr int kTileRows = 8;  // with 3 vectors: as many sums as there are registers for
 #else
 constexpr int kTileRows = 4;

@@ -43,7 +43,7 @@ inline __attribute__((always_inline)) Float* row_of(Float* values, unsigned vert
 // x in all lanes, in a register: a product with a number in memory then broadcasts on its way.
 inline __attribute__((always_inline)) Vec broadcast_row(float x) {
   Vec v = x - Vec{};  // exact for -0 too
-#ifndef ISA_PORTABLE
+#if defined(ISA_AVX2) || defined(ISA_AVX512)
   asm("" : "+x"(v));
 #endif
   return v;

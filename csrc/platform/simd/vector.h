@@ -7,6 +7,8 @@
 
 #if defined(ISA_AVX512) || defined(ISA_AVX2)
 #include <immintrin.h>
+#elif defined(ISA_NEON)
+#include <arm_neon.h>
 #endif
 
 namespace ISA {
@@ -100,6 +102,47 @@ HOST_DEVICE Vector even_lanes(Vector a, Vector b) {
 HOST_DEVICE Vector even_odd_lanes(Vector a, Vector b) {
   const __m256d halves = _mm256_castps_pd(_mm256_shuffle_ps(a, b, 0xd8));
   return _mm256_castpd_ps(_mm256_permute4x64_pd(halves, 0xd8));
+}
+#elif defined(ISA_NEON)
+using Vector = float32x4_t;
+constexpr int kWidth = 4;
+using Mask = unsigned;  // a bit a lane: there are no masked instructions
+HOST_DEVICE Mask first_lanes(int count) { return count >= 4 ? 0xfu : count <= 0 ? 0u : (1u << count) - 1u; }
+HOST_DEVICE Mask lanes_between(int first, int end) { return first_lanes(end) & ~first_lanes(first); }
+HOST_DEVICE Mask lanes_of(uint64_t bits, int v) { return static_cast<Mask>(bits >> (4 * v) & 0xf); }
+HOST_DEVICE Vector load(const float* p) { return vld1q_f32(p); }
+HOST_DEVICE void store_vector(float* p, Vector v) { vst1q_f32(p, v); }
+HOST_DEVICE Vector broadcast(float v) { return vdupq_n_f32(v); }
+HOST_DEVICE void store_lanes(float* p, Mask m, Vector v) {
+  if (m & 1) vst1q_lane_f32(p, v, 0);
+  if (m & 2) vst1q_lane_f32(p + 1, v, 1);
+  if (m & 4) vst1q_lane_f32(p + 2, v, 2);
+  if (m & 8) vst1q_lane_f32(p + 3, v, 3);
+}
+HOST_DEVICE Vector load_lanes(const float* p, Mask m, Vector others) {
+  if (m == 0xf) return load(p);
+  if (m & 1) others = vld1q_lane_f32(p, others, 0);
+  if (m & 2) others = vld1q_lane_f32(p + 1, others, 1);
+  if (m & 4) others = vld1q_lane_f32(p + 2, others, 2);
+  if (m & 8) others = vld1q_lane_f32(p + 3, others, 3);
+  return others;
+}
+HOST_DEVICE Vector load(const float* p, Mask m) { return load_lanes(p, m, broadcast(0.0f)); }
+HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return vfmaq_f32(c, a, b); }
+HOST_DEVICE Vector negative_fma(Vector a, Vector b, Vector c) { return vfmsq_f32(c, a, b); }
+template <int n>
+HOST_DEVICE bool all_between(const Vector (&v)[n], float low, float high) {
+  uint32x4_t between = vdupq_n_u32(0xffffffffu);
+#pragma GCC unroll 8
+  for (int i = 0; i < n; ++i) {
+    between = vandq_u32(between, vcagtq_f32(v[i], broadcast(low)));
+    between = vandq_u32(between, vcaltq_f32(v[i], broadcast(high)));
+  }
+  return vminvq_u32(between) != 0;
+}
+HOST_DEVICE Vector even_lanes(Vector a, Vector b) { return vuzp1q_f32(a, b); }
+HOST_DEVICE Vector even_odd_lanes(Vector a, Vector b) {
+  return vcombine_f32(vget_low_f32(vuzp1q_f32(a, a)), vget_low_f32(vuzp2q_f32(b, b)));
 }
 #else
 using Vector = float;
