@@ -37,6 +37,8 @@ COMMON = [
     "-fvisibility=hidden",
     "-fPIC",
 ]
+# What DEEPLAB_CAFFE_SANITIZE=address,undefined puts in their place and adds.
+SANITIZED = {"-O3": "-O1", "-g0": "-g1"}
 NVCC_FLAGS = ["-std=c++17", "-O3", "--fmad=false", "-Xptxas", "-v", "-Icsrc"]
 # csrc/*/simd/*.cpp is compiled once per entry, in the namespace the macro ISA names.
 PORTABLE: dict[str, list[str]] = {"portable": []}
@@ -71,6 +73,12 @@ class Tools:
 def instruction_sets(machine: str) -> dict[str, list[str]]:
     """The copies of csrc/*/simd that a build for `machine` has, with their flags."""
     return PORTABLE | (X86 if machine == "x86" else ARM if machine == "arm" else {})
+
+
+def sanitizers() -> list[str]:
+    """The compiler's flags for the checks at run time that DEEPLAB_CAFFE_SANITIZE names."""
+    names = os.environ.get("DEEPLAB_CAFFE_SANITIZE", "")
+    return [f"-fsanitize={names}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"] if names else []
 
 
 def find_cxx() -> list[str]:
@@ -159,7 +167,9 @@ class Graph:
         target = self.folder / f"{name}{sysconfig.get_config_var('EXT_SUFFIX')}"
         variables = {
             "compiler": quote([*self.tools.cxx, *shared]),
-            "libraries": quote(["-fopenmp", *libraries, *shlex.split(os.environ.get("LDFLAGS", ""))]),
+            "libraries": quote(
+                ["-fopenmp", *sanitizers(), *libraries, *shlex.split(os.environ.get("LDFLAGS", ""))]
+            ),
         }
         self.ninja.build(str(target), "link", objects, variables=variables)
         self.ninja.default(str(target))
@@ -168,7 +178,10 @@ class Graph:
     def cxx(self, *flags: str) -> list[str]:
         """The command of the C++ compiler."""
         own = shlex.split(os.environ.get("CXXFLAGS", ""))
-        return [*self.tools.cxx, *own, *COMMON, "-Icsrc", *HAVE.get(self.tools.machine, []), *flags]
+        common = COMMON
+        if checks := sanitizers():
+            common = [SANITIZED.get(flag, flag) for flag in COMMON] + checks
+        return [*self.tools.cxx, *own, *common, "-Icsrc", *HAVE.get(self.tools.machine, []), *flags]
 
     def host(self, module: str, sources: list[str]) -> list[str]:
         """Objects of what may include pybind11; those that are the same in all modules are made once."""

@@ -2,6 +2,9 @@
 
 import os
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from .errors import DeepLabError
@@ -10,15 +13,52 @@ from .errors import DeepLabError
 MOST_THREADS = 1024
 _SETTING = "OMP_NUM_THREADS"
 
+_lock = threading.Lock()
+_at_work: dict[int, int] = {}  # Python's threads that compute, and how often each has begun to
+
+
+@contextmanager
+def at_work() -> Iterator[None]:
+    """Counts the calling Python thread among those that compute and share `thread_count`'s default."""
+    own = threading.get_ident()
+    with _lock:
+        _at_work[own] = _at_work.get(own, 0) + 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _at_work[own] = _at_work.get(own, 1) - 1
+            if not _at_work[own]:
+                del _at_work[own]
+
+
+def _after_fork() -> None:
+    """The other threads are not in the child; one of them may have held the lock."""
+    global _lock
+    _lock = threading.Lock()
+    own = threading.get_ident()
+    for other in [one for one in _at_work if one != own]:
+        del _at_work[other]
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
 
 def thread_count(threads: int | None) -> int:
-    """The number given, or torch's setting where torch is loaded, or OMP_NUM_THREADS, or all processors.
+    """The number given, or this Python thread's share of the default.
 
+    The default is torch's setting where torch is loaded, or OMP_NUM_THREADS, or all processors. Python's
+    threads that are `at_work` at the same time share it: eight of them do not start eight times as many.
     Raises DeepLabError for more than the system gives.
     """
     if threads is not None:
         check_threads(threads)
         return max(1, threads)
+    return max(1, _default() // max(1, len(_at_work)))
+
+
+def _default() -> int:
     if "torch" in sys.modules:
         return sys.modules["torch"].get_num_threads()
     setting = os.environ.get(_SETTING, "")

@@ -43,7 +43,6 @@ TESTED_BY = {
     "formats.records": "formats/test_caffemodel.py",
     # The command line, in processes of its own.
     "__main__": "test_errors.py",
-    "threads": "ops/test_backend.py",
     # What they write is committed and compared, layer by layer.
     "generate.deeplab_v2": "prototxt/test_deeplab_v2.py",
     "generate.deeplab_v3": "prototxt/test_deeplab_v3.py",

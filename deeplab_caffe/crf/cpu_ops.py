@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from .. import _C
 from ..errors import DeepLabError, DeepLabWarning
-from ..threads import thread_count
+from ..threads import at_work, thread_count
 from ..types import Doubles, Floats, override
 from .arrays import Array
 
@@ -60,6 +60,7 @@ def _built_again(source: tuple[Any, ...] | None, *fields: Any) -> Pairwise:
     return Pairwise(recipe.build(threads, backend).native, *fields)
 
 
+@at_work()
 def lattice(
     features: Floats,
     image_sizes: Sequence[int] | None = None,
@@ -108,6 +109,7 @@ def lattice(
     return native
 
 
+@at_work()
 def lattice_filter(
     lattice: _C.Lattice,
     values: Floats | Doubles,
@@ -182,6 +184,7 @@ def mean_field_start(
     return q
 
 
+@at_work()
 def mean_field_iterate(
     kernels: Sequence[Pairwise],
     unary: Floats,
@@ -209,6 +212,7 @@ def mean_field_iterate(
     return q
 
 
+@at_work()
 def mean_field(
     kernels: Sequence[Pairwise],
     unary: Floats,

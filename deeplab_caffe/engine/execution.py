@@ -131,8 +131,11 @@ def _repeated(schedule: Schedule, node: Node, values: Values) -> list[Tensor]:
 @contextmanager
 def torch_threads(threads: int | None) -> Iterator[None]:
     """Gives torch's own operators the net's number of threads, too."""
+    if threads is None:  # nothing to set, nor to take back from other Python threads
+        yield
+        return
     before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
+    torch.set_num_threads(threads)
     try:
         yield
     finally:

@@ -16,6 +16,7 @@ from ..layers import Layer
 from ..layers.base import create_all
 from ..layers.parameters.parameter import Parameter
 from ..ops.devices import torch_precision
+from ..threads import at_work
 from ..types import Shape
 from . import dag
 from .context import make_context, make_weight_memory
@@ -242,7 +243,7 @@ class Net:
         execution, values = self._prepared(outputs, given, "forward" if on_layer is None else "watched")
         versions = tuple(blob.version for layer in self.layers for blob in layer.blobs)
         self._last = {}
-        with torch.no_grad(), self._order.forward(), torch_threads(self.context.threads):
+        with at_work(), torch.no_grad(), self._order.forward(), torch_threads(self.context.threads):
             results = execution(values, versions, on_layer)
         self._last = {value: tensor for value, tensor in values.items() if value in execution.schedule.kept}
         theirs = {tensor.untyped_storage().data_ptr() for tensor in given.values()}
@@ -261,7 +262,7 @@ class Net:
         execution, values = self._prepared(
             outputs, given, "training" if on_layer is None else "watched training"
         )
-        with torch_threads(self.context.threads), torch_precision(self.context.precision):
+        with at_work(), torch_threads(self.context.threads), torch_precision(self.context.precision):
             loss = run_train(execution.schedule, values, self.context.device, on_layer)
         self._last = {}
         return TrainResult(loss, {name: values[value] for name, value in execution.schedule.outputs.items()})

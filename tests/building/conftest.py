@@ -28,5 +28,12 @@ def build_ninja(build_cuda):
 
 @pytest.fixture(autouse=True)
 def _no_wishes(monkeypatch):
-    for name in ("CXX", "CXXFLAGS", "LDFLAGS", "DEEPLAB_CAFFE_CUDA", "DEEPLAB_CAFFE_CUDA_ARCHS"):
+    for name in (
+        "CXX",
+        "CXXFLAGS",
+        "LDFLAGS",
+        "DEEPLAB_CAFFE_CUDA",
+        "DEEPLAB_CAFFE_CUDA_ARCHS",
+        "DEEPLAB_CAFFE_SANITIZE",
+    ):
         monkeypatch.delenv(name, raising=False)

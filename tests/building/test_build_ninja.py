@@ -115,3 +115,13 @@ def test_without_a_compiler_one_line(build_ninja, monkeypatch):
 def test_the_compiler_may_have_words_of_its_own(build_ninja, monkeypatch):
     monkeypatch.setenv("CXX", "env g++ -m64")
     assert build_ninja.find_cxx() == ["env", "g++", "-m64"]
+
+
+def test_sanitizers(edges, monkeypatch):
+    monkeypatch.setenv("DEEPLAB_CAFFE_SANITIZE", "address,undefined")
+    found = edges(["_C"])
+    made = flags(found["build/host/conv/x.o"])
+    assert "-fsanitize=address,undefined" in made and "-fno-sanitize-recover=all" in made
+    assert "-O3" not in made and "-O1" in made and "-ffp-contract=off" in made
+    link = next(edge for name, edge in found.items() if edge[0] == "link")
+    assert "-fsanitize=address,undefined" in link[2]["libraries"]
