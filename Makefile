@@ -11,7 +11,7 @@ PIP_ENV = PIP_CONSTRAINT=$(CURDIR)/constraints.txt
 PIP = $(PIP_ENV) $(BIN)/python -m pip install -q --disable-pip-version-check
 CXX_FILES = $$(git ls-files '*.cpp' '*.h' '*.cu' '*.cuh')
 
-.PHONY: demo test bench gpu fuzz lint format clean native wheel sdist docs
+.PHONY: demo test bench gpu fuzz sanitize lint format clean native wheel sdist docs
 
 demo: $(INSTALLED)
 	$(BIN)/deeplab-caffe demo -o demo-output
@@ -80,6 +80,18 @@ format: $(INSTALLED)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(CXX_FILES)
+
+# The kernels' tests under the compiler's checks of memory and undefined behaviour, on a copy of the sources.
+SANITIZERS ?= address,undefined
+SANITIZE_TESTS ?= tests/ops tests/kernels tests/crf tests/layers tests/autograd
+sanitize: $(INSTALLED)
+	mkdir -p build/sanitize
+	git ls-files -z | xargs -0 cp -u --parents -t build/sanitize
+	cd build/sanitize && DEEPLAB_CAFFE_SANITIZE=$(SANITIZERS) DEEPLAB_CAFFE_CUDA=0 DEEPLAB_CAFFE_EMULATOR=0 \
+		$(CURDIR)/$(BIN)/python -W ignore setup.py -q build_ext --inplace
+	cd build/sanitize && LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libstdc++.so)" \
+		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
+		$(CURDIR)/$(BIN)/python -m pytest -m "not slow" $(SANITIZE_TESTS)
 
 # In place and by itself, since pip would hide its progress; ninja knows what is to be done, so it is always asked.
 native: $(TOOLS)
