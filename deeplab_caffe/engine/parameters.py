@@ -31,7 +31,8 @@ def make_parameters(graph: Graph, shapes: Mapping[Value, Shape], seed: int, devi
             else:
                 make = fillers.maker(layer, i, shape, 1_000_003 * seed + number)
                 lr_mult = spec.lr_mult if layer.learning(i) else 0.0
-                parameter = Parameter(shape, make, lr_mult, spec.decay_mult, device)
+                place = torch.device("cpu") if layer.keeps_parameters_on_host else device
+                parameter = Parameter(shape, make, lr_mult, spec.decay_mult, place)
                 if spec.name:
                     named[spec.name] = layer, parameter
             layer.blobs.append(parameter)

@@ -71,6 +71,8 @@ class Layer(ABC):
     # Whether `forward` takes tensors on a GPU and gives the CPU's bits there. If not, the net hands it copies
     # in main memory. Layers with parameters must.
     on_device: bool = False
+    # Whether its parameters are in main memory, whatever the device.
+    keeps_parameters_on_host: ClassVar[bool] = False
     # Whether `forward` waits for the GPU; a net with such a layer is not captured as a CUDA graph.
     synchronises: ClassVar[bool] = False
     # Whether the tops are given by the caller of Net.forward (Input, MemoryData).

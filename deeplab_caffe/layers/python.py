@@ -49,6 +49,7 @@ class PythonLayer(Layer):
 
     bottom_count = (0, None)
     top_count = (0, None)
+    keeps_parameters_on_host = True
 
     @override
     def setup(self) -> None:
@@ -120,7 +121,7 @@ class PythonLayer(Layer):
         shapes = self.shape(shapes_of(bottoms))
         self._put(bottoms, tops)
         for blob, parameter in zip(self.user.blobs, self.blobs, strict=True):
-            blob.put(parameter.tensor.detach().cpu())
+            blob.put(parameter.tensor)
         self.user.forward(self.bottom_blobs, self.top_blobs)
         self._reshaped_for = None
         for name, blob, top, shape in zip(self.definition.tops, self.top_blobs, tops, shapes, strict=True):
@@ -150,6 +151,8 @@ class PythonLayer(Layer):
         self, bottoms: list[Tensor], tops: list[Tensor], gradients: list[Tensor], wanted: list[bool]
     ) -> list[Tensor]:
         """The class's backward: gradients in the bottoms and in the parameters."""
+        device = self.context.device
+        bottoms, tops, gradients = ([x.cpu() for x in part] for part in (bottoms, tops, gradients))
         results = [torch.zeros_like(x) for x in (*bottoms, *(blob.tensor for blob in self.blobs))]
         found = iter(results)
         for blob, bottom in zip(self.bottom_blobs, bottoms, strict=True):
@@ -161,6 +164,7 @@ class PythonLayer(Layer):
             else:
                 blob.put(top, gradient)
         for blob, parameter in zip(self.user.blobs, self.blobs, strict=True):
-            blob.put(parameter.tensor.detach().cpu(), next(found))
+            blob.put(parameter.tensor, next(found))
         self.user.backward(self.top_blobs, wanted, self.bottom_blobs)
-        return results
+        count = len(bottoms)
+        return [diff.to(device) for diff in results[:count]] + results[count:]

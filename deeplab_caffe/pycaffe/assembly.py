@@ -3,6 +3,8 @@
 from collections import OrderedDict
 from collections.abc import Sequence
 
+import torch
+
 from ..engine.net import Net
 from ..layers import Layer
 from ..layers.parts.caffe_blob import Blob, BlobVec, Memory
@@ -24,18 +26,20 @@ class NetLayer:
         return self._layer.definition.type
 
 
-def make_blobs(net: Net) -> OrderedDict[str, Blob]:
-    """The net's blobs by name; a Python layer's tops are those it knows already."""
+def make_blobs(net: Net, device: torch.device) -> OrderedDict[str, Blob]:
+    """The net's blobs by name; a Python layer's tops are those it knows. device: where it computes."""
     shapes = net.shapes_for()
     blobs: OrderedDict[str, Blob] = OrderedDict()
     for layer in net.layers:
         for i, name in enumerate(layer.definition.tops):
             if name not in blobs:
-                blobs[name] = layer.top_blobs[i] if isinstance(layer, PythonLayer) else Blob(shapes[name])
+                blob = layer.top_blobs[i] if isinstance(layer, PythonLayer) else Blob(shapes[name])
+                blob.data_memory.device = blob.diff_memory.device = device
+                blobs[name] = blob
     return blobs
 
 
-def make_parameter_blobs(layers: Sequence[Layer], force: bool) -> list[BlobVec]:
+def make_parameter_blobs(layers: Sequence[Layer], force: bool, device: torch.device) -> list[BlobVec]:
     """The parameters of each layer; those that share values share diffs. force: all get gradients."""
     diffs: dict[int, Memory] = {}
     found = []
@@ -46,8 +50,12 @@ def make_parameter_blobs(layers: Sequence[Layer], force: bool) -> list[BlobVec]:
             found.append(layer.user.blobs)
             connect_python_layer(layer)
         else:
-            memories = [diffs.setdefault(id(parameter), Memory()) for parameter in layer.blobs]
-            found.append(BlobVec(map(ParameterBlob, layer.blobs, memories)))
+            found.append(
+                BlobVec(
+                    ParameterBlob(own, diffs.setdefault(id(own), Memory(device=device)), device)
+                    for own in layer.blobs
+                )
+            )
     return found
 
 

@@ -113,17 +113,17 @@ class LayerRun:
                 top.data_tensor.copy_(values)
 
     def _compute(self) -> None:
-        layer, bottoms = self.layer, [bottom.data_tensor for bottom in self.bottoms]
+        layer, bottoms = self.layer, [bottom.data_there for bottom in self.bottoms]
         if self.needs.layer and any(self._in_place):
             pairs = zip(bottoms, self._in_place, strict=True)
             self._before = [x.clone() if overwritten else x for x, overwritten in pairs]
         if self.needs.layer and layer.context.phase == "train":
             self._graph = self._recorded(self._before or bottoms)
             for blob, values in zip(self.tops, self._graph.tops, strict=True):
-                blob.data_tensor.copy_(values.detach())
-                values.data = blob.data_tensor  # its own memory goes
+                blob.data_there.copy_(values.detach())
+                values.data = blob.data_there  # its own memory goes
             return
-        tops = [top.data_tensor for top in self.tops]
+        tops = [top.data_there for top in self.tops]
         if any(self._in_place) and not layer.in_place:
             made = [torch.empty_like(top) for top in tops]
             layer.compute(bottoms, made)
@@ -144,7 +144,7 @@ class LayerRun:
         loss = 0.0
         for top, weight in zip(self.tops, self.layer.loss_weights, strict=True):
             if weight:
-                loss += torch.dot(top.data_tensor.view(-1), top.diff_tensor.view(-1)).item()
+                loss += torch.dot(top.data_there.view(-1), top.diff_there.view(-1)).item()
         return loss
 
     def backward(self) -> None:
@@ -161,17 +161,17 @@ class LayerRun:
 
     def _add_up(self) -> None:
         if self.needs.bottoms[0]:
-            first, *others = (top.diff_tensor for top in self.tops)
-            total = self.bottoms[0].diff_tensor.copy_(first)
+            first, *others = (top.diff_there for top in self.tops)
+            total = self.bottoms[0].diff_there.copy_(first)
             for diff in others:
                 total.add_(diff)
 
     def _differentiate(self) -> None:
         if not any(self.needs.bottoms) and not self.blobs:
             return
-        diffs = [top.diff_tensor for top in self.tops]
+        diffs = [top.diff_there for top in self.tops]
         try:
-            graph = self._graph or self._recorded(self._before or [b.data_tensor for b in self.bottoms])
+            graph = self._graph or self._recorded(self._before or [b.data_there for b in self.bottoms])
             for blob in self.blobs:
                 if isinstance(blob, ParameterBlob):
                     blob.show_gradient()
@@ -183,11 +183,11 @@ class LayerRun:
         except DeepLabError:  # the layer has no gradient
             if any(diff.any() for diff in diffs):
                 raise
-            graph = _Graph([x.data_tensor.detach() for x in self.bottoms], [])
+            graph = _Graph([x.data_there.detach() for x in self.bottoms], [])
         for leaf, bottom, wanted in zip(graph.leaves, self.bottoms, self.needs.bottoms, strict=True):
             if wanted:
                 gradient, leaf.grad = leaf.grad, None
-                bottom.diff_tensor.copy_(torch.zeros_like(leaf) if gradient is None else gradient)
+                bottom.diff_there.copy_(torch.zeros_like(leaf) if gradient is None else gradient)
 
 
 def _is_constant(filler: Any) -> bool:

@@ -45,6 +45,11 @@ def device() -> str:
     return f"cuda:{_state.device}" if _state.gpu else "cpu"
 
 
+def place_of(device: torch.device) -> torch.device:
+    """Where the blobs of a net that computes on `device` are (tests pretend)."""
+    return device
+
+
 def set_random_seed(seed: int) -> None:
     """What the fillers and Dropout of the nets made from now on depend on, and on nothing else."""
     _state.seed, _state.nets = int(seed) & 0xFFFFFFFF, 0

@@ -54,13 +54,13 @@ class RawNet:
         return net
 
     def _build(self, definition: NetDefinition, phase: str, **options: Any) -> None:
-        self.engine = EngineNet(
-            as_caffe_builds(definition), phase=phase, keep_blobs=True, python_layers=True, **options
-        )
+        options = {"keep_blobs": True, "python_layers": True, "device": mode.device(), **options}
+        self.engine = EngineNet(as_caffe_builds(definition), phase=phase, **options)
         layers = self.engine.layers
         force = bool(definition.param is not None and definition.param.force_backward)
-        self._blobs_by_name = assembly.make_blobs(self.engine)
-        parameters = assembly.make_parameter_blobs(layers, force)
+        device = mode.place_of(self.engine.device)
+        self._blobs_by_name = assembly.make_blobs(self.engine, device)
+        parameters = assembly.make_parameter_blobs(layers, force, device)
         self._runs = assembly.make_runs(layers, self._blobs_by_name, parameters, force)
         self._layers = [assembly.NetLayer(*pair) for pair in zip(layers, parameters, strict=True)]
         self._callbacks: dict[str, list[Callback]] = {}
@@ -170,12 +170,30 @@ class RawNet:
         """The diffs of all parameters are 0."""
         for layer in self._layers:
             for blob in layer.blobs:
-                blob.diff_tensor.zero_()
+                blob.diff_there.zero_()
 
     def copy_from(self, weights: str | os.PathLike[str]) -> None:
         """Reads a caffemodel, HDF5 too, into the layers of the same name."""
-        if self.params:
-            self.engine.load(_there(weights_path, weights))
+        if not self.params:
+            return
+        self.engine.load(_there(weights_path, weights))
+        self.renew()
+
+    def refresh(self) -> None:
+        """Before somebody reads the parameters: what scripts have written is there."""
+        for blob in self._parameters:
+            blob.refresh()
+
+    def renew(self) -> None:
+        """After the parameters were changed past the blobs."""
+        for blob in self._parameters:
+            blob.renew()
+
+    @property
+    def _parameters(self) -> list[ParameterBlob]:
+        """Without those of Python layers, which are in main memory as they are."""
+        blobs = (blob for layer in self._layers for blob in layer.blobs)
+        return [blob for blob in blobs if isinstance(blob, ParameterBlob)]
 
     def load_hdf5(self, weights: str | os.PathLike[str]) -> None:
         """The same."""
@@ -183,11 +201,15 @@ class RawNet:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the parameters as a caffemodel."""
-        save_weights(path, self.engine.layers, "v2", self.engine.definition.name)
+        self._save(path, "v2")
 
     def save_hdf5(self, path: str | os.PathLike[str]) -> None:
         """Writes the parameters as HDF5."""
-        save_weights(path, self.engine.layers, "hdf5", self.engine.definition.name)
+        self._save(path, "hdf5")
+
+    def _save(self, path: str | os.PathLike[str], layout: str) -> None:
+        self.refresh()
+        save_weights(path, self.engine.layers, layout, self.engine.definition.name)
 
     def share_with(self, other: "RawNet") -> None:
         """Takes the parameters of the layers of the same name: who changes them changes both nets'."""

@@ -14,7 +14,6 @@ from ..solver import read_settings
 from ..solver.solver import Solver as Training
 from . import mode
 from .net import Net
-from .parameter_blob import ParameterBlob
 from .solver_log import SolverLog
 
 
@@ -69,7 +68,7 @@ class Solver:
             nets.append(Net.of(definition, phase, **options))
             return nets[-1].engine
 
-        self._training = Training(settings, make_net=make_net, fed_by_caller=True)
+        self._training = Training(settings, mode.device(), make_net=make_net, fed_by_caller=True)
         self.net, *self.test_nets = nets
         for net in self.test_nets:
             net.share_with(self.net)
@@ -160,21 +159,21 @@ class Solver:
         rate = training.rate.at(self.iter)
         if self._due(self._settings.param.display):
             self._log.rate(self.iter, rate)
-        blobs = [blob for layer in self.net.layers for blob in layer.blobs]
-        for layer, own in zip(self.net.engine.layers, self.net.layers, strict=True):
-            for parameter, blob in zip(layer.blobs, own.blobs, strict=True):
-                parameter.tensor.grad = blob.diff_tensor.view(parameter.shape)
-        before = [parameter.values.clone() for parameter in trained]
+        self.net.refresh()
+        own = (blob for layer in self.net.layers for blob in layer.blobs)
+        parameters = (blob for layer in self.net.engine.layers for blob in layer.blobs)
+        for blob, parameter in zip(own, parameters, strict=True):
+            parameter.tensor.grad = blob.diff_there.view(parameter.shape)
+        before = [learned.values.clone() for learned in trained]
         training.updater.update(trained, rate, self.iter)
         for learned, values in zip(trained, before, strict=True):
             if learned.values.grad is not None:
                 torch.sub(values, learned.values, out=learned.values.grad)
-        for blob in blobs:
-            if isinstance(blob, ParameterBlob):
-                _ = blob.parameter.data  # forgets what is packed
+        self.net.renew()
 
     def snapshot(self) -> None:
         """Writes PREFIX_iter_N.caffemodel and .solverstate."""
+        self.net.refresh()
         self._log.snapshot(self._training.save())
 
     def restore(self, file: str | os.PathLike[str]) -> None:
@@ -182,6 +181,7 @@ class Solver:
         if not os.path.exists(file):
             raise RuntimeError(f"Could not open file {os.fspath(file)}")
         self._training.restore(file)
+        self.net.renew()
 
     def share_weights(self, net: Net) -> None:
         """Gives `net` the parameters of this solver's."""

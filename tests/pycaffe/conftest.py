@@ -1,6 +1,8 @@
 import pytest
+import torch
 
 import deeplab_caffe.pycaffe as caffe
+from deeplab_caffe.pycaffe import mode
 
 NET = """name: "small"
 input: "data" input_shape { dim: 2 dim: 3 dim: 8 dim: 9 }
@@ -34,3 +36,11 @@ def write(tmp_path):
 def seeded():
     caffe.set_mode_cpu()
     caffe.set_random_seed(1)
+
+
+@pytest.fixture(params=["main memory", "device"])
+def place(request, monkeypatch):
+    """Where blobs and parameters are: also as on a GPU, whose memory is other memory here, too."""
+    if request.param == "device":
+        monkeypatch.setattr(mode, "place_of", lambda device: torch.device("cpu:0"))
+    return request.param

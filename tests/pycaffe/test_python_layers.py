@@ -8,6 +8,8 @@ import pytest
 
 import deeplab_caffe.pycaffe as caffe
 
+pytestmark = pytest.mark.usefixtures("place")
+
 LAYER = """layer { name: "%s" type: "Python" %s top: "%s" python_param {
   module: "user_layers" layer: "%s" param_str: "%s" } loss_weight: %d }
 """

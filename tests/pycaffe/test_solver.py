@@ -39,6 +39,7 @@ def weights(net):
     return b"".join(blob.data.tobytes() for blobs in net.params.values() for blob in blobs)
 
 
+@pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("kind", KINDS)
 def test_trains_as_the_package_does(file, kind):
     rest = {"AdaGrad": "", "RMSProp": "rms_decay: 0.9", "AdaDelta": "momentum: 0.95 delta: 1e-6"}

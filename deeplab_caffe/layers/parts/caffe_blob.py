@@ -9,16 +9,45 @@ from torch import Tensor
 from ...errors import DeepLabError
 from ...types import Shape
 
+MAIN = torch.device("cpu")
+
 
 class Memory:
-    """Flat float32 values; several blobs may have one. They move only when they have to grow."""
+    """Flat float32 values; several blobs may have one. They move only when they have to grow.
 
-    def __init__(self, values: Tensor | None = None) -> None:
-        self.values = torch.zeros(0) if values is None else values
+    device: where the net computes. They are there or in main memory, wherever they were asked for last; an
+    array that was taken before shows what they were then, as in Caffe.
+    """
+
+    def __init__(self, values: Tensor | None = None, device: torch.device = MAIN) -> None:
+        self.device = device
+        self._values = torch.zeros(0) if values is None else values
+        self._there: Tensor | None = None  # None: they are in main memory
+
+    @property
+    def values(self) -> Tensor:
+        """In main memory."""
+        if self._there is not None:
+            self._values.copy_(self._there)
+            self._there = None
+        return self._values
+
+    @values.setter
+    def values(self, values: Tensor) -> None:
+        self._values, self._there = values, None
+
+    @property
+    def there(self) -> Tensor:
+        """On the device."""
+        if self.device == MAIN:
+            return self.values
+        if self._there is None:
+            self._there = self._values.to(self.device, copy=True)
+        return self._there
 
     def grow(self, count: int) -> None:
         """Makes room for `count` values; new memory starts with zeros."""
-        if count > self.values.numel():
+        if count > self._values.numel():
             self.values = torch.zeros(count)
 
 
@@ -87,17 +116,30 @@ class Blob:
 
     @property
     def data_tensor(self) -> Tensor:
-        """The values as a tensor that shares their memory."""
-        return self._view(self.data_memory)
+        """The values in main memory, as a tensor that shares it."""
+        self.data_memory.grow(self.count)
+        return self._view(self.data_memory.values)
 
     @property
     def diff_tensor(self) -> Tensor:
-        """The gradients as a tensor that shares their memory."""
-        return self._view(self.diff_memory)
+        """The gradients in main memory, as a tensor that shares it."""
+        self.diff_memory.grow(self.count)
+        return self._view(self.diff_memory.values)
 
-    def _view(self, memory: Memory) -> Tensor:
-        memory.grow(self.count)
-        return memory.values[: self.count].view(self._shape)
+    @property
+    def data_there(self) -> Tensor:
+        """The values where the net computes, to read or to write."""
+        self.data_memory.grow(self.count)
+        return self._view(self.data_memory.there)
+
+    @property
+    def diff_there(self) -> Tensor:
+        """The gradients where the net computes, to read or to write."""
+        self.diff_memory.grow(self.count)
+        return self._view(self.diff_memory.there)
+
+    def _view(self, values: Tensor) -> Tensor:
+        return values[: self.count].view(self._shape)
 
     def put(self, data: Tensor, diff: Tensor | None = None) -> None:
         """Takes the memory, and the shape, of contiguous float32 tensors."""

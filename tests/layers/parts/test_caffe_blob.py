@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.layers.parts.caffe_blob import Blob, BlobVec
+from deeplab_caffe.layers.parts.caffe_blob import Blob, BlobVec, Memory
 
 
 def test_views_write_through():
@@ -55,3 +55,18 @@ def test_add_blob():
     blobs.add_blob(2, 3)
     blobs.add_blob()
     assert [blob.shape for blob in blobs] == [(2, 3), ()] and not blobs[0].data.any()
+
+
+def test_values_are_where_they_were_asked_for_last():
+    device = torch.device("cpu:0")  # memory of its own
+    blob = Blob((2,), Memory(device=device), Memory(device=device))
+    held = blob.data
+    blob.data[...] = 3
+    there = blob.data_there
+    assert there.tolist() == [3, 3] and there.data_ptr() != blob.data_memory._values.data_ptr()
+    there[0] = 4
+    assert held.tolist() == [3, 3] and blob.data.tolist() == [4, 3] == held.tolist()
+    blob.data[1] = 5
+    assert blob.data_there.tolist() == [4, 5] and blob.diff_there.tolist() == [0, 0]
+    blob.reshape(3)
+    assert blob.data_there.tolist() == [0, 0, 0]
