@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ..errors import DeepLabError
 from ..evaluation import charts, metrics
-from ..formats.files import open_file, reading, replacing
+from ..formats.files import check_archive, open_file, reading, replacing
 from ..types import Bytes, Doubles, Floats
 from .dense_crf import DenseCRF
 from .lattice import Lattice, bilateral_lattice, position_lattice
@@ -126,9 +126,10 @@ class Search:
             open_file(self.file) as file,
             reading(self.file, "damaged, remove it: not the counts of a search"),
             np.errstate(invalid="ignore", over="ignore"),  # of sizes that make no sense
-            np.load(file, allow_pickle=False) as stored,
         ):
-            key, done, counts = str(stored["key"]), int(stored["done"]), np.asarray(stored["counts"])
+            check_archive(file, self.file)
+            with np.load(file, allow_pickle=False) as stored:
+                key, done, counts = str(stored["key"]), int(stored["done"]), np.asarray(stored["counts"])
         if not 0 <= done <= len(self.images) or counts.dtype != np.int64:
             raise DeepLabError(f"{self.file}: damaged, remove it: counts of {done} images")
         if key != self._key or counts.shape != self.counts.shape:

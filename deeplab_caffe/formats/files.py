@@ -10,6 +10,7 @@ import stat
 import sys
 import tempfile
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -125,6 +126,15 @@ def check_memory(path: Path, size: int, wanted: int, what: str = "its contents")
             f"{os.fspath(path)}: {what}: {_megabytes(wanted)} of memory wanted; "
             f"a file of {_megabytes(size)} may take {_megabytes(allowed)}"
         )
+
+
+def check_archive(file: BinaryIO, path: Path) -> None:
+    """DeepLabError if the file is a zip archive that unpacks to more than it may take."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+        check_memory(path, os.fstat(file.fileno()).st_size, unpacked)
+    file.seek(0)
 
 
 def _megabytes(size: int) -> str:

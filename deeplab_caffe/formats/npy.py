@@ -3,27 +3,55 @@
 import os
 import re
 import warnings
+from math import prod
+from typing import IO, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import DeepLabError
-from .files import named_file, reading, replacing
+from ..types import Shape
+from .files import open_file, reading, replacing
 from .registry import SCORES, Format
 from .stored import StoredScores
 
 
+class Header(NamedTuple):
+    """What stands before the values of an .npy file."""
+
+    shape: Shape
+    column_major: bool
+    dtype: np.dtype
+
+    @property
+    def size(self) -> int:
+        """The bytes of the values; a Python number, so it never wraps around."""
+        return prod(self.shape) * self.dtype.itemsize
+
+
+def read_header(file: IO[bytes]) -> Header:
+    """The header, and `file` after it. Raises what NumPy does where it is none."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that Python 2 wrote it
+        return Header(*read(file))
+
+
 def read_npy(path: str | os.PathLike[str]) -> NDArray[np.number]:
     """The array of an .npy file, mapped: its values stay in the file. Raises DeepLabError."""
-    with reading(path, "no .npy file"):
-        # Mapped, so that a file that promises more than it holds is refused before memory is taken.
-        with warnings.catch_warnings():
-            # Of sizes that overflow, which are refused then, and of headers that Python 2 wrote.
-            warnings.simplefilter("ignore")
-            values = np.load(named_file(path), mmap_mode="r", allow_pickle=False)
-    if not isinstance(values, np.ndarray) or values.dtype.kind not in "fiub":
-        raise DeepLabError(f"{os.fspath(path)}: an array of numbers wanted")
-    return values
+    with open_file(path) as file, reading(path, "no .npy file"):
+        header = read_header(file)
+        if header.dtype.kind not in "fiub":
+            raise DeepLabError(f"{os.fspath(path)}: an array of numbers wanted")
+        start = file.tell()
+        found = os.fstat(file.fileno()).st_size - start
+        if header.size > found:
+            raise ValueError(f"cut off: {found} bytes of values, {header.size} wanted")
+        order: Literal["C", "F"] = "F" if header.column_major else "C"
+        if not header.size:
+            return np.empty(header.shape, header.dtype, order)
+        return np.memmap(file, header.dtype, "r", start, header.shape, order)
 
 
 def write_npy(path: str | os.PathLike[str], values: ArrayLike) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import DeepLabError, one_line
 from .files import check_memory, file_size, open_file, reading
+from .npy import Header, read_header
 from .registry import ARRAYS, Format
 from .stored import Floats, StoredArray
 
@@ -29,9 +30,9 @@ def read_npz(path: str | os.PathLike[str]) -> dict[str, StoredArray]:
         for member in members:
             name = member.removesuffix(".npy")
             with reading(path, f"array '{one_line(name)}'"):
-                shape, dtype = _header(archive, member)
-            if dtype.kind in "fiub":
-                arrays[name] = StoredArray(shape, partial(_read, source, member, name))
+                header = _header(archive, member)
+            if header.dtype.kind in "fiub":
+                arrays[name] = StoredArray(header.shape, partial(_read, source, member, name))
     return arrays
 
 
@@ -41,25 +42,20 @@ def _archive(path: str | os.PathLike[str]) -> Iterator[zipfile.ZipFile]:
         yield archive
 
 
-def _header(archive: zipfile.ZipFile, member: str) -> tuple[tuple[int, ...], np.dtype]:
+def _header(archive: zipfile.ZipFile, member: str) -> Header:
     with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        read = (
-            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        )
-        shape, _, dtype = read(file)
-    return shape, dtype
+        return read_header(file)
 
 
 def _read(source: str, member: str, name: str) -> Floats:
     what = f"array '{one_line(name)}'"
     with _archive(source) as archive, reading(source, what):
         # The values and their float32 copy; NumPy believes the header's shape before it sees a value.
-        shape, dtype = _header(archive, member)
+        header = _header(archive, member)
         inside = archive.getinfo(member).file_size
-        if prod(shape) * dtype.itemsize > inside:
-            raise DeepLabError(f"{source}: {what}: cut off: {inside} bytes for shape {list(shape)}")
-        check_memory(source, file_size(source), prod(shape) * (dtype.itemsize + 4), what)
+        if header.size > inside:
+            raise DeepLabError(f"{source}: {what}: cut off: {inside} bytes for shape {list(header.shape)}")
+        check_memory(source, file_size(source), header.size + 4 * prod(header.shape), what)
         with archive.open(member) as file, np.errstate(over="ignore"):
             return np.array(np.lib.format.read_array(file, allow_pickle=False), np.float32, order="C")
 

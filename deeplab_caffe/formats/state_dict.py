@@ -3,16 +3,15 @@
 import os
 import re
 import warnings
-import zipfile
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..errors import DeepLabError, one_line
-from .files import check_memory, file_size, open_file, reading
+from .files import check_archive, check_memory, file_size, open_file, reading
 from .registry import ARRAYS, Format
 from .stored import Floats, StoredArray, without_wrappers
 
@@ -41,7 +40,7 @@ def _load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     source = os.fspath(path)
     with open_file(path) as file, reading(path, "not a PyTorch state dict"), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of TorchScript, which the error below tells
-        _check_archive(file, path)
+        check_archive(file, path)
         try:
             content: Any = torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:
@@ -67,14 +66,6 @@ def _load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         # One value of a file may stand for many (a stride of 0).
         check_memory(path, size, value.numel() * (value.element_size() + 4), where)
     return tensors
-
-
-def _check_archive(file: BinaryIO, path: str | os.PathLike[str]) -> None:
-    """DeepLabError if it is a zip archive that unpacks to too much; torch would unpack it."""
-    if zipfile.is_zipfile(file):
-        with zipfile.ZipFile(file) as archive:
-            check_memory(path, file_size(path), sum(member.file_size for member in archive.infolist()))
-    file.seek(0)
 
 
 def _values(tensor: Tensor) -> Floats:
