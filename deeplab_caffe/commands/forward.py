@@ -152,9 +152,9 @@ def statistics(array: "np.ndarray") -> dict[str, Any]:
     array = np.ascontiguousarray(array, np.float32)
     record: dict[str, Any] = {
         "shape": list(array.shape),
-        "sha256": hashlib.sha256(array.tobytes()).hexdigest(),
+        "sha256": hashlib.sha256(array.data).hexdigest(),
         "mean": float(array.mean(dtype=np.float64)) if array.size else 0.0,
-        "absmax": float(np.abs(array).max()) if array.size else 0.0,
+        "absmax": float(np.maximum(array.max(), -array.min())) if array.size else 0.0,
     }
     if array.size <= 8:
         record["values"] = array.ravel().tolist()

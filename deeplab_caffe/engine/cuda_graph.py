@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from ..errors import DeepLabError
+from ..errors import OutOfMemoryError
 from .dag import Values
 
 
@@ -84,9 +84,9 @@ class StreamOrder:
                 stream.wait_event(self._done)
             try:
                 yield
-            except torch.cuda.OutOfMemoryError as error:
+            except (MemoryError, torch.cuda.OutOfMemoryError) as error:
                 reason = str(error).split(". ")[0]
-                raise DeepLabError(
+                raise OutOfMemoryError(
                     f"the net does not fit in the memory of {self._device}: {reason}"
                 ) from None
             self._done = self._done or torch.cuda.Event()

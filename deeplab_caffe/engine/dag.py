@@ -4,17 +4,22 @@ A blob name stands for several values where layers work in place (`bottom: "x" t
 `Value` of its own here, so that whoever read "x" before the in-place layer keeps seeing the old one. That is
 what Caffe reaches by inserting Split layers."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from math import prod
 
 from torch import Tensor
 
-from ..errors import DeepLabError
+from ..errors import DeepLabError, OutOfMemoryError, is_out_of_memory, reason_of
 from ..formats.net_definition import LayerDefinition, NetDefinition
 from ..layers import Layer
 from ..layers.abilities import Alias, Fused, Fusing
 from ..layers.parameters.parameter import Parameter
 from ..types import Shape
+
+
+MOST_VALUES = 1 << 40  # of a blob; beyond, no machine has the memory, and 64 bits may not count it
 
 
 @dataclass(eq=False)
@@ -78,22 +83,36 @@ class Node:
 
     def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         """Fills the tops, contiguous float32, as `Layer.forward` does."""
-        if self.fused and isinstance(self.layer, Fusing):
-            self.layer.forward(bottoms, tops, self.fused)
-        else:
-            self.layer.compute(bottoms, tops)
+        with self._naming_memory():
+            if self.fused and isinstance(self.layer, Fusing):
+                self.layer.forward(bottoms, tops, self.fused)
+            else:
+                self.layer.compute(bottoms, tops)
 
     def forward_fast(self, bottoms: list[Tensor]) -> list[Tensor] | None:
         """See Layer."""
-        if self.fused and isinstance(self.layer, Fusing):
-            return self.layer.forward_fast(bottoms, self.fused)
-        return self.layer.forward_fast(bottoms)
+        with self._naming_memory():
+            if self.fused and isinstance(self.layer, Fusing):
+                return self.layer.forward_fast(bottoms, self.fused)
+            return self.layer.forward_fast(bottoms)
 
     def forward_train(self, bottoms: list[Tensor]) -> list[Tensor]:
         """See Layer."""
-        if self.fused and isinstance(self.layer, Fusing):
-            return self.layer.forward_train(bottoms, self.fused)
-        return self.layer.forward_train(bottoms)
+        with self._naming_memory():
+            if self.fused and isinstance(self.layer, Fusing):
+                return self.layer.forward_train(bottoms, self.fused)
+            return self.layer.forward_train(bottoms)
+
+    @contextmanager
+    def _naming_memory(self) -> Iterator[None]:
+        """Makes an OutOfMemoryError that names the layer of what torch, NumPy and our kernels say."""
+        try:
+            yield
+        except (MemoryError, RuntimeError) as error:
+            if isinstance(error, DeepLabError) or not is_out_of_memory(error):
+                raise
+            message = f"out of memory ({reason_of(error)})"
+            raise OutOfMemoryError(self.layer.error("forward", message)) from None
 
 
 @dataclass
@@ -192,6 +211,8 @@ def infer(
                 raise DeepLabError(f"input '{name}' has no shape in the net: the caller has to tell it")
             if any(size <= 0 for size in shapes[value]):
                 raise DeepLabError(f"input '{name}' would be {text(shapes[value])}")
+            if prod(shapes[value]) > MOST_VALUES:
+                raise DeepLabError(f"input '{name}' would be {text(shapes[value])}: beyond all memory")
     for node in graph.nodes:
         if not node.bottoms and node.tops and shapes.keys() >= set(node.tops):
             continue
@@ -202,4 +223,7 @@ def infer(
             shapes.setdefault(value, tuple(int(size) for size in shape))
             if any(size <= 0 for size in shapes[value]):
                 raise node.layer.error("top", f"blob '{value.name}' would be {text(shapes[value])}")
+            if prod(shapes[value]) > MOST_VALUES:
+                wanted = f"blob '{value.name}' would be {text(shapes[value])}: beyond all memory"
+                raise node.layer.error("top", wanted)
     return shapes

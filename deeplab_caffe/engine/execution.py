@@ -7,6 +7,7 @@ from math import prod
 import torch
 from torch import Tensor
 
+from ..errors import OutOfMemoryError, is_out_of_memory
 from ..layers import Context, Layer
 from ..layers.abilities import Branches
 from ..ops.devices import torch_precision
@@ -35,7 +36,13 @@ class Execution:
         versions: changes whenever a parameter does.
         """
         if self.context.runs_forward:
-            self.arena.grow(self.schedule.plan.arena)
+            try:
+                self.arena.grow(self.schedule.plan.arena)
+            except RuntimeError as error:
+                if not is_out_of_memory(error):
+                    raise
+                size = memory.readable(self.schedule.plan.arena)
+                raise OutOfMemoryError(f"out of memory: the blobs of the net need {size}") from None
         if on_layer is not None:
             return self._run(values, on_layer)
         return self._runner(self._run, values, (self.arena.values.data_ptr(), versions))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -154,20 +155,19 @@ def _pack(spans: dict[Value, tuple[int, int]], size: dict[Value, int]) -> tuple[
     """Offsets, largest first, each at the lowest place free while it lives; and the size of the arena."""
     offsets: dict[Value, int] = {}
     end = 0
+    # Of those placed, by offset: first and last time, first byte, and where the next one may begin.
+    placed = np.empty((4, 0), np.int64)
     for value in sorted(spans, key=lambda v: -size[v]):
         start, stop = spans[value]
-        taken = sorted(
-            (offsets[v], offsets[v] + size[v])
-            for v in offsets
-            if spans[v][0] <= stop and start <= spans[v][1]
-        )
-        offset = 0
-        for low, high in taken:
-            if offset + size[value] <= low:
-                break
-            offset = max(offset, -(-high // ALIGNMENT) * ALIGNMENT)
+        alive = placed[:, (placed[0] <= stop) & (start <= placed[1])]
+        free = np.concatenate([[0], np.maximum.accumulate(alive[3])])
+        fits = free[:-1] + size[value] <= alive[2]
+        offset = int(free[fits.argmax() if fits.any() else -1])
         offsets[value] = offset
         end = max(end, offset + size[value])
+        following = -(-(offset + size[value]) // ALIGNMENT) * ALIGNMENT
+        at = np.searchsorted(placed[2], offset)
+        placed = np.insert(placed, at, [start, stop, offset, following], axis=1)
     return offsets, end
 
 

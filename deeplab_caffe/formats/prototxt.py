@@ -21,6 +21,7 @@ from .upgrade import upgrade
 
 # No hand-written net comes near; the limit keeps a wrong file from being parsed for minutes.
 _MAX_BYTES = 16 << 20
+_MAX_BLOBS = 10_000  # that a layer reads or makes
 _PHASES = {"train": caffe_pb2.TRAIN, "test": caffe_pb2.TEST}
 SOLVER_TYPES = {
     "SGD": "SGD",
@@ -75,6 +76,8 @@ def read_net(
     bn_dialect.settle(upgraded, fail)
     for index, layer in upgraded:
         for field, names in (("name", [layer.name]), ("bottom", layer.bottom), ("top", layer.top)):
+            if len(names) > _MAX_BLOBS:
+                raise fail(index, field, f"given {len(names)} times, at most {_MAX_BLOBS} times wanted")
             if any(character < " " for name in names for character in name):
                 raise fail(index, field, "a control character in the name")
         if layer.include and layer.exclude:

@@ -18,5 +18,9 @@ class TanH(ElementwiseLayer):
         return ops.tanh(x, threads=self.context.threads)
 
     @override
+    def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
+        ops.tanh(bottoms[0], threads=self.context.threads, out=tops[0])
+
+    @override
     def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         return [torch.tanh(bottoms[0])]

@@ -17,7 +17,7 @@ from ..engine.execution import torch_threads
 from ..engine.module import NetModule, TrainResult
 from ..engine.net import Net
 from ..engine.weights import WeightReport, load_weights, save_weights
-from ..errors import DeepLabError
+from ..errors import DeepLabError, OutOfMemoryError, is_out_of_memory, reason_of
 from ..formats.hdf5_snapshot import write_hdf5_state
 from ..formats.records import SolverState
 from ..formats.solverstate import read_solverstate, write_solverstate
@@ -230,16 +230,15 @@ class Solver:
 
 @contextmanager
 def _memory_errors() -> Iterator[None]:
-    """What torch says when memory runs out, as an error of one line."""
+    """What layers and torch say when memory runs out, with what may help."""
     try:
         yield
-    except RuntimeError as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else ""
-        if isinstance(error, torch.cuda.OutOfMemoryError) or "allocate memory" in first:
-            raise DeepLabError(
-                f"out of memory; a smaller batch with a larger iter_size may fit ({first})"
-            ) from None
-        raise
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise OutOfMemoryError(
+            f"out of memory; a smaller batch with a larger iter_size may fit ({reason_of(error)})"
+        ) from None
 
 
 def average_outputs(
