@@ -18,7 +18,6 @@ from ..layers.abilities import Alias, Fused, Fusing
 from ..layers.parameters.parameter import Parameter
 from ..types import Shape
 
-
 MOST_VALUES = 1 << 40  # of a blob; beyond, no machine has the memory, and 64 bits may not count it
 
 
