@@ -7,7 +7,6 @@ what Caffe reaches by inserting Split layers."""
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from math import prod
 
 from torch import Tensor
 
@@ -17,8 +16,6 @@ from ..layers import Layer
 from ..layers.abilities import Alias, Fused, Fusing
 from ..layers.parameters.parameter import Parameter
 from ..types import Shape
-
-MOST_VALUES = 1 << 40  # of a blob; beyond, no machine has the memory, and 64 bits may not count it
 
 
 @dataclass(eq=False)
@@ -210,8 +207,6 @@ def infer(
                 raise DeepLabError(f"input '{name}' has no shape in the net: the caller has to tell it")
             if any(size <= 0 for size in shapes[value]):
                 raise DeepLabError(f"input '{name}' would be {text(shapes[value])}")
-            if prod(shapes[value]) > MOST_VALUES:
-                raise DeepLabError(f"input '{name}' would be {text(shapes[value])}: beyond all memory")
     for node in graph.nodes:
         if not node.bottoms and node.tops and shapes.keys() >= set(node.tops):
             continue
@@ -222,7 +217,4 @@ def infer(
             shapes.setdefault(value, tuple(int(size) for size in shape))
             if any(size <= 0 for size in shapes[value]):
                 raise node.layer.error("top", f"blob '{value.name}' would be {text(shapes[value])}")
-            if prod(shapes[value]) > MOST_VALUES:
-                wanted = f"blob '{value.name}' would be {text(shapes[value])}: beyond all memory"
-                raise node.layer.error("top", wanted)
     return shapes

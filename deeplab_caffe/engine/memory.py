@@ -156,7 +156,9 @@ def _pack(spans: dict[Value, tuple[int, int]], size: dict[Value, int]) -> tuple[
     offsets: dict[Value, int] = {}
     end = 0
     # Of those placed, by offset: first and last time, first byte, and where the next one may begin.
-    placed = np.empty((4, 0), np.int64)
+    # Python's numbers for sizes that no machine has: who asks for them is told so afterwards.
+    kind = np.int64 if sum(size.values()) + ALIGNMENT * len(size) < 2**63 else object
+    placed = np.empty((4, 0), kind)
     for value in sorted(spans, key=lambda v: -size[v]):
         start, stop = spans[value]
         alive = placed[:, (placed[0] <= stop) & (start <= placed[1])]
@@ -166,8 +168,8 @@ def _pack(spans: dict[Value, tuple[int, int]], size: dict[Value, int]) -> tuple[
         offsets[value] = offset
         end = max(end, offset + size[value])
         following = -(-(offset + size[value]) // ALIGNMENT) * ALIGNMENT
-        at = np.searchsorted(placed[2], offset)
-        placed = np.insert(placed, at, [start, stop, offset, following], axis=1)
+        new = np.array([start, stop, offset, following], kind)
+        placed = np.insert(placed, np.searchsorted(placed[2], offset), new, axis=1)
     return offsets, end
 
 
