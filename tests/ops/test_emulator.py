@@ -1,6 +1,9 @@
 """The host emulator of CUDA kernels: it computes what a GPU would, and finds what a GPU would trip over."""
 
 import importlib
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -51,3 +54,36 @@ def test_modules_are_loaded_side_by_side():
         pytest.skip("no CUDA kernels here")
     assert cuda.TARGETS and not emulated.TARGETS
     assert cuda.Stream is not emulated.Stream
+
+
+# 1 and 15 products of 2^-25; a float at 1 counts in steps of 2^-23.
+SUM = """
+import sys, torch
+from deeplab_caffe import ops
+x, w = torch.full((1, 16, 1, 1), 2.0**-12), torch.full((8, 16, 1, 1), 2.0**-13)
+x[:, 0], w[:, 0] = 1, float(sys.argv[1])
+with ops.emulated_cuda():
+    for wgmma in (False, True):
+        y = ops.tensor_core_conv(x, ops.pack_tensor_core(w), wgmma=wgmma, float_output=True)
+        print(*{value / 2**-23 for value in (y.abs() - 1).flatten().tolist()})
+"""
+
+
+@pytest.mark.parametrize(
+    ("bits", "first", "steps"),
+    [
+        ("2", 1, 3),  # 3.75, cut off
+        ("1", 1, 0),  # each is below half a step
+        ("0", 1, 0),
+        ("2", -1, -4),  # of -1 + 3.75 quarters below 1, where steps are half as large: exact to 2^-25, cut off
+    ],
+)
+def test_tensor_cores_align_and_cut_off(bits, first, steps):
+    run = subprocess.run(
+        [sys.executable, "-c", SUM, str(first)],
+        env=os.environ | {"DEEPLAB_CAFFE_EMULATED_EXTRA_BITS": bits},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert set(map(float, run.stdout.split())) == {steps}

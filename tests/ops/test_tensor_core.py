@@ -101,7 +101,9 @@ def test_random_geometry_large(device, seed):
 
 
 # Relative to the norm of the result; operands are rounded to 8, 11 and 11 bits, fp32's products keep 22.
-ERROR = {"bf16": 4e-3, "fp16": 5e-4, "tf32": 5e-4, "fp32": 4e-7}
+ERROR = {"bf16": 4e-3, "fp16": 5e-4, "tf32": 5e-4, "fp32": 1.5e-6}
+# What the sums add to that: tensor cores cut off, once in each 16 or 8 products; fp32 sums only 32 terms there.
+SUMS = {"bf16": 4e-6, "fp16": 4e-6, "tf32": 4e-6, "fp32": 1.5e-6}
 
 
 @pytest.mark.parametrize("wgmma", [False, True])
@@ -116,17 +118,16 @@ def test_error(device, precision, wgmma):
     )
     error = float((y - true).norm() / true.norm())
     assert error < ERROR[precision]
-    # The rounding of the operands is all there is to it.
     rounded = reference.tensor_core_conv(x, w, b, precision=precision, **geometry)
-    assert float((y - rounded).norm() / true.norm()) < 4e-7
+    assert float((y - rounded).norm() / true.norm()) < SUMS[precision]
     # In the precision's own dtype the result is the same, rounded once.
     own = device(conv, x, w, b, precision=precision, wgmma=wgmma, **geometry)
     assert own.dtype == ops.TENSOR_CORE_DTYPES[precision]
     assert torch.equal(own, y.float().to(own.dtype))
 
 
-def test_fp32_sums_in_blocks(device):
-    """Three tf32 products are as near as float32 sums; one product, or bf16, is far from it."""
+def test_fp32_sums_by_chunk(device):
+    """Three tf32 products are nearer than float32 sums; one product, or bf16, is far from it."""
     x, w = normal(1, 512, 5, 5), normal(32, 512, 3, 3, seed=1)
     true = F.conv2d(x.double(), w.double(), padding=1)
     for wgmma in (False, True):
@@ -134,7 +135,7 @@ def test_fp32_sums_in_blocks(device):
             continue
         y = device(conv, x, w, precision="fp32", pad=(1, 1), wgmma=wgmma).double()
         plain = F.conv2d(x, w, padding=1).double()
-        assert float((y - true).norm()) < 4 * float((plain - true).norm())
+        assert float((y - true).norm()) < (1 if device.emulated else 4) * float((plain - true).norm())
 
 
 STEPS = [

@@ -72,10 +72,11 @@ inline void run_product(Product& p) {
       decode_row<type>(bytes, weights);
       for (int half = 0; half < 2; ++half) {
         float& d = p.d[4 * j + 2 * half + i];
-        double sum = p.add ? d : 0.0;
-        for (int k = 0; k < kStepElements<type>; ++k)
-          sum += static_cast<double>(p.rows[half][k]) * weights[k];
-        d = static_cast<float>(sum);
+        double addend[1 + kStepElements<type>] = {p.add ? d : 0.0};
+        for (int k = 0; k < kStepElements<type>; ++k) {
+          addend[1 + k] = static_cast<double>(p.rows[half][k]) * weights[k];
+        }
+        d = tensor_core_sum(addend);
       }
     }
   }

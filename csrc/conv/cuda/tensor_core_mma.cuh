@@ -37,57 +37,31 @@ class WarpSums {
  public:
   static constexpr TensorCoreType type = Tile::kType;
   static constexpr int kBlocksM = Tile::kWarpRows / 16, kBlocksN = Tile::kWarpColumns / 8;
-  static constexpr int kParts = Tile::kParts;
 
   __device__ __forceinline__ WarpSums() {
     const int warp = threadIdx.x / 32;
     first_row_ = warp / Tile::kWarpsN * Tile::kWarpRows;
     first_column_ = warp % Tile::kWarpsN * Tile::kWarpColumns;
     clear(sum_);
-    if constexpr (kParts > 1) clear(block_);
   }
 
-  // Adds the product of a chunk of input at `a` and of weights at `b`.
+  // Adds the product of a chunk of input at `a` and of weights at `b`. kFp32: tensor cores cut sums off, so
+  // they sum a chunk only, its small products first; chunks are added with the ordinary rounding.
   __device__ __forceinline__ void multiply(ptx::SharedAddress a, ptx::SharedAddress b) {
-    const int lane = threadIdx.x % 32;
-    // Lanes 0-15 name rows 0-15 of the first unit, lanes 16-31 those of the second; for the weights lanes
-    // 8-15 and 24-31 name the second unit, lanes from 16 on the next 8 columns.
-    const int row = first_row_ + lane % 16, a_unit = lane / 16;
-    const int column = first_column_ + lane / 16 * 8 + lane % 8, b_unit = lane / 8 % 2;
-#pragma unroll
-    for (int k = 0; k < kChunkUnits; k += 2) {
-      uint32_t weights[kParts][kBlocksN / 2][4];
-#pragma unroll
-      for (int part = 0; part < kParts; ++part) {
-#pragma unroll
-        for (int j = 0; j < kBlocksN / 2; ++j) {
-          const int r = part * Tile::kColumns + column + 16 * j;
-          ptx::load_matrices(weights[part][j], b + r * kChunkBytes + ((k + b_unit) ^ (r & 7)) * kUnitBytes);
-        }
-      }
-#pragma unroll
-      for (int i = 0; i < kBlocksM; ++i) {
-        const int r = row + 16 * i;
-        uint32_t input[4];
-        ptx::load_matrices(input, a + r * kChunkBytes + ((k + a_unit) ^ (r & 7)) * kUnitBytes);
-        multiply_step(i, input, weights);
-      }
-    }
-  }
-
-  // kFp32: adds what has been summed since the last time; tensor cores round sums towards 0, so long ones are
-  // made in pieces. A piece ends with its tap: which taps a tile leaves out changes no other sum.
-  __device__ __forceinline__ void close_block() {
-    if constexpr (kParts > 1) {
+    if constexpr (type == TensorCoreType::kFp32) {
+      clear(of_chunk_);
+      multiply_all<Products::kSmall>(a, b);
+      multiply_all<Products::kLarge>(a, b);
 #pragma unroll
       for (int i = 0; i < kBlocksM; ++i) {
 #pragma unroll
         for (int j = 0; j < kBlocksN; ++j) {
 #pragma unroll
-          for (int v = 0; v < 4; ++v) sum_[i][j][v] += block_[i][j][v];
+          for (int v = 0; v < 4; ++v) sum_[i][j][v] += of_chunk_[i][j][v];
         }
       }
-      clear(block_);
+    } else {
+      multiply_all<Products::kLarge>(a, b);
     }
   }
 
@@ -131,21 +105,47 @@ class WarpSums {
     }
   }
 
-  __device__ __forceinline__ void multiply_step(int i, const uint32_t (&input)[4],
-                                                const uint32_t (&weights)[kParts][kBlocksN / 2][4]) {
-    if constexpr (type == TensorCoreType::kFp32) {
-      uint32_t high[4], low[4];
-      split_tf32(input, high, low);
-      multiply_columns(block_[i], low, weights[0]);
-      multiply_columns(block_[i], high, weights[1]);
-      multiply_columns(block_[i], high, weights[0]);
-    } else if constexpr (type == TensorCoreType::kTf32) {
-      uint32_t rounded[4];
+  // Of kFp32: what is left of the input with the weights and of the weights with the input, or both as tf32.
+  enum class Products { kSmall, kLarge };
+
+  template <Products products>
+  __device__ __forceinline__ void multiply_all(ptx::SharedAddress a, ptx::SharedAddress b) {
+    constexpr int kLoaded = products == Products::kSmall ? 2 : 1;
+    constexpr int kUnroll = type == TensorCoreType::kFp32 ? 1 : kChunkUnits / 2;  // what registers there are
+    const int lane = threadIdx.x % 32;
+    // Lanes 0-15 name rows 0-15 of the first unit, lanes 16-31 those of the second; for the weights lanes
+    // 8-15 and 24-31 name the second unit, lanes from 16 on the next 8 columns.
+    const int row = first_row_ + lane % 16, a_unit = lane / 16;
+    const int column = first_column_ + lane / 16 * 8 + lane % 8, b_unit = lane / 8 % 2;
+#pragma unroll kUnroll
+    for (int k = 0; k < kChunkUnits; k += 2) {
+      uint32_t weights[kLoaded][kBlocksN / 2][4];
 #pragma unroll
-      for (int v = 0; v < 4; ++v) rounded[v] = ptx::round_tf32(__uint_as_float(input[v]));
-      multiply_columns(sum_[i], rounded, weights[0]);
-    } else {
-      multiply_columns(sum_[i], input, weights[0]);
+      for (int part = 0; part < kLoaded; ++part) {
+#pragma unroll
+        for (int j = 0; j < kBlocksN / 2; ++j) {
+          const int r = part * Tile::kColumns + column + 16 * j;
+          ptx::load_matrices(weights[part][j], b + r * kChunkBytes + ((k + b_unit) ^ (r & 7)) * kUnitBytes);
+        }
+      }
+#pragma unroll
+      for (int i = 0; i < kBlocksM; ++i) {
+        const int r = row + 16 * i;
+        uint32_t input[4];
+        ptx::load_matrices(input, a + r * kChunkBytes + ((k + a_unit) ^ (r & 7)) * kUnitBytes);
+        if constexpr (products == Products::kSmall) {
+          uint32_t high[4], low[4];
+          split_tf32(input, high, low);
+          multiply_columns(of_chunk_[i], low, weights[0]);
+          multiply_columns(of_chunk_[i], high, weights[1]);
+        } else {
+          if constexpr (kFloatInput<type>) {
+#pragma unroll
+            for (int v = 0; v < 4; ++v) input[v] = ptx::round_tf32(__uint_as_float(input[v]));
+          }
+          multiply_columns(type == TensorCoreType::kFp32 ? of_chunk_[i] : sum_[i], input, weights[0]);
+        }
+      }
     }
   }
 
@@ -160,7 +160,7 @@ class WarpSums {
 
   int first_row_, first_column_;
   Sums sum_;
-  float block_[kParts > 1 ? kBlocksM : 1][kParts > 1 ? kBlocksN : 1][4];
+  Sums of_chunk_;  // of kFp32
 };
 
 // Starts the copies of a tile's chunks, in order.
@@ -223,18 +223,15 @@ void tensor_core_mma(const __grid_constant__ TensorCoreLaunch launch) {
   WarpSums<Tile> sums;
 #pragma unroll
   for (int i = 0; i + 1 < Tile::kStages; ++i) copies.next(conv);
-  int stage = 0, in_tap = 0;
+  int stage = 0;
   for (int chunk = 0; chunk < item.chunks; ++chunk) {
     wait_for_copies<Tile::kStages - 2>();
     __syncthreads();
     copies.next(conv);
     const ptx::SharedAddress at = memory + stage * Tile::kStageBytes;
     sums.multiply(at, at + Tile::kInputBytes);
-    if (++in_tap == conv.period_chunks) in_tap = 0;
-    if (in_tap % kBlockChunks == 0) sums.close_block();
     stage = stage + 1 == Tile::kStages ? 0 : stage + 1;
   }
-  sums.close_block();
   wait_for_copies<0>();
   sums.store(launch, conv, item);
 }

@@ -69,9 +69,6 @@ struct Operand<TensorCoreType::kFp32> {
 template <TensorCoreType type>
 constexpr bool kFloatInput = type == TensorCoreType::kTf32 || type == TensorCoreType::kFp32;
 
-// kFp32: chunks summed by the tensor cores before the sum is added, rounded to nearest, to the others.
-constexpr int kBlockChunks = 4;
-
 // Splits floats into their tf32 and the tf32 of what is left.
 __device__ __forceinline__ void split_tf32(const uint32_t (&x)[4], uint32_t (&high)[4], uint32_t (&low)[4]) {
 #pragma unroll

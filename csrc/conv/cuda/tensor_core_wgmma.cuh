@@ -162,7 +162,7 @@ class Multiplier {
 #pragma unroll
       for (int i = 0; i < kSums; ++i) sum_[i] = 0.0f;
       if constexpr (type == TensorCoreType::kFp32) {
-        sum_in_blocks(item.chunks, launch_.branch[item.branch].period_chunks);
+        sum_by_chunk(item.chunks);
       } else if constexpr (type == TensorCoreType::kTf32) {
         for (int chunk = 0; chunk < item.chunks; ++chunk) add_float_chunk(sum_, 1);
       } else {
@@ -199,7 +199,8 @@ class Multiplier {
   }
 
   // kTf32 and kFp32: the input goes through registers, where it is rounded, or split, to tf32. add: whether
-  // the first product is added to what `sums` held.
+  // the first product is added to what `sums` held. Of split ones the small products come first: what is cut
+  // off is less where the sum is still small.
   __device__ __forceinline__ void add_float_chunk(Sums& sums, int add) {
     constexpr bool split = type == TensorCoreType::kFp32;
     ptx::barrier_wait(ring_.full(place_.stage), place_.parity);
@@ -219,16 +220,17 @@ class Multiplier {
     }
     const uint64_t b = ptx::swizzled_rows(ring_.weights(place_.stage));
     ptx::wgmma_fence();
+    if constexpr (split) {
+      const uint64_t rest = ptx::swizzled_rows(ring_.weights(place_.stage) + Tile::kWeightBytes);
 #pragma unroll
-    for (int k = 0; k < kChunkUnits; k += 2) {
-      if constexpr (split) {
-        const uint64_t rest = ptx::swizzled_rows(ring_.weights(place_.stage) + Tile::kWeightBytes);
+      for (int k = 0; k < kChunkUnits; k += 2) {
         ptx::wgmma_tf32<Tile::kColumns>(sums, low[k / 2], b + k, k > 0 ? 1 : add);
         ptx::wgmma_tf32<Tile::kColumns>(sums, high[k / 2], rest + k, 1);
-        ptx::wgmma_tf32<Tile::kColumns>(sums, high[k / 2], b + k, 1);
-      } else {
-        ptx::wgmma_tf32<Tile::kColumns>(sums, high[k / 2], b + k, k > 0 ? 1 : add);
       }
+    }
+#pragma unroll
+    for (int k = 0; k < kChunkUnits; k += 2) {
+      ptx::wgmma_tf32<Tile::kColumns>(sums, high[k / 2], b + k, split || k > 0 ? 1 : add);
     }
     ptx::wgmma_commit();
     ptx::wgmma_wait<0>();
@@ -236,17 +238,15 @@ class Multiplier {
     place_.advance();
   }
 
-  // kFp32: tensor cores round sums towards 0, so long ones are made in pieces. A piece ends with its tap:
-  // which taps a tile leaves out changes no other sum.
-  __device__ __forceinline__ void sum_in_blocks(int chunks, int period) {
-    float block[kSums];
+  // kFp32: tensor cores cut sums off, so they sum a chunk only; chunks are added with the ordinary rounding.
+  __device__ __forceinline__ void sum_by_chunk(int chunks) {
+    float of_chunk[kSums];
 #pragma unroll
-    for (int i = 0; i < kSums; ++i) block[i] = 0.0f;
-    for (int chunk = 0; chunk < chunks;) {
-      const int end = min(chunk + min(kBlockChunks, period - chunk % period), chunks);
-      for (int first = chunk; chunk < end; ++chunk) add_float_chunk(block, chunk > first);
+    for (int i = 0; i < kSums; ++i) of_chunk[i] = 0.0f;
+    for (int chunk = 0; chunk < chunks; ++chunk) {
+      add_float_chunk(of_chunk, 0);
 #pragma unroll
-      for (int i = 0; i < kSums; ++i) sum_[i] += block[i];
+      for (int i = 0; i < kSums; ++i) sum_[i] += of_chunk[i];
     }
   }
 

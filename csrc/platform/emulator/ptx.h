@@ -9,6 +9,7 @@
 
 #include "platform/cuda/cp_async.cuh"
 #include "platform/emulator/runtime.h"
+#include "platform/emulator/tensor_core_sum.h"
 
 namespace emulator {
 
@@ -120,14 +121,15 @@ inline void emulated_mma(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uin
   const int lane = emulator::lane();
   for (int i = 0; i < 4; ++i) {
     const int row = lane / 4, column = lane % 4 * 2 + i % 2;
-    double sum = d[i];
+    double addend[1 + 8 * elements] = {d[i]};
+    double* next = addend;
     for (int half = 0; half < 2; ++half) {
       for (int quad = 0; quad < 4; ++quad) {
         const uint32_t x = all[4 * row + quad]->a[i / 2 + 2 * half], w = all[4 * column + quad]->b[half];
-        for (int e = 0; e < elements; ++e) sum += static_cast<double>(value(x, e)) * value(w, e);
+        for (int e = 0; e < elements; ++e) *++next = static_cast<double>(value(x, e)) * value(w, e);
       }
     }
-    d[i] = static_cast<float>(sum);
+    d[i] = emulator::tensor_core_sum(addend);
   }
   emulator::part();
 }
