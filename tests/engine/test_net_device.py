@@ -310,6 +310,7 @@ class Counter:
 
 def test_a_graph_is_made_for_the_second_run_and_anew_after_changes(monkeypatch):
     monkeypatch.setattr(cuda_graph, "CapturedRun", Counter)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: "before")
     runner = cuda_graph.Runner(captures=True)
     x = torch.zeros(1)
 
@@ -328,7 +329,10 @@ def test_a_run_that_cannot_be_a_graph(monkeypatch):
     def fails(run, inputs):
         raise RuntimeError("operation not permitted when stream is capturing")
 
+    current = []  # torch stays on the capture's stream
     monkeypatch.setattr(cuda_graph, "CapturedRun", fails)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda: "before")
+    monkeypatch.setattr(torch.cuda, "set_stream", current.append)
     runner = cuda_graph.Runner(captures=True)
     assert [runner(lambda values: {"y": 1}, {}, 0)["y"] for _ in range(3)] == [1, 1, 1]
-    assert not runner.captures
+    assert not runner.captures and current == ["before"]
