@@ -55,6 +55,14 @@ SHARED = ["csrc/conv/conv_plan.cpp"]
 WARNINGS = "-fsyntax-only -Werror -Wall -Wextra -Wshadow -Wconversion -Wno-unknown-pragmas"
 # They only pass calls on: optimising them more takes a third longer and gains nothing.
 BINDINGS = ["-O1"]
+# Other forms of kernels, to be measured beside today's (csrc/platform/cuda/switches.h): what each is compiled
+# into. DEEPLAB_CAFFE_VARIANTS=ignore_source,fused_blur (or all) builds _cuda_ignore_source...
+VARIANTS = {
+    "ignore_source": ("csrc/conv/cuda/tensor_core_????.cu",),
+    "consumer_fence": ("csrc/conv/cuda/tensor_core_????.cu",),
+    "register_banks": ("csrc/conv/cuda/atrous_conv.cu",),
+    "fused_blur": ("csrc/crf/cuda/lattice_filter.cu",),
+}
 # What the name of the module and its targets are compiled into.
 PER_MODULE = ["csrc/platform/module.cpp", "csrc/platform/cuda/bind.cpp"]
 
@@ -188,7 +196,8 @@ class Graph:
         command = self.cxx(*(word for path in self.tools.includes for word in ("-isystem", path)))
         macros = [f"-DMODULE={module}"]
         if module != "_C":
-            macros.append(f'-DDEVICE_TARGETS="{",".join(self.tools.targets if module == "_cuda" else ())}"')
+            targets = () if module.startswith("_cuda_emulated") else self.tools.targets
+            macros.append(f'-DDEVICE_TARGETS="{",".join(targets)}"')
         own = [source for source in sources if source in PER_MODULE]
         common = [source for source in sources if source not in PER_MODULE]
         bindings = [source for source in common if Path(source).name.startswith("bind")]
@@ -211,24 +220,31 @@ class Graph:
         """Objects of a device module beside its kernels."""
         return self.host(module, [*self.sources("csrc/*/cuda/*.cpp"), *SHARED, PER_MODULE[0]])
 
-    def cuda(self) -> Iterator[str]:
-        """Objects of _cuda."""
+    def kernels(self, rule: str, module: str, base: str, command: list[str], what: str) -> Iterator[str]:
+        """Objects of the kernels; of a variant only those that differ are not the base's."""
+        variant = module.removeprefix(base).lstrip("_")
+        differ = {path for pattern in VARIANTS.get(variant, ()) for path in self.sources(pattern)}
+        sources = self.sources("csrc/*/cuda/*.cu")
+        yield from self.compile(rule, base, [path for path in sources if path not in differ], command, what)
+        own = [*command, f"-DSWITCH_{variant.upper()}=1"]
+        yield from self.compile(rule, module, sorted(differ), own, f"{what}, {variant}")
+
+    def cuda(self, module: str = "_cuda") -> Iterator[str]:
+        """Objects of _cuda, or of a variant."""
         targets = self.tools.targets
         host = [word for flag in COMMON for word in ("-Xcompiler", flag)]
         command = [str(self.tools.nvcc), *NVCC_FLAGS, *build_cuda.target_flags(list(targets)), *host]
         what = ", ".join(f"sm_{target}" for target in targets)
-        yield from self.compile("nvcc", "_cuda", self.sources("csrc/*/cuda/*.cu"), command, what)
-        yield from self.device_host("_cuda")
+        yield from self.kernels("nvcc", module, "_cuda", command, what)
+        yield from self.device_host(module)
 
-    def emulated(self) -> Iterator[str]:
-        """Objects of _cuda_emulated."""
-        module = "_cuda_emulated"
+    def emulated(self, module: str = "_cuda_emulated") -> Iterator[str]:
+        """Objects of _cuda_emulated, or of a variant."""
+        base = "_cuda_emulated"
         includes = [word for path in self.tools.includes for word in ("-isystem", path)]
         command = self.cxx("-march=native", *includes)
-        kernels = self.sources("csrc/*/cuda/*.cu")
-        yield from self.compile("cxx", module, kernels, [*command, "-x", "c++"], "for the emulator")
-        own = self.sources("csrc/platform/emulator/*.cpp")
-        yield from self.compile("cxx", module, own, command, "")
+        yield from self.kernels("cxx", module, base, [*command, "-x", "c++"], "for the emulator")
+        yield from self.compile("cxx", base, self.sources("csrc/platform/emulator/*.cpp"), command, "")
         yield from self.device_host(module)
 
 
@@ -241,15 +257,29 @@ def write_graph(root: Path, folder: Path, tools: Tools, modules: list[str]) -> t
     """build.ninja's text, and where it makes which module."""
     graph = Graph(root, folder, tools)
     graph.header()
-    objects = {"_C": graph.cpu, "_cuda": graph.cuda, "_cuda_emulated": graph.emulated}
     # Kernels take the longest and come first: the tail is short then.
     libraries = build_cuda.link_flags(tools.nvcc) if tools.nvcc and "_cuda" in modules else []
-    made = {
-        name: graph.link(name, list(objects[name]()), libraries if name == "_cuda" else [])
-        for name in sorted(modules, key=("_cuda", "_C", "_cuda_emulated").index)
-    }
+    made = {}
+    for name in sorted(modules, key=lambda name: (name.startswith("_cuda_emulated"), name == "_C")):
+        if name == "_C":
+            made[name] = graph.link(name, list(graph.cpu()), [])
+        elif name.startswith("_cuda_emulated"):
+            made[name] = graph.link(name, list(graph.emulated(name)), [])
+        else:
+            made[name] = graph.link(name, list(graph.cuda(name)), libraries)
     graph.ninja.build("warnings", "phony", graph.checked)
     return graph.text.getvalue(), made
+
+
+def wanted_variants() -> list[str]:
+    """Of VARIANTS, those that DEEPLAB_CAFFE_VARIANTS names."""
+    given = os.environ.get("DEEPLAB_CAFFE_VARIANTS", "").replace(",", " ").split()
+    names = list(VARIANTS) if given == ["all"] else given
+    if unknown := [name for name in names if name not in VARIANTS]:
+        raise SystemExit(
+            f"DEEPLAB_CAFFE_VARIANTS: {unknown[0]} given, of {', '.join(VARIANTS)} (or all) wanted"
+        )
+    return names
 
 
 def cores() -> int:

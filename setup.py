@@ -74,9 +74,14 @@ class BuildExt(build_ext):
 
 
 def modules() -> list[str]:
-    """_cuda if there is a target for it, _cuda_emulated (for tests) if asked for."""
+    """_cuda if there is a target for it, _cuda_emulated (for tests) if asked for, and variants of both."""
     emulated = os.environ.get("DEEPLAB_CAFFE_EMULATOR") == "1"
-    return ["_C", *(["_cuda"] if TARGETS else []), *(["_cuda_emulated"] if emulated else [])]
+    devices = [*(["_cuda"] if TARGETS else []), *(["_cuda_emulated"] if emulated else [])]
+    return [
+        "_C",
+        *devices,
+        *(f"{device}_{name}" for device in devices for name in build_ninja.wanted_variants()),
+    ]
 
 
 setup(

@@ -38,6 +38,9 @@ class Driver:
         except KeyboardInterrupt:
             for running in self.running:
                 running.stop()
+            while not all([running.ended() for running in self.running]):
+                time.sleep(0.05)
+            for running in self.running:
                 self.results.finish(running, "interrupted")
             raise
         finally:

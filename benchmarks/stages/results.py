@@ -102,14 +102,14 @@ class Results:
         return entry
 
     def targets(self) -> list[dict[str, Any]]:
-        return targets(self.work)
+        return targets(self.work, self.steps.values())
 
     def write(self) -> None:
         """Puts the archive, then the state: what that says is done is in the archive."""
         self.archive()
         content = {
             **self.about,
-            "targets": targets(self.work),
+            "targets": self.targets(),
             "steps": sorted(self.steps.values(), key=lambda entry: entry["stage"]),
         }
         text = json.dumps(content, indent=1).encode()

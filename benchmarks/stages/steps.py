@@ -1,6 +1,7 @@
 """The steps, in the order of what would be missed most. Without a GPU the same ones are rehearsed, small."""
 
 import importlib.util
+import os
 import re
 import shutil
 import sys
@@ -41,12 +42,15 @@ REHEARSED = {
     "tests/ops/test_device_ops.py": ("-m", "not gpu", "-k", "relu"),
 }
 TENSOR_CORES = "tests/ops/test_tensor_core.py"
+BUILD = ("-q", "build_ext", "--inplace", f"-j{os.cpu_count()}")
+NO_POOL = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}  # so that what is past a tensor is nobody's memory
+VARIANTS = {"DEEPLAB_CAFFE_VARIANTS": "all", "DEEPLAB_CAFFE_CUDA_ARCHS": "native"}
 
 
 def pytest(*arguments: str) -> tuple[str, ...]:
     """Names, short tracebacks, and a dump of all threads of a test that hangs."""
     timeout = (
-        ("--timeout=60", "--timeout-method=thread") if importlib.util.find_spec("pytest_timeout") else ()
+        ("--timeout=80", "--timeout-method=thread") if importlib.util.find_spec("pytest_timeout") else ()
     )
     quiet = ("-o", "addopts=--import-mode=importlib", "-p", "no:cacheprovider")
     return (sys.executable, "-m", "pytest", "-v", "--tb=short", "--durations=5", *quiet, *timeout, *arguments)
@@ -102,6 +106,7 @@ def _for_gpu(work: Path) -> list[Step]:
         "--limit", "20", to=head,
     )  # fmt: skip
     conv = ("conv", *cuda, "--no-repeatable", "--batches", "8,1")
+    switches = (sys.executable, "benchmarks/switches.py", "-o", str(tail))
     few = _bench(*conv, "--precisions", "exact,bf16", "--sizes", "513", "--limit", "50", to=head)
     return [
         *_build(work),
@@ -111,12 +116,15 @@ def _for_gpu(work: Path) -> list[Step]:
         Step("d", "bench crf", crf, 40, 10),
         Step("d", "bench conv", few, 75, 20),
         Step("e", TENSOR_CORES, pytest("-m", "gpu", TENSOR_CORES), 90, 20),
-        Step("f", "memcheck", (*_sanitizer("memcheck"), *smoke), 60, 15),
+        Step("f", "memcheck", (*_sanitizer("memcheck"), *smoke), 90, 15, environment=NO_POOL),
         Step(
             "f", "racecheck", (*_sanitizer("racecheck"), *smoke, "exact", "depthwise", "crf", "mma"), 60, 15
         ),
         Step("f", "synccheck", (*_sanitizer("synccheck"), *smoke, "exact", "wgmma"), 40, 15),
         Step("g", "tiles", (sys.executable, "benchmarks/tiles.py", "-o", str(tail), "--limit", "25"), 45, 15),
+        Step("g", "variants", (sys.executable, "setup.py", *BUILD), 90, 30, environment=VARIANTS),
+        Step("g", "switches", (*switches, "--limit", "60"), 80, 20),
+        Step("g", "sass", pytest("tests/building/test_sass.py"), 60, 20),
         Step("g", "bench conv", _bench(*conv, "--limit", "100", to=tail), 140, 30),
         Step("g", "bench crf", _bench("crf", *cuda, "--limit", "50", to=tail), 75, 20),
         Step("g", "bench net", _bench("net", *cuda, "--limit", "50", to=tail), 80, 20),
@@ -145,6 +153,8 @@ def _rehearsal(work: Path) -> list[Step]:
             for tool in ("memcheck", "racecheck", "synccheck")
         ),
         Step("g", "tiles", (sys.executable, "benchmarks/tiles.py", "-o", str(tail), "--limit", "5"), 60),
+        Step("g", "switches", (sys.executable, "benchmarks/switches.py", "-o", str(tail)), 120),
+        Step("g", "sass", pytest("tests/building/test_sass.py"), 120),
         *_tests("g", ["tests/ops/test_emulator.py"], limit=60),
     ]
 

@@ -56,7 +56,8 @@ def crf_gpu_chart(result: dict[str, Any], path: Path) -> None:
         title = fixed + (f", {labels} labels" if group == "flatness" else "")
         charts.draw_lines(axis, lines, x, "ms an image", title)
         axis.set_ylim(bottom=0)
-    axes[0].legend(fontsize=8)
+    if result["pixels"]:
+        axes[0].legend(fontsize=8)
     figure.suptitle(_title(result), fontsize=10)
     charts.save(figure, path)
 

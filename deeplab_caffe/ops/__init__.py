@@ -6,7 +6,7 @@ plain twin with the same arguments is in `tests/reference`.
 """
 
 from . import epilogue
-from .backend import backend_of, cuda_targets, emulated_cuda, isa, on_host
+from .backend import backend_of, cuda_targets, cuda_variant, emulated_cuda, isa, on_host
 from .conv_gradient import channel_sums, conv_data_gradient, conv_weight_gradient
 from .convolution import (
     atrous_conv,
@@ -68,6 +68,7 @@ __all__ = [
     "conv_weight_gradient",
     "convolved_size",
     "cuda_targets",
+    "cuda_variant",
     "eltwise",
     "empty",
     "emulated_cuda",

@@ -1,7 +1,8 @@
 """Where an op runs, decided once by its tensors' device: the CPU, a GPU, or the host's emulator of one."""
 
+import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
@@ -48,10 +49,13 @@ class _CPU(Backend):
 
 
 class _CUDA(Backend):
+    def __init__(self, variant: str = "") -> None:
+        self._variant = variant
+
     @property
     @override
     def native(self) -> ModuleType:
-        return _cuda_module()
+        return _cuda_module(self._variant)
 
     @override
     def executor(self, device: torch.device, threads: int | None = None) -> Any:
@@ -66,10 +70,13 @@ class _CUDA(Backend):
 class _Emulated(Backend):
     """The CUDA kernels on the host, see csrc/platform/emulator; its device is the CPU."""
 
+    def __init__(self, variant: str = "") -> None:
+        self._variant = variant
+
     @property
     @override
     def native(self) -> ModuleType:
-        return import_module("deeplab_caffe._cuda_emulated")
+        return _variant_module("_cuda_emulated", self._variant)
 
     @override
     def executor(self, device: torch.device, threads: int | None = None) -> Any:
@@ -80,17 +87,32 @@ class _Emulated(Backend):
         return True, 132  # as an H100 has
 
 
-CPU, CUDA, EMULATED = _CPU(), _CUDA(), _Emulated()
-# Where ops of CPU tensors run; see emulated_cuda.
-_of_cpu_tensors: ContextVar[Backend] = ContextVar("_of_cpu_tensors", default=CPU)
+@cache
+def _cuda(variant: str) -> Backend:
+    return _CUDA(variant)
+
+
+@cache
+def _emulated(variant: str) -> Backend:
+    return _Emulated(variant)
+
+
+CPU, CUDA, EMULATED = _CPU(), _cuda(""), _emulated("")
+# The form of the CUDA kernels; see cuda_variant.
+_WHOLE_PROCESS = os.environ.get("DEEPLAB_CAFFE_CUDA_VARIANT", "")
+_variant: ContextVar[str] = ContextVar("_variant", default=_WHOLE_PROCESS)
+# Where ops of CPU tensors run, given the form of the kernels; see emulated_cuda.
+_of_cpu_tensors: ContextVar[Callable[[str], Backend]] = ContextVar(
+    "_of_cpu_tensors", default=lambda variant: CPU
+)
 
 
 def backend_of(device: torch.device) -> Backend:
     """The backend for tensors on `device`; DeepLabError if there is none."""
     if device.type == "cpu":
-        return _of_cpu_tensors.get()
+        return _of_cpu_tensors.get()(_variant.get())
     if device.type == "cuda":
-        return CUDA
+        return _cuda(_variant.get())
     raise DeepLabError(f"{device} given, cpu or cuda wanted")
 
 
@@ -111,10 +133,14 @@ def isa() -> str:
 isa()  # what DEEPLAB_CAFFE_ISA forces is checked before the first kernel runs
 
 
+def _variant_module(base: str, variant: str) -> ModuleType:
+    return import_module("_".join([f"deeplab_caffe.{base}", *filter(None, [variant])]))
+
+
 @cache
-def _cuda_module() -> ModuleType:
+def _cuda_module(variant: str) -> ModuleType:
     try:
-        return import_module("deeplab_caffe._cuda")
+        return _variant_module("_cuda", variant)
     except ImportError as error:
         raise DeepLabError(
             "cuda: this installation has no CUDA kernels; install it again where nvcc is "
@@ -131,25 +157,38 @@ def _card(device: torch.device) -> tuple[bool, int]:
 
 def cuda_targets() -> list[str]:
     """What the CUDA kernels are compiled for: "80", "90a", "120+PTX" (and whatever comes after it)."""
-    return CUDA.native.TARGETS.split(",")
+    return _cuda(_variant.get()).native.TARGETS.split(",")
 
 
 @contextmanager
 def emulated_cuda() -> Iterator[None]:
     """For tests: within, CPU tensors go to the CUDA kernels, run on the host by csrc/platform/emulator."""
-    with _cpu_tensors_go_to(EMULATED):
+    with _cpu_tensors_go_to(_emulated):
         yield
+
+
+@contextmanager
+def cuda_variant(name: str) -> Iterator[None]:
+    """For measurements: within, GPU tensors go to another form of the kernels, of VARIANTS in build_ninja.py.
+
+    "": today's. DEEPLAB_CAFFE_CUDA_VARIANT names that of a whole process. The results are the same bits.
+    """
+    token = _variant.set(name)
+    try:
+        yield
+    finally:
+        _variant.reset(token)
 
 
 @contextmanager
 def on_host() -> Iterator[None]:
     """Within, CPU tensors go to the CPU's kernels, whatever `emulated_cuda` said."""
-    with _cpu_tensors_go_to(CPU):
+    with _cpu_tensors_go_to(lambda variant: CPU):
         yield
 
 
 @contextmanager
-def _cpu_tensors_go_to(backend: Backend) -> Iterator[None]:
+def _cpu_tensors_go_to(backend: Callable[[str], Backend]) -> Iterator[None]:
     token = _of_cpu_tensors.set(backend)
     try:
         yield

@@ -70,6 +70,23 @@ def test_own_shapes(tmp_path, capsys):
     assert (tmp_path / "conv_shapes.png").stat().st_size > 1000
 
 
+def test_each_shape_is_saved_when_it_is_measured():
+    saved = []
+    shapes = read_shapes(["1,8,13,11,20,3,3,2", "1,4,9,8,4,1,1,1"])
+    result = conv.run(
+        shapes, ["exact"], 1, "cpu", None, save=lambda r: saved.append((len(r["results"]), "machine" in r))
+    )
+    assert saved == [(3, True), (6, True)] and len(result["results"]) == 6
+    late = conv.run(shapes, ["exact"], 1, "cpu", 1e-9)
+    assert late["left_out"] == [shape.name for shape in shapes] and not late["results"]
+
+
+def test_cudnn_may_be_free_to_choose():
+    cuda = torch.device("cuda")
+    assert [deterministic for _, _, deterministic in conv._peers(cuda, "fp32", True)].count(True) == 2
+    assert not any(deterministic for _, _, deterministic in conv._peers(cuda, "fp32", False))
+
+
 @pytest.mark.parametrize("groups", [1, 2, 10, 40])
 def test_the_error_is_that_of_the_checked_outputs(groups):
     (shape,) = read_shapes([f"1,40,5,6,80,3,3,2,1,{groups}"])

@@ -45,3 +45,14 @@ def test_bench_crf_on_a_gpu(device, tmp_path, capsys):
     assert all(row["same_bits"] for row in result["flatness"])
     assert all(row["construction"] > 0 and row["captured"] > 0 for row in result["results"])
     assert (tmp_path / "crf_gpu.png").stat().st_size > 1000 and "photo" in capsys.readouterr().out
+
+
+def test_bench_crf_on_a_gpu_within_a_limit(device, tmp_path, capsys):
+    arguments = ["bench", "crf", "--sizes", "6x9", "--labels", "4", "--device", "cuda", "--rounds", "1"]
+    with device.kernels():
+        assert main([*arguments, "--limit", "0.000001", "-o", str(tmp_path)]) == 0
+    result = json.loads((tmp_path / "crf_gpu.json").read_text())
+    assert len(result["results"]) == 1 and result["pixels"] == [] and len(result["flatness"]) == 1
+    assert (tmp_path / "crf_gpu.png").stat().st_size > 1000
+    assert main(["bench", "crf", "--limit", "5", "-o", str(tmp_path)]) == 2
+    assert "--limit is for a GPU" in capsys.readouterr().err

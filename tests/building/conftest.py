@@ -35,5 +35,6 @@ def _no_wishes(monkeypatch):
         "DEEPLAB_CAFFE_CUDA",
         "DEEPLAB_CAFFE_CUDA_ARCHS",
         "DEEPLAB_CAFFE_SANITIZE",
+        "DEEPLAB_CAFFE_VARIANTS",
     ):
         monkeypatch.delenv(name, raising=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("ninja")
+ROOT = Path(__file__).parents[2]
 FILES = """conv/conv_plan.cpp conv/x.cpp conv/bind.cpp conv/simd/kernel.cpp conv/cuda/x.cu conv/cuda/bind.cpp
 platform/module.cpp platform/cuda/bind.cpp platform/emulator/scheduler.cpp""".split()
 
@@ -125,3 +126,37 @@ def test_sanitizers(edges, monkeypatch):
     assert "-O3" not in made and "-O1" in made and "-ffp-contract=off" in made
     link = next(edge for name, edge in found.items() if edge[0] == "link")
     assert "-fsanitize=address,undefined" in link[2]["libraries"]
+
+
+def test_variants_compile_anew_only_what_differs(edges, build_ninja, monkeypatch):
+    monkeypatch.setitem(build_ninja.VARIANTS, "faster", ("csrc/conv/cuda/x.cu",))
+    found = edges(["_C", "_cuda", "_cuda_faster", "_cuda_emulated", "_cuda_emulated_faster"])
+    own, todays = found["build/_cuda_faster/conv/cuda/x.o"], found["build/_cuda/conv/cuda/x.o"]
+    assert "-DSWITCH_FASTER=1" in flags(own) and own[1] == todays[1] == ["csrc/conv/cuda/x.cu"]
+    assert not [flag for flag in flags(todays) if flag.startswith("-DSWITCH")]
+    assert "-DSWITCH_FASTER=1" in flags(found["build/_cuda_emulated_faster/conv/cuda/x.o"])
+    module = next(sources for name, (_, sources, _) in found.items() if "_cuda_faster.c" in name)
+    assert "build/_cuda_faster/conv/cuda/x.o" in module and "build/_cuda/conv/cuda/x.o" not in module
+    assert "-DMODULE=_cuda_faster" in flags(found["build/_cuda_faster/platform/module.o"])
+    for name, targets in (("_cuda_faster", "80,90a"), ("_cuda_emulated_faster", "")):
+        compiler = found[f"build/{name}/platform/cuda/bind.o"][2]["compiler"]
+        assert f"'-DDEVICE_TARGETS=\"{targets}\"'" in compiler
+
+
+def test_every_variant_is_a_switch(build_ninja):
+    switches = (ROOT / "csrc/platform/cuda/switches.h").read_text()
+    assert {f"SWITCH_{name.upper()}" for name in build_ninja.VARIANTS} == set(
+        re.findall(r"SWITCH_\w+", switches)
+    )
+
+
+def test_variants_are_asked_for_by_name(build_ninja, monkeypatch):
+    assert build_ninja.wanted_variants() == []
+    monkeypatch.setenv("DEEPLAB_CAFFE_VARIANTS", "fused_blur, register_banks")
+    assert build_ninja.wanted_variants() == ["fused_blur", "register_banks"]
+    monkeypatch.setenv("DEEPLAB_CAFFE_VARIANTS", "all")
+    assert build_ninja.wanted_variants() == list(build_ninja.VARIANTS)
+    monkeypatch.setenv("DEEPLAB_CAFFE_VARIANTS", "quicker")
+    with pytest.raises(SystemExit, match="quicker given, of ignore_source, ") as error:
+        build_ninja.wanted_variants()
+    assert "\n" not in str(error.value)

@@ -75,7 +75,11 @@ with ops.emulated_cuda():
         ("2", 1, 3),  # 3.75, cut off
         ("1", 1, 0),  # each is below half a step
         ("0", 1, 0),
-        ("2", -1, -4),  # of -1 + 3.75 quarters below 1, where steps are half as large: exact to 2^-25, cut off
+        (
+            "2",
+            -1,
+            -4,
+        ),  # of -1 + 3.75 quarters below 1, where steps are half as large: exact to 2^-25, cut off
     ],
 )
 def test_tensor_cores_align_and_cut_off(bits, first, steps):

@@ -102,7 +102,7 @@ def test_random_geometry_large(device, seed):
 
 # Relative to the norm of the result; operands are rounded to 8, 11 and 11 bits, fp32's products keep 22.
 ERROR = {"bf16": 4e-3, "fp16": 5e-4, "tf32": 5e-4, "fp32": 1.5e-6}
-# What the sums add to that: tensor cores cut off, once in each 16 or 8 products; fp32 sums only 32 terms there.
+# What the sums add to that: tensor cores cut off, once for 16 or 8 products; fp32 sums only 32 terms there.
 SUMS = {"bf16": 4e-6, "fp16": 4e-6, "tf32": 4e-6, "fp32": 1.5e-6}
 
 

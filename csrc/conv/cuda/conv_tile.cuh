@@ -152,7 +152,7 @@ __device__ __forceinline__ void copy_table(const ConvArguments& a, Sources& s, c
   static_assert(sizeof(StageTable) % 16 == 0 && kPieces <= S::kThreads);
   if (threadIdx.x < kPieces) {
     const char* from = reinterpret_cast<const char*>(a.stages + s.table) + 16 * threadIdx.x;
-    ptx::copy_async_16(ptx::shared_address(&stage_table<S>(shared, slot)) + 16 * threadIdx.x, from, 16);
+    ptx::copy_async_16(ptx::shared_address(&stage_table<S>(shared, slot)) + 16 * threadIdx.x, from, false);
   }
   ++s.table;
 }
@@ -186,7 +186,7 @@ __device__ __forceinline__ void copy_stage(const ConvArguments& a, const Sources
       const ptx::SharedAddress to = s.weight_place + slot * S::kStageBytes;
 #pragma unroll
       for (int i = 0; i < S::kWeights; ++i) {
-        ptx::copy_async_16(to + i * S::kTileRows * 4, weights[i], i < weights_left ? 16 : 0);
+        ptx::copy_async_16(to + i * S::kTileRows * 4, weights[i], i >= weights_left);
       }
     }
     const ptx::SharedAddress to = s.input_place + slot * S::kStageBytes;
@@ -239,6 +239,8 @@ __device__ __forceinline__ void multiply_stage(const float* values, int row, int
                                                float (&sum)[S::kRows][S::kColumns]) {
   const float* weights = values + row;
   const float* inputs = values + kStageDepth * S::kTileRows + column;
+  // No sum depends on the order of the columns, but which registers are read together does.
+  constexpr bool by_columns = kRegisterBanks && S::kRows * S::kColumns >= 128;
   float w[2][S::kRows], x[2][S::kColumns];
   load_fours<S::kRows, 16>(weights, w[0]);
   load_fours<S::kColumns, 32>(inputs, x[0]);
@@ -249,11 +251,10 @@ __device__ __forceinline__ void multiply_stage(const float* values, int row, int
       load_fours<S::kColumns, 32>(inputs + (k + 1) * S::kTilePositions, x[(k + 1) % 2]);
     }
 #pragma unroll
-    for (int i = 0; i < S::kRows; ++i) {
-#pragma unroll
-      for (int j = 0; j < S::kColumns; ++j) {
-        sum[i][j] = fused_multiply_add(w[k % 2][i], x[k % 2][j], sum[i][j]);
-      }
+    for (int n = 0; n < S::kRows * S::kColumns; ++n) {
+      const int i = by_columns ? n % S::kRows : n / S::kColumns;
+      const int j = by_columns ? n / S::kRows : n % S::kColumns;
+      sum[i][j] = fused_multiply_add(w[k % 2][i], x[k % 2][j], sum[i][j]);
     }
   }
 }

@@ -187,7 +187,7 @@ class TileCopies {
         for (int unit = threadIdx.x; unit < Tile::kColumns * kChunkUnits; unit += Tile::kThreads) {
           if (unit >= weight_units_) continue;
           ptx::copy_async_16(to + (part * Tile::kColumns * kChunkUnits + unit) * kUnitBytes,
-                             from + unit * kUnitBytes, kUnitBytes);
+                             from + unit * kUnitBytes, false);
         }
       }
       weights_.advance(conv);

@@ -83,9 +83,10 @@ class InputGather {
       const int x = static_cast<int16_t>(row_[i].coordinate) + tap_x_;
       const bool inside = reached && static_cast<unsigned>(y) < static_cast<unsigned>(conv.in_height) &&
                           static_cast<unsigned>(x) < static_cast<unsigned>(conv.in_width);
-      const int64_t offset = inside ? row_[i].base + moved : 0;
+      // What is ignored may be any address.
+      const int64_t offset = kIgnoreSource || inside ? row_[i].base + moved : 0;
       ptx::copy_async_16(to + target_ + i * kRowStep * kChunkBytes,
-                         static_cast<const char*>(conv.x) + offset * kUnitBytes, inside ? kUnitBytes : 0);
+                         static_cast<const char*>(conv.x) + offset * kUnitBytes, !inside);
     }
     unit_ += kChunkUnits;
     find_tap(conv);

@@ -102,7 +102,9 @@ class Copier {
       for (int chunk = 0; chunk < item.chunks; ++chunk) copy_chunk(conv, columns * kChunkBytes);
     }
     wait_for_copies<0>();
-    while (published_ < started_) publish();
+    if constexpr (!kConsumerFence) {
+      while (published_ < started_) publish();
+    }
   }
 
  private:
@@ -112,7 +114,11 @@ class Copier {
     // The first round finds the stages empty.
     ptx::barrier_wait(ring_.empty(place_.stage), place_.parity ^ 1);
     gather_.load(conv, ring_.input(place_.stage));
-    commit_copies();
+    if constexpr (kConsumerFence) {
+      ptx::barrier_arrive_after_copies(ring_.full(place_.stage));
+    } else {
+      commit_copies();
+    }
     if (thread_ == 0) {
       ptx::barrier_arrive_expect(ring_.full(place_.stage), Tile::kParts * weight_bytes);
 #pragma unroll
@@ -123,9 +129,11 @@ class Copier {
       weights_.advance(conv);
     }
     place_.advance();
-    if (++started_ > kLag) {
-      wait_for_copies<kLag>();
-      publish();
+    if constexpr (!kConsumerFence) {
+      if (++started_ > kLag) {
+        wait_for_copies<kLag>();
+        publish();
+      }
     }
   }
 
@@ -183,6 +191,7 @@ class Multiplier {
     int before = -1;
     for (int chunk = 0; chunk < chunks; ++chunk) {
       ptx::barrier_wait(ring_.full(place_.stage), place_.parity);
+      if constexpr (kConsumerFence) ptx::fence_async_proxy();
       const uint64_t a = ptx::swizzled_rows(ring_.input(place_.stage) + first_row_ * kChunkBytes);
       const uint64_t b = ptx::swizzled_rows(ring_.weights(place_.stage));
       ptx::wgmma_fence();

@@ -7,6 +7,7 @@
 #include "crf/cuda/lattice_filter.h"
 #include "crf/cuda/splat.h"
 #include "platform/cuda/runtime.cuh"
+#include "platform/cuda/switches.h"
 
 namespace device {
 namespace {
@@ -50,6 +51,7 @@ void splat_short_lists(Splats splats, RowLanes lanes, const float* q, std::size_
 
 struct Blur {
   const unsigned (*neighbours)[2];  // of the axis
+  const unsigned (*next)[2];        // of the axis behind it, or null
   unsigned vertices;
   const float* from;
   float* to;
@@ -58,23 +60,45 @@ struct Blurs {
   Blur of[kMaxKernels];
 };
 
-// A thread for four labels of a vertex. An absent neighbour's value is 0.
+__device__ __forceinline__ float4 blur_four(float4 value, float4 a, float4 b) {
+  return make_float4(blurred(value.x, a.x, b.x), blurred(value.y, a.y, b.y), blurred(value.z, a.z, b.z),
+                     blurred(value.w, a.w, b.w));
+}
+
+// Four labels of a vertex along the first axis. An absent neighbour's value is 0.
+__device__ __forceinline__ float4 blur_vertex(const Blur& blur, unsigned v, const float* from,
+                                              std::size_t row) {
+  const unsigned previous = blur.neighbours[v][0], next = blur.neighbours[v][1];
+  const float4 value = load_four(from + v * row);
+  const float4 a = previous ? load_four(from + previous * row) : all_four(0.0f);
+  const float4 b = next ? load_four(from + next * row) : all_four(0.0f);
+  return blur_four(value, a, b);
+}
+
+// A thread for four labels of a vertex. With `two`, along the next axis, too, where there is one: what its
+// neighbours have after the first is made anew.
+template <bool two>
 KERNEL(kThreads, 1)
-void blur_axis(Blurs blurs, int pieces, std::size_t row) {
+void blur_axes(Blurs blurs, int pieces, std::size_t row) {
   const Blur& blur = blurs.of[blockIdx.y];
   const unsigned rows = kThreads / pieces;
   const unsigned own = threadIdx.x / pieces, piece = threadIdx.x % pieces;
   const unsigned v = blockIdx.x * rows + own + 1;
   if (own >= rows || v > blur.vertices) return;
-  const unsigned previous = blur.neighbours[v][0], next = blur.neighbours[v][1];
   const float* const from = blur.from + 4 * piece;
-  const float4 value = load_four(from + v * row);
-  const float4 a = previous ? load_four(from + previous * row) : all_four(0.0f);
-  const float4 b = next ? load_four(from + next * row) : all_four(0.0f);
-  store_four(blur.to + v * row + 4 * piece,
-             make_float4(blurred(value.x, a.x, b.x), blurred(value.y, a.y, b.y), blurred(value.z, a.z, b.z),
-                         blurred(value.w, a.w, b.w)));
+  float4 value = blur_vertex(blur, v, from, row);
+  if (two && blur.next) {
+    const unsigned previous = blur.next[v][0], next = blur.next[v][1];
+    const float4 a = previous ? blur_vertex(blur, previous, from, row) : all_four(0.0f);
+    const float4 b = next ? blur_vertex(blur, next, from, row) : all_four(0.0f);
+    value = blur_four(value, a, b);
+  }
+  store_four(blur.to + v * row + 4 * piece, value);
 }
+
+// Axes that a launch blurs along, and launches for a lattice.
+constexpr int kAxesAtOnce = kFusedBlur ? 2 : 1;
+constexpr int blur_steps(int dims) { return (dims + kAxesAtOnce) / kAxesAtOnce; }
 
 // ---- slice ----
 
@@ -105,41 +129,45 @@ void filter_values(const Filter* filters, int count, const float* q, std::size_t
   if (lanes.pieces > kThreads) throw std::invalid_argument("a CRF on a GPU has at most 1024 labels");
   Splats splats{};
   unsigned vertices = 0;
-  int axes = 0;
+  int steps = 0;
   for (int k = 0; k < count; ++k) {
     const Lattice& lattice = *filters[k].lattice;
     splats.of[k] = {lattice.starts,   lattice.long_lists, lattice.long_list_counts, lattice.splat,
                     lattice.vertices, lattice.links,      filters[k].pre,           filters[k].tables};
     vertices = std::max(vertices, lattice.vertices);
-    axes = std::max(axes, lattice.dims + 1);
+    steps = std::max(steps, blur_steps(lattice.dims));
   }
   const auto kernels = static_cast<unsigned>(count);
   splat_long_lists(splats, count, q, q_stride, row, stream);
   launch(splat_short_lists,
          dim3(block_count(vertices, lanes.rows_of_block(kThreads)), chunks_of(lanes.pieces, 32), kernels),
          kThreads, 0, stream, splats, lanes, q, q_stride, row);
-  for (int step = 0; step < axes; ++step) {
+  for (int step = 0; step < steps; ++step) {
     Blurs blurs{};
     unsigned jobs = 0, most = 0;
     for (int k = 0; k < count; ++k) {
       const Lattice& lattice = *filters[k].lattice;
-      if (step > lattice.dims) continue;
-      const int axis = adjoint ? lattice.dims - step : step;
+      if (step >= blur_steps(lattice.dims)) continue;
       const std::size_t rows = std::size_t{lattice.vertices} + 1;
       float *const values = filters[k].tables, *const other = values + rows * row;
-      blurs.of[jobs++] = {lattice.neighbours + axis * rows, lattice.vertices, step % 2 ? other : values,
-                          step % 2 ? values : other};
+      const auto axis = [&](int number) {
+        return lattice.neighbours + (adjoint ? lattice.dims - number : number) * rows;
+      };
+      const int first = step * kAxesAtOnce;
+      const bool two = kAxesAtOnce == 2 && first < lattice.dims;
+      blurs.of[jobs++] = {axis(first), two ? axis(first + 1) : nullptr, lattice.vertices,
+                          step % 2 ? other : values, step % 2 ? values : other};
       most = std::max(most, lattice.vertices);
     }
     const dim3 grid(block_count(most, kThreads / lanes.pieces), jobs);
-    launch(blur_axis, grid, kThreads, 0, stream, blurs, lanes.pieces, row);
+    launch(blur_axes<kFusedBlur>, grid, kThreads, 0, stream, blurs, lanes.pieces, row);
   }
 }
 
 const float* filtered_values(const Filter& filter, std::size_t labels) {
   const Lattice& lattice = *filter.lattice;
   const std::size_t rows = std::size_t{lattice.vertices} + 1;
-  return lattice.dims % 2 ? filter.tables : filter.tables + rows * padded_labels(labels);
+  return blur_steps(lattice.dims) % 2 ? filter.tables + rows * padded_labels(labels) : filter.tables;
 }
 
 void lattice_filter(const Lattice& lattice, const float* q, std::size_t q_stride, std::size_t labels,

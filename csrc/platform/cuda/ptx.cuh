@@ -6,6 +6,7 @@
 
 #include "platform/cuda/cp_async.cuh"
 #include "platform/cuda/runtime.cuh"
+#include "platform/cuda/switches.h"
 
 #ifdef __CUDACC__
 
@@ -24,9 +25,17 @@ __device__ __forceinline__ SharedAddress shared_address(const void* p) {
   return static_cast<uint32_t>(__cvta_generic_to_shared(p));
 }
 
-// As ::copy_async_16; `bytes` of the 16, all or none, come from `from`, the rest is 0.
-__device__ __forceinline__ void copy_async_16(SharedAddress to, const void* from, int bytes) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes) : "memory");
+// As ::copy_async_16.
+__device__ __forceinline__ void copy_async_16(SharedAddress to, const void* from, bool zero) {
+  if constexpr (kIgnoreSource) {
+    asm volatile(
+        "{ .reg .pred p; setp.ne.b32 p, %2, 0; cp.async.cg.shared.global [%0], [%1], 16, p; }" ::"r"(to),
+        "l"(from), "r"(static_cast<int>(zero))
+        : "memory");
+  } else {
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(zero ? 0 : 16)
+                 : "memory");
+  }
 }
 
 // As ::copy_async_4.
@@ -104,6 +113,11 @@ __device__ __forceinline__ void barrier_init_fence() {
 
 __device__ __forceinline__ void barrier_arrive(SharedAddress barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
+}
+
+// Arrives once all cp.async that this thread has started are done.
+__device__ __forceinline__ void barrier_arrive_after_copies(SharedAddress barrier) {
+  asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(barrier) : "memory");
 }
 
 // Arrives, and the phase also waits for `bytes` of bulk copies.

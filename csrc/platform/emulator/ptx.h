@@ -86,11 +86,11 @@ inline SharedAddress shared_address(const void* p) {
   return static_cast<uint32_t>(static_cast<const unsigned char*>(p) - emulator::shared_bytes(0));
 }
 
-inline void copy_async_16(SharedAddress to, const void* from, int bytes) {
+inline void copy_async_16(SharedAddress to, const void* from, bool zero) {
   unsigned char* const target = emulator::shared_bytes(to);
   if (blockIdx.x % 2 == 0) {
-    ::copy_async_16(target, from, bytes == 0);
-  } else if (bytes == 0) {
+    ::copy_async_16(target, from, zero);
+  } else if (zero) {
     std::memset(target, 0, 16);
   } else {
     std::memcpy(target, from, 16);
@@ -175,6 +175,12 @@ inline void barrier_arrive_expect(SharedAddress barrier, uint32_t bytes) {
   word.turn();
 }
 inline void barrier_arrive(SharedAddress barrier) { barrier_arrive_expect(barrier, 0); }
+// The copies are made here, as late as the barrier may be told of them.
+inline void barrier_arrive_after_copies(SharedAddress barrier) {
+  commit_copies();
+  wait_for_copies<0>();
+  barrier_arrive(barrier);
+}
 inline void barrier_wait(SharedAddress barrier, uint32_t parity) {
   while (emulator::barrier_word(barrier).phase == parity) emulator::yield();
 }

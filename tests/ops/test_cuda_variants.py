@@ -1,0 +1,97 @@
+"""Other forms of the CUDA kernels (csrc/platform/cuda/switches.h) have the bits of today's."""
+
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from deeplab_caffe import ops
+from deeplab_caffe.crf.refinement import image_crf
+from deeplab_caffe.ops.device_convolution import TILE_VARIABLE
+from tests.conftest import has_module
+
+pytestmark = pytest.mark.slow
+
+VARIANTS = ("ignore_source", "consumer_fence", "register_banks", "fused_blur")
+CONVOLUTIONS = [(variant, name) for variant in VARIANTS[:2] for name in ops.TENSOR_CORE_DTYPES]
+
+
+@pytest.fixture
+def both(device, request):
+    """both(function, ...): its result in today's form of the kernels and in the variant's."""
+
+    def run(variant, function, *arguments):
+        module = ("_cuda_emulated_" if device.emulated else "_cuda_") + variant
+        if not has_module(module):
+            pytest.skip(f"{module} is not built (DEEPLAB_CAFFE_VARIANTS=all)")
+        results = []
+        for name in ("", variant):
+            with ops.cuda_variant(name):
+                results.append(device(function, *arguments))
+        return results
+
+    return run
+
+
+def draw(*shape, seed=0):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def geometries(seed):
+    """Some of channels, kernel, rate, stride and padding."""
+    rng = random.Random(seed)
+    for _ in range(6):
+        rate = rng.choice([1, 2, 5])
+        yield (
+            rng.choice([3, 20, 72, 136]),
+            rng.choice([1, 3]),
+            rate,
+            rng.choice([1, 2]),
+            rng.choice([0, rate]),
+        )
+
+
+@pytest.mark.parametrize(("variant", "precision"), CONVOLUTIONS)
+@pytest.mark.parametrize("wgmma", [False, True])
+def test_tensor_cores(both, variant, precision, wgmma, device):
+    if wgmma and not device.emulated and torch.cuda.get_device_capability() != (9, 0):
+        pytest.skip("needs a GPU of compute capability 9.0")
+    for seed, (channels, kernel, rate, stride, pad) in enumerate(geometries(1)):
+        x, w = draw(2, channels, 12, 11, seed=seed), draw(45, channels, kernel, kernel, seed=seed + 1)
+
+        def convolve(x, w, rate=rate, stride=stride, pad=pad):
+            packed = ops.pack_tensor_core(w, None, 1, precision)
+            named = {"stride": (stride, stride), "pad": (pad, pad), "dilation": (rate, rate)}
+            return ops.tensor_core_conv(x, packed, wgmma=wgmma, float_output=True, **named)
+
+        today, other = both(variant, convolve, x, w)
+        assert torch.equal(today, other)
+
+
+@pytest.mark.parametrize("tile", ["", "128x128x128,whole"])
+def test_exact(both, tile, monkeypatch):
+    monkeypatch.setenv(TILE_VARIABLE, tile)
+    for seed, (channels, kernel, rate, stride, pad) in enumerate(geometries(2)):
+        x, w = draw(2, channels, 12, 11, seed=seed), draw(45, channels, kernel, kernel, seed=seed + 1)
+
+        def convolve(x, w, rate=rate, stride=stride, pad=pad):
+            return ops.atrous_conv(x, w, (stride, stride), (pad, pad), (rate, rate))
+
+        today, other = both("register_banks", convolve, x, w)
+        expected = ops.atrous_conv(x, w, (stride, stride), (pad, pad), (rate, rate))
+        assert torch.equal(today, other) and torch.equal(today, expected)
+
+
+@pytest.mark.parametrize("labels", [3, 21, 40])
+def test_blur(both, labels):
+    generator = np.random.default_rng(labels)
+    image = torch.from_numpy(generator.integers(0, 256, (14, 19, 3), np.uint8))
+    energies = torch.from_numpy(generator.random((14, 19, labels), np.float32) * 4)
+
+    def infer(image, energies):
+        return image_crf(image, labels, device="cuda").unary(energies).infer(3)
+
+    today, other = both("fused_blur", infer, image, energies)
+    expected = image_crf(image.numpy(), labels).unary(energies.numpy()).infer(3)
+    assert torch.equal(today, other) and np.array_equal(today.numpy(), expected.reshape(today.shape))
