@@ -8,6 +8,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from ..engine.net import Net
+from ..layers import Layer
 
 _F = np.float32
 # Caffe prints every value of every output, a line each: of a map of scores, millions.
@@ -69,16 +70,22 @@ def average(
 ) -> Averages | None:
     """Runs the net; None if `go_on`, asked before each run, says no. each: called after each run."""
     weights = loss_weights(net)
-    names = list(dict.fromkeys([*net.outputs, *weights]))
+    hidden: dict[str, np.float32] = {}  # losses that a layer reads, so that they are no outputs
+
+    def watch(index: int, layer: Layer, tops: dict[str, Tensor]) -> None:
+        hidden.update((name, _sum(top)) for name, top in tops.items() if name in weights)
+
+    on_layer = watch if weights.keys() - net.outputs.keys() else None
     loss, total, last = _F(0), np.zeros(0, _F), []
     with np.errstate(over="ignore", invalid="ignore"):
         for number in range(iterations):
             if not go_on():
                 return None
-            blobs = net.forward(outputs=names)
-            once = sum((_F(weight) * _sum(blobs[name]) for name, weight in weights.items()), _F(0))
-            loss = _F(loss + once)
-            last = scores(net, {name: blobs[name] for name in net.outputs})
+            # All layers run, those that only write files as well.
+            outputs = net.forward(on_layer=on_layer)
+            sums = hidden if on_layer else {name: _sum(outputs[name]) for name in weights}
+            loss = _F(loss + sum((_F(weight) * sums[name] for name, weight in weights.items()), _F(0)))
+            last = scores(net, outputs)
             values = np.asarray([score.value for score in last], _F)
             total = values if number == 0 else total + values
             each(number, last)

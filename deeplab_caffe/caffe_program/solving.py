@@ -30,7 +30,8 @@ class Training(Loop):
         super().__init__(solver)
         self.glog = glog
         self.stop = Stop()
-        self._smoothed, self._recent, self._start = _F(0), [_F(0)][:0], solver.iteration
+        self._smoothed, self._start = _F(0), solver.iteration
+        self._recent: list[np.float32] = []
         self._shown, self._clock = solver.iteration, time.perf_counter()
 
     @override

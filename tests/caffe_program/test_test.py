@@ -1,5 +1,6 @@
 import re
 
+import h5py
 import numpy as np
 import pytest
 
@@ -31,6 +32,18 @@ def test_the_loss_may_be_no_output(program, trained):
     loss = [text for text in plain.messages() if text.startswith("Loss: ")]
     assert len(loss) == 1 and loss[0] in staged.messages()
     assert any(text.startswith("extra = ") for text in staged.messages())
+
+
+def test_layers_that_only_write_run(program, trained):
+    with open("net.prototxt", "a") as file:
+        file.write(
+            'layer { name: "file" type: "HDF5Output" bottom: "data" bottom: "label" '
+            'hdf5_output_param { file_name: "written.h5" } include { stage: "more" } }'
+        )
+    words = ("--model=net.prototxt", f"--weights={trained}", "--iterations=2", "--stage=more")
+    assert program("caffe", "test", *words).code == 0
+    with h5py.File("written.h5") as file:
+        assert file["data"].shape[0] == 6
 
 
 def test_outputs_of_many_values(program, trained):
