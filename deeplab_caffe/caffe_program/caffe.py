@@ -2,6 +2,7 @@
 
 import importlib
 
+from ..layers.parts.permission import allow_python_layers
 from .flags import Flag
 from .programs import Call
 
@@ -26,6 +27,7 @@ FLAGS = (
     Flag("iterations", 50, "test, time: how often the net runs"),
     Flag("sigint_effect", "stop", "train: what SIGINT (Ctrl-C) does: snapshot, stop or none"),
     Flag("sighup_effect", "snapshot", "train: what SIGHUP does: snapshot, stop or none"),
+    Flag("allow_python_layers", False, "let layers of type Python run the code of modules in PYTHONPATH"),
 )
 ARGUMENTS = (1, 1)
 ACTIONS = ("device_query", "save", "test", "time", "train")
@@ -37,4 +39,6 @@ def main(call: Call) -> int:
     if action not in ACTIONS:
         known = ", ".join(ACTIONS)
         call.log.fatal("caffe.cpp", f"Unknown action: {action}; there are {known}")
+    if call.flags.yes("allow_python_layers"):
+        allow_python_layers()
     return importlib.import_module(f".{action}", __package__).main(call)

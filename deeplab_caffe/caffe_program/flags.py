@@ -63,8 +63,9 @@ class Flags:
 def parse(flags: Iterable[Flag], arguments: Sequence[str]) -> tuple[Flags, list[str]]:
     """The flags' values and what is no flag, in order.
 
-    `--name=value`, `--name value`, `-name...`; yes and no as `--name`, `--noname`, `--name=false`. Flags may
-    stand anywhere before `--`; of a flag that is given twice the later counts. Raises FlagError.
+    `--name=value`, `--name value`, `-name...`; yes and no as `--name`, `--noname`, `--name=false`; dashes
+    within a name count as underscores. Flags may stand anywhere before `--`; of a flag that is given twice
+    the later counts. Raises FlagError.
     """
     known = {flag.name: flag for flag in flags}
     values: dict[str, Value] = {flag.name: flag.default for flag in known.values()}
@@ -78,6 +79,7 @@ def parse(flags: Iterable[Flag], arguments: Sequence[str]) -> tuple[Flags, list[
             rest.append(argument)
             continue
         name, equals, text = argument.removeprefix("-").removeprefix("-").partition("=")
+        name = name.replace("-", "_")
         if name not in known and not equals and name.startswith("no"):
             plain = known.get(name.removeprefix("no"))
             if plain is not None and isinstance(plain.default, bool):

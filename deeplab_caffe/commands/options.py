@@ -1,6 +1,5 @@
 """What the verbs share: the application they register with, and options that mean the same everywhere."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, overload
@@ -135,16 +134,11 @@ Threads = Annotated[
 ]
 
 
-# Here those layers' modules find `caffe`.
-_TOPLEVEL = Path(__file__).parents[1] / "pycaffe/top-level"
-
-
 def _allow_python_layers(allowed: bool) -> None:
     if allowed:
         from ..layers.parts.permission import allow_python_layers
 
         allow_python_layers()
-        sys.path.insert(0, str(_TOPLEVEL))
 
 
 AllowPythonLayers = Annotated[

@@ -60,7 +60,8 @@ class ParameterBlob(Blob):
     @override
     def data(self) -> np.ndarray:
         array = self.data_tensor.numpy()
-        _lent.setdefault(self.parameter, _Lent()).arrays.append(weakref.ref(array))
+        lent = _lent.setdefault(self.parameter, _Lent())
+        lent.arrays = [held for held in lent.arrays if held() is not None] + [weakref.ref(array)]
         return array
 
     def refresh(self) -> None:

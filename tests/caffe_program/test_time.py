@@ -2,6 +2,8 @@ import re
 
 import pytest
 
+from deeplab_caffe.layers.parts import permission
+
 LINE = re.compile(r" *(\w+)\t(forward|backward): (\S+) ms\.")
 
 
@@ -53,3 +55,21 @@ def test_errors(program):
     ):
         ran = program("caffe", "time", "--model=net.prototxt", *words)
         assert ran.code == 134 and ran.messages("F") == [message]
+
+
+def test_python_layers_must_be_allowed(program, folder, monkeypatch):
+    (folder / "user_layers.py").write_text(
+        "import caffe\n"
+        "class Copy(caffe.Layer):\n"
+        "    def setup(self, bottom, top): pass\n"
+        "    def reshape(self, bottom, top): top[0].reshape(*bottom[0].shape)\n"
+        "    def forward(self, bottom, top): top[0].data[...] = bottom[0].data\n"
+    )
+    net = 'input: "x" input_shape { dim: 2 } layer { name: "copy" type: "Python" bottom: "x" top: "y" '
+    (folder / "py.prototxt").write_text(net + 'python_param { module: "user_layers" layer: "Copy" } }')
+    monkeypatch.setattr(permission, "_allowed", False)
+    monkeypatch.syspath_prepend(folder)
+    call = "caffe", "time", "--model=py.prototxt", "--iterations=1", "--phase=TEST"
+    refused = program(*call)
+    assert refused.code and "layer 'copy' (Python): type: it runs the Python code of" in refused.err
+    assert program(*call, "--allow-python-layers").code == 0

@@ -137,6 +137,7 @@ def test_not_allowed(make, monkeypatch):
     with pytest.raises(DeepLabError, match="layer 'a' .*runs the Python code of user_layers.Times.*--allow"):
         make(text, allowed=False)
     monkeypatch.setattr(permission, "_allowed", False)
+    monkeypatch.setattr(sys, "path", list(sys.path))
     permission.allow_python_layers()
     assert torch.equal(make(text, allowed=False)(X), 3 * X)
 
