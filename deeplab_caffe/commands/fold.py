@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..errors import DeepLabError
-from . import options
+from . import options, shape_options
 from .options import verb
 
 
@@ -19,20 +19,34 @@ def fold(
     ],
     layout: Annotated[str, typer.Option(help="Of the file: v1 or v2.")] = "v1",
     phase: Annotated[str, typer.Option(help="Whose layers to take: train or test.")] = "train",
+    size: options.Size = None,
+    shapes: options.Shapes = None,
+    level: options.Level = 0,
+    stages: options.Stages = None,
+    dialect: options.Dialect = None,
     variables: options.Variables = None,
 ) -> None:
     """Fold every BatchNorm and Scale behind a convolution into its weights and bias.
 
     The result is for the same net without those layers, its convolutions with `bias_term: true`: so a net
-    trained with batch normalisation runs as a plain one.
+    trained with batch normalisation runs as a plain one. No data is needed: inspect tells about --size and
+    --shape.
     """
     from ..convert.fold import fold as run
+    from ..engine.feeding import missing_inputs
     from ..engine.net import Net
+    from ..engine.read_model import read_model
     from ..formats.caffemodel import write_caffemodel
+    from ..layers import Context
 
     if layout not in ("v1", "v2"):
         raise DeepLabError(f"--layout {layout}: v1 or v2 wanted")
-    net = Net(model, phase=phase, variables=options.parse_variables(variables))
+    values = options.parse_variables(variables)
+    definition = read_model(model, values, phase, level, stages or (), dialect)
+    given = shape_options.parse_shapes(shapes)
+    context = Context(phase=phase, shapes_only=True)
+    inputs = missing_inputs(definition, context, shape_options.parse_size(size), given)
+    net = Net(definition, phase=phase, inputs=inputs)
     net.fill(weights)
     folded = run(net)
     output.parent.mkdir(parents=True, exist_ok=True)

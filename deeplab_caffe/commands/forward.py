@@ -44,6 +44,9 @@ def forward(
     ] = 1,
     phase: Annotated[str, typer.Option(help="test or train.")] = "test",
     as_json: Annotated[bool, typer.Option("--json", help="Print the outputs' statistics as JSON.")] = False,
+    level: options.Level = 0,
+    stages: options.Stages = None,
+    dialect: options.Dialect = None,
     variables: options.Variables = None,
     device: options.Device = "cpu",
     precision: options.Precision = "exact",
@@ -61,7 +64,8 @@ def forward(
     from ..engine.read_model import read_model
     from ..engine.weights import check_given
 
-    definition = read_model(model, options.parse_variables(variables), phase=phase)
+    values = options.parse_variables(variables)
+    definition = read_model(model, values, phase, level, stages or (), dialect)
     arrays = read_inputs(inputs or [], definition)
     net = Net(
         definition,

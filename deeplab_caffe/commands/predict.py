@@ -65,6 +65,8 @@ def predict(
     bi_xy_std: BiXyStd = BI_XY_STD,
     bi_rgb_std: BiRgbStd = BI_RGB_STD,
     bi_w: BiW = AUTHORS.bi_w,
+    level: options.Level = 0,
+    stages: options.Stages = None,
     variables: options.Variables = None,
     device: options.Device = "cpu",
     precision: options.Precision = "exact",
@@ -100,6 +102,8 @@ def predict(
         precision=precision,
         threads=threads,
         weight_memory=weight_memory,
+        level=level,
+        stages=stages,
     )
     parameters = CRFParameters(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w) if crf else None
     pages = ContactSheet(output, table) if (len(jobs) > 1 if sheet is None else sheet) else None

@@ -46,6 +46,8 @@ def make_segmenter(
     precision: str,
     threads: int | None,
     weight_memory: str | None,
+    level: int = 0,
+    stages: list[str] | None = None,
 ) -> "Segmenter":
     """The Segmenter that the options describe; DeepLabError names one that is wrong."""
     from ..segmenter.segmenter import Segmenter
@@ -65,4 +67,6 @@ def make_segmenter(
         precision=precision,
         threads=threads,
         weight_memory=options.parse_bytes(weight_memory, "--weight-memory"),
+        level=level,
+        stages=tuple(stages or ()),
     )

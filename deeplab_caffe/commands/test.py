@@ -18,6 +18,9 @@ def test(
         int, typer.Option(min=1, max=MOST_ITERATIONS, help="How often to run the net.")
     ] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="Print the averages as JSON.")] = False,
+    level: options.Level = 0,
+    stages: options.Stages = None,
+    dialect: options.Dialect = None,
     variables: options.Variables = None,
     device: options.Device = "cpu",
     precision: options.Precision = "exact",
@@ -30,12 +33,14 @@ def test(
     from rich.table import Table
 
     from ..engine.net import Net
+    from ..engine.read_model import read_model
     from ..engine.weights import check_given
     from ..errors import DeepLabError
     from ..solver import average_outputs
 
     values = options.parse_variables(variables)
-    net = Net(model, weights, variables=values, device=device, precision=precision, threads=threads)
+    definition = read_model(model, values, "test", level, stages or (), dialect)
+    net = Net(definition, weights, device=device, precision=precision, threads=threads)
     check_given(net.layers, weights, random_weights, net.definition.source)
     if net.inputs:
         names = ", ".join(net.inputs)

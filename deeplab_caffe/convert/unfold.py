@@ -1,6 +1,8 @@
 """Puts batch normalisation behind the convolutions of a net that was trained without, or had it folded."""
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,16 +17,18 @@ from ..layers import Layer
 from ..layers.batch_norm import BatchNorm
 
 
-def unfold(net: Net, weights: str | os.PathLike[str]) -> list[str]:
+def unfold(net: Net, weights: str | os.PathLike[str], inputs: Mapping[str, Any] | None = None) -> list[str]:
     """Fills `net`, which has BatchNorm and Scale behind convolutions, from the caffemodel of a plain one.
 
-    One batch of the net's own data is run: each BatchNorm takes the statistics of its input, its Scale undoes
-    them, so that the net computes what the plain one did. `fold` is the inverse. Gives the names of the
-    convolutions; DeepLabError if a layer is missing in the file or does not fit.
+    One batch is run, of the net's own data or of `inputs` (arrays by name, as Net.forward takes them): each
+    BatchNorm takes the statistics of its input, its Scale undoes them, so that the net computes what the
+    plain one did. `fold` is the inverse. Gives the names of the convolutions; DeepLabError if a layer is
+    missing in the file or does not fit.
     """
-    if net.inputs:
+    inputs = dict(inputs or {})
+    if lacking := [name for name in net.inputs if name not in inputs]:
         raise DeepLabError(
-            f"{net.definition.source}: data layers wanted, it has inputs {', '.join(net.inputs)}"
+            f"{net.definition.source}: data layers wanted, or a batch for its inputs {', '.join(lacking)}"
         )
     stored = {layer.name: layer for layer in read_layers(weights)}
     pairs = {name: _pair(net, name, behind) for name, behind in behind_convolutions(net).items()}
@@ -54,7 +58,7 @@ def unfold(net: Net, weights: str | os.PathLike[str]) -> list[str]:
         scale.blobs[0].data = (variance + norm.eps).sqrt() / factor
         scale.blobs[1].data = mean / factor + biases[layer.name]
 
-    net.forward(on_layer=watch)
+    net.forward(on_layer=watch, **inputs)
     # Only now: in the training phase the pass itself adds to what is stored.
     for name, (variance, mean) in statistics.items():
         for blob, value in zip(pairs[name][0].blobs, (mean, variance, torch.ones(1)), strict=True):

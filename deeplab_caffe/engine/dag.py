@@ -215,6 +215,6 @@ def infer(
         tops = node.layer.shape([shapes[value] for value in node.bottoms])
         for value, shape in zip(node.tops, tops, strict=True):
             shapes.setdefault(value, tuple(int(size) for size in shape))
-            if any(size <= 0 for size in shapes[value]):
+            if any(size < (not node.layer.may_be_empty) for size in shapes[value]):
                 raise node.layer.error("top", f"blob '{value.name}' would be {text(shapes[value])}")
     return shapes

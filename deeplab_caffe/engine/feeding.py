@@ -22,6 +22,7 @@ _BY_POSITION = (
     "SegAccuracy",
     "SoftmaxWithLoss",
 )
+_IMAGE = (1, 3)  # batch and channels, where nothing tells them
 # Their fields tell the shapes of their tops exactly.
 _TELL_SHAPES = ("DummyData", "Input", "MemoryData")
 
@@ -51,7 +52,7 @@ def connect_without_data(
             stand_ins.add(index)
     graph = dag.connect(definition, layers)
     inputs = {
-        name: given.get(name, (*shape[:2], *size) if size and len(shape) == 4 else shape)
+        name: given.get(name, (*(shape[:2] or _IMAGE), *size) if size and len(shape) in (0, 4) else shape)
         for name, shape in definition.inputs.items()
     }
     for node in graph.nodes:
@@ -105,7 +106,8 @@ def _made(definition: LayerDefinition, context: Context, size: Pair | None, give
         own = [tuple(shape) for shape in layer.shape([])]
     except DeepLabError as error:
         reason = str(error)
-        if definition.type in _TELL_SHAPES and not given.keys() >= set(definition.tops):
+        without = definition.type == "Input" and not definition.param.input_param.shape
+        if definition.type in _TELL_SHAPES and not (without or given.keys() >= set(definition.tops)):
             raise
     else:
         if definition.type in _TELL_SHAPES:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Collection
 
 from ..errors import DeepLabError
+from .not_weights import what_instead
 from .records import LayerBlobs
 from .registry import ARRAYS, LAYERS, Format, import_formats
 from .stored import StoredArray
@@ -17,6 +18,8 @@ def read_layers(path: str | os.PathLike[str], in_file: bool = False) -> list[Lay
 
     in_file: see read_caffemodel. Raises DeepLabError; for another program's weights it says so.
     """
+    if told := what_instead(path):
+        raise DeepLabError(f"{os.fspath(path)}: {told}")
     try:
         found = LAYERS.find(path)
     except DeepLabError:

@@ -28,6 +28,9 @@ class Input(FedByCaller):
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         shapes = [tuple(shape.dim) for shape in self.definition.param.input_param.shape]
         tops = len(self.definition.tops)
+        if not shapes:
+            names = ", ".join(self.definition.tops)
+            raise self.error("shape", f"missing: the caller has to tell that of {names}")
         if len(shapes) not in (1, tops):
             raise self.error("shape", f"{len(shapes)} given for {tops} tops")
         return shapes if len(shapes) == tops else shapes * tops

@@ -10,9 +10,13 @@ from .base import Layer, register
 
 @register("Slice")
 class Slice(Alias, Layer):
-    """`slice_param { axis, slice_point }` (`slice_dim` in older files); without points, equal parts."""
+    """`slice_param { axis, slice_point }` (`slice_dim` in older files); without points, equal parts.
+
+    The last part may be empty.
+    """
 
     on_device = True
+    may_be_empty = True
     top_count = (1, None)
 
     @override
@@ -33,7 +37,7 @@ class Slice(Alias, Layer):
             raise self.error("top", f"{size} along axis {axis} cannot be cut into {tops} equal parts")
         ends = [*self.points, size] if self.points else [size // tops * (i + 1) for i in range(tops)]
         sizes = [end - start for start, end in zip([0, *ends], ends, strict=False)]
-        if min(sizes) <= 0:
+        if min(*sizes[:-1], 1) <= 0 or sizes[-1] < 0:
             raise self.error("slice_point", f"{self.points} must rise, between 0 and {size}")
         return [(*bottoms[0][:axis], part, *bottoms[0][axis + 1 :]) for part in sizes]
 

@@ -46,3 +46,33 @@ def test_the_training_net_folds_into_the_deploy_net(tmp_path, succeeds, monkeypa
     line = fails("fold", "-m", tmp_path / "other.prototxt", *model[3:], "-o", out)
     assert "no weights for fc9; layers there that the net lacks: fc8_camvid" in line
     assert "--layout v3" in fails(*model, "-o", out, "--layout", "v3")
+
+
+def test_without_data_and_back(tmp_path, succeeds, fails):
+    """A net whose data layer cannot run: folded, and unfolded from a batch of --input."""
+    net = tmp_path / "train.prototxt"
+    net.write_text(
+        'layer { name: "d" type: "Data" top: "data" top: "label" data_param { source: "none" batch_size: 2 '
+        "backend: LMDB } transform_param { crop_size: 9 mean_file: 'none' } }\n"
+        'layer { name: "c" type: "Convolution" bottom: "data" top: "c" '
+        "convolution_param { num_output: 4 kernel_size: 3 bias_term: false } }\n"
+        'layer { name: "n" type: "BatchNorm" bottom: "c" top: "c" }\n'
+        'layer { name: "s" type: "Scale" bottom: "c" top: "c" scale_param { bias_term: true } }\n'
+        'layer { name: "l" type: "SoftmaxWithLoss" bottom: "c" bottom: "label" top: "l" }\n'
+    )
+    full = Net(net, inputs={"data": (2, 3, 9, 9)})
+    full.params["c"][0].data = torch.randn(4, 3, 3, 3, generator=torch.Generator().manual_seed(1))
+    full.params["s"][0].data = torch.tensor([1.0, 2, 3, 4])
+    full.params["n"][1].data, full.params["n"][2].data = torch.tensor([1.0, 4, 9, 16]), torch.ones(1)
+    full.save(tmp_path / "full.caffemodel")
+    folded, again = tmp_path / "folded.caffemodel", tmp_path / "again.caffemodel"
+    assert "1 layers, 2 folded" in succeeds(
+        "fold", "-m", net, "-w", tmp_path / "full.caffemodel", "-o", folded
+    )
+    batch = np.random.default_rng(0).normal(0, 1, (2, 3, 9, 9)).astype(np.float32)
+    np.save(tmp_path / "batch.npy", batch)
+    model = ("unfold", "-m", net, "-w", folded, "-o", again)
+    assert "1 convolutions" in succeeds(*model, "--input", f"data={tmp_path / 'batch.npy'}")
+    back = Net(net, again, inputs={"data": (2, 3, 9, 9)})
+    assert (back(data=batch) - full(data=batch)).abs().max() < 1e-4
+    assert "none" in fails(*model)

@@ -158,3 +158,18 @@ def test_errors(net, array, tmp_path, fails):
 def test_statistics():
     record = forward.statistics(np.float32([[-3, 1]]))
     assert (record["shape"], record["mean"], record["absmax"], record["values"]) == ([1, 2], -1, 3, [-3, 1])
+
+
+def test_stages_levels_and_the_dialect(tmp_path, succeeds, fails):
+    net = tmp_path / "net.prototxt"
+    net.write_text(
+        'input: "a" input_dim: 1 input_dim: 3 input_dim: 2 input_dim: 2\n'
+        'layers { name: "m" type: ARGMAX bottom: "a" top: "m" include { stage: "deploy" } }\n'
+        'layers { name: "r" type: RELU bottom: "a" top: "r" include { min_level: 2 } }\n'
+    )
+    np.save(tmp_path / "a.npy", np.arange(12, dtype=np.float32).reshape(1, 3, 2, 2))
+    run = ("forward", "-m", net, "--input", tmp_path / "a.npy", "--json")
+    assert list(succeeds(*run)[0]) == ["a"]
+    assert list(succeeds(*run, "--level", "2")[0]) == ["r"]
+    assert succeeds(*run, "--stage", "deploy", "--dialect", "v1")[0]["m"]["shape"] == [1, 1, 2, 2]
+    assert succeeds(*run, "--stage", "deploy", "--dialect", "v2")[0]["m"]["shape"] == [1, 1, 1, 1]

@@ -70,7 +70,7 @@ def test_errors(make, tmp_path):
         unfold(make(NORM.replace("SCALE", ""), phase="train"), path)
     whole = make(NORM.replace("SCALE", SCALE), phase="train")
     fed = make(NORM.replace("SCALE", SCALE), inputs={"x": (1, 3, 8, 8)})
-    with pytest.raises(DeepLabError, match="data layers wanted, it has inputs x"):
+    with pytest.raises(DeepLabError, match="data layers wanted, or a batch for its inputs x"):
         unfold(fed, path)
     write_caffemodel(path, [LayerBlobs("c", "Convolution", [torch.ones(4, 3, 3, 3)])], layout="v2")
     with pytest.raises(DeepLabError, match=r"layer 'd': blobs of \[\] values, \[12, 3\] wanted"):

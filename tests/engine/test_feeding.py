@@ -98,8 +98,25 @@ def test_all_unknown_types_at_once():
 
 def test_inputs_without_a_shape():
     assert look('input: "data"\n' + FC, data=(1, 2, 3, 4))["f"] == (1, 2)
+    assert look('input: "data"\n' + FC, (5, 6))["data"] == (1, 3, 5, 6)
+    layer = 'layer { name: "i" type: "Input" top: "data" }\n'
+    assert look(layer + FC, (5, 6))["data"] == (1, 3, 5, 6)
+    assert look(layer + FC, data=(1, 2, 3, 4))["f"] == (1, 2)
+    with pytest.raises(DeepLabError, match="'i'.*the caller has to tell that of data"):
+        look(layer + FC)
     with pytest.raises(DeepLabError, match="input 'data' has no shape"):
         look('input: "data"\n' + FC)
+
+
+def test_no_file_of_weights_of_labels_is_asked_for():
+    text = (
+        DATA
+        + SCORES
+        + loss("SoftmaxWithLoss", "c").replace("}", 'softmaxloss_param { weight_source: "none" } }')
+    )
+    assert look(text)["l"] == ()
+    text = DATA + FC + loss("InfogainLoss", "f").replace("}", 'infogain_loss_param { source: "none" } }')
+    assert look(text)["label"] == (2,)
 
 
 def test_for_nets_that_only_hold_parameters():

@@ -407,3 +407,61 @@ def test_shapes_for_other_sizes_reshape_nothing(make, x):
         net.shapes_for(y=(1,))
     with pytest.raises(DeepLabError, match="blob 'f' would be"):
         net.shapes_for(x=(1, 2, 3))
+
+
+def test_a_layers_own_phase_wins(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text(
+        'input: "x" input_shape { dim: 1 dim: 1000 }\n'
+        'layer { name: "d" type: "Dropout" bottom: "x" top: "own" phase: TRAIN }\n'
+        'layer { name: "e" type: "Dropout" bottom: "x" top: "nets" }\n'
+    )
+    net, x = Net(path), torch.ones(1, 1000)
+    for phase, kept in (("test", True), ("train", False), ("test", True)):
+        net.phase = phase
+        tops = net.forward(x=x)
+        assert 300 < (tops["own"] == 0).sum() < 700
+        assert torch.equal(tops["nets"], x) == kept
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ("param { } param { } param { }", "param: 3 given, the layer has 2 parameters"),
+        ("propagate_down: true propagate_down: false", "propagate_down: 2 given for 1 bottoms"),
+    ],
+)
+def test_counts_that_caffe_checks(tmp_path, fields, message):
+    path = tmp_path / "net.prototxt"
+    path.write_text(
+        'input: "x" input_shape { dim: 1 dim: 3 dim: 4 dim: 4 }\n'
+        'layer { name: "c" type: "Convolution" bottom: "x" top: "c" '
+        f"convolution_param {{ num_output: 2 kernel_size: 1 }} {fields} }}\n"
+    )
+    with pytest.raises(DeepLabError, match=f"layer 'c' .Convolution.: {message}"):
+        Net(path)
+    path.write_text(path.read_text().replace(fields, "param { } param { } propagate_down: true"))
+    assert Net(path).outputs == {"c": (1, 2, 4, 4)}
+
+
+def test_a_blob_of_the_other_phase(tmp_path):
+    path = tmp_path / "net.prototxt"
+    path.write_text(
+        'layer { name: "d" type: "DummyData" top: "data" include { phase: TRAIN } '
+        "dummy_data_param { shape { dim: 1 } } }\n"
+        'layer { name: "r" type: "ReLU" bottom: "data" top: "out" }\n'
+    )
+    with pytest.raises(DeepLabError, match="unknown bottom blob 'data'; layer 'd', of another phase"):
+        Net(path)
+    assert Net(path, phase="train").outputs == {"out": (1,)}
+
+
+def test_an_input_without_a_shape_gets_it_from_the_caller(tmp_path):
+    path = tmp_path / "net.prototxt"
+    layer = 'layer { name: "r" type: "ReLU" bottom: "data" top: "out" }\n'
+    for text in ('input: "data"\n', 'layer { name: "i" type: "Input" top: "data" }\n'):
+        path.write_text(text + layer)
+        with pytest.raises(DeepLabError, match="data"):
+            Net(path)
+        net = Net(path, inputs={"data": (1, 3, 4, 4)})
+        assert net(data=torch.ones(2, 3, 5, 4)).shape == (2, 3, 5, 4)

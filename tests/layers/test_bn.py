@@ -81,3 +81,29 @@ def test_shapes(tmp_path, run_layer):
     assert run.layer.blob_shapes([(2, 7, 1, 1)]) == [(1, 7, 1, 1)] * 4
     with pytest.raises(DeepLabError, match="4 dimensions wanted"):
         run.layer.shape([(2, 7)])
+
+
+@pytest.mark.parametrize("more", ["", "frozen: true"])
+def test_pspnet_gradients(tmp_path, rand, more):
+    (layer,) = net_of(tmp_path, PSPNET % more, "train").layers
+    x = rand(2, 3, 4, 5)
+    mean, variance = rand(1, 3, 1, 1).double(), rand(1, 3, 1, 1).abs().double()
+    inputs = [x.double(), rand(1, 3, 1, 1).double() + 2, rand(1, 3, 1, 1).double()]
+    inputs = [value.requires_grad_() for value in inputs]
+
+    def formula(x, slope, bias):
+        return layer.formula([x], [slope, bias, mean, variance])[0]
+
+    assert torch.autograd.gradcheck(formula, inputs)
+    for blob, value in zip(layer.blobs, [*inputs[1:], mean, variance], strict=True):
+        blob.data = value.detach().float()
+    single = x.clone().requires_grad_()
+    weights = rand(2, 3, 4, 5).flip(0)
+    (layer.forward_train([single])[0] * weights).sum().backward()
+    (formula(*inputs) * weights).sum().backward()
+    torch.testing.assert_close(single.grad.double(), inputs[0].grad, rtol=1e-3, atol=1e-4)
+    for blob, wanted in zip(layer.blobs, inputs[1:], strict=False):
+        if more:
+            assert blob.tensor.grad is None  # frozen: nothing learns
+            continue
+        torch.testing.assert_close(blob.tensor.grad.double(), wanted.grad, rtol=1e-3, atol=1e-4)

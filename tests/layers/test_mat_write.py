@@ -38,3 +38,12 @@ def test_without_source(tmp_path, run_layer, blobs):
     layer = run_layer(write_layer(tmp_path, source=False))
     layer(blobs[0], blobs[0])
     assert names(tmp_path) == ["fc8_iter_0_blob_0.mat", "fc8_iter_0_blob_1.mat"]
+
+
+def test_a_missing_list_is_told_at_once(tmp_path, run_layer):
+    text = (
+        'layer { name: "w" type: "MatWrite" bottom: "a" mat_write_param { source: "none.txt" prefix: "x" } }'
+    )
+    with pytest.raises(DeepLabError, match=r"net.prototxt:1: layer 'w' \(MatWrite\): .*source: none.txt"):
+        run_layer(text)
+    run_layer(text, shapes_only=True)  # whoever only looks at the net needs no list

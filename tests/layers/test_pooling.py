@@ -138,3 +138,14 @@ def test_ceil_mode_is_another_name(run_layer):
         run_layer(pooling("kernel_size: 2 round_mode: FLOOR ceil_mode: false"))
     with pytest.raises(DeepLabError, match="AVE has 1"):
         run_layer(pooling("pool: AVE kernel_size: 2").replace('top: "b"', 'top: "b" top: "mask"'))
+
+
+def test_the_mask_changes_no_gradient(run_layer, rand):
+    text = pooling("kernel_size: 3 stride: 2 pad: 1")
+    gradients = []
+    for one in (text, text.replace('top: "b"', 'top: "b" top: "mask"')):
+        x = rand(2, 3, 7, 6).requires_grad_()
+        top = run_layer(one).layer.forward_train([x])[0]
+        (top * torch.arange(top.numel()).view(top.shape)).sum().backward()
+        gradients.append(x.grad)
+    assert torch.equal(*gradients)

@@ -34,3 +34,11 @@ def test_slice(run_in_net, rand, precision):
 def test_wrong_slices(run_in_net, rand, rest, message):
     with pytest.raises(DeepLabError, match=message):
         run_in_net("Slice", rand(2, 6), rest=rest, tops=4)
+
+
+def test_an_empty_last_part(run_in_net, rand):
+    x = rand(2, 3, 4, 5)
+    first, last = run_in_net("Slice", x, rest="slice_param { slice_point: 3 }", tops=2)
+    assert torch.equal(first, x) and last.shape == (2, 0, 4, 5)
+    with pytest.raises(DeepLabError, match="must rise"):
+        run_in_net("Slice", x, rest="slice_param { slice_point: 4 }", tops=2)
