@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..errors import DeepLabError, reason_of
+
 
 def interleave(candidates: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list[float]]:
     """Seconds of each candidate, `rounds` times, in turn (A B C A B C ...), after one call each to warm up.
@@ -38,7 +40,7 @@ def peak_memory(module: str, arguments: dict[str, Any]) -> int:
         [sys.executable, "-m", module, json.dumps(arguments)], capture_output=True, text=True, check=False
     )
     if run.returncode:
-        raise RuntimeError(f"{module}: {run.stderr.strip().splitlines()[-1:]}")
+        raise DeepLabError(f"{module}: {reason_of(RuntimeError(run.stderr[-300:]))}")
     return int(run.stdout.split()[-1])
 
 

@@ -27,7 +27,7 @@ _LONGEST_NAME = 255  # bytes, of a file
 
 MaxPixels = Annotated[
     int | None,
-    typer.Option("--max-pixels", min=1, help="Refuse larger images; default: 89 million, as Pillow does."),
+    typer.Option("--max-pixels", min=1, help="Refuse larger images; default: 50 million."),
 ]
 
 

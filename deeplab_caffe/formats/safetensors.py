@@ -12,7 +12,7 @@ from .files import open_file, reading
 from .registry import ARRAYS, Format
 from .stored import BFLOAT16, Floats, StoredArray, bytes_wanted, decode, without_wrappers
 
-_MAX_HEADER = 100_000_000  # the format's own limit
+_MAX_HEADER = 1 << 22  # far above any net's; Python's objects of JSON take thirty times its bytes
 _DTYPES = {
     "F32": "float32",
     "F64": "float64",
@@ -33,7 +33,9 @@ def read_safetensors(path: str | os.PathLike[str]) -> dict[str, StoredArray]:
     with open_file(path) as file, reading(path):
         size = os.fstat(file.fileno()).st_size
         length = int.from_bytes(file.read(8), "little")
-        if size < 8 or length > min(_MAX_HEADER, size - 8):
+        if _MAX_HEADER < length <= size - 8:
+            raise DeepLabError(f"{source}: a header of {length} bytes; at most {_MAX_HEADER} are read")
+        if size < 8 or length > size - 8:
             raise DeepLabError(f"{source}: not a whole safetensors file: no header of {length} bytes")
         header = file.read(length)
     with reading(path, "not a safetensors file: its header is not JSON"):

@@ -32,6 +32,8 @@ def as_values(stored: StoredScores, path: str | os.PathLike[str], height: int, w
     if stored.order == "label map":
         raise DeepLabError(f"{source}: a label map (int16), scores or probabilities (float32) wanted")
     shape = values.shape
+    if not values.size:
+        raise DeepLabError(f"{source}: no values in it: {' x '.join(map(str, shape))}")
     if stored.order != "labels first" and values.ndim == 3 and shape[:2] == (height, width):
         return np.ascontiguousarray(values, np.float32)
     if values.ndim == 4 and shape[0] == 1:

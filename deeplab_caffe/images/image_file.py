@@ -15,7 +15,7 @@ from ..errors import DeepLabError, DeepLabWarning, missing_package
 from ..formats.files import replacing
 from ..types import Bytes
 
-MAX_PIXELS = 89_478_485  # Pillow's own limit
+MAX_PIXELS = 50_000_000  # phones take photos of 48 million; a small file may unpack to any number
 # Those that Pillow decodes itself or with libraries for it; for others (EPS) it starts programs.
 _FORMATS = (
     "PNG",
@@ -119,7 +119,7 @@ def _open(source: str | os.PathLike[str] | BytesIO, path: str, max_pixels: int |
             with Image.open(source, formats=[name for name in _FORMATS if _known(name)]) as image:
                 if image.width * image.height > most:
                     size = f"{image.width}x{image.height}"
-                    raise DeepLabError(f"{path}: {size}, more than {most} pixels")
+                    raise DeepLabError(f"{path}: {size}, more than {most} pixels (max_pixels)")
                 image.load()
                 return image
     except DeepLabError:
