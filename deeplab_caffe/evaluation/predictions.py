@@ -16,7 +16,8 @@ def read_prediction(folder: str | os.PathLike[str], name: str, height: int, widt
     """The label map (height, width) of image `name` in a folder.
 
     NAME.png (labels), NAME.bin (int16 labels or float32 scores), NAME_blob_0.mat, NAME.mat or NAME.npy
-    (scores); a map larger than the image is cut at the right and bottom.
+    (scores). Scores larger than the image are padded ones, and cut at the right and bottom; labels have its
+    size. Raises DeepLabError where they do not fit.
     """
     for ending in (".png", ".bin", "_blob_0.mat", ".mat", ".npy"):
         path = Path(folder) / f"{name}{ending}"
@@ -31,7 +32,7 @@ def read_prediction(folder: str | os.PathLike[str], name: str, height: int, widt
         labels = stored.values[:, :, 0]
     else:
         labels = metrics.argmax_labels(as_values(stored, path, height, width).transpose(2, 0, 1))
-    if labels.shape[0] < height or labels.shape[1] < width:
+    if labels.shape != (height, width):
         shape = f"{labels.shape[0]}x{labels.shape[1]}"
         raise DeepLabError(f"{path}: {shape} labels for an image of {height}x{width}")
-    return labels[:height, :width]
+    return labels

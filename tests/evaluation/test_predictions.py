@@ -33,11 +33,18 @@ def test_formats(tmp_path, name, write):
     assert (read_prediction(tmp_path, "a", 2, 3) == LABELS).all()
 
 
-def test_larger_maps_are_cut(tmp_path):
+def test_scores_of_padded_images_are_cut(tmp_path):
+    write_mat(tmp_path / "a.mat", SCORES)
+    assert (read_prediction(tmp_path, "a", 1, 2) == LABELS[:1, :2]).all()
+
+
+@pytest.mark.parametrize("height, width", [(1, 2), (2, 2), (2, 4), (3, 3)])
+def test_labels_have_the_size_of_the_truth(tmp_path, height, width):
     write_png(tmp_path / "a.png")
-    write_mat(tmp_path / "b.mat", SCORES)
-    for name in "ab":
-        assert (read_prediction(tmp_path, name, 1, 2) == LABELS[:1, :2]).all()
+    write_bin(tmp_path / "b.bin", LABELS.astype(np.int16))
+    for name in ("a", "b"):
+        with pytest.raises(DeepLabError, match=f"2x3 labels for an image of {height}x{width}"):
+            read_prediction(tmp_path, name, height, width)
 
 
 def test_what_does_not_fit(tmp_path):
