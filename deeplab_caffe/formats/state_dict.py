@@ -48,6 +48,8 @@ def _load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
                 if sign in str(error):
                     raise DeepLabError(f"{source}: not a PyTorch state dict: {plain}") from None
             raise
+        if isinstance(content, torch.jit.ScriptModule):  # torch 2.4 loads them
+            raise DeepLabError(f"{source}: not a PyTorch state dict: {_REASONS['TorchScript']}")
     for key in _KEYS:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]

@@ -11,7 +11,7 @@ from google.protobuf import descriptor_pb2
 from deeplab_caffe.formats import caffe_pb2
 
 ROOT = Path(__file__).parents[2]
-PROTO = ROOT / "deeplab_caffe/formats/caffe.proto"
+PROTO = Path(caffe_pb2.__file__).with_name("caffe.proto")  # of the package that is installed
 
 
 @pytest.fixture(scope="module")
