@@ -8,8 +8,8 @@ from google.protobuf import text_format
 
 from ..errors import DeepLabError
 from ..formats.prototxt import read_solver
-from ..solver import Solver, read_settings
-from ..solver.distributed import join
+from ..solver import Settings, Solver, read_settings
+from ..solver.distributed import Peers, join
 from .gpus import choose
 from .net_lines import tell_net, tell_weights
 from .programs import Call
@@ -33,33 +33,38 @@ def main(call: Call) -> int:
         return _on_several(devices, call)
     with join(devices[0]) as (peers, device):
         log.silent = log.silent or not peers.first
-        log.info(
-            SOLVER, f"Initializing solver from parameters: \n{text_format.MessageToString(settings.param)}"
-        )
-        if ignored := [name for name in settings.ignored if name not in ("solver_mode", "device_id")]:
-            log.info(SOLVER, f"Without effect here: {', '.join(ignored)}")
-        log.info(SOLVER, f"Creating training net from net file: {settings.train_net.source}")
-        solver = Solver(settings, device, peers=peers)
-        tell_net(solver.net, log)
-        for number, net in enumerate(solver.test_nets):
-            source = net.definition.source
-            log.info(SOLVER, f"Creating test net (#{number}) specified by net file: {source}")
-            tell_net(net, log)
-        log.info(SOLVER, "Solver scaffolding done.")
-        if snapshot:
-            log.info(CAFFE, f"Resuming from {snapshot}")
-            solver.restore(snapshot)
-        else:
-            for model in _split([weights] if weights else settings.param.weights):
-                log.info(CAFFE, f"Finetuning from {model}")
-                for report in solver.load([model]):
-                    tell_weights(report, log)
-        log.info(CAFFE, "Starting Optimization")
-        training = Training(solver, log)
-        with on_signals(training.stop, flags.text("sigint_effect"), flags.text("sighup_effect")):
-            training.run()
-        log.info(CAFFE, "Optimization Done.")
+        # In a function of its own: what it holds of the other processes must go before they part.
+        _train(call, settings, device, peers)
     return 0
+
+
+def _train(call: Call, settings: Settings, device: str, peers: Peers) -> None:
+    flags, log = call.flags, call.log
+    snapshot, weights = flags.text("snapshot"), flags.text("weights")
+    log.info(SOLVER, f"Initializing solver from parameters: \n{text_format.MessageToString(settings.param)}")
+    if ignored := [name for name in settings.ignored if name not in ("solver_mode", "device_id")]:
+        log.info(SOLVER, f"Without effect here: {', '.join(ignored)}")
+    log.info(SOLVER, f"Creating training net from net file: {settings.train_net.source}")
+    solver = Solver(settings, device, peers=peers)
+    tell_net(solver.net, log)
+    for number, net in enumerate(solver.test_nets):
+        source = net.definition.source
+        log.info(SOLVER, f"Creating test net (#{number}) specified by net file: {source}")
+        tell_net(net, log)
+    log.info(SOLVER, "Solver scaffolding done.")
+    if snapshot:
+        log.info(CAFFE, f"Resuming from {snapshot}")
+        solver.restore(snapshot)
+    else:
+        for model in _split([weights] if weights else settings.param.weights):
+            log.info(CAFFE, f"Finetuning from {model}")
+            for report in solver.load([model]):
+                tell_weights(report, log)
+    log.info(CAFFE, "Starting Optimization")
+    training = Training(solver, log)
+    with on_signals(training.stop, flags.text("sigint_effect"), flags.text("sighup_effect")):
+        training.run()
+    log.info(CAFFE, "Optimization Done.")
 
 
 def _split(lists: list[str]) -> list[str]:

@@ -51,9 +51,13 @@ def train(
         raise DeepLabError("--snapshot: it has weights of its own; give it or --weights, not both")
     settings = read_settings(solver, options.parse_variables(variables))
     with join(device) as (peers, place), Stop().on_signals() as stop:
-        trainer = Solver(settings, place, precision, threads, peers)
-        start = _start(trainer, settings, weights, snapshot)
-        return _run(trainer, settings, start, stop)
+        # In a function of its own: what it holds of the other processes must go before they part.
+        def work() -> int:
+            trainer = Solver(settings, place, precision, threads, peers)
+            start = _start(trainer, settings, weights, snapshot)
+            return _run(trainer, settings, start, stop)
+
+        return work()
 
 
 def _start(solver: "Solver", settings: "Settings", weights: str | None, snapshot: str | None) -> str:
