@@ -37,6 +37,7 @@ class ImageSegData(ImageListData[Sample]):
     """
 
     top_count = (1, 3)
+    batches_of_any_size = False  # without a crop; whether they fit is found out as they come
 
     @override
     def setup(self) -> None:
@@ -50,9 +51,9 @@ class ImageSegData(ImageListData[Sample]):
         self.crop = (self.transform.crop_height or square, self.transform.crop_width or square)
         if bool(self.crop[0]) != bool(self.crop[1]):
             raise self.error("transform_param.crop_height", "give crop_height and crop_width, or crop_size")
-        if not self.crop[0] and self.data.batch_size > 1:
+        if not (self.crop[0] or self.batches_of_any_size) and self.data.batch_size > 1:
             raise self.error(
-                "image_data_param.batch_size", f"{self.data.batch_size} images of any size need a crop_size"
+                f"{self.field}.batch_size", f"{self.data.batch_size} images of any size need a crop_size"
             )
         for factor in self.transform.scale_factors:
             if not 0 < factor <= 16:
@@ -76,6 +77,8 @@ class ImageSegData(ImageListData[Sample]):
         """Fills the tops with the next images of the list, which starts again at its end."""
         for n, sample in enumerate(self.take()):
             size = np.array(sample.size, np.float32)
+            if sample.data.shape != tops[0].shape[1:]:
+                raise self.error(f"{self.field}.source", "images of several sizes in one batch")
             for top, values in zip(tops, (sample.data, sample.label, size), strict=False):
                 top[n].copy_(torch.from_numpy(values).reshape(top[n].shape))
 

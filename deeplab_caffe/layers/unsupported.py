@@ -6,7 +6,6 @@ from typing_extensions import override
 from .base import Layer, register
 
 REASONS = {
-    "DenseImageData": "SegNet's reader of images and label maps; ImageSegData reads such lists",
     "Filter": "the size of its tops depends on the data, which is not supported",
 }
 

@@ -2,7 +2,7 @@
 
 import os
 from abc import abstractmethod
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from typing_extensions import override
@@ -25,18 +25,19 @@ class ImageListData(Layer, Generic[Sample]):
     """
 
     bottom_count = (0, 0)
+    field = "image_data_param"
 
     @override
     def setup(self) -> None:
         """Reads the fields of both layers; the list itself is read with the first image."""
-        self.data = self.definition.param.image_data_param
+        self.data = self.fields()
         self.transform = self.definition.param.transform_param
         if not self.data.source:
-            raise self.error("image_data_param.source", "missing")
+            raise self.error(f"{self.field}.source", "missing")
         if self.data.batch_size < 1:
-            raise self.error("image_data_param.batch_size", f"{self.data.batch_size} given, 1 or more wanted")
+            raise self.error(f"{self.field}.batch_size", f"{self.data.batch_size} given, 1 or more wanted")
         if bool(self.data.new_height) != bool(self.data.new_width):
-            raise self.error("image_data_param.new_height", "give new_height and new_width, or neither")
+            raise self.error(f"{self.field}.new_height", "give new_height and new_width, or neither")
         self.channels = 3 if self.data.is_color else 1
         if len(self.transform.mean_value) not in (0, 1, self.channels):
             raise self.error("transform_param.mean_value", f"1 or {self.channels} values wanted")
@@ -45,6 +46,10 @@ class ImageListData(Layer, Generic[Sample]):
         self._samples: Prefetch[Sample] = Prefetch(self._make, threads)
         self._peeked: dict[int, Sample] = {}
         self._stream: image_list.Stream | None = None
+
+    def fields(self) -> Any:
+        """The layer's image_data_param."""
+        return self.definition.param.image_data_param
 
     @override
     def seek(self, passes: int) -> None:
@@ -98,4 +103,4 @@ class ImageListData(Layer, Generic[Sample]):
         try:
             return self.sample(entry, image_list.generator(self.context.seed, 0, number))
         except DeepLabError as error:
-            raise self.error("image_data_param.source", f"{entry.where}: {error}") from None
+            raise self.error(f"{self.field}.source", f"{entry.where}: {error}") from None
