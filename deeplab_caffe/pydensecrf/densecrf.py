@@ -219,6 +219,8 @@ def _options(
 ) -> tuple[float, Floats | None, Normalization]:
     """Weight, compatibility and normalisation as crf.DenseCRF has them, where compat is an energy."""
     KernelType(kernel)
+    if isinstance(compat, np.ndarray) and compat.ndim and compat.dtype != np.float32:
+        raise DeepLabError(f"compat: {compat.dtype} given, float32 wanted, as in pydensecrf")
     compat = np.asarray(compat, np.float32)
     place = NORMALIZATIONS[NormalizationType(normalization)]
     if compat.ndim == 0:

@@ -63,7 +63,7 @@ def test_const_unary_and_energies():
         (lambda d, e, i: d.setUnaryEnergy(e[:, 1:]), r"\(4, 153\) given, \(4, 154\) wanted"),
         (lambda d, e, i: d.addPairwiseEnergy(np.zeros((2, 3)), 3), r"\(d, 154\) wanted"),
         (lambda d, e, i: d.addPairwiseGaussian(0, 3), "above 0"),
-        (lambda d, e, i: d.addPairwiseGaussian(3, np.ones(3)), "compatibility"),
+        (lambda d, e, i: d.addPairwiseGaussian(3, np.ones(3, np.float32)), "compatibility"),
         (lambda d, e, i: d.addPairwiseBilateral(3, 3, i[1:], 3), "the CRF is 11 x 14"),
         (lambda d, e, i: d.klDivergence(e.T), "Q: shape"),
         (lambda d, e, i: utils.unary_from_labels([0, 9], 4, 0.5), "0 to 4 wanted"),
@@ -124,7 +124,7 @@ def test_names():
     d = densecrf.DenseCRF2D(W, H, M)
     d.setUnaryEnergy(u=energy)
     assert isinstance(d.inference(1), eigen.MatrixXf)
-    matrix = eigen.matrixXf(energy.astype(float))
+    matrix = eigen.matrixXf(energy)
     assert matrix.dtype == np.float32 and np.array_equal(matrix, energy)
     assert np.array_equal(eigen.vectorXf(energy[0]), energy[0])
 
@@ -162,7 +162,7 @@ def test_copies(of):
     d = densecrf.DenseCRF2D(W, H, M)
     d.setUnaryEnergy(energy)
     d.addPairwiseGaussian((-3, np.inf), 3)
-    d.addPairwiseBilateral(20, (13, -14, 15), image, np.arange(M))
+    d.addPairwiseBilateral(20, (13, -14, 15), image, np.arange(M, dtype=np.float32))
     expected = d.inference(3)
     other = of(d)
     assert np.array_equal(other.inference(3), expected)
@@ -221,3 +221,20 @@ def test_deviations_far_too_small():
     assert (results[0].argmax(0) == truth.ravel()).all()
     again = copy.deepcopy(crf).inference(5)
     assert np.array_equal(again, results[1])
+
+
+def test_arrays_of_another_type_are_refused_where_pydensecrf_does():
+    """ValueError for float64 compatibilities and matrices, TypeError for None."""
+    crf = densecrf.DenseCRF2D(4, 3, 2)
+    image = np.zeros((3, 4, 3), np.uint8)
+    for compat in (np.array([1.0, 2.0]), np.eye(2), np.array([1, 2])):
+        with pytest.raises(ValueError, match="compat: .* given, float32 wanted"):
+            crf.addPairwiseBilateral(sxy=3, srgb=3, rgbim=image, compat=compat)
+    crf.addPairwiseBilateral(sxy=3, srgb=3, rgbim=image, compat=np.float32([1, 2]))
+    crf.addPairwiseGaussian(sxy=3, compat=np.float64(3))  # a number
+    for convert, values in ((eigen.vectorXf, np.ones(3)), (eigen.matrixXf, np.eye(3))):
+        with pytest.raises(ValueError, match="float64 given, float32 wanted"):
+            convert(values)
+        with pytest.raises(TypeError, match="None given"):
+            convert(None)
+        assert (convert(values.astype(np.float32)) == values).all()
