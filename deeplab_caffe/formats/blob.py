@@ -175,7 +175,7 @@ def _assemble(shape: Shape, pieces: list[np.ndarray]) -> Tensor:
             # As bytes: values in a file are not aligned, and a plain copy is fastest.
             target.view(np.uint8)[:] = piece.view(np.uint8)
         else:
-            with np.errstate(over="ignore"):  # a double beyond float32 becomes infinite
+            with np.errstate(over="ignore", invalid="ignore"):  # a double beyond float32 becomes infinite
                 target[:] = piece
         at += piece.size
     return tensor

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from ..errors import DeepLabError
+from ..errors import DeepLabError, one_line
 from . import caffe_pb2
 from .near_names import near_name
 from .prototxt_tree import Message, parse
@@ -23,6 +23,7 @@ _FOREIGN = {
     "video_data_param": "of forks that read video",
 }
 _MOST = 12  # names told of in one line
+_MOST_OF_NAME = 60  # characters of each
 
 
 class UnknownName(NamedTuple):
@@ -54,7 +55,9 @@ def told(unknown: list[UnknownName]) -> str:
         of = f" in {one.place}" if one.what == "field" else ""
         line = f" (line {one.line})" if number else ""
         quote = "'" if one.what == "field" else ""
-        texts.append(f"unknown {one.what} {quote}{one.name}{quote}{of}{line}{one.hint}")
+        texts.append(
+            f"unknown {one.what} {quote}{one_line(one.name, _MOST_OF_NAME)}{quote}{of}{line}{one.hint}"
+        )
     more = f", and {len(unknown) - _MOST} more names" if len(unknown) > _MOST else ""
     return ", ".join(texts) + more
 

@@ -18,7 +18,7 @@ def main(name: str, file: str) -> int:
             print("contents:", target.read(path))
         except Exception as error:  # noqa: BLE001
             print(type(error).__name__, error)
-        found = check(target.read, path, target.memory)
+        found = check(target.read, path, target.memory, target.longest)
     print("finding:", f"{found.kind}\n{found.text}" if found else None)
     return 1 if found else 0
 

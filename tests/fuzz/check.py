@@ -12,7 +12,6 @@ from typing import Any
 
 from deeplab_caffe.errors import DeepLabError, DeepLabWarning
 
-LONGEST_MESSAGE = 450  # characters, without the path: a sentence and a long name of 200
 SECONDS = 5.0  # of processor time an input
 _PACKAGE = f"{os.sep}deeplab_caffe{os.sep}"
 
@@ -25,15 +24,16 @@ class Finding:
     text: str
 
 
-def check(read: Callable[[str], Any], path: str, memory: int) -> Finding | None:
+def check(read: Callable[[str], Any], path: str, memory: int, longest: int = 450) -> Finding | None:
     """Reads a file. Accepted are success and a DeepLabError of one short line; anything else is told.
 
-    memory: how many bytes it may take beyond four times the file's size.
+    memory: how many bytes it may take beyond four times the file's size. longest: how many characters an
+    error may have, without the path; by default a sentence and a long name of 200.
     """
     allowed = 4 * os.path.getsize(path) + memory
     _reset_peak()
     before, start = _status("VmRSS"), time.process_time()
-    found = _outcome(read, path)
+    found = _outcome(read, path, longest)
     seconds = time.process_time() - start
     taken = _status("VmHWM") - before
     if found is None and seconds > SECONDS:
@@ -43,7 +43,7 @@ def check(read: Callable[[str], Any], path: str, memory: int) -> Finding | None:
     return found
 
 
-def _outcome(read: Callable[[str], Any], path: str) -> Finding | None:
+def _outcome(read: Callable[[str], Any], path: str, longest: int) -> Finding | None:
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:
@@ -51,7 +51,7 @@ def _outcome(read: Callable[[str], Any], path: str) -> Finding | None:
         except DeepLabError as error:
             text = str(error)
             rest = text.replace(path, "")
-            if len(rest) > LONGEST_MESSAGE or not rest.isprintable() or not rest.strip():
+            if len(rest) > longest or not rest.isprintable() or not rest.strip():
                 return Finding(f"message {_where(error)}", f"{len(rest)} characters: {ascii(text[:400])}")
         except Exception as error:  # noqa: BLE001 (that is what is looked for)
             lines = "".join(traceback.format_exception(error)[-8:])

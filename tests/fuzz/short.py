@@ -22,7 +22,7 @@ def main(inputs: int, names: list[str]) -> int:
             path = place(target, Path(folder))
             for number, data in enumerate((*known, *changed)):
                 Path(path).write_bytes(data)
-                if found := check(target.read, path, target.memory):
+                if found := check(target.read, path, target.memory, target.longest):
                     failed += 1
                     print(f"{name}, input {number}: {found.kind}: {found.text}")
     return 1 if failed else 0

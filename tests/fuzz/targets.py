@@ -51,7 +51,7 @@ class Target:
 
     read: reads the file it is given, and all that is in it. seeds: inputs that are good or nearly so.
     suffix: the file's. companions: files that lie beside it. memory: bytes it may take beyond four times the
-    file.
+    file. longest: characters of an error.
     """
 
     name: str
@@ -60,6 +60,7 @@ class Target:
     seeds: Callable[[], Iterable[bytes]]
     companions: Sequence[Path] = ()
     memory: int = 200 << 20
+    longest: int = 450
 
 
 def _arrays(reader: Callable[[str], Any], path: str) -> None:
@@ -141,11 +142,13 @@ def _counts() -> bytes:
 
 _BINS = struct.pack("<3i12f", 2, 3, 2, *range(12)), struct.pack("<3i6h", 2, 3, 1, *range(6))
 
+_MANY = 1000  # of prototxts all unknown names are told at once
+
 ALL = {
     target.name: target
     for target in (
         Target("caffemodel", ".caffemodel", _caffemodel, seeds.caffemodels),
-        Target("prototxt", ".prototxt", _prototxt, prototxts),
+        Target("prototxt", ".prototxt", _prototxt, prototxts, longest=_MANY),
         Target("npz", ".npz", partial(_arrays, npz.read_npz), seeds.npzs),
         Target("mat", ".mat", mat.read_mat, seeds.mats),
         Target("hdf5", ".h5", _hdf5, seeds.hdf5s),
@@ -165,8 +168,8 @@ ALL = {
             sorted((seeds.GOLDEN / "tf").glob("sharded.ckpt.data*")),
         ),
         Target("toml", ".toml", _config, lambda: texts("toml")),
-        Target("solver", ".prototxt", read_settings, lambda: texts("solver")),
-        Target("net", ".prototxt", _net, prototxts, memory=1 << 30),
+        Target("solver", ".prototxt", read_settings, lambda: texts("solver"), longest=_MANY),
+        Target("net", ".prototxt", _net, prototxts, memory=1 << 30, longest=_MANY),
         Target("image", ".png", _image, seeds.images, memory=1 << 30),  # pixels are what is limited
         Target("list", ".txt", image_list.read_list, lambda: texts("list")),
         Target("palette", ".txt", palettes.palette, lambda: texts("palette")),

@@ -44,7 +44,7 @@ def main(name: str, folder: str, engine: str, seed: int) -> None:
         with open(path, "wb") as file:
             file.write(data)
         STATE.pack_into(state, 0, STATE.unpack_from(state)[0], time.time())
-        found = check(target.read, path, target.memory)
+        found = check(target.read, path, target.memory, target.longest)
         STATE.pack_into(state, 0, STATE.unpack_from(state)[0] + 1, 0.0)
         if found is not None:
             keep(place / "findings", found.kind, found.text, data, target.suffix)
