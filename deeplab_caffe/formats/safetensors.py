@@ -6,13 +6,14 @@ import re
 from functools import partial
 from typing import Any
 
-from ..errors import DeepLabError
+from ..errors import DeepLabError, one_line
 from ..types import Shape
 from .files import open_file, reading
 from .registry import ARRAYS, Format
 from .stored import BFLOAT16, Floats, StoredArray, bytes_wanted, decode, without_wrappers
 
 _MAX_HEADER = 1 << 22  # far above any net's; Python's objects of JSON take thirty times its bytes
+_MOST_OF_NAME = 80  # characters of a tensor's name in an error
 _DTYPES = {
     "F32": "float32",
     "F64": "float64",
@@ -47,10 +48,11 @@ def read_safetensors(path: str | os.PathLike[str]) -> dict[str, StoredArray]:
     for name, item in tensors.items():
         if name == "__metadata__":
             continue
-        dtype, shape, start, end = _tensor(item, source, name)
+        dtype, shape, start, end = _tensor(item, source, one_line(name, _MOST_OF_NAME))
         if end > size - begin or end - start != bytes_wanted(shape, dtype):
             raise DeepLabError(
-                f"{source}: tensor '{name}': bytes {start} to {end} of {size - begin}, "
+                f"{source}: tensor '{one_line(name, _MOST_OF_NAME)}': "
+                f"bytes {start} to {end} of {size - begin}, "
                 f"{bytes_wanted(shape, dtype)} wanted for shape {list(shape)}"
             )
         result[name] = StoredArray(shape, partial(_read, source, begin + start, end - start, dtype, shape))
@@ -62,14 +64,16 @@ def _tensor(item: Any, source: str, name: str) -> tuple[str, tuple[int, ...], in
     try:
         dtype, shape, (start, end) = item["dtype"], item["shape"], item["data_offsets"]
         numbers = [*shape, start, end]
-        if not all(type(number) is int and number >= 0 for number in numbers) or start > end:
+        if not all(type(number) is int and 0 <= number < 2**63 for number in numbers) or start > end:
             raise ValueError
     except (TypeError, KeyError, ValueError):
         raise DeepLabError(
             f"{source}: tensor '{name}': dtype, shape or data_offsets are not as they should be"
         ) from None
     if not isinstance(dtype, str) or dtype not in _DTYPES:
-        raise DeepLabError(f"{source}: tensor '{name}': type {dtype!r} is not one of {', '.join(_DTYPES)}")
+        raise DeepLabError(
+            f"{source}: tensor '{name}': type {one_line(repr(dtype), 40)} is not one of {', '.join(_DTYPES)}"
+        )
     return _DTYPES[dtype], tuple(shape), start, end
 
 
