@@ -176,6 +176,9 @@ def replacing(path: Path, durable: bool = False) -> Iterator[BinaryIO]:
     folder, name = os.path.split(os.path.abspath(path))
     if "\0" in name:
         raise DeepLabError(f"{os.fspath(path)}: a zero byte in the name")
+    if os.path.exists(path) and not os.path.isfile(path):
+        # A device or a pipe would be gone, for every other program, too.
+        raise DeepLabError(f"{os.fspath(path)}: a folder, a pipe or a device, a file wanted")
     short = os.fsdecode(os.fsencode(name)[:_MOST_OF_NAME])  # a whole one and more might be too long
     temporary = os.path.join(folder, f".{short}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:

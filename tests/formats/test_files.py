@@ -131,3 +131,13 @@ def test_replacing_a_file_of_a_long_name(tmp_path):
     with pytest.raises(DeepLabError, match="too long"), files.replacing(tmp_path / ("a" * 256)) as file:
         file.write(b"abc")
     assert len(list(tmp_path.iterdir())) == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+def test_replacing_no_pipe_or_device(tmp_path):
+    """As root, a rename would put a file in the place of /dev/null, which a test better does not try."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path):
+        with pytest.raises(DeepLabError, match="a file wanted"), files.replacing(path):
+            pytest.fail("opened")
+    assert (tmp_path / "pipe").is_fifo() and os.listdir(tmp_path) == ["pipe"]
