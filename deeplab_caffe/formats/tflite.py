@@ -26,6 +26,9 @@ _MAX_NAMES = 16 << 20  # bytes of all names together
 _FLOATS = ("float32", "float16")
 
 
+_MOST_OF_NAME = 60  # characters, in an error
+
+
 class _DamagedError(Exception):
     """What the tables say cannot be; in words."""
 
@@ -46,6 +49,11 @@ class TFLiteTensor:
     dtype: str
     data: memoryview | None
     fixed: bool = True
+
+    @property
+    def shown(self) -> str:
+        """The name in an error: not too long."""
+        return one_line(self.name, _MOST_OF_NAME)
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ class TFLiteGraph:
     def values(self, number: int) -> Floats:
         """A constant as float32. Raises DeepLabError: not a whole one, or not of floats or integers."""
         tensor = self.tensors[number]
-        where = f"{self.source}: tensor '{tensor.name}'"
+        where = f"{self.source}: tensor '{tensor.shown}'"
         if tensor.data is None:
             raise DeepLabError(f"{where}: not a constant")
         if tensor.dtype not in DTYPES:
@@ -164,7 +172,9 @@ class _Reader:
         data = self._buffer(table.Buffer())
         kind = self.types.get(table.Type(), str(table.Type())).lower()
         if table.Sparsity() is not None:
-            raise DeepLabError(f"{self.source}: tensor '{name}': sparse weights are not read")
+            raise DeepLabError(
+                f"{self.source}: tensor '{one_line(name, _MOST_OF_NAME)}': sparse weights are not read"
+            )
         return TFLiteTensor(name, shape, kind, data, fixed)
 
     def _buffer(self, number: int) -> memoryview | None:

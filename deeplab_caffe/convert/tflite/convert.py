@@ -65,7 +65,7 @@ def translate(graph: TFLiteGraph) -> ConvertedGraph:
         for tensor in (graph.tensors[i] for i in operator.inputs if i >= 0):
             if tensor.dtype in _QUANTISED and operator.kind != "CAST":
                 raise DeepLabError(
-                    f"{graph.source}: tensor '{tensor.name}': {tensor.dtype}: a quantised file; only those "
+                    f"{graph.source}: tensor '{tensor.shown}': {tensor.dtype}: a quantised file; only those "
                     "of float32 and float16 are read"
                 )
         if operator.kind not in OPERATORS:
@@ -77,7 +77,7 @@ def translate(graph: TFLiteGraph) -> ConvertedGraph:
 
 def _image(graph: TFLiteGraph) -> tuple[int, Shape]:
     """The input and its shape. DeepLabError if that is no image of a known size."""
-    names = ", ".join(f"'{graph.tensors[i].name}'" for i in graph.inputs if i >= 0) or "none"
+    names = ", ".join(f"'{graph.tensors[i].shown}'" for i in graph.inputs if i >= 0) or "none"
     if len(graph.inputs) != 1 or graph.inputs[0] < 0:
         raise DeepLabError(f"{graph.source}: one input wanted, it has {names}")
     tensor = graph.tensors[graph.inputs[0]]
@@ -142,7 +142,7 @@ def _check(built: TFLiteNet, prototxt: str) -> None:
         batch, height, width, channels = built.shape(number)
         if shapes[blob] != (batch, channels, height, width):
             raise DeepLabError(
-                f"{graph.source}: tensor '{graph.tensors[number].name}': shape "
+                f"{graph.source}: tensor '{graph.tensors[number].shown}': shape "
                 f"{list(graph.tensors[number].shape)} in the file, {list(shapes[blob])} (N, C, H, W) computed"
             )
     for filled in built.layers:

@@ -51,7 +51,7 @@ class TFLiteNet:
 
     def fail(self, operator: TFLiteOperator, message: str) -> DeepLabError:
         """A one-line error that names file, operator and the tensor it makes."""
-        name = self.graph.tensors[operator.outputs[0]].name
+        name = self.graph.tensors[operator.outputs[0]].shown
         return DeepLabError(
             f"{self.graph.source}: operator {operator.number} ({operator.kind}) of '{name}': {message}"
         )
@@ -70,7 +70,8 @@ class TFLiteNet:
         tensor = self.graph.tensors[number]
         if not 1 <= len(tensor.shape) <= 4:
             raise DeepLabError(
-                f"{self.graph.source}: tensor '{tensor.name}': shape {list(tensor.shape)}, 1 to 4 axes wanted"
+                f"{self.graph.source}: tensor '{tensor.shown}': "
+                f"shape {list(tensor.shape)}, 1 to 4 axes wanted"
             )
         return (*tensor.shape[:1], *[1] * (4 - len(tensor.shape)), *tensor.shape[1:])
 
@@ -111,14 +112,14 @@ class TFLiteNet:
         number = self._constants.get(number, number)
         dtype = self.graph.tensors[number].dtype
         if dtype not in ("float32", "float16"):
-            raise self.fail(operator, f"'{self.graph.tensors[number].name}': {dtype} given, floats wanted")
+            raise self.fail(operator, f"'{self.graph.tensors[number].shown}': {dtype} given, floats wanted")
         return self.graph.values(number)
 
     def integers(self, operator: TFLiteOperator, index: int) -> list[int]:
         """A constant of integers that the operator reads, flat. DeepLabError: it is none."""
         tensor = self.graph.tensors[self.tensor(operator, index)]
         if tensor.dtype not in ("int32", "int64") or prod(tensor.shape) > 64:
-            raise self.fail(operator, f"'{tensor.name}': a few constant integers wanted")
+            raise self.fail(operator, f"'{tensor.shown}': a few constant integers wanted")
         return [int(value) for value in self.graph.values(operator.inputs[index]).flatten()]
 
     def maker(self, number: int) -> TFLiteOperator | None:

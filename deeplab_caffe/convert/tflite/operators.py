@@ -67,11 +67,13 @@ def _with_constant(net: TFLiteNet, op: TFLiteOperator, bottom: str, values: Floa
     channels = net.shape(op.outputs[0])[-1]
     if values.size == 1:
         number = float(values.flatten()[0])
+        with np.errstate(over="ignore"):  # of the least numbers: infinite
+            inverse = float(np.float32(1) / np.float32(number)) if number else float("inf")
         field, value = {
             "ADD": ("shift", number),
             "SUB": ("shift", -number),
             "MUL": ("scale", number),
-            "DIV": ("scale", float(np.float32(1) / np.float32(number)) if number else float("inf")),
+            "DIV": ("scale", inverse),
         }[op.kind]
         net.layer(op, "Power", bottom, power_param={field: value})
     elif values.size == values.shape[-1] == channels:
