@@ -52,9 +52,11 @@ def prepare(folder):
         for kind in ("labels", "predictions"):
             Image.fromarray(rng.integers(0, 3, (8, 12), np.uint8)).save(folder / kind / f"{name}.png")
         write_npy(folder / "scores" / f"{name}.npy", rng.normal(size=(3, 8, 12)).astype(np.float32))
-    write_npy(folder / "x.npy", rng.normal(size=(1, 3, 8, 12)).astype(np.float32))
+    x = rng.normal(size=(1, 3, 8, 12)).astype(np.float32)
+    write_npy(folder / "x.npy", x)
     (folder / "dump").mkdir()
-    write_npy(folder / "dump" / "000_conv__conv.npy", np.zeros((1, 3, 8, 12), np.float32))
+    scores = Net(folder / "net.prototxt", folder / "net.caffemodel")(torch.from_numpy(x))
+    write_npy(folder / "dump" / "000_conv__conv.npy", np.asarray(scores))
     lines = "".join(f"/photos/{name}.png /labels/{name}.png\n" for name in "abc")
     (folder / "list.txt").write_text(lines)
 
