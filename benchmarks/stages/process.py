@@ -45,6 +45,7 @@ class Running:
     def __init__(self, step: Step, seconds: float, work: Path) -> None:
         self.step, self.begun = step, time.monotonic()
         self.ends, self.rung, self.status = self.begun + seconds, 0, None
+        self.whole_limit = seconds >= step.limit
         self.process: subprocess.Popen | None = None
         log = work / step.log
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -98,5 +99,6 @@ class Running:
     @property
     def state(self) -> str:
         if self.rung:
-            return "out of time"
+            # What the budget cut short is for the next call.
+            return "out of time" if self.whole_limit else "interrupted"
         return "passed" if self.status == 0 else "failed"

@@ -95,13 +95,23 @@ def test_the_budget_is_kept_and_what_is_left_out_is_named(tmp_path):
     subprocess.run(command(tmp_path, 6), env=hanging, check=True, capture_output=True)
     assert time.monotonic() - begun < 15
     found = states(tmp_path)
-    assert found["a"] == "passed" and found["b"] == "out of time"
+    assert found["a"] == "passed" and found["b"] == "interrupted"
     assert {found[letter] for letter in "cdefg"} == {"left out"}
     entry = json.loads((tmp_path / "out/gpu.json").read_text())["steps"][1]
     log = (tmp_path / "work" / entry["log"]).read_text()
     assert "KeyboardInterrupt" in log and entry["tests"] == {"passed": 1}
     page = (tmp_path / "out/gpu.html").read_text()
-    assert "left out" in page and "out of time" in page
+    assert "left out" in page and "interrupted" in page
+
+
+def test_a_step_has_a_limit_of_its_own(tmp_path):
+    from stages.process import Running, Step
+
+    step = Step("a", "endless", (sys.executable, "-c", "import time; time.sleep(60)"), 1)
+    running = Running(step, 1, tmp_path)
+    while not running.ended():
+        time.sleep(0.02)
+    assert running.state == "out of time" and running.seconds < 15
 
 
 def test_what_all_needs_stops_the_rest(tmp_path):
