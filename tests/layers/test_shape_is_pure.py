@@ -131,8 +131,14 @@ def test_asking_for_other_sizes_changes_nothing(kind, number):
         assert torch.equal(top.view(torch.int32), same.view(torch.int32))
 
 
+# Its shape is what a class of the user's answers, whose reshape may set what it likes.
+ASKS_THE_USER = "python.py"
+
+
 def test_no_layer_writes_to_itself_where_it_is_asked_for_shapes():
     for path in sorted(Path(layers.__file__).parent.rglob("*.py")):
+        if path.name == ASKS_THE_USER:
+            continue
         for method in ast.walk(ast.parse(path.read_text())):
             if isinstance(method, ast.FunctionDef) and method.name in ("shape", "blob_shapes"):
                 written = [
