@@ -100,7 +100,7 @@ native: $(TOOLS)
 $(TOOLS): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 10) or sys.exit("deeplab_caffe needs Python 3.10 or later; $(PYTHON) is " + sys.version.split()[0] + "; PYTHON=... names another")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) $(REQUIRES)
+	$(PIP) --upgrade $(REQUIRES)
 	touch $@
 
 # Editable: the modules that are in place are the ones that run. It finds nothing left to compile.
