@@ -1,11 +1,13 @@
 """Reads PyTorch state dicts; only tensors and plain containers are unpickled."""
 
 import os
+import pickletools
 import re
 import warnings
+import zipfile
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import IO, Any
 
 import torch
 from torch import Tensor
@@ -20,6 +22,10 @@ _REASONS = {
     "TorchScript": "a TorchScript module; torch.save its state_dict()",
     "Weights only load failed": "more than tensors in it, a whole module say; torch.save its state_dict()",
 }
+# torch takes a time that grows with the square of a name's length to say that it does not know it.
+_LONGEST_NAME = 1000
+# Before the storages of a file that is no zip archive: magic number, protocol, system, content, keys.
+_BARE_PICKLES = 5
 # Where training scripts put the state dict.
 _KEYS = ("state_dict", "model_state_dict", "model_state", "model")
 
@@ -41,6 +47,7 @@ def _load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     with open_file(path) as file, reading(path, "not a PyTorch state dict"), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of TorchScript, which the error below tells
         check_archive(file, path)
+        _check_names(file)
         try:
             content: Any = torch.load(file, map_location="cpu", weights_only=True)
         except Exception as error:
@@ -68,6 +75,29 @@ def _load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         # One value of a file may stand for many (a stride of 0).
         check_memory(path, size, value.numel() * (value.element_size() + 4), where)
     return tensors
+
+
+def _check_names(file: IO[bytes]) -> None:
+    """ValueError for pickles that are damaged or name what no program has."""
+    if zipfile.is_zipfile(file):
+        with zipfile.ZipFile(file) as archive:
+            for name in archive.namelist():
+                if name.endswith("data.pkl"):
+                    with archive.open(name) as pickled:
+                        _check_pickle(pickled)
+    else:
+        file.seek(0)
+        if file.read(1) == b"\x80":
+            file.seek(0)
+            for _ in range(_BARE_PICKLES):
+                _check_pickle(file)
+    file.seek(0)
+
+
+def _check_pickle(file: IO[bytes]) -> None:
+    for operation, argument, _ in pickletools.genops(file):
+        if operation.name in ("GLOBAL", "INST") and len(argument) > _LONGEST_NAME:
+            raise ValueError(f"a name of {len(argument)} characters in it")
 
 
 def _values(tensor: Tensor) -> Floats:

@@ -2,6 +2,7 @@
 
 import json
 import struct
+import zipfile
 
 import numpy as np
 import pytest
@@ -56,6 +57,22 @@ def test_not_a_state_dict(tmp_path, capsys, content):
     with pytest.raises(DeepLabError, match=r"x\.pth: .*not a PyTorch state dict") as caught:
         values(tmp_path / "x.pth")
     assert "\n" not in str(caught.value) and "unpickled" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_names_that_no_program_has(tmp_path, zipped):
+    """torch takes minutes to say that it does not know a long name: it is not asked."""
+    pickled = b"\x80\x02c" + b"a" * 100_000 + b"\nb\n."
+    path = tmp_path / "long.pth"
+    if zipped:
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("archive/data.pkl", pickled)
+    else:
+        torch.save({"a": torch.zeros(2)}, path, _use_new_zipfile_serialization=False)
+        bare = path.read_bytes()
+        path.write_bytes(bare[: bare.index(b"\x80", 20)] + pickled)
+    with pytest.raises(DeepLabError, match="not a PyTorch state dict: a name of 100002 characters in it$"):
+        read_state_dict(path)
 
 
 def test_damaged(tmp_path):
