@@ -111,7 +111,8 @@ class WarpSums {
   template <Products products>
   __device__ __forceinline__ void multiply_all(ptx::SharedAddress a, ptx::SharedAddress b) {
     constexpr int kLoaded = products == Products::kSmall ? 2 : 1;
-    constexpr int kUnroll = type == TensorCoreType::kFp32 ? 1 : kChunkUnits / 2;  // what registers there are
+    [[maybe_unused]] constexpr int kUnroll =
+        type == TensorCoreType::kFp32 ? 1 : kChunkUnits / 2;  // what registers there are
     const int lane = threadIdx.x % 32;
     // Lanes 0-15 name rows 0-15 of the first unit, lanes 16-31 those of the second; for the weights lanes
     // 8-15 and 24-31 name the second unit, lanes from 16 on the next 8 columns.
