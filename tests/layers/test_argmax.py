@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from deeplab_caffe import Net
 from deeplab_caffe.errors import DeepLabError
 
 
@@ -37,3 +38,16 @@ def test_argmax_errors(run_layer, rand):
     ):
         with pytest.raises(DeepLabError, match=message):
             run_layer(argmax(fields))(rand(2, 5, 3, 4))
+
+
+@pytest.mark.parametrize("dialect, shape", [("v1", (1, 1, 3, 2)), ("v2", (1, 1, 1, 1))])
+def test_v1_text_of_both_programs(tmp_path, dialect, shape):
+    """The best label of each pixel, or the one best value of the whole image."""
+    path = tmp_path / "net.prototxt"
+    path.write_text(
+        'input: "a" input_dim: 1 input_dim: 4 input_dim: 3 input_dim: 2 '
+        'layers { name: "m" type: ARGMAX bottom: "a" top: "m" }'
+    )
+    x = torch.arange(24.0).flip(0).view(1, 4, 3, 2)
+    top = Net(path, dialect=dialect).forward(a=x)["m"]
+    assert tuple(top.shape) == shape and (top == 0).all()

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from deeplab_caffe import Net
 from deeplab_caffe.errors import DeepLabError
 from tests.layers.layer_text import layer
 
@@ -32,3 +33,16 @@ def test_euclidean_v1(run_layer, rand):
     y[0, 0, 0, 0] += 1e-6
     run.layer.forward_train([x, y])[0].sum().backward()
     torch.testing.assert_close(x.grad, (a - y) / a.numel() / 1e-6)
+
+
+@pytest.mark.parametrize("dialect, loss", [("v1", 0.5), ("v2", 72)])
+def test_v1_text_of_both_programs(tmp_path, dialect, loss):
+    """Half the mean over all values, or the sum over twice the images."""
+    path = tmp_path / "net.prototxt"
+    path.write_text(
+        'input: "a" input_dim: 2 input_dim: 4 input_dim: 6 input_dim: 6 '
+        'input: "b" input_dim: 2 input_dim: 4 input_dim: 6 input_dim: 6 '
+        'layers { name: "l" type: EUCLIDEAN_LOSS bottom: "a" bottom: "b" top: "c" }'
+    )
+    net = Net(path, dialect=dialect)
+    assert net.forward(a=torch.ones(2, 4, 6, 6), b=torch.zeros(2, 4, 6, 6))["c"].item() == loss

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from deeplab_caffe import ops
+from deeplab_caffe import Net, ops
 from deeplab_caffe.errors import DeepLabError
 
 
@@ -76,3 +76,49 @@ def test_softmax_loss_errors(run_layer, rand):
         run_layer(softmax_loss())(rand(1, 4, 1, 2), torch.tensor([1.0, 4.0]))
     with pytest.raises(DeepLabError, match="2 values wanted"):
         run_layer(softmax_loss())(rand(1, 4, 1, 2), torch.zeros(3))
+
+
+@pytest.mark.parametrize("normalize, divisor", [("true", 30), ("false", 2)])
+def test_segnets_class_weights(run_layer, rand, normalize, divisor):
+    """Positions weigh by their labels; what the sum is divided by counts them as one each."""
+    x, label = rand(2, 3, 3, 5), torch.randint(0, 3, (2, 1, 3, 5)).float()
+    weights = [0.25, 1.5, 4.0]
+    text = " ".join(f"class_weighting: {weight}" for weight in weights)
+    (loss,) = run_layer(
+        softmax_loss(f"loss_param {{ weight_by_label_freqs: true {text} normalize: {normalize} }}")
+    )(x, label)
+    total = 0.0
+    for image in range(2):
+        for row in range(3):
+            for column in range(5):
+                scores = x[image, :, row, column].double()
+                truth = int(label[image, 0, row, column])
+                total -= weights[truth] * (scores[truth] - scores.logsumexp(0)).item()
+    assert loss.item() == pytest.approx(total / divisor, rel=1e-5)
+    with pytest.raises(DeepLabError, match="class_weighting: 3 weights given for 4 labels"):
+        run_layer(softmax_loss(f"loss_param {{ weight_by_label_freqs: true {text} }}"))(
+            rand(1, 4, 1, 1), torch.zeros(1)
+        )
+
+
+@pytest.mark.parametrize(
+    "dialect, fields, divisor",
+    [
+        ("v2", "loss_param { normalize: false }", 2),
+        ("v1", "", 72),
+        ("v2", "loss_param { normalization: FULL }", 72),
+    ],
+)
+def test_v1_text_of_both_programs(tmp_path, rand, dialect, fields, divisor):
+    """One text, two programs: the sum of the 72 losses over the images, or over the positions."""
+    path = tmp_path / "net.prototxt"
+    path.write_text(
+        'input: "a" input_dim: 2 input_dim: 4 input_dim: 6 input_dim: 6 '
+        'input: "b" input_dim: 2 input_dim: 1 input_dim: 6 input_dim: 6 ' + softmax_loss(fields, v1=True)
+    )
+    x, label = rand(2, 4, 6, 6), torch.randint(0, 4, (2, 1, 6, 6)).float()
+    net = Net(path, dialect=None if fields else dialect)
+    assert net.definition.dialect.value == dialect
+    total = torch.nn.functional.cross_entropy(x.double(), label[:, 0].long(), reduction="sum")
+    (loss,) = net.forward(a=x, b=label).values()
+    assert loss.item() == pytest.approx(total.item() / divisor, rel=1e-5)
