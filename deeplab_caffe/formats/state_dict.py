@@ -96,8 +96,8 @@ def _check_names(file: IO[bytes]) -> None:
 
 def _check_pickle(file: IO[bytes]) -> None:
     for operation, argument, _ in pickletools.genops(file):
-        if operation.name in ("GLOBAL", "INST") and len(argument) > _LONGEST_NAME:
-            raise ValueError(f"a name of {len(argument)} characters in it")
+        if operation.name in ("GLOBAL", "INST") and len(str(argument)) > _LONGEST_NAME:
+            raise ValueError(f"a name of {len(str(argument))} characters in it")
 
 
 def _values(tensor: Tensor) -> Floats:

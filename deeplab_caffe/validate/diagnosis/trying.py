@@ -34,8 +34,10 @@ class Found:
     def rank(self) -> tuple[float, ...]:
         """The best first. Nothing changed is simpler than a change, which is simpler than other weights."""
         error = self.trial.error
-        whole = error and math.isfinite(error)
-        digits = math.floor(math.log10(error)) if whole else -math.inf if error == 0 else math.inf
+        if error and math.isfinite(error):
+            digits: float = math.floor(math.log10(error))
+        else:
+            digits = -math.inf if error == 0 else math.inf
         if self.variant is None:
             wrong = math.inf if self.trial.hypothesis == weights.NAME else -1
         else:
