@@ -119,6 +119,8 @@ TESTED_BY = {
     "kernels.atrous_ops": "kernels/test_atrous.py",
     "kernels.filter_ops": "kernels/test_filters.py",
     "kernels.folding": "kernels/test_atrous.py",
+    "layers.parts.any_convolution": "layers/test_convolution.py",
+    "layers.parts.any_fields": "layers/test_convolution.py",
     "layers.parts.convolution_fields": "layers/test_convolution.py",
     "layers.parts.permission": "layers/test_python.py",
     "layers.parts.image_list_data": "layers/test_image_data.py",

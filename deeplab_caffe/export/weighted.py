@@ -40,6 +40,8 @@ def _channels(shape: tuple[int, ...]) -> int | tuple[int, ...]:
 
 @operator("Convolution")
 def _convolution(build: Builder, layer: Any, x: Values) -> Values:
+    if layer.is_any:
+        raise layer.error("bottom", "a convolution of anything but images is not exported")
     given = _window(layer, build.bottoms[0][1]) | {"bias": len(layer.blobs) > 1 or layer.name in build.behind}
     tops = []
     for value in x:

@@ -15,19 +15,20 @@ from .abilities import Branches, Epilogue, Fused, Fusing, Rows, RowWise
 from .base import Layer, register
 from .parameters.weight_memory import Allocate
 from .parts import fast_convolution, fold
-from .parts.convolution_fields import WeightedFields
+from .parts.any_fields import AnyFields
 from .relu import ReLU
 
 Folded = TypeVar("Folded")
 
 
 @register("Convolution")
-class Convolution(WeightedFields, RowWise, Branches, Fusing):
+class Convolution(AnyFields, RowWise, Branches, Fusing):
     """`convolution_param { num_output kernel_size pad stride dilation group bias_term }`, also `_h` and `_w`.
 
     same_pad in place of pad: TensorFlow's SAME. Works on any number of bottoms, with the same weights.
     BatchNorm, Scale, a sum of two (Eltwise), ReLU and Clip right behind it are done in the same pass, with
-    the same roundings.
+    the same roundings. Blobs of any number of axes, and another `axis`, go another way, without these passes:
+    see AnyConvolution; their gradients are torch's.
     """
 
     on_device = True
@@ -37,38 +38,29 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
     def setup(self) -> None:
         super().setup()
         self.same_pad = self.definition.param.convolution_param.same_pad
+        if self.same_pad and self.any_only:
+            raise self.error("same_pad", "for images only")
         if self.same_pad and any(self.pad):
             raise self.error("same_pad", "given together with pad")
         self._folded_state: Hashable = None
         self._merged_state: Hashable = None
 
     @override
-    def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        return self.windowed(bottoms, self.out_channels)
-
-    @override
-    def multiply_adds(self, bottoms: list[Shape], tops: list[Shape]) -> tuple[int, int]:
-        counts = [
-            self.taps(bottom, top, bottom[1] * top[1]) for bottom, top in zip(bottoms, tops, strict=True)
-        ]
-        return sum(every for every, _ in counts), sum(inside for _, inside in counts)
-
-    @override
     def fuses(self, following: Layer, bottom: int, fused: Fused) -> bool:
         """Whatever can be in the kernel's epilogue."""
-        alone = len(self.definition.tops) == 1
+        alone = len(self.definition.tops) == 1 and not self.is_any
         return alone and isinstance(following, Epilogue) and following.can_be_epilogue()
 
     @override
     def fuses_in_training(self, following: Layer, bottom: int, fused: Fused) -> bool:
         """A ReLU (whose outputs tell the signs of its inputs)."""
         able = self.context.precision != "exact" or self._own_gradients()
-        alone = len(self.definition.tops) == 1 and not fused
+        alone = len(self.definition.tops) == 1 and not fused and not self.is_any
         fits = isinstance(following, ReLU) and following.slope >= 0
         return able and alone and fits and not any(self.loss_weights + following.loss_weights)
 
     def _own_gradients(self) -> bool:
-        return self.context.precision == "exact" and self.context.device.type == "cpu"
+        return self.context.precision == "exact" and self.context.device.type == "cpu" and not self.is_any
 
     @override
     def forward_train(self, bottoms: list[Tensor], fused: Fused = ()) -> list[Tensor]:
@@ -151,7 +143,7 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
 
     @override
     def rows_read(self, rows: Pair, height: int) -> Pair | None:
-        if len(self.definition.bottoms) > 1:
+        if len(self.definition.bottoms) > 1 or self.is_any:
             return None
         return ops.rows_read(
             rows,
@@ -187,6 +179,11 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
 
     @override
     def forward(self, bottoms: list[Tensor], tops: list[Tensor], fused: Fused = ()) -> None:
+        if self.is_any:
+            weights, bias = (*(blob.values() for blob in self.blobs), None)[:2]
+            for bottom, top in zip(bottoms, tops, strict=True):
+                top.copy_(self.any.convolve(bottom, weights, bias, self.context.threads))
+            return
         packed, epilogue = self._weights_and_epilogue(fused, bottoms[len(tops) :])
         for bottom, top in zip(bottoms, tops, strict=False):
             geometry = self.geometry(tuple(bottom.shape))
@@ -207,6 +204,8 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
     @override
     def forward_fast(self, bottoms: list[Tensor], fused: Fused = ()) -> list[Tensor] | None:
         """Channels last, BatchNorm and Scale folded into the weights; a GPU's tensor cores."""
+        if self.is_any:
+            return None
         count = len(self.definition.tops)
         if self.on_tensor_cores:
             return [self._branches([(self, fused)], bottom, bottoms[count:])[0] for bottom in bottoms[:count]]
@@ -220,6 +219,8 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
     def on_tensor_cores(self) -> bool:
         """Whether our kernels for a GPU's tensor cores convolve: not where a group has few channels."""
         if not ops.backend_of(self.context.device).is_gpu or self.context.precision == "exact":
+            return False
+        if self.is_any:
             return False
         return self.groups == 1 or self.blobs[0].shape[1] >= 16
 
@@ -285,6 +286,9 @@ class Convolution(WeightedFields, RowWise, Branches, Fusing):
     @override
     def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         """Torch's convolution, channels last."""
+        if self.is_any:
+            weights, bias = (*blobs, None)[:2]
+            return [self.any.formula(bottom, weights, bias) for bottom in bottoms]
         dtype = self.working_dtype(blobs[0])
         bias = blobs[1].to(dtype).view(-1) if len(blobs) > 1 else None
         convolve = fast_convolution.TorchConvolution(blobs[0].to(dtype), bias, self._geometry)

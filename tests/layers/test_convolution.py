@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch.nn import functional
 
+from deeplab_caffe import Net
+from deeplab_caffe.engine import cost
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.layers.parameters.parameter import Parameter
 from tests.layers.layer_text import layer as layer_text
@@ -76,10 +78,9 @@ def test_holes_of_v1(run_layer):
         ("kernel_size: 3", "num_output: missing or 0"),
         ("num_output: 2", "kernel_size: missing"),
         ("num_output: 2 kernel_size: 0", "kernel_size: 0 given"),
-        ("num_output: 2 kernel_size: 1 kernel_size: 2 kernel_size: 3", "kernel_size: 3 numbers given"),
         ("num_output: 2 kernel_size: 3 kernel_h: 3 kernel_w: 3", "kernel_size: given together"),
         ("num_output: 3 kernel_size: 1 group: 2", "group: 2 does not divide num_output 3"),
-        ("num_output: 2 kernel_size: 1 axis: 2", "axis: 2 given"),
+        ("num_output: 2 kernel_size: 1 axis: 2 same_pad: true", "same_pad: for images only"),
         ("num_output: 2 kernel_size: 2 pad: 1 same_pad: true", "same_pad: given together"),
     ],
 )
@@ -92,7 +93,85 @@ def test_bottoms_that_do_not_fit(run_layer):
     run = run_layer(layer("num_output: 2 kernel_size: 3 dilation: 4 group: 2"))
     with pytest.raises(DeepLabError, match="the kernel spans 9x9, the padded input only 8x20"):
         run.layer.shape([(1, 2, 8, 20)])
-    with pytest.raises(DeepLabError, match="3 dimensions given"):
-        run.layer.shape([(2, 8, 20)])
+    with pytest.raises(DeepLabError, match="the kernel spans 9, the padded input only 8"):
+        run.layer.shape([(2, 8, 8)])
     with pytest.raises(DeepLabError, match="2 does not divide the 3 channels"):
         run.layer.blob_shapes([(1, 3, 9, 9)])
+    run = run_layer(layer("num_output: 2 kernel_size: 1 kernel_size: 2 kernel_size: 3"))
+    with pytest.raises(DeepLabError, match="kernel_size: 3 numbers given, the bottom has 2 axes behind"):
+        run.layer.shape([(1, 2, 8, 20)])
+    with pytest.raises(DeepLabError, match="axis: 3 given for a blob of 3 axes"):
+        run_layer(layer("num_output: 2 kernel_size: 1 axis: 3")).layer.shape([(1, 2, 8)])
+
+
+@pytest.mark.parametrize(
+    ("shape", "fields", "options"),
+    [
+        ((2, 4, 9), "kernel_size: 3 stride: 2 pad: 1", dict(stride=2, padding=1)),
+        ((2, 4, 5, 6, 7), "kernel_size: 3 pad: 1", dict(padding=1)),
+        (
+            (1, 4, 7, 6, 9),
+            "kernel_size: 2 kernel_size: 1 kernel_size: 3 stride: 1 stride: 2 stride: 2 pad: 0 pad: 0 pad: 2 "
+            "dilation: 3 dilation: 1 dilation: 2 group: 2",
+            dict(stride=(1, 2, 2), padding=(0, 0, 2), dilation=(3, 1, 2), groups=2),
+        ),
+    ],
+)
+@pytest.mark.parametrize("precision", ["exact", "fp32"])
+def test_any_number_of_axes(run_layer, rand, shape, fields, options, precision):
+    x = rand(*shape)
+    run = run_layer(layer(f"num_output: 6 {fields}"), precision=precision)
+    weights, bias = set_blobs(run, tuple(shape), rand)
+    (top,) = run(x)
+    convolve = {3: functional.conv1d, 5: functional.conv3d}[len(shape)]
+    wanted = convolve(x.double(), weights.double(), bias.double().view(-1), **options)
+    assert top.shape == wanted.shape
+    torch.testing.assert_close(top, wanted.float(), rtol=1e-5, atol=1e-5)
+    x = x.requires_grad_()
+    run.layer.forward_train([x])[0].square().sum().backward()
+    gradient, x.grad = x.grad, None
+    convolve(x, weights, bias.view(-1), **options).square().sum().backward()
+    torch.testing.assert_close(gradient, x.grad, rtol=1e-4, atol=1e-3)
+
+
+def test_sums_of_any_number_of_axes_are_those_of_images(run_layer, rand):
+    """A 3-D convolution of depth 1, and one over other axes: the bits of the 2-D one."""
+    x = rand(2, 70, 9, 8)
+    run = run_layer(layer("num_output: 5 kernel_size: 3 pad: 2 dilation: 2"))
+    weights, bias = set_blobs(run, tuple(x.shape), rand)
+    (wanted,) = run(x)
+    sizes = {"kernel_size": (1, 3, 3), "pad": (0, 2, 2), "dilation": (1, 2, 2)}
+    fields = " ".join(f"{field}: {size}" for field, three in sizes.items() for size in three)
+    run = run_layer(layer(f"num_output: 5 {fields}"))
+    run.layer.blobs = [
+        Parameter((5, 70, 1, 3, 3), lambda: weights.view(5, 70, 1, 3, 3)),
+        Parameter(tuple(bias.shape), lambda: bias),
+    ]
+    (top,) = run(x.unsqueeze(2))
+    assert torch.equal(top.squeeze(2).view(torch.int32), wanted.view(torch.int32))
+    run = run_layer(layer("num_output: 5 axis: 2 kernel_size: 3 pad: 2 dilation: 2"))
+    run.layer.blobs = [
+        Parameter(tuple(weights.shape), lambda: weights),
+        Parameter(tuple(bias.shape), lambda: bias),
+    ]
+    (top,) = run(x.view(1, 2, 70, 9, 8))
+    assert torch.equal(top[0].view(torch.int32), wanted.view(torch.int32))
+
+
+def test_a_net_of_videos(tmp_path, rand):
+    path = tmp_path / "net.prototxt"
+    path.write_text("""
+        layer { name: "x" type: "Input" top: "x"
+                input_param { shape { dim: 1 dim: 3 dim: 4 dim: 10 dim: 12 } } }
+        layer { name: "c" type: "Convolution" bottom: "x" top: "c"
+                convolution_param { num_output: 8 kernel_size: 3 pad: 1 weight_filler { type: "xavier" } } }
+        layer { name: "r" type: "ReLU" bottom: "c" top: "c" }
+        layer { name: "d" type: "Convolution" bottom: "c" top: "d"
+                convolution_param { num_output: 2 kernel_size: 1 weight_filler { type: "xavier" } } }""")
+    net = Net(path, seed=1)
+    x = rand(1, 3, 4, 10, 12)
+    (top,) = net.forward(x=x).values()
+    blobs = [blob.values() for layer in net.layers for blob in layer.blobs]
+    hidden = functional.conv3d(x, blobs[0], blobs[1].view(-1), padding=1).relu()
+    torch.testing.assert_close(top, functional.conv3d(hidden, blobs[2], blobs[3].view(-1)))
+    assert cost.analyse(net.definition)

@@ -1,6 +1,7 @@
 """What Convolution, Deconvolution and Im2col share: the fields of `convolution_param`."""
 
 from math import prod
+from typing import Any
 
 from typing_extensions import override
 
@@ -21,11 +22,17 @@ class ConvolutionFields(Windowed, Layer):
     @override
     def setup(self) -> None:
         param = self.definition.param.convolution_param
+        self.same_pad = False
+        self.read_windows(param)
+
+    def read_windows(self, param: Any) -> None:
+        """Numbers for rows and columns."""
+        if param.axis not in (1, -3):
+            raise self.error("axis", f"{param.axis} given, only 1 is supported")
         self.kernel = pair(self, param, "kernel_size", least=1)
         self.stride = pair(self, param, "stride", least=1, default=1)
         self.pad = pair(self, param, "pad", default=0)
         self.dilation = pair(self, param, "dilation", least=1, default=1)
-        self.same_pad = False
 
     def padding(self, size: Shape) -> list[Pair]:
         """How much is added before and behind the rows, and the columns, of an input of `size`."""
@@ -83,8 +90,6 @@ class WeightedFields(ConvolutionFields):
             raise self.error("num_output", "missing or 0")
         if len(self.definition.bottoms) != len(self.definition.tops):
             raise self.error("top", "as many tops as bottoms wanted")
-        if param.axis != 1:
-            raise self.error("axis", f"{param.axis} given, only 1 is supported")
         self.out_channels, self.groups = param.num_output, param.group
         if self.groups < 1 or self.out_channels % self.groups:
             raise self.error("group", f"{self.groups} does not divide num_output {self.out_channels}")
