@@ -46,7 +46,7 @@ RANDOM = "own random numbers"
 # What a user of the original would notice; everything else gives the original's values.
 DIFFERS = {
     "AdaptiveBiasChannel": "v1 takes the foreground labels in random order, here in their own",
-    "Convolution": "4-dimensional blobs and axis 1 only",
+    "Convolution": "gradients of other than 4-dimensional blobs and axis 1 are torch's",
     "Data": f"LMDB only; rand_skip, TRAIN's crops and mirroring: {RANDOM}",
     "Deconvolution": "4-dimensional blobs and axis 1 only",
     "Dropout": f"TRAIN: {RANDOM}",

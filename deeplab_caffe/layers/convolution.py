@@ -180,9 +180,9 @@ class Convolution(AnyFields, RowWise, Branches, Fusing):
     @override
     def forward(self, bottoms: list[Tensor], tops: list[Tensor], fused: Fused = ()) -> None:
         if self.is_any:
-            weights, bias = (*(blob.values() for blob in self.blobs), None)[:2]
+            weights, *bias = (blob.values() for blob in self.blobs)
             for bottom, top in zip(bottoms, tops, strict=True):
-                top.copy_(self.any.convolve(bottom, weights, bias, self.context.threads))
+                top.copy_(self.any.convolve(bottom, weights, *bias, threads=self.context.threads))
             return
         packed, epilogue = self._weights_and_epilogue(fused, bottoms[len(tops) :])
         for bottom, top in zip(bottoms, tops, strict=False):
@@ -287,8 +287,7 @@ class Convolution(AnyFields, RowWise, Branches, Fusing):
     def formula(self, bottoms: list[Tensor], blobs: list[Tensor]) -> list[Tensor]:
         """Torch's convolution, channels last."""
         if self.is_any:
-            weights, bias = (*blobs, None)[:2]
-            return [self.any.formula(bottom, weights, bias) for bottom in bottoms]
+            return [self.any.formula(bottom, *blobs) for bottom in bottoms]
         dtype = self.working_dtype(blobs[0])
         bias = blobs[1].to(dtype).view(-1) if len(blobs) > 1 else None
         convolve = fast_convolution.TorchConvolution(blobs[0].to(dtype), bias, self._geometry)

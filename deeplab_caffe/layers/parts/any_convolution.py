@@ -82,7 +82,9 @@ class AnyConvolution:
             *self.numbers("kernel_size", len(bottom) - axis - 1),
         )
 
-    def convolve(self, x: Tensor, weights: Tensor, bias: Tensor | None, threads: int | None) -> Tensor:
+    def convolve(
+        self, x: Tensor, weights: Tensor, bias: Tensor | None = None, *, threads: int | None = None
+    ) -> Tensor:
         """The top of x, in the original's order of summation."""
         epilogue = [] if bias is None else [ops.epilogue.Bias(bias.view(-1))]
         product = ops.atrous_conv(
@@ -90,7 +92,7 @@ class AnyConvolution:
         )
         return product.view(self.top_shape(tuple(x.shape)))
 
-    def formula(self, x: Tensor, weights: Tensor, bias: Tensor | None) -> Tensor:
+    def formula(self, x: Tensor, weights: Tensor, bias: Tensor | None = None) -> Tensor:
         """The same by torch, to be differentiated."""
         columns, matrix = self._columns(x), self._matrix(weights)
         product = functional.conv2d(
