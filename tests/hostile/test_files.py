@@ -148,8 +148,9 @@ def test_corrupt_lzma(tmp_path):
         (torch.zeros(2, device="meta"), "values: not read"),
         (torch.zeros(2, dtype=torch.complex64), "complex64: not read"),
         (torch.zeros(1).expand(10**9), "GB of memory wanted"),
+        (torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.quint8), "not a PyTorch state dict|not read"),
     ],
-    ids=["sparse", "meta", "complex", "expanded"],
+    ids=["sparse", "meta", "complex", "expanded", "quantised"],
 )
 def test_tensors_that_are_not_read(tmp_path, value, reason):
     path = tmp_path / "a.pth"
