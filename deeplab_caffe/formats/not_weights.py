@@ -3,6 +3,9 @@
 import os
 import re
 
+from ..errors import DeepLabError
+from .files import open_file, reading
+
 _HEAD = 4096  # bytes that tell
 _LFS = b"version https://git-lfs.github.com/spec/"
 _PAGE = re.compile(rb"\s*(<!doctype html|<html|<\?xml|<head)", re.IGNORECASE)
@@ -12,9 +15,9 @@ _PROTOTXT = re.compile(rb"^\s*(layers?\s*:?\s*[{<]|(name|input|net|train_net)\s*
 def what_instead(path: str | os.PathLike[str]) -> str:
     """What the file is, if that is a well-known mistake, and what to do; "" otherwise, or if unreadable."""
     try:
-        with open(path, "rb") as file:
+        with open_file(path) as file, reading(path):
             head = file.read(_HEAD)
-    except (OSError, ValueError):
+    except DeepLabError:
         return ""
     if head.startswith(_LFS):
         return "a pointer of Git LFS, not the weights: `git lfs pull` fetches them"
