@@ -60,7 +60,8 @@ def test_values(tmp_path):
         (file({"a": item(["F32"], [1], 0, 4)}, bytes(4)), "'a': type"),
         (file({"a": item("F32", [2], 0, 4)}, bytes(4)), "8 wanted"),
         (file({"a": item("F32", [2], 0, 8)}, bytes(4)), "bytes 0 to 8 of 4"),
-        (file({"a": item("F32", [10**30], 0, 4)}, bytes(4)), "wanted for shape"),
+        (file({"a": item("F32", [10**18], 0, 4)}, bytes(4)), "wanted for shape"),
+        (file({"a": item("F32", [10**30], 0, 4)}, bytes(4)), "'a': dtype, shape or data_offsets"),
     ],
 )
 def test_broken(tmp_path, data, message):
