@@ -31,14 +31,13 @@ _LONG_WORD = re.compile(rf"\S{{{MOST_QUOTED + 1},}}")
 
 def one_line(text: object, most: int = MOST_QUOTED) -> str:
     """The text with what cannot be printed escaped (\\n for a newline), of about `most` characters."""
-    line = _LONG_WORD.sub(lambda word: _cut(word[0], MOST_QUOTED), _cut(str(text), 8 * most))
-    line = _cut(line, most)
-    if line.isprintable():
-        return line
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in line
-    )
+    line = _cut(str(text), 8 * most)
+    if not line.isprintable():
+        line = "".join(
+            character if character.isprintable() else character.encode("unicode_escape").decode()
+            for character in line
+        )
+    return _cut(_LONG_WORD.sub(lambda word: _cut(word[0], MOST_QUOTED), line), most)
 
 
 def _cut(text: str, most: int) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ..errors import DeepLabError
+from ..errors import DeepLabError, one_line
 from . import wire
 from .blob import Place, blob_message, find_blob, message_size, read_blob, write_pieces
 from .file_blob import SAME_BYTE_ORDER, FileBlob, OpenFile, in_memory
@@ -123,7 +123,7 @@ def _read_layer(data: mmap.mmap, record: wire.Field, source: str, opened: OpenFi
         kind = v1_wire_type(number, bool(records))
     blobs: list[Tensor | FileBlob] = []
     for index, message in enumerate(records):
-        what = f"layer '{name}', blob {index}"
+        what = f"layer '{one_line(name)}', blob {index}"
         try:
             blobs.append(_read_blob(data, message, opened, what))
         except WireError as error:

@@ -59,7 +59,7 @@ def test_the_source_is_formatted(every_layer, tmp_path):
 
 
 def test_names_of_anything_are_harmless(net_of, module_of):
-    odd = r"a\"\"\"\nraise SystemExit\n\"\"\" {0} {name}"
+    odd = r"a\"\"\" raise SystemExit \"\"\" {0} {name}"
     text = f'layer {{ name: "{odd}" type: "Convolution" bottom: "data" top: "{odd}" '
     text += "convolution_param { num_output: 2 kernel_size: 1 } }"
     head = f'name: "{odd}"\n' + 'input: "data" input_shape { dim: 1 dim: 4 dim: 13 dim: 18 }\n'

@@ -16,7 +16,7 @@ from deeplab_caffe.ops.epilogue import BatchNorm, Bias, Clip, ReLU, Scale, Sum
 from tests import reference
 
 ROOT = Path(__file__).parents[2]
-NO_SUCH_SET = 77  # exit code of the subprocess where the processor lacks the instruction set
+NO_SUCH_SET = "this processor (or build) has no such instructions"
 
 
 def random_case(seed: int) -> dict:
@@ -173,7 +173,7 @@ def twins(tmp_path_factory):
 def test_equals_the_twin_bit_for_bit(isa, twins):
     environment = os.environ | {"DEEPLAB_CAFFE_ISA": isa, "PYTHONPATH": str(ROOT)}
     run = subprocess.run([sys.executable, __file__, twins], env=environment, capture_output=True, text=True)
-    if run.returncode == NO_SUCH_SET:
+    if NO_SUCH_SET in run.stderr:
         pytest.skip(f"no {isa} here")
     assert run.returncode == 0, run.stderr[-2000:]
 
@@ -353,8 +353,4 @@ def test_wrong_types_are_errors():
 
 
 if __name__ == "__main__":
-    try:
-        ops.isa()
-    except DeepLabError:
-        sys.exit(NO_SUCH_SET)
     check_all_cases(torch.load(sys.argv[1]))
