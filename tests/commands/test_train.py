@@ -121,8 +121,8 @@ def test_ctrl_c_and_kill(folder):
         return process.wait(), rest
 
     code, rest = until_snapshot(signal.SIGINT)
-    assert code == 130 and "snapshot:" in rest and "of 100000 iterations" in rest
-    stopped = int(re.search(r"tiny_iter_(\d+)", rest)[1])
+    assert code == 130  # with a snapshot of that iteration, which may be the one that was seen
+    stopped = int(re.search(r"stopped after (\d+) of 100000 iterations", rest)[1])
     assert newest("out/tiny") == f"out/tiny_iter_{stopped}.solverstate" and stopped >= 20
     assert until_snapshot(signal.SIGKILL)[0] == -signal.SIGKILL
     later = newest("out/tiny")
