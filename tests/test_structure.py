@@ -41,6 +41,8 @@ TESTED_BY = {
     "crf_modules": "crf/test_modules.py",
     "layers.abilities": "engine/test_net.py",
     "formats.records": "formats/test_caffemodel.py",
+    "formats.mat_elements": "formats/test_mat.py",
+    "images.class_names": "images/test_palettes.py",
     # The command line, in processes of its own.
     "__main__": "test_errors.py",
     # What they write is committed and compared, layer by layer.

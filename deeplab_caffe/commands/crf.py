@@ -7,6 +7,7 @@ import typer
 
 from ..crf.parameters import AUTHORS, BI_RGB_STD, BI_XY_STD, POS_STD, CRFParameters
 from ..errors import DeepLabError
+from ..images.class_names import PALETTES
 from . import options
 from .crf_options import BiRgbStd, BiW, BiXyStd, Iterations, PosStd, PosW
 from .options import verb
@@ -38,7 +39,7 @@ def crf(
     bi_xy_std: BiXyStd = BI_XY_STD,
     bi_rgb_std: BiRgbStd = BI_RGB_STD,
     bi_w: BiW = AUTHORS.bi_w,
-    palette: Annotated[str, typer.Option(help="Of --map: voc, camvid or a text file.")] = "voc",
+    palette: Annotated[str, typer.Option(help=f"Of --map: {PALETTES} or a text file.")] = "voc",
     device: options.Device = "cpu",
     threads: options.Threads = None,
 ) -> None:

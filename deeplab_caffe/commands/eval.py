@@ -8,6 +8,7 @@ import typer
 
 from ..crf.parameters import AUTHORS, BI_RGB_STD, BI_XY_STD, POS_STD, CRFParameters
 from ..errors import DeepLabError
+from ..images.class_names import PALETTES
 from . import options
 from .crf_options import BiRgbStd, BiW, BiXyStd, Iterations, PosStd, PosW, UseCrf
 from .numbers import MOST_LABELS
@@ -51,7 +52,7 @@ def evaluate(
     weights: options.Weights = None,
     random_weights: options.RandomWeights = False,
     palette: Annotated[
-        str, typer.Option(help="Class names: voc, camvid or a text file: `red green blue [name]` a line.")
+        str, typer.Option(help=f"Class names: {PALETTES} or a text file: `red green blue [name]` a line.")
     ] = "voc",
     labels: Annotated[
         int | None,

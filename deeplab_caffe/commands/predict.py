@@ -8,6 +8,7 @@ import typer
 
 from ..crf.parameters import AUTHORS, BI_RGB_STD, BI_XY_STD, POS_STD, CRFParameters
 from ..errors import DeepLabError
+from ..images.class_names import PALETTES
 from . import options
 from .crf_options import BiRgbStd, BiW, BiXyStd, Iterations, PosStd, PosW, UseCrf
 from .options import verb
@@ -45,7 +46,7 @@ def predict(
         str, typer.Option(help=f"What to write, with commas between: {', '.join(KINDS)}.")
     ] = "labels,overlay",
     palette: Annotated[
-        str, typer.Option(help="voc, camvid or a text file: `red green blue [name]` a line.")
+        str, typer.Option(help=f"{PALETTES} or a text file: `red green blue [name]` a line.")
     ] = "voc",
     sheet: Annotated[
         bool | None,

@@ -1,4 +1,4 @@
-"""Colours and names of the classes: PASCAL VOC's, CamVid's, or a file's."""
+"""Colours and names of the classes: those of the data sets by name, or a file's."""
 
 import os
 from dataclasses import dataclass
@@ -8,29 +8,13 @@ import numpy as np
 from ..errors import DeepLabError
 from ..formats.files import read_text
 from ..types import Bytes
+from .class_names import CAMVID, CITYSCAPES, CONTEXT_33, CONTEXT_59, PALETTES, VOC, Colour
 from .voc_palette import voc_palette
 
 _MAX_FILE = 1 << 20  # bytes
-
-Colour = tuple[int, int, int]
-
-VOC_NAMES = (
-    "background aeroplane bicycle bird boat bottle bus car cat chair cow table dog horse motorbike person "
-    "plant sheep sofa train monitor"
-)
-CAMVID = {
-    "sky": (128, 128, 128),
-    "building": (128, 0, 0),
-    "pole": (192, 192, 128),
-    "road": (128, 64, 128),
-    "pavement": (60, 40, 222),
-    "tree": (128, 128, 0),
-    "sign": (192, 128, 128),
-    "fence": (64, 64, 128),
-    "car": (64, 0, 128),
-    "pedestrian": (64, 64, 0),
-    "bicyclist": (0, 128, 192),
-}
+# Those whose colours are PASCAL VOC's, and those that have their own.
+_NAMED = {"voc": VOC, "context": ("background", *CONTEXT_59), "context33": ("background", *CONTEXT_33)}
+_COLOURED = {"camvid": CAMVID, "cityscapes": CITYSCAPES}
 
 
 @dataclass(frozen=True)
@@ -46,13 +30,13 @@ class Palette:
 
 
 def palette(name: str) -> Palette:
-    """`voc`, `camvid`, or a text file with `red green blue [name]` for label 0, 1, ... a line."""
-    if name == "voc":
-        return Palette(np.asarray(voc_palette(256), np.uint8), tuple(VOC_NAMES.split()))
-    if name == "camvid":
-        return Palette(_extend(list(CAMVID.values())), tuple(CAMVID))
+    """One of PALETTES, or a text file with `red green blue [name]` for label 0, 1, ... a line."""
+    if name in _NAMED:
+        return Palette(np.asarray(voc_palette(256), np.uint8), _NAMED[name])
+    if name in _COLOURED:
+        return Palette(_extend(list(_COLOURED[name].values())), tuple(_COLOURED[name]))
     if not os.path.exists(name):
-        raise DeepLabError(f"palette {name}: voc, camvid or a file wanted")
+        raise DeepLabError(f"palette {name}: {PALETTES} or a file wanted")
     return _read(name)
 
 

@@ -7,8 +7,9 @@ from PIL import Image
 
 from deeplab_caffe.assets import asset
 from deeplab_caffe.commands.demo import draw
+from deeplab_caffe.images.class_names import CAMVID
 from deeplab_caffe.images.image_file import read_image
-from deeplab_caffe.images.palettes import CAMVID, palette
+from deeplab_caffe.images.palettes import palette
 
 pytestmark = pytest.mark.slow
 

@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,17 @@ def mats() -> Iterable[bytes]:
         yield _written(
             lambda path: savemat(path, {"data": np.ones((2, 3), np.uint8), "s": np.array(["a"], object)})
         )
+
+
+def label_mats() -> Iterable[bytes]:
+    if importlib.util.find_spec("scipy"):
+        from scipy.io import savemat
+
+        labels = {"Categories": np.ones((2, 1)), "Segmentation": np.ones((3, 4), np.uint8)}
+        for packed in (False, True):
+            yield _written(partial(savemat, mdict={"GTcls": labels}, do_compression=packed))
+        yield _written(lambda path: savemat(path, {"GTcls": labels | {"Segmentation": np.ones((2, 2))}}))
+    yield from mats()
 
 
 def pths() -> Iterable[bytes]:

@@ -24,6 +24,7 @@ from deeplab_caffe.formats import (
     hdf5_arrays,
     hdf5_snapshot,
     mat,
+    mat_labels,
     npy,
     npz,
     prototxt,
@@ -80,6 +81,10 @@ def _caffemodel(path: str) -> None:
     for layer in caffemodel.read_caffemodel(path, in_file=True):
         for blob in layer.blobs:
             in_memory(blob)
+
+
+def _mat_labels(path: str) -> None:
+    mat_labels.read_mat_labels(path, "GTcls.Segmentation")
 
 
 def _hdf5(path: str) -> None:
@@ -151,6 +156,7 @@ ALL = {
         Target("prototxt", ".prototxt", _prototxt, prototxts, longest=_MANY),
         Target("npz", ".npz", partial(_arrays, npz.read_npz), seeds.npzs),
         Target("mat", ".mat", mat.read_mat, seeds.mats),
+        Target("mat_labels", ".mat", _mat_labels, seeds.label_mats),
         Target("hdf5", ".h5", _hdf5, seeds.hdf5s),
         Target("pth", ".pth", partial(_arrays, state_dict.read_state_dict), seeds.pths),
         Target("tflite", ".tflite", _tflite, seeds.tflites),

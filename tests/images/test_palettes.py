@@ -9,6 +9,13 @@ def test_named():
     assert voc.colours.shape == (256, 3) and voc.colours[15].tolist() == [192, 128, 128]
     assert voc.name(15) == "person" and voc.name(200) == "200"
     camvid = palette("camvid")
+    cityscapes = palette("cityscapes")
+    assert len(cityscapes.names) == 19 and cityscapes.colours[13].tolist() == [0, 0, 142]
+    assert cityscapes.name(11) == "person" and cityscapes.colours[19].tolist() == [0, 0, 0]
+    context = palette("context")
+    assert len(context.names) == len(set(context.names)) == 60 and context.name(59) == "wood"
+    assert (context.colours == voc.colours).all() and len(set(palette("context33").names)) == 34
+    assert set(palette("context33").names) < set(context.names)
     assert camvid.colours[3].tolist() == [128, 64, 128] and camvid.name(10) == "bicyclist"
 
 
@@ -29,5 +36,5 @@ def test_broken_files(tmp_path, content, message):
     path.write_text(content)
     with pytest.raises(DeepLabError, match=message):
         palette(str(path))
-    with pytest.raises(DeepLabError, match="voc, camvid or a file"):
+    with pytest.raises(DeepLabError, match="voc, context, context33, camvid, cityscapes or a file"):
         palette(str(tmp_path / "none"))
