@@ -92,6 +92,7 @@ TESTED_BY = {
     "autograd.convolution": "autograd/test_layer.py",
     "commands.crf_options": "commands/test_crf.py",
     "commands.segmenter_options": "commands/test_predict.py",
+    "commands.several": "commands/test_predict.py",
     "commands.unfold": "convert/test_unfold.py",
     "crf.arrays": "crf/test_dense_crf.py",
     "crf.filter_autograd": "crf/test_autograd.py",

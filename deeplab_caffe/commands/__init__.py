@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     with warnings.catch_warnings():
         warnings.showwarning = _show(warnings.showwarning)
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # of images that are read in threads
         return _run(arguments)
 
 

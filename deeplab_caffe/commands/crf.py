@@ -1,7 +1,8 @@
-"""`deeplab-caffe crf`: the dense CRF on one image and its scores."""
+"""`deeplab-caffe crf`: the dense CRF on an image and its scores, or on folders of them."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,11 +12,20 @@ from ..images.class_names import PALETTES
 from . import options
 from .crf_options import BiRgbStd, BiW, BiXyStd, Iterations, PosStd, PosW
 from .options import verb
+from .predict import collect
+from .several import several
+
+if TYPE_CHECKING:
+    from ..crf.energies import Kind
+    from ..images.palettes import Palette
+    from ..threads.room import Room
+
+_ENDINGS = (".npy", ".mat", "_blob_0.mat", ".bin")  # of the files of scores in a folder
 
 
 @verb("crf")
 def crf(
-    image: Annotated[Path, typer.Option("--image", help="The image.")],
+    image: Annotated[Path, typer.Option("--image", help="The image; or a folder or list (.txt) of them.")],
     unary: Annotated[
         Path | None, typer.Option("--unary", metavar="NPY", help="Energies (H, W, labels), float32.")
     ] = None,
@@ -42,17 +52,17 @@ def crf(
     palette: Annotated[str, typer.Option(help=f"Of --map: {PALETTES} or a text file.")] = "voc",
     device: options.Device = "cpu",
     threads: options.Threads = None,
-) -> None:
+) -> int:
     """Refine an image's class scores with a dense CRF.
 
-    One of --unary, --scores and --probabilities is the input; --marginals and --map say what to write.
+    One of --unary, --scores and --probabilities is the input; --marginals and --map say what to write. With a
+    folder or list of images all of these are folders, of files with the images' names; several images are
+    refined at a time. A broken one of several is reported and the rest still done; the exit code is then 1.
     """
-    import numpy as np
-
-    from ..crf.energies import Kind, read_energies
-    from ..crf.refinement import image_crf
-    from ..images import image_file
+    from ..crf.devices import backend_for
     from ..images.palettes import palette as read_palette
+    from ..threads import thread_count
+    from ..threads.room import Room
 
     given: dict[Kind, Path | None] = {"energies": unary, "scores": scores, "probabilities": probabilities}
     inputs = [(kind, path) for kind, path in given.items() if path is not None]
@@ -60,20 +70,85 @@ def crf(
         raise DeepLabError("one of --unary, --scores and --probabilities is wanted")
     if marginals is None and map_file is None:
         raise DeepLabError("nothing to write: give --marginals, --map or both")
-    if map_file is not None and map_file.suffix.lower() != ".png":
+    ((kind, path),) = inputs
+    folders = image.is_dir() or image.suffix.lower() == ".txt"
+    jobs = _jobs(image, path, marginals, map_file) if folders else [Job(image, path, marginals, map_file)]
+    if not folders and map_file is not None and map_file.suffix.lower() != ".png":
         raise DeepLabError(f"--map {map_file}: a .png file wanted")
     table = read_palette(palette)
-    rgb = image_file.read_image(image)
-    ((kind, path),) = inputs
-    height, width = rgb.shape[:2]
-    energy = read_energies(path, kind, height, width, threads)
-    if map_file is not None and energy.shape[2] > 256:
-        raise DeepLabError(f"--map: {energy.shape[2]} labels do not fit a byte")
     parameters = CRFParameters(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w)
-    model = image_crf(rgb, energy.shape[2], parameters, threads=threads, device=device)
-    result = model.unary(energy).infer(iterations)
-    if marginals is not None:
-        options.write_npy(marginals, result)
-    if map_file is not None:
-        map_file.parent.mkdir(parents=True, exist_ok=True)
-        image_file.write_image(map_file, model.map().astype(np.uint8), table.colours)
+    most = 1 if backend_for(device).device is not None else min(thread_count(threads), len(jobs))
+    own = threads if most == 1 else None  # in side_by_side they share
+    room = Room()
+
+    def work(job: Job) -> None:
+        refine_file(job, kind, parameters, table, device, own, room)
+
+    done = several("refining", jobs, work, threads, most)
+    failed = sum(isinstance(result, DeepLabError) for _, result in done)
+    if folders:
+        total = f"{len(jobs) - failed} of {len(jobs)} images refined: {map_file or marginals}"
+        options.console().print(total, markup=False, soft_wrap=True)
+    return 1 if failed else 0
+
+
+@dataclass(frozen=True)
+class Job:
+    """An image, its scores, and the files to write."""
+
+    image: Path
+    scores: Path
+    marginals: Path | None
+    map_file: Path | None
+
+
+def refine_file(
+    job: Job,
+    kind: "Kind",
+    parameters: CRFParameters,
+    table: "Palette",
+    device: str,
+    threads: int | None,
+    room: "Room",
+) -> None:
+    """Refines one image, in memory from `room`, and writes what is wanted of it."""
+    import numpy as np
+
+    from ..crf.energies import read_energies
+    from ..crf.refinement import crf_memory, image_crf
+    from ..images import image_file
+
+    rgb = image_file.read_image(job.image)
+    height, width = rgb.shape[:2]
+    energy = read_energies(job.scores, kind, height, width, threads)
+    if job.map_file is not None and energy.shape[2] > 256:
+        raise DeepLabError(f"--map: {energy.shape[2]} labels do not fit a byte")
+    with room.take(crf_memory(energy.shape[2], height, width)):
+        model = image_crf(rgb, energy.shape[2], parameters, threads=threads, device=device)
+        result = model.unary(energy).infer(parameters.iterations)
+    if job.marginals is not None:
+        options.write_npy(job.marginals, result)
+    if job.map_file is not None:
+        job.map_file.parent.mkdir(parents=True, exist_ok=True)
+        image_file.write_image(job.map_file, model.map().astype(np.uint8), table.colours)
+
+
+def _jobs(images: Path, scores: Path, marginals: Path | None, maps: Path | None) -> list[Job]:
+    """One for each image of a folder or list, whose scores lie in the folder `scores`."""
+    if not scores.is_dir():
+        raise DeepLabError(f"{scores}: a folder wanted, as of several images")
+    return [
+        Job(
+            image,
+            _scores_of(scores, name),
+            None if marginals is None else marginals / f"{name}.npy",
+            None if maps is None else maps / f"{name}.png",
+        )
+        for name, image in collect([str(images)]).items()
+    ]
+
+
+def _scores_of(folder: Path, name: str) -> Path:
+    """The file of an image's scores; where there is none, the first that could be, for its error."""
+    files = [folder / f"{name}{ending}" for ending in _ENDINGS]
+    return next((file for file in files if file.exists()), files[0])

@@ -1,6 +1,8 @@
 """`deeplab-caffe predict`: photos in, label maps, overlays and scores out."""
 
 import os
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,10 +15,12 @@ from . import options
 from .crf_options import BiRgbStd, BiW, BiXyStd, Iterations, PosStd, PosW, UseCrf
 from .options import verb
 from .segmenter_options import Flip, Mean, PadTo, Scales, ScoresBlob, make_segmenter
+from .several import several
 
 if TYPE_CHECKING:
     from ..images.palettes import Palette
-    from ..segmenter.contact_sheet import ContactSheet
+    from ..segmenter.contact_sheet import Cell, ContactSheet
+    from ..segmenter.crew import Crew
     from ..segmenter.segmenter import Segmenter
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
@@ -108,62 +112,69 @@ def predict(
     )
     parameters = CRFParameters(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w) if crf else None
     pages = ContactSheet(output, table) if (len(jobs) > 1 if sheet is None else sheet) else None
-    return run(segmenter, jobs, output, kinds, table, parameters, pages, max_pixels)
+    return run(segmenter, jobs, Results(output, kinds, table, pages), parameters, max_pixels)
+
+
+@dataclass(frozen=True)
+class Results:
+    """What is written of each image, and where."""
+
+    folder: Path
+    kinds: list[str]
+    table: "Palette"
+    sheet: "ContactSheet | None" = None
 
 
 def run(
     segmenter: "Segmenter",
     jobs: dict[str, Path],
-    output: Path,
-    kinds: list[str],
-    table: "Palette",
+    results: Results,
     crf: CRFParameters | None,
-    sheet: "ContactSheet | None" = None,
     max_pixels: int | None = None,
 ) -> int:
-    """Segments all images and writes the results, predict.json and the sheet.
+    """Segments all images, several at a time, and writes the results, predict.json and the sheet.
 
     1 if some of several failed, else 0.
     """
-    console = options.console()
+    from ..segmenter.crew import Crew
+
+    crew = Crew(segmenter, len(jobs))
+
+    def work(job: tuple[str, Path]) -> "tuple[dict[str, Any], Cell | None]":
+        return segment_file(crew, *job, results, crf, max_pixels)
+
     records: list[dict[str, Any]] = []
-    failed = 0
-    with options.progress(console) as bar:
-        task = bar.add_task("segmenting", total=len(jobs))
-        for name, path in jobs.items():
-            try:
-                records.append(
-                    segment_file(segmenter, name, path, output, kinds, table, crf, sheet, max_pixels)
-                )
-            except DeepLabError as error:
-                if len(jobs) == 1:
-                    raise
+    failed, sheet = 0, results.sheet
+    done = several("segmenting", list(jobs.items()), work, crew.threads, crew.at_once, crew.shared)
+    with closing(done):
+        for (name, path), result in done:
+            if isinstance(result, DeepLabError):
                 failed += 1
-                records.append({"image": str(path), "error": str(error)})
+                records.append({"image": str(path), "error": str(result)})
                 if sheet:
-                    sheet.add_error(name, str(error))
-                console.print(f"error: {error}", markup=False, soft_wrap=True)
-            bar.advance(task)
-    options.write_json(output / "predict.json", records)
-    shown = sheet.write(f"Segmented by {segmenter.net.definition.name}") if sheet else output
-    console.print(
+                    sheet.add_error(name, str(result))
+                continue
+            record, cell = result
+            records.append(record)
+            if sheet and cell:
+                sheet.add_cell(cell)
+    options.write_json(results.folder / "predict.json", records)
+    shown = sheet.write(f"Segmented by {segmenter.net.definition.name}") if sheet else results.folder
+    options.console().print(
         f"{len(jobs) - failed} of {len(jobs)} images segmented: {shown}", markup=False, soft_wrap=True
     )
     return 1 if failed else 0
 
 
 def segment_file(
-    segmenter: "Segmenter",
+    crew: "Crew",
     name: str,
     path: Path,
-    output: Path,
-    kinds: list[str],
-    table: "Palette",
+    results: Results,
     crf: CRFParameters | None = None,
-    sheet: "ContactSheet | None" = None,
     max_pixels: int | None = None,
-) -> dict[str, Any]:
-    """Segments one image and writes what `kinds` asks for; returns its record for predict.json."""
+) -> "tuple[dict[str, Any], Cell | None]":
+    """Segments an image, writes what is wanted of it; its record for predict.json, its cell on the sheet."""
     import time
 
     import numpy as np
@@ -174,30 +185,32 @@ def segment_file(
     from ..segmenter.segmenter import overlay
 
     start = time.perf_counter()
-    image = image_file.read_image(path, segmenter.color, max_pixels)
-    scores, labels = segment(segmenter, image, crf)
+    image = image_file.read_image(path, crew.segmenter.color, max_pixels)
+    with crew.one(image.shape[:2]) as segmenter:
+        scores, labels = segment(segmenter, image, crf)
     files = {}
-    for kind in kinds:
-        file = output / kind / f"{name}{ENDINGS.get(kind, '.png')}"
+    for kind in results.kinds:
+        file = results.folder / kind / f"{name}{ENDINGS.get(kind, '.png')}"
         files[kind] = str(file)
         file.parent.mkdir(parents=True, exist_ok=True)
         if kind == "labels":
-            image_file.write_image(file, labels, table.colours)
+            image_file.write_image(file, labels, results.table.colours)
         elif kind == "overlay":
-            image_file.write_image(file, overlay(image, labels, table.colours))
+            image_file.write_image(file, overlay(image, labels, results.table.colours))
         else:
             write_scores(file, scores.cpu().numpy())
-    if sheet:
-        sheet.add(name, path, segmenter.rgb(image), labels, files)
+    sheet = results.sheet
+    cell = sheet.cell(name, path, crew.segmenter.rgb(image), labels, files) if sheet else None
     values, counts = np.unique(labels, return_counts=True)
-    return {
+    record = {
         "image": str(path),
         "height": image.shape[0],
         "width": image.shape[1],
         "seconds": round(time.perf_counter() - start, 4),
-        "classes": {table.name(int(v)): int(c) for v, c in zip(values, counts, strict=True)},
+        "classes": {results.table.name(int(v)): int(c) for v, c in zip(values, counts, strict=True)},
         "files": files,
     }
+    return record, cell
 
 
 def collect(inputs: list[str], root: str = "") -> dict[str, Path]:

@@ -10,6 +10,7 @@ from ..errors import DeepLabError
 from . import options
 from .crf_options import crf_option
 from .options import verb
+from .several import several
 
 if TYPE_CHECKING:
     from ..crf.energies import Kind
@@ -66,9 +67,11 @@ def refine_pascal(
     A broken image among several is reported and the rest still done; the exit code is then 1.
     """
     from ..crf.energies import read_energies
-    from ..crf.refinement import image_crf
+    from ..crf.refinement import crf_memory, image_crf
     from ..formats.bin import write_bin
     from ..images import image_file
+    from ..threads import thread_count
+    from ..threads.room import Room
 
     parameters = CRFParameters(iterations, (px, py), pw, (bx, by), (br, bg, bb), bw)
     jobs = _jobs(images, listed, root)
@@ -76,28 +79,22 @@ def refine_pascal(
         raise DeepLabError(f"{features}: no such folder")
     output.mkdir(parents=True, exist_ok=True)
 
+    most = min(thread_count(threads), len(jobs))
+    own = threads if most == 1 else None
+    room = Room()
+
     def refine(image: Path) -> None:
         rgb = image_file.read_image(image)
         path, kind = _feature(features, image.stem)
         height, width = rgb.shape[:2]
-        energy = read_energies(path, kind, height, width, threads)
-        model = image_crf(rgb, energy.shape[2], parameters, threads=threads).unary(energy).step(iterations)
+        energy = read_energies(path, kind, height, width, own)
+        with room.take(crf_memory(energy.shape[2], height, width)):
+            model = image_crf(rgb, energy.shape[2], parameters, threads=own).unary(energy).step(iterations)
         write_bin(output / f"{image.stem}.bin", model.map())
 
-    console = options.console()
-    failed = 0
-    with options.progress(console) as bar:
-        task = bar.add_task("refining", total=len(jobs))
-        for image in jobs:
-            try:
-                refine(image)
-            except DeepLabError as error:
-                if len(jobs) == 1:
-                    raise
-                failed += 1
-                console.print(f"error: {error}", markup=False, soft_wrap=True)
-            bar.advance(task)
-    console.print(
+    done = several("refining", jobs, refine, threads, most)
+    failed = sum(isinstance(result, DeepLabError) for _, result in done)
+    options.console().print(
         f"{len(jobs) - failed} of {len(jobs)} images refined: {output}", markup=False, soft_wrap=True
     )
     return 1 if failed else 0

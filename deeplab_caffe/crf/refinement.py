@@ -1,6 +1,7 @@
 """Scores to refined marginals with the CRF of the DeepLab authors' scripts."""
 
 import sys
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -9,6 +10,9 @@ import numpy as np
 
 from ..deprecation import renamed_keywords
 from ..errors import DeepLabError
+from ..threads import thread_count
+from ..threads.room import Room
+from ..threads.side_by_side import side_by_side
 from .arrays import Arrays, channels_first, channels_last, is_tensor
 from .backend import Backend
 from .dense_crf import DenseCRF
@@ -18,6 +22,9 @@ from .parameters import AUTHORS, Changes, CRFParameters
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+# Bytes a pixel: of two lattices while they are built, and of each label's maps.
+_LATTICES, _MAPS = 300, 16
 
 
 @renamed_keywords(labels="num_classes")
@@ -68,7 +75,8 @@ def refine(
 
     image: RGB (H, W, 3), any numeric type; a batch (N, H, W, 3) goes with scores (N, labels, H, W), a list of
     images of any sizes with a list of scores. kind: of `scores`. device: None is the GPU that the scores are
-    on, or the CPU; a GPU infers a batch at once. changed: fields of `parameters` to replace, `iterations=5`.
+    on, or the CPU; a GPU infers a batch at once, a CPU several images at a time, on one thread each. threads:
+    of all of them together. changed: fields of `parameters` to replace, `iterations=5`.
     Raises DeepLabError if sizes do not fit or parameters are out of range.
     """
     parameters = replace(parameters, **changed)
@@ -88,14 +96,39 @@ def refine(
                 f"the image is {one.shape[0]} x {one.shape[1]}"
             )
     backend = backend_of(maps[0]) if device is None else backend_for(device)
-    infer = partial(_marginals, parameters=parameters, kind=kind, threads=threads, backend=backend)
-    results = infer(images, maps) if backend.takes_images else list(map(infer, images, maps))
+    infer = partial(_marginals, parameters=parameters, kind=kind, backend=backend)
+    if backend.takes_images:
+        results = infer(images, maps, threads=threads)
+    else:
+        results = list(_each(infer, images, maps, threads))
     results = [backend.result(one, not is_tensor(maps[0])) for one in results]
     if not several:
         return results[0]
     if isinstance(scores, list | tuple):
         return results
     return sys.modules["torch"].stack(results) if is_tensor(scores) else np.stack(results)
+
+
+def _each(
+    infer: Callable[..., Arrays], images: list[Arrays], maps: list[Arrays], threads: int | None
+) -> Iterator[Arrays]:
+    """The marginals of each image, as many at a time as there are threads and memory for."""
+    if len(images) == 1:
+        yield infer(images[0], maps[0], threads=threads)
+        return
+    room = Room()
+
+    def work(job: tuple[Arrays, Arrays]) -> Arrays:
+        with room.take(crf_memory(*job[1].shape)):
+            return infer(*job, threads=None)
+
+    most = min(len(images), thread_count(threads))
+    yield from side_by_side(work, zip(images, maps, strict=True), threads, most)
+
+
+def crf_memory(labels: int, height: int, width: int) -> int:
+    """About the bytes that such an image takes while it is refined, its energies and marginals included."""
+    return height * width * (_LATTICES + _MAPS * labels)
 
 
 def _marginals(

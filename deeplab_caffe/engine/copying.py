@@ -38,13 +38,19 @@ def state_of(net: Copied) -> dict[str, Any]:
 
     A torch.nn.Parameter is there as itself: whoever copies a module along with its net copies it once.
     """
+    return _without_parameters(net) | {
+        "parameters": [blob.state() for blob in unique_parameters(net.layers)],
+    }
+
+
+def _without_parameters(net: Copied) -> dict[str, Any]:
     names = (field.name for field in fields(net.context) if field.name != "shapes_only")
     context = {name: getattr(net.context, name) for name in names}
     return {
         "definition": net.definition,
         "options": context | net.options,
         "shapes": net.inputs,
-        "parameters": [blob.state() for blob in unique_parameters(net.layers)],
+        "parameters": None,
         "passes": [layer.passes for layer in net.layers],
         "report": net.report,
     }
@@ -52,8 +58,9 @@ def state_of(net: Copied) -> dict[str, Any]:
 
 def restore(net: Copied, state: dict[str, Any]) -> None:
     """Makes the net, which was created from the state's definition and options, what the state's was."""
-    for blob, values in zip(unique_parameters(net.layers), state["parameters"], strict=True):
-        blob.restore(values)
+    if state["parameters"] is not None:
+        for blob, values in zip(unique_parameters(net.layers), state["parameters"], strict=True):
+            blob.restore(values)
     for layer, passes in zip(net.layers, state["passes"], strict=True):
         if passes:
             layer.seek(passes)
@@ -62,10 +69,14 @@ def restore(net: Copied, state: dict[str, Any]) -> None:
         net.reshape(**state["shapes"])
 
 
-def sharing_copy(net: AnyNet) -> AnyNet:
-    """Another net that has the same parameters: what changes in one of them is seen by both."""
+def sharing_copy(net: AnyNet, **options: Any) -> AnyNet:
+    """Another net that has the same parameters: what changes in one of them is seen by both.
+
+    options: those of Net that it gets other than `net` has them.
+    """
     copy = type(net).__new__(type(net))
-    copy.__setstate__(state_of(net))
+    state = _without_parameters(net)
+    copy.__setstate__(state | {"options": state["options"] | options})
     for own, layer in zip(copy.layers, net.layers, strict=True):
         own.blobs = list(layer.blobs)
     return copy

@@ -11,6 +11,8 @@ from ..errors import OutOfMemoryError, is_out_of_memory
 from ..layers import Context, Layer
 from ..layers.abilities import Branches
 from ..ops.devices import torch_precision
+from ..threads import own_share
+from ..threads.side_by_side import check_stopped
 from . import memory
 from .cuda_graph import Runner
 from .dag import Node, Values
@@ -68,6 +70,7 @@ def run_in_arena(schedule: Schedule, values: Values, arena: Tensor, on_layer: On
     for root, offset in plan.offsets.items():
         roots[root] = arena[offset // memory.FLOAT :]
     for node in schedule.nodes:
+        check_stopped()
         for value in node.tops:
             if value not in values:
                 shape = schedule.shapes[value]
@@ -82,6 +85,7 @@ def run_in_arena(schedule: Schedule, values: Values, arena: Tensor, on_layer: On
 def run_fast(schedule: Schedule, values: Values, device: torch.device, on_layer: OnLayer | None) -> None:
     """The same with torch's operators where layers have them, tensors in any memory format and dtype."""
     for node, dead in zip(schedule.nodes, schedule.dead, strict=True):
+        check_stopped()
         if not node.layer.fed_by_caller and not all(value in values for value in node.tops):
             bottoms = [values[value] for value in node.bottoms]
             layer, branches = node.layer, schedule.branches.get(node)
@@ -138,6 +142,7 @@ def _repeated(schedule: Schedule, node: Node, values: Values) -> list[Tensor]:
 @contextmanager
 def torch_threads(threads: int | None) -> Iterator[None]:
     """Gives torch's own operators the net's number of threads, too."""
+    threads = own_share() if threads is None else threads
     if threads is None:  # nothing to set, nor to take back from other Python threads
         yield
         return

@@ -6,7 +6,6 @@ The arena stays allocated from one forward to the next: the system maps its page
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,6 +13,7 @@ from torch import Tensor
 
 from .. import ops
 from ..ops.devices import free_memory
+from ..threads.room import available_memory
 from ..types import Shape
 from .dag import Node, Value
 
@@ -203,18 +203,7 @@ def available(device: torch.device) -> int:
     """Bytes that this process can hope for: of a GPU's memory, or of main memory within its cgroup."""
     if device.type == "cuda":
         return free_memory(device)
-    found = [1 << 46]
-    try:
-        fields = dict(line.split(":") for line in Path("/proc/meminfo").read_text().splitlines())
-        found.append(int(fields["MemAvailable"].split()[0]) * 1024)
-    except (OSError, KeyError, ValueError):
-        pass
-    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        try:
-            found.append(int(Path(limit).read_text()))
-        except (OSError, ValueError):
-            pass
-    return min(found)
+    return available_memory()
 
 
 def readable(size: int) -> str:

@@ -111,7 +111,27 @@ class Net:
 
     def __copy__(self) -> "Net":
         """Another net with the same parameters, as `share` gives them."""
-        return sharing_copy(self)
+        return self.sharing()
+
+    def sharing(self, **options: Any) -> "Net":
+        """Another net with the same parameters, for another Python thread; options: those that differ."""
+        return sharing_copy(self, **options)
+
+    @property
+    def streamed(self) -> bool:
+        """Whether weights are read from their file in each forward (weight_memory)."""
+        return self._weight_memory is not None
+
+    @property
+    def independent(self) -> bool:
+        """Whether what a forward gives depends on its inputs alone, and it leaves nothing else behind."""
+        feeds = [node for node in self._graph.nodes if not node.bottoms and not node.layer.fed_by_caller]
+        return self.phase == "test" and not feeds and not any(layer.remembers for layer in self.layers)
+
+    @property
+    def blob_memory(self) -> int:
+        """Bytes of the blobs that a forward of the current shapes needs at the same time."""
+        return self._plans.execution(None, "forward").schedule.plan.total
 
     @property
     def phase(self) -> str:

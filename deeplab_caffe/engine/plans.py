@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from typing import Literal
 
-import torch
-
 from .. import ops
 from ..errors import DeepLabError
 from ..layers import Context
+from ..threads import thread_count
 from ..types import Shape
 from . import memory
 from .dag import Graph, Value
@@ -64,7 +63,7 @@ class Plans:
             "training" if run == "training" else fused,
             self._keep_blobs,
             fuses_kept=not exact,
-            threads=(self._context.threads or torch.get_num_threads()) if in_bands else None,
+            threads=thread_count(self._context.threads) if in_bands else None,
             streamed=self._streamed,
         )
 

@@ -4,7 +4,10 @@ Images are RGB bytes (H, W, 3), read and written; labels grey bytes (H, W). Noth
 sees the stored rows, as the original did."""
 
 import os
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
@@ -112,10 +115,7 @@ def _open(source: str | os.PathLike[str] | BytesIO, path: str, max_pixels: int |
     try:
         if _is_heif(source):
             _register_heif(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore"
-            )  # of Pillow: damage that it can live with, its own limit of pixels
+        with _without_warnings():
             with Image.open(source, formats=[name for name in _FORMATS if _known(name)]) as image:
                 if image.width * image.height > most:
                     size = f"{image.width}x{image.height}"
@@ -132,6 +132,21 @@ def _open(source: str | os.PathLike[str] | BytesIO, path: str, max_pixels: int |
         raise DeepLabError(f"{path}: not enough memory for this image") from None
     except Exception as error:  # Pillow's decoders raise whatever broken bytes lead them to
         raise DeepLabError(f"{path}: broken image: {' '.join(str(error).split())}") from None
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Without those of Pillow: damage that it can live with, its own limit of pixels.
+
+    Only in the main thread, since filters are the whole process's: two threads that change them and change
+    them back would leave them wrong.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _known(format_name: str) -> bool:

@@ -77,6 +77,8 @@ class Layer(ABC):
     synchronises: ClassVar[bool] = False
     # Whether the tops are given by the caller of Net.forward (Input, MemoryData).
     fed_by_caller: ClassVar[bool] = False
+    # Whether a forward depends on those before it, or leaves more behind than its tops (state, files).
+    remembers: ClassVar[bool] = False
     # Whether a top may have no values.
     may_be_empty: ClassVar[bool] = False
     # Whether gradients change the parameters (not those of BatchNorm, which are statistics).

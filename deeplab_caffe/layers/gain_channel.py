@@ -22,6 +22,7 @@ class GainChannel(Layer):
     taken off.
     """
 
+    remembers = True
     on_device = True
     synchronises = True
     in_place = True

@@ -14,6 +14,7 @@ from .base import Layer, register
 class HDF5Output(Layer):
     """Bottoms: data, label. The first batch replaces the file, each following one is appended to it."""
 
+    remembers = True
     bottom_count = (2, 2)
     top_count = (0, 0)
 

@@ -25,6 +25,7 @@ class MatWrite(Layer):
     Without a source the id is `iter_<i>`. Only every `period`-th batch is written. Missing folders are made.
     """
 
+    remembers = True
     bottom_count = (1, None)
     top_count = (0, 0)
 

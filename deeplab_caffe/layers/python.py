@@ -47,6 +47,7 @@ class PythonLayer(Layer):
     The class's reshape tells the tops' shapes, for the bottoms that forward gets next.
     """
 
+    remembers = True
     bottom_count = (0, None)
     top_count = (0, None)
     keeps_parameters_on_host = True

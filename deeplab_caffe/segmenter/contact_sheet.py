@@ -37,7 +37,10 @@ class Entry(NamedTuple):
 
 @dataclass
 class Cell:
-    """An image on the page, or why there is none. size: of the thumbnail; links: (word, address)."""
+    """An image on the page, or why there is none. size: of the thumbnail; links: (word, address).
+
+    shares: its largest classes; classes: all of them.
+    """
 
     name: str
     error: str = ""
@@ -45,6 +48,7 @@ class Cell:
     size: tuple[int, int] = (0, 0)
     links: list[tuple[str, str]] = field(default_factory=list)
     shares: list[Entry] = field(default_factory=list)
+    classes: list[int] = field(default_factory=list)
 
 
 class ContactSheet:
@@ -57,17 +61,27 @@ class ContactSheet:
         self.seen: set[int] = set()
 
     def add(self, name: str, photo: Path, image: Bytes, labels: Bytes, files: Mapping[str, str]) -> None:
+        """Adds what `cell` makes of an image."""
+        self.add_cell(self.cell(name, photo, image, labels, files))
+
+    def add_cell(self, cell: Cell) -> None:
+        """The next image on the page."""
+        self.cells.append(cell)
+        self.seen.update(cell.classes)
+
+    def cell(self, name: str, photo: Path, image: Bytes, labels: Bytes, files: Mapping[str, str]) -> Cell:
         """An image: RGB or grey bytes (H, W, 3 or 1), its labels (H, W), the files written of it by kind.
 
-        Writes thumbnails/NAME.jpg: photo, labels and both, side by side.
+        Writes thumbnails/NAME.jpg: photo, labels and both, side by side. The page stays as it is, so that
+        several threads may make cells.
         """
         strip = panels(image, labels, self.palette.colours)
         thumbnail = self.folder / "thumbnails" / f"{name}.jpg"
         write_image(thumbnail, strip)
         values, counts = np.unique(labels, return_counts=True)
-        self.seen.update(values.tolist())
         largest = sorted(zip(counts.tolist(), values.tolist(), strict=True), reverse=True)[:MOST_SHARES]
         cell = Cell(name, thumbnail=self._link(thumbnail), size=(strip.shape[1], strip.shape[0]))
+        cell.classes = values.tolist()
         cell.links = [
             ("photo", self._link(photo)),
             *((kind, self._link(file)) for kind, file in files.items()),
@@ -75,7 +89,7 @@ class ContactSheet:
         cell.shares = [
             self._entry(label, f"{100 * count / labels.size:.3g}") for count, label in largest if count
         ]
-        self.cells.append(cell)
+        return cell
 
     def add_error(self, name: str, error: str) -> None:
         """An image that was not segmented, and why."""

@@ -6,6 +6,7 @@ import torch
 from PIL import Image
 
 from deeplab_caffe import crf
+from deeplab_caffe.commands import main
 from deeplab_caffe.formats.bin import write_bin
 from deeplab_caffe.formats.mat import write_mat
 
@@ -90,3 +91,33 @@ def test_crf_errors(case, fails):
     assert too_many in fails("refine-pascal", "-id", folder, "-fd", folder, "-sd", folder / "o", "-i", 2**31)
     assert "larger standard deviations" in fails("crf", *image, *out, *good, "--bi-rgb-std", "1e-6")
     assert not (folder / "m.npy").exists()
+
+
+def test_folders(case, succeeds, fails, capsys):
+    folder, image, unary = case
+    photos, scores = folder / "photos", folder / "scores"
+    photos.mkdir(), scores.mkdir()
+    expected = {}
+    for number, name in enumerate("cab"):
+        Image.fromarray(np.roll(image, number, 1)).save(photos / f"{name}.png")
+        energies = np.roll(unary, number, 2)
+        np.save(scores / f"{name}.npy", -energies.transpose(2, 0, 1))
+        expected[name] = crf.image_crf(np.roll(image, number, 1), 4).unary(energies).infer(10)
+    write_mat(scores / "a_blob_0.mat", np.load(scores / "a.npy")[None])
+    (scores / "a.npy").unlink()
+    for threads in 1, 2, 4:
+        out = folder / f"out{threads}"
+        files = "--marginals", out / "q", "--map", out / "maps", "--threads", threads
+        succeeds("crf", "--image", photos, "--scores", scores, *files)
+        for name, marginals in expected.items():
+            assert np.array_equal(np.load(out / f"q/{name}.npy"), marginals)
+            labels = np.asarray(Image.open(out / f"maps/{name}.png"))
+            assert np.array_equal(labels, marginals.argmax(2))
+    assert "a folder wanted" in fails("crf", "--image", photos, "--scores", scores / "b.npy", *files)
+    (scores / "b.npy").unlink()
+    command = ["crf", "--image", photos, "--scores", scores, "--map", folder / "maps"]
+    capsys.readouterr()
+    assert main([str(word) for word in command]) == 1
+    error = capsys.readouterr().err
+    assert "b.npy" in error and "2 of 3 images refined" in error
+    assert sorted(path.name for path in (folder / "maps").iterdir()) == ["a.png", "c.png"]

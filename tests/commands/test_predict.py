@@ -1,4 +1,8 @@
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -84,6 +88,59 @@ def test_broken_image_among_others(net, photo, tmp_path, capsys):
         True,
         True,
     ]
+
+
+def test_several_at_a_time_write_what_one_writes(net, tmp_path, capsys):
+    """Files, their bytes, their order and the errors are those of one image after the other."""
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    generator = np.random.default_rng(1)
+    for number in range(14):
+        size = generator.integers(3, 40, 2)
+        pixels = generator.integers(0, 256, (*size, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(photos / f"{number:02}.png")
+    (photos / "05.png").write_text("this is text")
+    (photos / "09.png").write_bytes(b"")
+    save = "--save", "labels,overlay,scores,mat", "--crf", "--iterations", "2"
+    found = {}
+    for threads in "1", "2", "5":
+        out = tmp_path / threads
+        run = ["predict", "-m", net, photos, "-o", out, *save, "--threads", threads]
+        assert main([str(word) for word in run]) == 1
+        records = json.loads((out / "predict.json").read_text().replace(str(out), "OUT"))
+        assert [record["image"] for record in records] == [str(photos / f"{n:02}.png") for n in range(14)]
+        for record in records:
+            record.pop("seconds", None)
+        contents = {name: (out / name).read_bytes() for name in files(out) if name != "predict.json"}
+        found[threads] = records, contents, capsys.readouterr().err.replace(str(out), "OUT")
+    assert found["1"] == found["2"] == found["5"]
+    assert len(found["1"][1]) == 12 * 5 + 1 and found["1"][2].count("error: ") == 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_interrupted(tmp_path, sent):
+    """What is there then is whole, and after Ctrl-C there is nothing else; the command ends at once."""
+    photos, out = tmp_path / "photos", tmp_path / "out"
+    photos.mkdir()
+    pixels = np.random.default_rng(1).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    for number in range(60):
+        Image.fromarray(pixels).save(photos / f"{number:02}.png")
+    run = ["predict", "-m", "camvid_largefov", "-w", "camvid_largefov", photos, "-o", out, "--threads", "2"]
+    command = subprocess.Popen(
+        [sys.executable, "-m", "deeplab_caffe", *map(str, run)], stderr=subprocess.PIPE, text=True
+    )
+    while len(list(out.glob("overlay/*.png"))) < 3 and command.poll() is None:
+        time.sleep(0.01)
+    command.send_signal(sent)
+    _, error = command.communicate(timeout=60)
+    assert command.returncode == (130 if sent == signal.SIGINT else -signal.SIGKILL), error
+    for path in [*out.glob("labels/*.png"), *out.glob("overlay/*.png"), *out.glob("thumbnails/*.jpg")]:
+        read_image(path)
+    assert not (out / "predict.json").exists()
+    if sent == signal.SIGINT:
+        assert error.strip().splitlines()[-1] == "interrupted"
+        assert not [path for path in out.rglob("*") if path.name.startswith(".")]
 
 
 def test_one_pixel(net, tmp_path, succeeds):

@@ -30,6 +30,15 @@ def test_numpy_and_torch_agree():
     assert np.allclose(whole.sum(2), 1, atol=1e-5)
 
 
+def test_a_batch_has_the_bits_of_each_image_at_any_number_of_threads():
+    images, unaries = zip(*(small(9 + 7 * n, 11 + n % 3, seed=n) for n in range(9)), strict=True)
+    scores = [-unary.transpose(2, 0, 1) for unary in unaries]
+    alone = [crf.refine(image, one) for image, one in zip(images, scores, strict=True)]
+    for threads in (None, 1, 2, 5, 20):
+        batch = crf.refine(list(images), scores, threads=threads)
+        assert all(np.array_equal(one, found) for one, found in zip(alone, batch, strict=True))
+
+
 def test_batch_and_kinds():
     images, unaries = zip(*(small(seed=s) for s in range(3)), strict=True)
     scores = np.stack([-u.transpose(2, 0, 1) for u in unaries])

@@ -1,5 +1,6 @@
 """A layer's parameters: plain tensors that a kernel may replace by its own packed form."""
 
+import threading
 from collections.abc import Callable, Hashable
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from .values import Values
 if TYPE_CHECKING:
     from ...formats.file_blob import FileBlob
     from .weight_memory import Allocate, WeightMemory
+
+_packing_lock = threading.Lock()
 
 
 class Parameter:
@@ -95,8 +98,8 @@ class Parameter:
 
         float32 also of a torch.nn.Parameter of another type, which is then a copy.
         """
-        if self._plain is not None:
-            return self._plain.detach().to(torch.float32)
+        if (plain := self._plain) is not None:
+            return plain.detach().to(torch.float32)
         if self._stored is not None:
             return self._stored[0].read()
         for packed, unpack in self._packed.values():
@@ -186,9 +189,11 @@ class Parameter:
             self._packed.clear()
             self._packed_version = self.version
         if key not in self._packed:
-            self._packed[key] = (pack(self.values()), unpack)
-        if unpack is not None and not self.trained:
-            self._plain = None
+            with _packing_lock:  # copies of a net in several threads pack once
+                if key not in self._packed:
+                    self._packed[key] = (pack(self.values()), unpack)
+                if unpack is not None and not self.trained:
+                    self._plain = None
         return self._packed[key][0]
 
     def _forget(self) -> None:

@@ -28,6 +28,7 @@ class Recurrent(Layer):
     forward, as in the original: 0 in the first, and behind `seek`.
     """
 
+    remembers = True
     states: ClassVar[int]  # tensors that make the state
 
     on_device = True

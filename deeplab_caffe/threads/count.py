@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 
-from .errors import DeepLabError
+from ..errors import DeepLabError
 
 # More than any machine has use for. A program that cannot have its threads is ended by OpenMP itself.
 MOST_THREADS = 1024
@@ -17,9 +17,22 @@ _lock = threading.Lock()
 _at_work: dict[int, int] = {}  # Python's threads that compute, and how often each has begun to
 
 
+class _Own(threading.local):
+    """A thread's own default."""
+
+    threads: int | None = None
+
+
+_own = _Own()
+
+
 @contextmanager
-def at_work() -> Iterator[None]:
-    """Counts the calling Python thread among those that compute and share `thread_count`'s default."""
+def at_work(threads: int | None = None) -> Iterator[None]:
+    """Counts the calling Python thread among those that compute and share `thread_count`'s default.
+
+    threads: from now on the default in this thread; all that share it are to be told the same.
+    """
+    _own.threads = threads or _own.threads
     own = threading.get_ident()
     with _lock:
         _at_work[own] = _at_work.get(own, 0) + 1
@@ -58,7 +71,14 @@ def thread_count(threads: int | None) -> int:
     return max(1, _default() // max(1, len(_at_work)))
 
 
+def own_share() -> int | None:
+    """The share of a thread with a default of its own; None for others, whose libraries have settings."""
+    return None if _own.threads is None else thread_count(None)
+
+
 def _default() -> int:
+    if _own.threads is not None:
+        return _own.threads
     if "torch" in sys.modules:
         return sys.modules["torch"].get_num_threads()
     setting = os.environ.get(_SETTING, "")
