@@ -75,6 +75,8 @@ class _Planner:
         self.plan = Plan(given=set(inputs))
         self.members: dict[Value, list[Value]] = {}
         self.made: dict[Value, int] = {}  # by root: when the first of its values is
+        self.needed: dict[Value, int] = {}  # by root: when the last of its values is read
+        self.wholes: set[Value] = set()  # roots that have parts
         self.last_use = {value: time for time, node in enumerate(nodes) for value in node.bottoms}
         self.last_use |= dict.fromkeys(forever, len(nodes))
 
@@ -115,8 +117,9 @@ class _Planner:
         top, offset = node.tops[0], 0
         for bottom in node.bottoms:
             root, size = self.plan.root[bottom], self._bytes(bottom)
-            if self._is_all_of(bottom, root) and root in spans and self._is_free(root, time):
+            if self._is_all_of(bottom, root) and root in spans and self.needed[root] <= time:
                 self.plan.inside[root] = top, offset
+                self.wholes.add(top)
                 start, end = spans.pop(root)
                 spans[top] = min(start, spans[top][0]), max(end, spans[top][1])
             offset += size
@@ -124,20 +127,17 @@ class _Planner:
     def _is_all_of(self, value: Value, root: Value) -> bool:
         """Whether `value` is what stands last, and alone, in the memory of `root`, which has no parts."""
         whole = self.plan.size[root] == self._bytes(value) and self.members[root][-1] is value
-        return whole and all(root is not outer for outer, _ in self.plan.inside.values())
+        return whole and root not in self.wholes
 
     def _put(self, value: Value, root: Value, time: int) -> None:
         self.plan.root[value] = root
         self.made.setdefault(root, time)
+        self.needed[root] = max(self.needed.get(root, -1), self.last_use.get(value, -1))
         self.members.setdefault(root, []).append(value)
         self.plan.size[root] = max(self.plan.size.get(root, 0), self._bytes(value))
 
     def _bytes(self, value: Value) -> int:
         return FLOAT * prod(self.shapes[value])
-
-    def _is_free(self, root: Value, time: int) -> bool:
-        """Whether nobody needs what is in the memory of `root` after that time."""
-        return all(self.last_use.get(value, -1) <= time for value in self.members[root])
 
     def _overwritten(self, node: Node, time: int) -> Value | None:
         """The memory of a bottom that the first top may take, or None."""
@@ -146,7 +146,7 @@ class _Planner:
             root = self.plan.root[bottom]
             same = self._bytes(bottom) == self._bytes(node.tops[0])
             alone = roots.count(root) == 1 and root not in self.plan.given
-            if same and alone and self._is_free(root, time):
+            if same and alone and self.needed[root] <= time:
                 return root
         return None
 
@@ -155,21 +155,22 @@ def _pack(spans: dict[Value, tuple[int, int]], size: dict[Value, int]) -> tuple[
     """Offsets, largest first, each at the lowest place free while it lives; and the size of the arena."""
     offsets: dict[Value, int] = {}
     end = 0
-    # Of those placed, by offset: first and last time, first byte, and where the next one may begin.
+    # Of those placed: first and last time, first byte, and where the next one may begin.
     # Python's numbers for sizes that no machine has: who asks for them is told so afterwards.
     kind = np.int64 if sum(size.values()) + ALIGNMENT * len(size) < 2**63 else object
-    placed = np.empty((4, 0), kind)
-    for value in sorted(spans, key=lambda v: -size[v]):
+    placed = np.empty((4, len(spans)), kind)
+    for count, value in enumerate(sorted(spans, key=lambda v: -size[v])):
         start, stop = spans[value]
-        alive = placed[:, (placed[0] <= stop) & (start <= placed[1])]
+        before = placed[:, :count]
+        alive = before[:, (before[0] <= stop) & (start <= before[1])]
+        alive = alive[:, alive[2].argsort()]
         free = np.concatenate([[0], np.maximum.accumulate(alive[3])])
         fits = free[:-1] + size[value] <= alive[2]
         offset = int(free[fits.argmax() if fits.any() else -1])
         offsets[value] = offset
         end = max(end, offset + size[value])
         following = -(-(offset + size[value]) // ALIGNMENT) * ALIGNMENT
-        new = np.array([start, stop, offset, following], kind)
-        placed = np.insert(placed, np.searchsorted(placed[2], offset), new, axis=1)
+        placed[:, count] = start, stop, offset, following
     return offsets, end
 
 

@@ -1,3 +1,5 @@
+import sys
+
 import pytest
 
 from deeplab_caffe.assets import asset
@@ -114,3 +116,31 @@ def test_windows_behind_each_other():
     )
     layers = analyse(text.replace("LRN }", (LRN % "WITHIN_CHANNEL") + " }")).layers
     assert layers[1].receptive_field == (2 + 2 * 4,) * 2 and layers[1].stride == (2, 2)
+
+
+@pytest.mark.parametrize("kind", ("ReLU", "Convolution", "Concat"))
+def test_twice_the_layers_are_twice_the_work(kind):
+    """Calls are counted, not seconds: a pass that looks at all layers for each of them would show."""
+
+    def calls(layers):
+        text = INPUT.replace("dim: 2", "dim: 1", 1)
+        for i in range(layers):
+            bottom = f"b{i - 1}" if i else "data"
+            bottoms = f'bottom: "{bottom}"' + f' bottom: "{bottom}"' * (kind == "Concat" and i == 0)
+            text += f"""layer {{ name: "l{i}" type: "{kind}" {bottoms} top: "b{i}"
+              convolution_param {{ num_output: 1 kernel_size: 1 }} }}\n"""
+        definition, count = read_net("net.prototxt", text=text), 0
+
+        def counted(frame, event, argument):
+            nonlocal count
+            count += event in ("call", "c_call")
+
+        sys.setprofile(counted)
+        try:
+            cost.analyse(definition)
+        finally:
+            sys.setprofile(None)
+        return count
+
+    calls(2)  # what is done once only
+    assert calls(600) < 2.05 * calls(300)

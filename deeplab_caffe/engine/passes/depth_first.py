@@ -21,4 +21,5 @@ def depth_first(nodes: list[Node], arena: Callable[[list[Node]], int]) -> list[N
             pending += before[::-1]
         else:
             ordered[pending.pop()] = None
-    return min(nodes, list(ordered), key=arena)
+    other = list(ordered)
+    return nodes if other == nodes else min(nodes, other, key=arena)
