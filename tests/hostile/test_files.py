@@ -6,11 +6,13 @@ program takes for a good file.
 
 import json
 import os
+import select
 import struct
 import subprocess
 import sys
 import zipfile
 import zlib
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -24,7 +26,9 @@ from deeplab_caffe.formats.npz import read_npz
 from deeplab_caffe.formats.state_dict import read_state_dict
 from deeplab_caffe.formats.tf_checkpoint import read_checkpoint
 from deeplab_caffe.formats.weights import read_layers
+from tests.hostile.bombs import inflating
 
+ROOT = Path(__file__).parents[2]
 INPUT = 'input: "data" input_dim: 1 input_dim: 1 input_dim: 2 input_dim: 2\n'
 
 
@@ -272,36 +276,34 @@ def test_files_that_are_not_ours_are_not_quoted(refused, tmp_path):
 
 # Memory and time
 
-CHILD = """
-import resource, sys
-import numpy, torch, h5py
-from deeplab_caffe.commands import main
-import deeplab_caffe.segmenter.segmenter, deeplab_caffe.formats.weights, deeplab_caffe.evaluation.evaluation
-def peak():
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-before = peak()
-code = main(sys.argv[1:])
-print("grown", peak() - before)
-sys.exit(code)
-"""
+
+@pytest.fixture(scope="module")
+def server():
+    """A process that `tests/hostile/bounded.py` runs in."""
+    command = [sys.executable, "-m", "tests.hostile.bounded"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=environment
+    ) as process:
+        yield process
+        process.stdin.close()
 
 
-def bounded(*arguments, path=None):
+@pytest.fixture
+def bounded(server):
     """Runs a command line that is refused; its memory must have stayed within what the file allows."""
-    done = subprocess.run(
-        [sys.executable, "-c", CHILD, *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=100,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-    )
-    assert done.returncode == 2, done.stderr[-500:]
-    assert done.stderr.count("\n") == 1, done.stderr
-    grown = int(done.stdout.split("grown ")[1])
-    allowed = 200_000_000 + 4 * (path.stat().st_size if path else 0)
-    assert grown <= allowed, f"{grown / 1e6:.0f} MB"
-    return done.stderr
+
+    def run(*arguments, path=None):
+        print(json.dumps(list(map(str, arguments))), file=server.stdin, flush=True)
+        assert select.select([server.stdout], [], [], 100)[0], "no answer in 100 s"
+        code, line, grown = json.loads(server.stdout.readline())
+        assert code == 2, line[-500:]
+        assert line.count("\n") == 1, line
+        allowed = 200_000_000 + 4 * (path.stat().st_size if path else 0)
+        assert 0 <= grown <= allowed, f"{grown / 1e6:.0f} MB"
+        return line
+
+    return run
 
 
 def png(path, width, height):
@@ -310,17 +312,16 @@ def png(path, width, height):
     def chunk(kind, data):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    packer = zlib.compressobj()
-    rows = [packer.compress(bytes(1 + 3 * width)) for _ in range(height)]
+    pixels = inflating(b"", (1 + 3 * width) * height)
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", b"".join([*rows, packer.flush()])) + chunk(b"IEND", b"")
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
     return path
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(9400, 9400), (80_000_000, 1), (1, 80_000_000)])
-def test_images_of_too_many_pixels(net, tmp_path, size):
+def test_images_of_too_many_pixels(bounded, net, tmp_path, size):
     width, height = size
     path = png(tmp_path / "a.png", width, min(height, 9400))
     if height > 9400:  # its rows need not all be there
@@ -333,14 +334,11 @@ def test_images_of_too_many_pixels(net, tmp_path, size):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [b"data", b"else"])
-def test_mat_that_inflates(net, tmp_path, name):
+def test_mat_that_inflates(bounded, net, tmp_path, name):
     count = 250_000_000
-    packer = zlib.compressobj()
     head = struct.pack("<IIII", 6, 8, 7, 0) + struct.pack("<II4i", 5, 16, count, 1, 1, 1)
     head += struct.pack("<HH4s", 1, 4, name) + struct.pack("<II", 7, 4 * count)
-    packed = [packer.compress(struct.pack("<II", 14, len(head) + 4 * count) + head)]
-    packed += [packer.compress(bytes(10_000_000)) for _ in range(100)]
-    packed = b"".join([*packed, packer.flush()])
+    packed = inflating(struct.pack("<II", 14, len(head) + 4 * count) + head, 4 * count)
     path = tmp_path / "a.mat"
     path.write_bytes(b"MATLAB 5.0".ljust(124) + b"\0\1IM" + struct.pack("<II", 15, len(packed)) + packed)
     assert path.stat().st_size < 2_000_000
@@ -358,16 +356,15 @@ def test_mat_that_inflates(net, tmp_path, name):
 
 
 @pytest.mark.slow
-def test_devices_as_lists(net, tmp_path):
+def test_devices_as_lists(bounded, net, tmp_path):
     assert "a device" in bounded("eval", "--list", "/dev/zero", "--predictions", tmp_path)
     assert "--labels" in bounded("eval", "--list", "/dev/zero", "--predictions", tmp_path, "--labels", 10**9)
 
 
 @pytest.mark.slow
-def test_safetensors_with_a_huge_header(tmp_path):
-    header = json.dumps(
-        {f"t{i}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for i in range(1_300_000)}
-    )
+def test_safetensors_with_a_huge_header(bounded, tmp_path):
+    tensors = (f'"t{i}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}' for i in range(1_300_000))
+    header = "{" + ",".join(tensors) + "}"
     path = tmp_path / "a.safetensors"
     path.write_bytes(struct.pack("<Q", len(header)) + header.encode())
     line = bounded("convert", path, "--backbone", "resnet50", "-o", tmp_path / "out", path=path)
@@ -375,7 +372,7 @@ def test_safetensors_with_a_huge_header(tmp_path):
 
 
 @pytest.mark.slow
-def test_toml_of_dotted_keys(tmp_path):
+def test_toml_of_dotted_keys(bounded, tmp_path):
     path = tmp_path / "a.toml"
     path.write_text("\n".join(".".join(["a"] * 2000) + f".b{i} = 1" for i in range(60)))
     bounded("run", path, path=path)
@@ -384,14 +381,14 @@ def test_toml_of_dotted_keys(tmp_path):
 
 
 @pytest.mark.slow
-def test_lists_of_many_lines(net, tmp_path):
+def test_lists_of_many_lines(bounded, net, tmp_path):
     path = tmp_path / "list.txt"
     path.write_text("a\n" * 5_000_000)
     assert "5000001 lines" in bounded("predict", "-m", net, path, "-o", tmp_path / "out", path=path)
 
 
 @pytest.mark.slow
-def test_hdf5_and_npz_that_inflate(tmp_path):
+def test_hdf5_and_npz_that_inflate(bounded, tmp_path):
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as file:
         file.create_dataset("data/conv/0", (1 << 28,), "f4", chunks=(1 << 20,), compression="gzip")
