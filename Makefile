@@ -1,6 +1,7 @@
 PYTHON ?= python3
 OUT ?= benchmarks/results/gpu
 SECONDS ?= 60
+WORKERS ?= auto --maxprocesses 8
 VENV := .venv
 BIN := $(VENV)/bin
 TOOLS := $(VENV)/.tools
@@ -20,8 +21,9 @@ demo: $(INSTALLED)
 test lint: export DEEPLAB_CAFFE_WARNINGS := 1
 test lint: export DEEPLAB_CAFFE_EMULATOR := 1
 test lint: export DEEPLAB_CAFFE_CUDA_ARCHS := $(or $(DEEPLAB_CAFFE_CUDA_ARCHS),$(shell nvidia-smi > /dev/null 2>&1 && echo native || echo 90a))
+# A file's tests stay in one worker, one behind the other; files begin in the order of their names.
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # Every file of benchmarks/results by the target of its name; PEER: a Python that has pydensecrf2.
 RECIPE_net_largefov = net --sizes 513 --threads 1,2 --rounds 7

@@ -1,12 +1,18 @@
 import importlib.util
+import os
 import shutil
 from contextlib import nullcontext
 from dataclasses import is_dataclass, replace
 
-import pytest
-import torch
+# The workers of `pytest -n` share the processors, and so do the processes that they start. Tests that are about
+# threads ask for theirs.
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
-from deeplab_caffe import ops
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+from deeplab_caffe import ops  # noqa: E402
 
 
 def has_module(name):
