@@ -4,8 +4,8 @@ import shutil
 from contextlib import nullcontext
 from dataclasses import is_dataclass, replace
 
-# The workers of `pytest -n` share the processors, and so do the processes that they start. Tests that are about
-# threads ask for theirs.
+# The workers of `pytest -n` share the processors, and so do the processes that they start. Tests of threads
+# ask for theirs.
 if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
