@@ -4,6 +4,7 @@ Chen, Papandreou, Kokkinos, Murphy, Yuille: DeepLab, PAMI 2017 (arXiv:1606.00915
 names, so that the released weights load.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..errors import DeepLabError
@@ -11,6 +12,7 @@ from ..images.preprocessing import MEAN
 from . import vgg16
 from .net_text import NetText, Word
 from .resnet import ResNet
+from .trained_text import TrainedText
 
 BACKBONES = ("vgg16", "resnet101")
 RATES = {"largefov": (12,), "aspp": (6, 12, 18, 24)}
@@ -28,6 +30,10 @@ _PAPER = (
 )
 _DEPLOY_VARIABLES = (
     "NUM_LABELS (21, 60, 19), EXP (the end of the score layers' names: voc12 for the released weights)."
+)
+_TRAIN_VARIABLES = (
+    "NET_ID (any name), EXP (folder of the lists, and the end of the score layers' names), DATA_ROOT (folder "
+    "of the images), TRAIN_SET (list), NUM_LABELS (21, 60, 19)."
 )
 _TEST_VARIABLES = (
     "NET_ID (any name), EXP (folder of the lists, and the end of the score layers' names: voc12 for the "
@@ -125,6 +131,38 @@ class DeepLabV2:
         )
         return str(net)
 
+    def train(self, crop: int, batch: int, scales: Sequence[float] = ()) -> str:
+        """The prototxt that learns from a list of images and label maps, at an eighth of their size.
+
+        crop: of images and labels, 8k+1; batch: images an iteration; scales: of the images, one at random.
+        Raises DeepLabError for a net of several scales, which the authors train with a loss for each.
+        """
+        if self.multi_scale:
+            raise DeepLabError(f"{self.name}: there is no training net of several scales")
+        net = TrainedText(self._comment(_TRAIN_VARIABLES), f"{self._stem}_", name="${NET_ID}")
+        net.layer(
+            "data",
+            "ImageSegData",
+            top=("data", "label"),
+            image_data_param={
+                "root_folder": "${DATA_ROOT}",
+                "source": "${EXP}/list/${TRAIN_SET}.txt",
+                "batch_size": batch,
+                "shuffle": True,
+                "label_type": Word("PIXEL"),
+            },
+            transform_param={"mean_value": list(MEAN), "crop_size": crop, "mirror": True}
+            | ({"scale_factors": list(scales)} if scales else {}),
+        )
+        scores = self._scores(net)
+        net.comment("The loss, on every eighth label.")
+        shrink = {"shrink_factor": 8, "pad_beg": 0, "pad_end": 0}
+        labels = net.layer("label_shrink", "Interp", "label", interp_param=shrink)
+        ignore = {"ignore_label": 255}
+        net.layer("loss", "SoftmaxWithLoss", (scores, labels), loss_param=ignore)
+        net.layer("accuracy", "SegAccuracy", (scores, labels), seg_accuracy_param=ignore)
+        return str(net)
+
     def _title(self, between: str) -> str:
         parts = [_TITLES[self.backbone], _TITLES[self.head]]
         return between.join(parts + ["MSc"] * self.multi_scale)
@@ -147,9 +185,12 @@ class DeepLabV2:
 
     def _body(self, net: NetText) -> str:
         """The layers from `data` to the scores; returns the latter's blob."""
+        return net.layer(f"{self._stem}_interp", "Interp", self._scores(net), interp_param={"zoom_factor": 8})
+
+    def _scores(self, net: NetText) -> str:
+        """The layers from `data` to the scores at an eighth of the size; returns the latter's blob."""
         build = self._vgg16 if self.backbone == "vgg16" else self._resnet
-        fused = build(net, f"{self._stem}_${{EXP}}")
-        return net.layer(f"{self._stem}_interp", "Interp", fused, interp_param={"zoom_factor": 8})
+        return build(net, f"{self._stem}_${{EXP}}")
 
     def _vgg16(self, net: NetText, scores: str) -> str:
         features = vgg16.trunk(net, "data", smooth=self.head == "largefov")

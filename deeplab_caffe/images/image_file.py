@@ -102,15 +102,36 @@ def read_label(path: str | os.PathLike[str]) -> Bytes:
 
 def decode_image(path: str | os.PathLike[str], max_pixels: int | None = None) -> Image.Image:
     """The image as Pillow has it, in its own mode. Raises DeepLabError as read_image does."""
+    _check_file(path)
+    return _open(path, os.fspath(path), max_pixels)
+
+
+def image_size(path: str | os.PathLike[str]) -> tuple[int, int]:
+    """Height and width, from the beginning of the file; raises DeepLabError as read_image does."""
+    _check_file(path)
+    with _opened(path, os.fspath(path), None) as image:
+        return image.height, image.width
+
+
+def _check_file(path: str | os.PathLike[str]) -> None:
     if not os.path.exists(path):
         raise DeepLabError(f"{path}: no such image")
     if not os.path.isfile(path):
         raise DeepLabError(f"{path}: not a file")
-    return _open(path, os.fspath(path), max_pixels)
 
 
 def _open(source: str | os.PathLike[str] | BytesIO, path: str, max_pixels: int | None = None) -> Image.Image:
     """Decodes a file, or the bytes of one; `path` names it in errors."""
+    with _opened(source, path, max_pixels) as image:
+        image.load()
+        return image
+
+
+@contextmanager
+def _opened(
+    source: str | os.PathLike[str] | BytesIO, path: str, max_pixels: int | None
+) -> Iterator[Image.Image]:
+    """The image, of which only the size and the mode are read yet."""
     most = MAX_PIXELS if max_pixels is None else max_pixels
     try:
         if _is_heif(source):
@@ -120,8 +141,7 @@ def _open(source: str | os.PathLike[str] | BytesIO, path: str, max_pixels: int |
                 if image.width * image.height > most:
                     size = f"{image.width}x{image.height}"
                     raise DeepLabError(f"{path}: {size}, more than {most} pixels (max_pixels)")
-                image.load()
-                return image
+                yield image
     except DeepLabError:
         raise
     except Image.DecompressionBombError:

@@ -3,6 +3,13 @@ import json
 import pytest
 
 from deeplab_caffe.commands import main
+from tests.datasets.conftest import (  # noqa: F401
+    camvid_root,
+    cityscapes_root,
+    context_root,
+    small_voc,
+    voc_root,
+)
 
 # Scores = the image's own three channels: a net without weights.
 NET = """name: "copy"

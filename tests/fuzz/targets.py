@@ -14,7 +14,8 @@ import numpy as np
 import torch
 
 from deeplab_caffe import Net
-from deeplab_caffe.commands.run import stages
+from deeplab_caffe.commands.run.config import read_config
+from deeplab_caffe.commands.run.stages import plan
 from deeplab_caffe.convert.tflite.convert import translate
 from deeplab_caffe.crf.search import Grid, Search
 from deeplab_caffe.errors import DeepLabError
@@ -125,8 +126,7 @@ def _net(path: str) -> None:
 
 
 def _config(path: str) -> None:
-    config = stages.read_config(path)
-    stages.plan(config)
+    plan(read_config(path))
 
 
 def _image(path: str) -> None:

@@ -28,7 +28,8 @@ def run(
     import shlex
 
     from .. import main
-    from .stages import plan, read_config
+    from .config import read_config
+    from .stages import plan
 
     only = None if stages is None else [stage.strip() for stage in stages.split(",") if stage.strip()]
     commands = plan(read_config(config, options.parse_variables(variables)), only)

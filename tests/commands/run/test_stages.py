@@ -1,6 +1,7 @@
 import pytest
 
-from deeplab_caffe.commands.run.stages import plan, read_config
+from deeplab_caffe.commands.run.config import read_config
+from deeplab_caffe.commands.run.stages import plan
 from deeplab_caffe.errors import DeepLabError
 
 CONFIG = """
@@ -132,6 +133,20 @@ fold = "train2.prototxt"
 def test_errors(config, old, new, message):
     with pytest.raises(DeepLabError, match=message):
         plan(read_config(config(old, new)))
+
+
+def test_variables_in_the_file(config):
+    text = 'model = "${EXP}/${NET_ID}.prototxt"\nprecision = "${NUMBER}"'
+    path = config('model = "test.prototxt"', text)
+    read = read_config(path, {"EXP": "given"})
+    assert read.stages["test"].model == "given/tiny.prototxt" and read.stages["test"].precision == "3"
+    path.write_text(path.read_text().replace('["val", "more"]', '["${PART}"]'))
+    with pytest.raises(
+        DeepLabError, match=r"run.toml: test.sets: \$\{PART\} has no value; known: NET_ID, DATA"
+    ):
+        read_config(path)
+    path.write_text(path.read_text().replace('output = "', 'output = "${EXP}/out').replace("${PART}", "val"))
+    assert read_config(path, {"EXP": "given"}).output.startswith("given/out")
 
 
 def test_unknown_stages(config):

@@ -1,0 +1,1 @@
+"""Data sets in their official folders: lists, label maps and `run` configurations made of them."""
