@@ -95,6 +95,8 @@ TESTED_BY = {
     "commands.several": "commands/test_predict.py",
     "commands.unfold": "convert/test_unfold.py",
     "commands.run.config": "commands/run/test_stages.py",
+    "datasets.folders": "datasets/test_voc.py",
+    "datasets.plan": "datasets/test_voc.py",
     "generate.trained_text": "prototxt/test_deeplab_v2.py",
     "crf.arrays": "crf/test_dense_crf.py",
     "crf.filter_autograd": "crf/test_autograd.py",

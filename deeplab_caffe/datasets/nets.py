@@ -110,17 +110,17 @@ def _without_comment(text: str) -> str:
 
 def _camvid(size: tuple[int, int]) -> NetFiles:
     folder = asset(f"prototxt/{CAMVID_NET}")
-    texts = {
-        f"{part}.prototxt": (folder / f"{part}.prototxt").read_text(encoding="utf-8")
-        for part in ("train", "test", "solver")
-    }
-    texts["test.prototxt"] = texts["test.prototxt"].replace("${CROP}", str(_aligned(max(size), 8)))
-    places = {
-        f"prototxt/{CAMVID_NET}/train.prototxt": "${EXP}/config/${NET_ID}/train.prototxt",
+    values = {
+        f"prototxt/{CAMVID_NET}/": "${EXP}/config/${NET_ID}/",
         "camvid-output/camvid_largefov": "${EXP}/model/${NET_ID}/train",
+        "${CROP}": str(_aligned(max(size), 8)),
     }
-    for old, new in places.items():
-        texts["solver.prototxt"] = texts["solver.prototxt"].replace(old, new)
+    texts = {}
+    for name in ("train.prototxt", "test.prototxt", "solver.prototxt", "label_weights.txt"):
+        text = (folder / name).read_text(encoding="utf-8")
+        for old, new in values.items():
+            text = text.replace(old, new)
+        texts[name] = text
     try:
         initial = asset(f"weights/{CAMVID_NET}_initial.caffemodel")
     except DeepLabError:  # only a checkout has it

@@ -37,6 +37,8 @@ def test_edited_files_stay(camvid_root, out):
     toml = write_configuration(plan, done, out, "camvid_largefov")
     net = out / "config/camvid_largefov/test.prototxt"
     assert "crop_size: 17" in net.read_text()
+    shipped = [path.read_text() for path in (out / "config/camvid_largefov").glob("*.prototxt")]
+    assert not [text for text in shipped if ': "prototxt/' in text or "camvid-output" in text]
     for path in (toml, net):
         path.write_text("mine")
     (out / "config/camvid_largefov/solver.prototxt").unlink()
