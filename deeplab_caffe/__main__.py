@@ -13,7 +13,8 @@ def main(arguments: list[str] | None = None) -> int:
         line = missing_package(error, "deeplab-caffe")
         if line is None:
             raise
-        print(f"error: {line}", file=sys.stderr)
+        nets = "pip install 'deeplab_caffe[torch]'"
+        print(f"error: {line} for crf and refine-pascal, {nets} for all", file=sys.stderr)
         return 2
     return run(arguments)
 

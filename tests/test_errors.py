@@ -60,7 +60,10 @@ def test_a_public_name_says_what_it_needs(name):
 def test_the_command_line_without_its_packages():
     done = run(BUT_NUMPY, "from deeplab_caffe.__main__ import main; sys.exit(main(['--help']))")
     assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr == "error: deeplab-caffe needs typer: pip install 'deeplab_caffe[cli]'\n"
+    assert done.stderr == (
+        "error: deeplab-caffe needs typer: pip install 'deeplab_caffe[cli]' for crf and refine-pascal, "
+        "pip install 'deeplab_caffe[torch]' for all\n"
+    )
 
 
 @pytest.mark.slow

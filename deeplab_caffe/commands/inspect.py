@@ -53,7 +53,7 @@ def inspect(
     for option, wanted in (("--image", image), ("--unfold", unfold)):
         if wanted and not (html or (svg and option == "--unfold")):
             raise DeepLabError(f"{option} belongs to --html{'' if option == '--image' else ' or --svg'}")
-    values = options.parse_variables(variables)
+    values = names_of_files(model) | options.parse_variables(variables)
     definition = read_model(model, values, phase, level, stages or (), dialect)
     cost = analyse(definition, shape_options.parse_size(size), phase, shape_options.parse_shapes(shapes))
     match = match_file(definition, cost, str(weights)) if weights else {}
@@ -83,6 +83,15 @@ def inspect(
         print(f"layers as in dialect {definition.dialect.value} ({definition.dialect_reason})")
     for what, names in match.items():
         print(f"{what}: {len(names)} layers{': ' if names else ''}{', '.join(names)}")
+
+
+def names_of_files(model: Path) -> dict[str, str]:
+    """What stands for the variables of a prototxt that only name files: themselves, as no file is opened."""
+    from ..assets.models import model_path
+    from ..formats.prototxt import read_text
+    from ..formats.prototxt_text import variables_of_strings
+
+    return {name: f"${{{name}}}" for name in variables_of_strings(read_text(model_path(model)))}
 
 
 def match_file(definition: "NetDefinition", cost: "NetCost", path: str) -> dict[str, list[str]]:

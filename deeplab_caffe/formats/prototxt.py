@@ -13,7 +13,7 @@ from . import bn_dialect, caffe_pb2
 from .aligned_crop import align_crops
 from .dialect import Dialect
 from .dialect_signs import Finding, find_dialect
-from .files import read_bytes, replacing
+from .files import open_file, read_bytes, reading, replacing
 from .net_definition import LayerDefinition, NetDefinition, ParamSpec
 from .prototxt_text import LayerSpan, layer_spans, plain_numbers, substitute
 from .unknown_names import told, unknown_names
@@ -21,6 +21,7 @@ from .upgrade import upgrade
 
 # No hand-written net comes near; the limit keeps a wrong file from being parsed for minutes.
 _MAX_BYTES = 16 << 20
+_HEAD = 64 << 10  # bytes in which weights, given for a prototxt, are known for what they are
 _MAX_BLOBS = 10_000  # that a layer reads or makes
 _PHASES = {"train": caffe_pb2.TRAIN, "test": caffe_pb2.TEST}
 SOLVER_TYPES = {
@@ -163,15 +164,23 @@ def parse_message(text: str, message: Any, variables: Mapping[str, object], sour
 def read_text(path: str | os.PathLike[str]) -> str:
     """A prototxt's text, its lines ended by line feeds. Raises DeepLabError: no file, or no text."""
     source = os.fspath(path)
+    with open_file(path) as file, reading(path):
+        _refuse_binary(file.read(_HEAD), source)  # of any size
     data = read_bytes(path, _MAX_BYTES)
-    if b"\0" in data:
-        hint = "; the verb convert makes a prototxt of it" if data[4:8] == b"TFL3" else ""
-        raise DeepLabError(f"{source}: a binary file, not a prototxt{hint}")
+    _refuse_binary(data, source)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = data.decode("latin-1")  # Comments in other encodings do no harm.
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _refuse_binary(data: bytes, source: str) -> None:
+    if b"\0" not in data:
+        return
+    hint = "; the verb convert makes a prototxt of it" if data[4:8] == b"TFL3" else ""
+    hint = "; weights are given apart, by --weights" if source.endswith((".caffemodel", ".h5")) else hint
+    raise DeepLabError(f"{source}: a binary file, not a prototxt{hint}")
 
 
 def _parse(text: str, message: Any, spans: list[LayerSpan], source: str) -> Any:

@@ -52,7 +52,8 @@ def substitute(text: str, variables: Mapping[str, object], source: str) -> str:
     result = _TOKEN.sub(token, text)
     if missing:
         names = ", ".join(f"{name} (line {line})" for name, line in missing.items())
-        raise DeepLabError(f"{source}: variables without a value: {names}")
+        given = f"variables= in Python, --set {next(iter(missing))}=VALUE ... of a command"
+        raise DeepLabError(f"{source}: variables without a value: {names}; {given}")
     return result
 
 
@@ -74,6 +75,12 @@ def variables_of(text: str) -> list[str]:
         if match.lastgroup in ("string", "variable"):
             found |= dict.fromkeys(_VARIABLE.findall(match[0]))
     return list(found)
+
+
+def variables_of_strings(text: str) -> list[str]:
+    """The names that stand in strings alone: of files and folders, never a number that shapes a net."""
+    bare = {token[0][2:-1] for token in _TOKEN.finditer(text) if token.lastgroup == "variable"}
+    return [name for name in variables_of(text) if name not in bare]
 
 
 @dataclass

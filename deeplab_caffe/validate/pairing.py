@@ -127,15 +127,21 @@ def pair(ours: list[Ours], net: Net, passes: list[Pass], catalog: Catalog) -> Pl
     if not plan.pairs and not plan.parameters:
         _pair_lone(ours, passes, catalog, plan)
     paired = {(index, blob) for _, index, blob in plan.pairs}
+    ours_of = {(one.index, one.blob): one for one in ours}
     plan.unpaired_ours = [
         Unpaired(one.name, "nothing of theirs has its name")
         for one in ours
         if (one.index, one.blob) not in paired and one.index != INPUT
     ]
-    plan.unpaired_theirs = [Unpaired(item.where, _reason(item)) for item in catalog.rest()]
+    given = {
+        name: partners[0].where
+        for (_, index, blob), partners in plan.pairs.items()
+        for name in (blob, mangled(ours_of[index, blob].layer, blob))
+    }
+    plan.unpaired_theirs = [Unpaired(item.where, _reason(item, given)) for item in catalog.rest()]
     if not plan.pairs and not plan.parameters:
         theirs = ", ".join(sorted({item.names[0] for item in catalog.items})[:5])
-        blobs = ", ".join(one.blob for one in ours[:5])
+        blobs = ", ".join(list(dict.fromkeys(one.blob for one in ours))[:5])
         raise DeepLabError(
             f"nothing to compare: names of theirs: {theirs}, ...; blobs of the net: {blobs}, ..."
         )
@@ -197,8 +203,12 @@ def _alike(one: Ours, item: Theirs) -> bool:
     return item.kind != "labels" and sizes[0] == sizes[1]
 
 
-def _reason(item: Theirs) -> str:
+def _reason(item: Theirs, given: dict[str, str]) -> str:
+    """given: by what names a blob may have, where the partner of it that was taken is."""
     if item.kind == "parameter":
         return f"the net has no parameter {item.names[0]}"
+    for name in item.names:
+        if name in given:
+            return f"'{name}' was taken from {given[name]}"
     of = f" of image or pass '{item.folder}'" if item.folder else ""
     return f"the net has no blob '{item.names[0]}'{of}"

@@ -66,6 +66,20 @@ def test_without_data(tmp_path, succeeds, fails):
     assert "--shape dat:" in fails("inspect", "-m", net, "--shape", "dat=1x2")
 
 
+def test_variables_that_only_name_files(tmp_path, succeeds, fails):
+    net = tmp_path / "test.prototxt"
+    net.write_text(
+        'name: "${NET_ID}"\nlayer { name: "d" type: "ImageSegData" top: "data" top: "label" image_data_param '
+        '{ root_folder: "${DATA_ROOT}" source: "${EXP}/${TEST_SET}.txt" batch_size: 1 } '
+        "transform_param { crop_size: 20 } }\n"
+        'layer { name: "c" type: "Convolution" bottom: "data" top: "c" '
+        "convolution_param { num_output: ${NUM_LABELS} kernel_size: 1 } }\n"
+    )
+    assert "without a value: NUM_LABELS (line 3); " in fails("inspect", "-m", net)
+    cost = succeeds("inspect", "-m", net, "--json", "--set", "NUM_LABELS=21")
+    assert cost["layers"][1]["tops"] == {"c": [1, 21, 20, 20]}
+
+
 def test_dialect(tmp_path, succeeds, fails):
     net = tmp_path / "net.prototxt"
     net.write_text(

@@ -270,7 +270,10 @@ def test_variables():
     assert net.name == 'C:\\n"-b'
     assert net.layers[0].param.pooling_param.kernel_size == 3
     message = error(text, variables={"B": 1})
-    assert message == "net.prototxt: variables without a value: A (line 1), SIZE (line 2)"
+    assert message == (
+        "net.prototxt: variables without a value: A (line 1), SIZE (line 2); "
+        "variables= in Python, --set A=VALUE ... of a command"
+    )
 
 
 def test_inputs():
@@ -344,3 +347,10 @@ def test_numbers_as_cs_parser_takes_them():
 def test_a_layers_rules_say_where_its_blobs_are():
     text = "layer { name: 'd' type: 'Data' top: 'data' include { phase: TRAIN } }"
     assert read(text).elsewhere == {"data": "d"} and read(text, phase="train").elsewhere == {}
+
+
+def test_weights_in_place_of_a_prototxt(tmp_path):
+    path = tmp_path / "net.caffemodel"
+    path.write_bytes(b"\n\x03net\x12\x00" + bytes(17 << 20))
+    with pytest.raises(DeepLabError, match="not a prototxt; weights are given apart, by --weights"):
+        read_net(path)

@@ -93,6 +93,22 @@ def test_blobs_by_name_alone_are_the_last_of_it(small, tmp_path):
     assert len(result.unpaired_theirs) == 1 and "other" in result.unpaired_theirs[0].name
 
 
+def test_a_blob_given_twice(small, tmp_path):
+    folder = small.dump(tmp_path / "dump", small.blobs())
+    np.save(folder / "scores.npy", small.blobs()["interp", "scores"])
+    result = run(small, folder)
+    assert result.equal and len(result.comparisons) == 5
+    [left] = result.unpaired_theirs
+    assert left.name.endswith("scores.npy") and "'scores' was taken from" in left.reason
+    assert left.reason.endswith("interp__scores.npy")
+
+
+def test_names_of_nothing(small, tmp_path):
+    np.savez(tmp_path / "blobs.npz", a=np.zeros(3), b=np.zeros(3))
+    with pytest.raises(DeepLabError, match="blobs of the net: data, conv1, pool1, fc8, "):
+        run(small, tmp_path / "blobs.npz")
+
+
 def test_a_lone_file_is_the_scores(small, tmp_path):
     scores = small.blobs()["interp", "scores"]
     write_mat(tmp_path / "whatever.mat", scores)

@@ -1,13 +1,15 @@
 """What may be wrong with theirs as it was written: order of axes, of labels, the moment."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import permutations
 
 import numpy as np
 
+from ...formats.net_definition import LayerDefinition
 from ...types import Floats, Shape
 from ..pairing import Ours
 from .case import SAME, Case
+from .flow import Value
 from .hypotheses import NotApplicableError, Trials, hypothesis
 from .variant import OfBlob, Variant
 
@@ -150,11 +152,34 @@ def moment(case: Case) -> Trials:
     writers = [i for i, layer in enumerate(case.net.definition.layers) if blob in layer.tops]
     if len(writers) < 2:
         raise NotApplicableError("no layer works in place on the blob")
-    if case.probe.type == "ReLU":
-        yield Variant("theirs was written before ReLUs that work in place", theirs=_rectified)
+    rectified = _rectified(case.net.definition.layers)
+    if case.value in rectified:
+        yield Variant("theirs was written before ReLUs that work in place", theirs=_rectifier(rectified))
     if index != writers[-1]:
         yield Variant("theirs was written when all layers that work in place had run", final=True)
 
 
-def _rectified(values: Floats, ours: Ours) -> Floats:
-    return np.maximum(values, 0) if ours.type == "ReLU" else values
+def _rectified(layers: Sequence[LayerDefinition]) -> dict[Value, float]:
+    """What ReLUs in place left, and Dropout behind them, which changes nothing in tests; with slopes."""
+    found: dict[Value, float] = {}
+    slopes: dict[str, float] = {}
+    for index, layer in enumerate(layers):
+        in_place = layer.tops == layer.bottoms
+        for blob in layer.tops:
+            if in_place and layer.type == "ReLU":
+                slopes[blob] = layer.param.relu_param.negative_slope
+            elif not (in_place and layer.type == "Dropout"):
+                slopes.pop(blob, None)
+            if blob in slopes:
+                found[index, blob] = slopes[blob]
+    return found
+
+
+def _rectifier(slopes: dict[Value, float]) -> OfBlob:
+    def change(values: Floats, ours: Ours) -> Floats:
+        slope = slopes.get((ours.index, ours.blob))
+        if slope is None:
+            return values
+        return np.where(values > 0, values, np.float32(slope) * values)
+
+    return change

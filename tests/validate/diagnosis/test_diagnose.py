@@ -13,7 +13,7 @@ from deeplab_caffe.validate.diagnosis.diagnose import diagnose
 from deeplab_caffe.validate.request import Request
 from deeplab_caffe.validate.validation import validate
 
-from ..conftest import SmallNet
+from ..conftest import NET, SmallNet
 from .conftest import COLUMN, Planted
 
 SIGMA = np.array((0.225, 0.224, 0.229), np.float32).reshape(1, 3, 1, 1)
@@ -204,6 +204,30 @@ def torch_blobs(planted):
         ("interp", "scores"),
     ]
     return dict(zip(names, (t.numpy() for t in (conv1, conv1.relu(), pool1, fc8, scores)), strict=True))
+
+
+DROPOUT = 'layer { name: "drop1" type: "Dropout" bottom: "conv1" top: "conv1" }\n'
+
+
+def test_hooks_on_the_modules_of_a_port(tmp_path):
+    """A port's dumps, called as its modules: convolutions before ReLU and Dropout, rounded otherwise."""
+    pool = 'layer { name: "pool1"'
+    planted = Planted(SmallNet(tmp_path / "net", NET.replace(pool, DROPOUT + pool)), tmp_path)
+    names = ("conv1", "conv1"), ("sub/fc8", "fc8"), ("interp", "scores")
+    blobs = torch_blobs(planted)
+    theirs = {blob: blobs[layer, blob] for layer, blob in names}
+    path = tmp_path / "port.npz"
+    np.savez(path, **theirs)
+    best = check(planted.diagnose(path), "moment of the dump", "before ReLUs")
+    assert best.effect == "rounding" and best.blobs == 3
+
+
+def test_a_dump_before_a_leaky_relu(tmp_path):
+    leaky = 'type: "ReLU" relu_param { negative_slope: 0.5 }'
+    planted = Planted(SmallNet(tmp_path / "net", NET.replace('type: "ReLU"', leaky)), tmp_path)
+    theirs = planted.blobs()
+    theirs["relu1", "conv1"] = theirs["conv1", "conv1"]
+    assert check(planted.diagnose(theirs), "moment of the dump", "before ReLUs").effect == "equal"
 
 
 def test_another_order_of_sums(planted):
