@@ -29,7 +29,8 @@ class Recurrent(Layer):
     """
 
     remembers = True
-    states: ClassVar[int]  # tensors that make the state
+    states: ClassVar[int]  # tensors that make the state; the first are the hidden values
+    gates: ClassVar[int] = 1  # sums for each hidden value
 
     on_device = True
     bottom_count = (2, None)
@@ -68,11 +69,33 @@ class Recurrent(Layer):
                 raise self.error("bottom", f"state {hidden} given, {state} wanted")
         return [(x[0], x[1], self.size), *[state] * (len(self.definition.tops) - 1)]
 
-    def input_sizes(self, bottoms: list[Shape]) -> list[int]:
-        """Values a step and sequence: of x and, if there is one, x_static."""
-        return [prod(bottoms[0][2:]), *([prod(bottoms[2][1:])] if self.static else [])]
+    @override
+    def blob_shapes(self, bottoms: list[Shape]) -> list[Shape]:
+        """Weights and bias of x, [weights of x_static], weights of the hidden values."""
+        rows, inputs = self.gates * self.size, prod(bottoms[0][2:])
+        static = [(rows, prod(bottoms[2][1:]))] if self.static else []
+        return [(rows, inputs), (rows,), *static, (rows, self.size)]
+
+    @override
+    def fillers(self) -> list[object]:
+        weights = self.param.weight_filler
+        return [weights, self.param.bias_filler, *[weights] * (2 if self.static else 1)]
+
+    @property
+    def own(self) -> int:
+        """Number of the blob with the weights of the hidden values."""
+        return 3 if self.static else 2
 
     @abstractmethod
+    def step(
+        self, sums: Tensor, state: list[Tensor], cont: Tensor, run: Linear, exact: bool
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Output (N, D) and state of one step, from the state before it, (N, D) each.
+
+        sums: (N, gates D), what the weights make of x, of x_static and of the hidden values; cont: (N,);
+        exact: in the original's roundings, else in torch's differentiable operators.
+        """
+
     def unrolled(
         self,
         x: Tensor,
@@ -82,11 +105,18 @@ class Recurrent(Layer):
         run: Linear,
         exact: bool,
     ) -> tuple[Tensor, list[Tensor]]:
-        """Outputs (T, N, D) and the last state.
-
-        x: (T, N, inputs); static: (N, inputs) or None; state: (N, D) each; exact: in the original's
-        roundings, else in torch's differentiable operators.
-        """
+        """Outputs (T, N, D) and the last state; x: (T, N, inputs), static: (N, inputs) or None."""
+        of_x = run(x.flatten(0, 1), 0, 1).view(*x.shape[:2], -1)
+        of_static = None if static is None else run(static, 2, None)
+        outputs = []
+        for t in range(len(x)):
+            # 0 in place of the hidden values where a sequence begins
+            sums = run(state[0] * cont[t].unsqueeze(1), self.own, None) + of_x[t]
+            if of_static is not None:
+                sums = sums + of_static
+            output, state = self.step(sums, state, cont[t], run, exact)
+            outputs.append(output)
+        return torch.stack(outputs), state
 
     @override
     def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
@@ -155,8 +185,3 @@ class Recurrent(Layer):
         """The state that the forward before has left, 0 where that was none of this many sequences."""
         kept = [value.to(x) for value in before if value.shape == (x.shape[1], self.size)]
         return kept if len(kept) == self.states else [x.new_zeros(x.shape[1], self.size)] * self.states
-
-
-def conted(hidden: Tensor, cont: Tensor) -> Tensor:
-    """The hidden values (N, D), 0 where a sequence begins by cont (N)."""
-    return hidden * cont.unsqueeze(1)
