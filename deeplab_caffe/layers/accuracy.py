@@ -25,8 +25,7 @@ class Accuracy(Layer):
     def setup(self) -> None:
         """Reads the fields."""
         self.param = self.definition.param.accuracy_param
-        if self.param.top_k < 1:
-            raise self.error("accuracy_param.top_k", f"{self.param.top_k} given, 1 or more wanted")
+        self.at_least("accuracy_param.top_k", self.param.top_k, 1)
 
     @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:

@@ -50,6 +50,11 @@ class Context:
             return not ops.backend_of(self.device).is_gpu
         return self.precision == "exact"
 
+    def batch(self, passes: int, size: int) -> range:
+        """Numbers of the samples that forward number `passes` takes: of the batches every `ranks`-th."""
+        first = (passes * self.ranks + self.rank) * size
+        return range(first, first + size)
+
 
 class Layer(ABC):
     """One Caffe layer: reads its fields, tells the shapes of its tops, computes them.
@@ -130,6 +135,11 @@ class Layer(ABC):
             yield
         except DeepLabError as error:
             raise self.error(field, str(error)) from None
+
+    def at_least(self, field: str, value: float, least: int) -> None:
+        """An error of that field if its value is less."""
+        if value < least:
+            raise self.error(field, f"{value} given, {least} or more wanted")
 
     def axis(self, field: str, value: int, dims: int) -> int:
         """An axis number of a blob with `dims` axes, negative ones counted from the end."""

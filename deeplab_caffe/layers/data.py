@@ -43,8 +43,7 @@ class Data(Layer):
         self.data = self.definition.param.data_param
         if not self.data.source:
             raise self.error("data_param.source", "missing")
-        if self.data.batch_size < 1:
-            raise self.error("data_param.batch_size", f"{self.data.batch_size} given, 1 or more wanted")
+        self.at_least("data_param.batch_size", self.data.batch_size, 1)
         # What lies there counts: LEVELDB is what a net says that says nothing.
         if self.data.backend == self.data.LEVELDB and not is_lmdb(self.data.source):
             raise self.error("data_param.backend", LEVELDB)
@@ -98,9 +97,7 @@ class Data(Layer):
                 tops[1][n] = label
 
     def _numbers(self, passes: int) -> range:
-        n = self.data.batch_size
-        first = (passes * self.context.ranks + self.context.rank) * n
-        return range(first, first + n)
+        return self.context.batch(passes, self.data.batch_size)
 
     def _read_records(self) -> None:
         """Reads the records of this forward, and those that are decoded ahead."""

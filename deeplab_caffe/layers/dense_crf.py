@@ -35,8 +35,7 @@ class DenseCRF(Layer):
         """Reads and checks the fields."""
         param = self.definition.param.dense_crf_param
         self.iterations = param.max_iter
-        if self.iterations < 0:
-            raise self.error("dense_crf_param.max_iter", f"{self.iterations} given, 0 or more wanted")
+        self.at_least("dense_crf_param.max_iter", self.iterations, 0)
         self.gaussians = self._kernels(param, "pos_w", "pos_xy_std")
         self.bilaterals = self._kernels(param, "bi_w", "bi_xy_std", "bi_rgb_std")
         if len(self.definition.bottoms) < 3:

@@ -28,8 +28,7 @@ class DenseImageData(ImageSegData):
     def fields(self) -> Any:
         given = self.definition.param.dense_image_data_param
         self.divisor = given.label_divide_factor
-        if self.divisor < 1:
-            raise self.error(f"{self.field}.label_divide_factor", f"{self.divisor} given, 1 or more wanted")
+        self.at_least(f"{self.field}.label_divide_factor", self.divisor, 1)
         same = {
             field.name: value for field, value in given.ListFields() if field.name != "label_divide_factor"
         }

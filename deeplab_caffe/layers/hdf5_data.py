@@ -33,8 +33,7 @@ class HDF5Data(Layer):
         self.param = self.definition.param.hdf5_data_param
         if not self.param.source:
             raise self.error("hdf5_data_param.source", "missing")
-        if self.param.batch_size < 1:
-            raise self.error("hdf5_data_param.batch_size", f"{self.param.batch_size} given, 1 or more wanted")
+        self.at_least("hdf5_data_param.batch_size", self.param.batch_size, 1)
         if self.definition.param.HasField("transform_param"):
             raise self.error("transform_param", "this layer transforms nothing")
         self._next: tuple[np.ndarray, ...] | None = None
@@ -43,7 +42,7 @@ class HDF5Data(Layer):
     @override
     def seek(self, passes: int) -> None:
         super().seek(passes)
-        first = (passes * self.context.ranks + self.context.rank) * self.param.batch_size
+        first = self.context.batch(passes, self.param.batch_size)[0]
         self._rows, self._next, self._skip = self._read_rows(first), None, 0
 
     @override

@@ -24,10 +24,8 @@ class MatRead(Layer):
     def setup(self) -> None:
         """Reads the fields; the files are read with the first batch."""
         self.param = self.definition.param.mat_read_param
-        if self.param.batch_size < 1:
-            raise self.error("mat_read_param.batch_size", f"{self.param.batch_size} given, 1 or more wanted")
-        if self.param.strip < 0:
-            raise self.error("mat_read_param.strip", f"{self.param.strip} given, 0 or more wanted")
+        self.at_least("mat_read_param.batch_size", self.param.batch_size, 1)
+        self.at_least("mat_read_param.strip", self.param.strip, 0)
         self.position = 0
         self._ids: list[str] | None = None
         self._next: list[Tensor] | None = None

@@ -33,10 +33,8 @@ class MatWrite(Layer):
     def setup(self) -> None:
         """Reads the fields and the list."""
         self.param = self.definition.param.mat_write_param
-        if self.param.period < 1:
-            raise self.error("mat_write_param.period", f"{self.param.period} given, 1 or more wanted")
-        if self.param.strip < 0:
-            raise self.error("mat_write_param.strip", f"{self.param.strip} given, 0 or more wanted")
+        self.at_least("mat_write_param.period", self.param.period, 1)
+        self.at_least("mat_write_param.strip", self.param.strip, 0)
         self.batch = 0
         self._ids: list[str] = []
         if self.param.source and not self.context.shapes_only:

@@ -47,10 +47,7 @@ class WindowData(Layer):
         self.data, self.transform = param.window_data_param, param.transform_param
         if not self.data.source:
             raise self.error("window_data_param.source", "missing")
-        if self.data.batch_size < 1:
-            raise self.error(
-                "window_data_param.batch_size", f"{self.data.batch_size} given, 1 or more wanted"
-            )
+        self.at_least("window_data_param.batch_size", self.data.batch_size, 1)
         self.crop = self.transform.crop_size
         if self.crop < 1:
             raise self.error("transform_param.crop_size", "missing, 1 or more wanted")
@@ -95,10 +92,10 @@ class WindowData(Layer):
         """Fills the tops with windows drawn for this batch."""
         n = self.data.batch_size
         foreground = int(np.float32(n) * np.float32(self.data.fg_fraction))
-        first = (self.passes * self.context.ranks + self.context.rank) * n
+        numbers = self.context.batch(self.passes, n)
         self.passes += 1
-        for i in range(n):
-            values, label = self._sample(first + i, i >= n - foreground)
+        for i, number in enumerate(numbers):
+            values, label = self._sample(number, i >= n - foreground)
             tops[0][i].copy_(torch.from_numpy(values))
             tops[1][i] = label
 

@@ -34,8 +34,7 @@ class ImageListData(Layer, Generic[Sample]):
         self.transform = self.definition.param.transform_param
         if not self.data.source:
             raise self.error(f"{self.field}.source", "missing")
-        if self.data.batch_size < 1:
-            raise self.error(f"{self.field}.batch_size", f"{self.data.batch_size} given, 1 or more wanted")
+        self.at_least(f"{self.field}.batch_size", self.data.batch_size, 1)
         if bool(self.data.new_height) != bool(self.data.new_width):
             raise self.error(f"{self.field}.new_height", "give new_height and new_width, or neither")
         self.channels = 3 if self.data.is_color else 1
@@ -86,9 +85,7 @@ class ImageListData(Layer, Generic[Sample]):
         return image_file.read_image(entry.image, color=self.data.is_color)
 
     def _numbers(self, passes: int) -> range:
-        n = self.data.batch_size
-        first = (passes * self.context.ranks + self.context.rank) * n
-        return range(first, first + n)
+        return self.context.batch(passes, self.data.batch_size)
 
     def _read_list(self) -> image_list.Stream:
         if self._stream is None:
