@@ -1,10 +1,9 @@
 import re
 
-import h5py
-import numpy as np
 import pytest
 
 from deeplab_caffe.caffe_program import run
+from tests.training import write_training
 
 NET = """name: "tiny"
 layer { name: "data" type: "HDF5Data" top: "data" top: "label" include { phase: TRAIN }
@@ -43,13 +42,7 @@ class Ran:
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """The working directory, with a tiny net, its solver and its data; logs go to `logs`."""
-    chance = np.random.default_rng(0)
-    with h5py.File(tmp_path / "train.h5", "w") as file:
-        file["data"] = chance.standard_normal((6, 2, 9, 9)).astype(np.float32)
-        file["label"] = chance.integers(0, 3, (6, 1, 9, 9)).astype(np.float32)
-    (tmp_path / "list.txt").write_text("train.h5\n")
-    (tmp_path / "net.prototxt").write_text(NET)
-    (tmp_path / "solver.prototxt").write_text(SOLVER)
+    write_training(tmp_path, NET, SOLVER)
     (tmp_path / "logs").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GLOG_log_dir", "logs")

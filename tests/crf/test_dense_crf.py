@@ -1,38 +1,18 @@
 """The dense CRF against the original program's marginals after every iteration; energies, errors."""
 
-import hashlib
-import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from deeplab_caffe import crf, ops
 from deeplab_caffe.crf.lattice import Lattice, bilateral_lattice, position_lattice
 from deeplab_caffe.errors import DeepLabError
+from tests.crf.cases import GOLDEN, PARAMETERS, REFERENCE, load, sha256
 
-GOLDEN = Path(__file__).parents[1] / "golden/crf"
-REFERENCE = (
-    Path(os.environ.get("DEEPLAB_CAFFE_REFERENCE") or Path(__file__).parents[3] / "shared/reference") / "crf"
-)
 LARGE = ["camvid_513x385", "camvid_full", "cat_full_v1", "cat_full_v2"]
-PARAMETERS = {"pos_std": "pos_xy_std", "pos_w": "pos_w"} | {n: n for n in ("bi_xy_std", "bi_rgb_std", "bi_w")}
-
-
-def load(folder):
-    case = json.loads((folder / "expected.json").read_text())
-    low, cell = np.load(folder / "unary_low.npy"), case["cell"]
-    unary = np.repeat(np.repeat(low, cell, 0), cell, 1)[: case["height"], : case["width"]]
-    image = np.asarray(Image.open(folder / "image.png").convert("RGB"))
-    return case, np.ascontiguousarray(unary), image
-
-
-def sha256(array):
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
 def check(folder, threads):

@@ -1,37 +1,16 @@
 """DenseCRF and refine on a GPU (its kernels emulated on the host, or on one) give the CPU's bits."""
 
-import hashlib
 import json
-import os
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from deeplab_caffe import crf
 from deeplab_caffe.crf.autograd import Kernel, dense_crf_loss, mean_field
 from deeplab_caffe.crf.lattice import Lattice, bilateral_lattice, position_lattice
 from deeplab_caffe.errors import DeepLabError
-
-GOLDEN = Path(__file__).parents[1] / "golden/crf"
-REFERENCE = (
-    Path(os.environ.get("DEEPLAB_CAFFE_REFERENCE") or Path(__file__).parents[3] / "shared/reference") / "crf"
-)
-PARAMETERS = {"pos_std": "pos_xy_std", "pos_w": "pos_w"} | {n: n for n in ("bi_xy_std", "bi_rgb_std", "bi_w")}
-
-
-def load(folder):
-    case = json.loads((folder / "expected.json").read_text())
-    low, cell = np.load(folder / "unary_low.npy"), case["cell"]
-    unary = np.repeat(np.repeat(low, cell, 0), cell, 1)[: case["height"], : case["width"]]
-    image = np.asarray(Image.open(folder / "image.png").convert("RGB"))
-    return case, np.ascontiguousarray(unary), image
-
-
-def sha256(array):
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+from tests.crf.cases import GOLDEN, PARAMETERS, REFERENCE, load, sha256
 
 
 def check(folder):

@@ -11,13 +11,9 @@ from deeplab_caffe import ops
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.ops.epilogue import BatchNorm, Bias, Clip, ReLU, Scale, Sum
 from tests import reference
+from tests.ops.tensor_core_cases import KERNELS, PRECISIONS, random_case
 
 pytestmark = pytest.mark.slow
-
-PRECISIONS = tuple(ops.TENSOR_CORE_DTYPES)
-
-
-KERNELS = [(precision, *shape) for precision in PRECISIONS for shape in ops.tensor_core_shapes(precision)]
 
 
 def needs(device, wgmma):
@@ -53,26 +49,6 @@ def test_every_kernel_is_exact_on_integers(device, precision, rows, columns, wgm
     out = columns + (21 if columns == 32 else 24)
     x, w, b = integers(2, 64, 9, 10), integers(out, 64, 3, 3, seed=1), integers(out, seed=2)
     assert_exact(device, x, w, b, precision, (rows, columns), wgmma, (1, 1), (4, 4), (4, 4))
-
-
-def random_case(rng, largest, any_channels=True):
-    """Shapes and geometry of a convolution that has an output."""
-    while True:
-        groups = rng.choice([1, 1, 1, 2, 3])
-        per_group, out = (
-            rng.choice([1, 3, 8, 20, 32, 64, 72, 128]),
-            rng.choice([1, 5, 21, 32, 40, 130] if any_channels else [8, 32, 40, 136]),
-        )
-        kernel = rng.choice([(1, 1), (3, 3), (3, 3), (4, 4), (2, 3), (5, 1)])
-        dilation = rng.randint(1, largest // 2), rng.randint(1, largest // 2)
-        stride, pad = (
-            (rng.choice([1, 1, 2, 3]), rng.choice([1, 1, 2])),
-            (rng.randint(0, 9), rng.randint(0, 9)),
-        )
-        size = rng.randint(1, largest), rng.randint(1, largest)
-        if all(ops.convolved_size(size[i], kernel[i], stride[i], pad[i], dilation[i]) >= 1 for i in range(2)):
-            x = (rng.choice([1, 1, 2, 3]), groups * per_group, *size)
-            return x, (groups * out, per_group, *kernel), stride, pad, dilation, groups
 
 
 def check_random(device, seed, largest):

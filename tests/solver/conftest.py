@@ -1,25 +1,8 @@
-import h5py
-import numpy as np
 import pytest
 
 from deeplab_caffe.solver import Solver, read_settings
+from tests.training import NET, write_training
 
-NET = """name: "tiny"
-layer { name: "data" type: "HDF5Data" top: "data" top: "label" include { phase: TRAIN }
-  hdf5_data_param { source: "list.txt" batch_size: 2 shuffle: true } }
-layer { name: "data" type: "HDF5Data" top: "data" top: "label" include { phase: TEST }
-  hdf5_data_param { source: "list.txt" batch_size: 3 } }
-layer { name: "conv" type: "Convolution" bottom: "data" top: "conv"
-  param { lr_mult: 1 decay_mult: 1 } param { lr_mult: 2 decay_mult: 0 }
-  convolution_param { num_output: 4 kernel_size: 3 pad: 1 weight_filler { type: "xavier" } } }
-layer { name: "relu" type: "ReLU" bottom: "conv" top: "conv" }
-layer { name: "drop" type: "Dropout" bottom: "conv" top: "conv" }
-layer { name: "score" type: "Convolution" bottom: "conv" top: "score"
-  convolution_param { num_output: 3 kernel_size: 1 weight_filler { type: "xavier" } } }
-layer { name: "loss" type: "SoftmaxWithLoss" bottom: "score" bottom: "label" top: "loss" }
-layer { name: "accuracy" type: "SegAccuracy" bottom: "score" bottom: "label" top: "accuracy"
-  include { phase: TEST } }
-"""
 SOLVER = {
     "net": '"net.prototxt"',
     "base_lr": "0.01",
@@ -40,12 +23,7 @@ SOLVER = {
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """The working directory, with a tiny net (`net.prototxt`) and its data."""
-    chance = np.random.default_rng(0)
-    with h5py.File(tmp_path / "train.h5", "w") as file:
-        file["data"] = chance.standard_normal((6, 2, 9, 9)).astype(np.float32)
-        file["label"] = chance.integers(0, 3, (6, 1, 9, 9)).astype(np.float32)
-    (tmp_path / "list.txt").write_text("train.h5\n")
-    (tmp_path / "net.prototxt").write_text(NET)
+    write_training(tmp_path, NET.replace("batch_size: 2", "batch_size: 2 shuffle: true"), "")
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
