@@ -18,6 +18,7 @@ _EXTRAS = {
     "matplotlib": ("matplotlib", "plots"),
     "pillow_heif": ("pillow-heif", "heic"),
     "networkx": ("networkx", "torch"),
+    "ray": ("ray", "ray"),
     "rich": ("rich", "cli"),
     "tomli": ("tomli", "torch"),
     "torch": ("torch", "torch"),

@@ -16,7 +16,7 @@ PACKAGE = TESTS.parent / "deeplab_caffe"
 FLOORS = [
     {"deprecation", "errors", "types"},
     {"assets", "formats", "stand_in", "threads"},
-    {"images", "ops"},
+    {"images", "ops", "cluster"},
     {"evaluation", "generate"},
     {"crf", "autograd"},
     {"layers", "pydensecrf", "crf_modules", "kernels", "datasets"},
@@ -90,8 +90,12 @@ TESTED_BY = {
     "export.weighted": "export/test_operators.py",
     # Parts of a net, of a CRF, of an op or a verb, by what they are parts of.
     "autograd.convolution": "autograd/test_layer.py",
+    "cluster.session": "cluster/test_pool.py",
+    "cluster.terms": "cluster/test_pool.py",
+    "cluster.worker": "cluster/test_pool.py",
     "commands.crf_options": "commands/test_crf.py",
     "commands.segmenter_options": "commands/test_predict.py",
+    "segmenter.photo_files": "commands/test_predict.py",
     "commands.several": "commands/test_predict.py",
     "commands.unfold": "convert/test_unfold.py",
     "commands.run.config": "commands/run/test_stages.py",

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, overload
 
 import typer
+from typer.core import TyperCommand
 
 from ..errors import DeepLabError
 from . import numbers
@@ -12,7 +13,7 @@ from . import numbers
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import Progress, ProgressColumn
     from rich.table import Table
 
 app = typer.Typer(
@@ -134,18 +135,20 @@ Threads = Annotated[
 ]
 
 
-def _allow_python_layers(allowed: bool) -> None:
+def permit_python_layers(allowed: bool) -> bool:
+    """What the option --allow-python-layers does, in this process."""
     if allowed:
         from ..layers.parts.permission import allow_python_layers
 
         allow_python_layers()
+    return allowed
 
 
 AllowPythonLayers = Annotated[
     bool,
     typer.Option(
         "--allow-python-layers",
-        callback=_allow_python_layers,
+        callback=permit_python_layers,
         help="Let layers of type Python run their code, from modules in PYTHONPATH.",
     ),
 ]
@@ -161,11 +164,12 @@ _PLAIN: dict[str, Any] = {
 
 
 def verb(
-    name: str, into: typer.Typer = app, plain: bool = False
+    name: str, into: typer.Typer = app, plain: bool = False, cls: type[TyperCommand] | None = None
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Function decorator: the function is the verb `name`; its docstring is the help text.
 
     The function returns None or its exit code. plain: it reads its command line itself, from a list of words.
+    cls: of typer's command.
     """
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -175,7 +179,7 @@ def verb(
                 f"verb {key} is registered twice: {_VERBS[key].__module__}, {function.__module__}"
             )
         _VERBS[key] = function
-        return into.command(name, **_PLAIN if plain else {})(function)
+        return into.command(name, cls=cls, **_PLAIN if plain else {})(function)
 
     return add
 
@@ -229,8 +233,8 @@ def print_table(table: "Table") -> None:
     console.print(table)
 
 
-def progress(console: "Console") -> "Progress":
-    """The progress bar of every verb that works through a list."""
+def progress(console: "Console", *more: "ProgressColumn") -> "Progress":
+    """The progress bar of every verb that works through a list; more: columns behind it."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     return Progress(
@@ -238,6 +242,7 @@ def progress(console: "Console") -> "Progress":
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
+        *more,
         console=console,
         transient=True,
         disable=not console.is_terminal,

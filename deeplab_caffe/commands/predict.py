@@ -2,7 +2,7 @@
 
 import os
 from contextlib import closing
-from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,18 +16,20 @@ from .crf_options import BiRgbStd, BiW, BiXyStd, Iterations, PosStd, PosW, UseCr
 from .options import verb
 from .segmenter_options import Flip, Mean, PadTo, Scales, ScoresBlob, make_segmenter
 from .several import several
+from .workers import Ray, WithRay, Workers, cluster_of
 
 if TYPE_CHECKING:
-    from ..images.palettes import Palette
-    from ..segmenter.contact_sheet import Cell, ContactSheet
-    from ..segmenter.crew import Crew
+    from collections.abc import Callable
+
+    from ..cluster.journal import Journal
+    from ..segmenter.photo_files import Results, Written
     from ..segmenter.segmenter import Segmenter
+
+    Job = tuple[str, Path]  # the name of the results, the image
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
 SUFFIXES |= {".avif", ".heic", ".heif", ".jp2"}
 LISTS = {".txt", ".lst", ".list"}
-KINDS = ("labels", "overlay", "scores", "mat")
-ENDINGS = {"scores": ".npy", "mat": "_blob_0.mat"}  # of what is not a picture
 _LONGEST_NAME = 255  # bytes, of a file
 
 MaxPixels = Annotated[
@@ -36,7 +38,7 @@ MaxPixels = Annotated[
 ]
 
 
-@verb("predict")
+@verb("predict", cls=WithRay)
 def predict(
     model: options.Model,
     images: Annotated[
@@ -47,7 +49,7 @@ def predict(
     weights: options.Weights = None,
     random_weights: options.RandomWeights = False,
     save: Annotated[
-        str, typer.Option(help=f"What to write, with commas between: {', '.join(KINDS)}.")
+        str, typer.Option(help="What to write, with commas between: labels, overlay, scores, mat.")
     ] = "labels,overlay",
     palette: Annotated[
         str, typer.Option(help=f"{PALETTES} or a text file: `red green blue [name]` a line.")
@@ -78,6 +80,7 @@ def predict(
     threads: options.Threads = None,
     weight_memory: options.WeightMemory = None,
     allow_python_layers: options.AllowPythonLayers = False,
+    ray: Ray = None,
 ) -> int:
     """Segment photos with a deploy net (one image input, one map of scores).
 
@@ -86,49 +89,56 @@ def predict(
     FOLDER/predict.json lists every result; of several images FOLDER/index.html shows photo, labels and
     overlay. A broken image among several is reported and the rest still done; the exit code is then 1.
     """
+    from ..cluster.journal import Journal, digest
     from ..images import palettes
     from ..segmenter.contact_sheet import ContactSheet
+    from ..segmenter.deploy_net import read_deploy_net
+    from ..segmenter.photo_files import Results
 
     kinds = _kinds(save)
     table = palettes.palette(palette)
     jobs = collect(images, root)
     _check_names(jobs, kinds)
-    segmenter = make_segmenter(
-        model,
-        weights,
-        random_weights=random_weights,
-        mean=mean,
-        scales=scales,
-        flip=flip,
-        scores_blob=scores_blob,
-        pad_to=pad_to,
-        variables=variables,
-        device=device,
-        precision=precision,
-        threads=threads,
-        weight_memory=weight_memory,
-        level=level,
-        stages=stages,
-    )
     parameters = CRFParameters(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w) if crf else None
     pages = ContactSheet(output, table) if (len(jobs) > 1 if sheet is None else sheet) else None
-    return run(segmenter, jobs, Results(output, kinds, table, pages), parameters, max_pixels)
-
-
-@dataclass(frozen=True)
-class Results:
-    """What is written of each image, and where."""
-
-    folder: Path
-    kinds: list[str]
-    table: "Palette"
-    sheet: "ContactSheet | None" = None
+    results = Results(output, kinds, table, pages)
+    given: dict[str, Any] = {
+        "random_weights": random_weights,
+        "mean": mean,
+        "scales": scales,
+        "flip": flip,
+        "scores_blob": scores_blob,
+        "pad_to": pad_to,
+        "variables": variables,
+        "device": device,
+        "precision": precision,
+        "level": level,
+        "stages": stages,
+    }
+    make = partial(make_segmenter, model, weights, weight_memory=weight_memory, **given)
+    cluster = cluster_of(ray, threads, device)
+    if cluster is None:
+        return run(make(threads=threads), jobs, results, parameters, max_pixels)
+    settings = given | {
+        "model": digest(model),
+        "weights": weights and digest(weights),
+        "save": kinds,
+        "palette": [table.colours.tolist(), table.names],
+        "crf": parameters and vars(parameters),
+        "sheet": pages is not None,
+        "max_pixels": max_pixels,
+    }
+    make = partial(make, allow_python_layers=allow_python_layers)
+    work = Workers(partial(_worker, make, results, parameters, max_pixels), cluster)
+    net = read_deploy_net(model, options.parse_variables(variables), level=level, stages=tuple(stages or ()))
+    with Journal(output / "predict.jsonl", settings) as journal:
+        return run_on_cluster(work, jobs, results, net.name, journal)
 
 
 def run(
     segmenter: "Segmenter",
     jobs: dict[str, Path],
-    results: Results,
+    results: "Results",
     crf: CRFParameters | None,
     max_pixels: int | None = None,
 ) -> int:
@@ -137,80 +147,98 @@ def run(
     1 if some of several failed, else 0.
     """
     from ..segmenter.crew import Crew
+    from ..segmenter.photo_files import segment_file
 
     crew = Crew(segmenter, len(jobs))
 
-    def work(job: tuple[str, Path]) -> "tuple[dict[str, Any], Cell | None]":
+    def work(job: "Job") -> "Written":
         return segment_file(crew, *job, results, crf, max_pixels)
 
-    records: list[dict[str, Any]] = []
-    failed, sheet = 0, results.sheet
     done = several("segmenting", list(jobs.items()), work, crew.threads, crew.at_once, crew.shared)
     with closing(done):
-        for (name, path), result in done:
+        written = {name: result for (name, _), result in done}
+    return _finish(jobs, written, results, segmenter.net.definition.name)
+
+
+def run_on_cluster(
+    workers: "Workers[Job, Written]", jobs: dict[str, Path], results: "Results", net: str, journal: "Journal"
+) -> int:
+    """`run` by the workers of a cluster: what the journal has of an earlier run is not done again."""
+    from ..formats.files import remove_unfinished
+
+    written = _written_before(journal, jobs, results)
+    left = [job for job in jobs.items() if job[0] not in written]
+    done = workers.run("segmenting", left, len(written))
+    with closing(done):
+        for number, result in done:
+            name = left[number][0]
+            written[name] = result
             if isinstance(result, DeepLabError):
-                failed += 1
-                records.append({"image": str(path), "error": str(result)})
-                if sheet:
-                    sheet.add_error(name, str(result))
+                if len(jobs) == 1:
+                    raise result
                 continue
             record, cell = result
-            records.append(record)
-            if sheet and cell:
-                sheet.add_cell(cell)
+            journal.add(name, [record, cell and vars(cell)])
+    remove_unfinished(file for name in jobs for file in results.files(name))
+    return _finish(jobs, written, results, net, f" ({workers.summary})" if left else "")
+
+
+def _finish(
+    jobs: dict[str, Path],
+    written: "dict[str, Written | DeepLabError]",
+    results: "Results",
+    net: str,
+    summary: str = "",
+) -> int:
+    """Writes predict.json and the sheet, in the order of the jobs; 1 if some of several failed, else 0."""
+    records: list[dict[str, Any]] = []
+    failed, sheet = 0, results.sheet
+    for name, path in jobs.items():
+        result = written[name]
+        if isinstance(result, DeepLabError):
+            failed += 1
+            records.append({"image": str(path), "error": str(result)})
+            if sheet:
+                sheet.add_error(name, str(result))
+            continue
+        record, cell = result
+        records.append(record)
+        if sheet and cell:
+            sheet.add_cell(cell)
     options.write_json(results.folder / "predict.json", records)
-    shown = sheet.write(f"Segmented by {segmenter.net.definition.name}") if sheet else results.folder
-    options.console().print(
-        f"{len(jobs) - failed} of {len(jobs)} images segmented: {shown}", markup=False, soft_wrap=True
-    )
+    shown = sheet.write(f"Segmented by {net}") if sheet else results.folder
+    done = f"{len(jobs) - failed} of {len(jobs)} images segmented{summary}: {shown}"
+    options.console().print(done, markup=False, soft_wrap=True)
     return 1 if failed else 0
 
 
-def segment_file(
-    crew: "Crew",
-    name: str,
-    path: Path,
-    results: Results,
-    crf: CRFParameters | None = None,
-    max_pixels: int | None = None,
-) -> "tuple[dict[str, Any], Cell | None]":
-    """Segments an image, writes what is wanted of it; its record for predict.json, its cell on the sheet."""
-    import time
+def _written_before(
+    journal: "Journal", jobs: dict[str, Path], results: "Results"
+) -> "dict[str, Written | DeepLabError]":
+    """What an earlier run has written, where the files are still there."""
+    from ..segmenter.contact_sheet import Cell
 
-    import numpy as np
+    found: dict[str, Written | DeepLabError] = {}
+    for name, path in jobs.items():
+        record, cell = journal.done.get(name, ({}, None))
+        if record.get("image") == str(path) and all(map(os.path.exists, results.files(name))):
+            found[name] = record, cell and Cell.of(cell)
+    return found
 
-    from ..formats.scores import write_scores
-    from ..images import image_file
-    from ..segmenter.segmentation import segment
-    from ..segmenter.segmenter import overlay
 
-    start = time.perf_counter()
-    image = image_file.read_image(path, crew.segmenter.color, max_pixels)
-    with crew.one(image.shape[:2]) as segmenter:
-        scores, labels = segment(segmenter, image, crf)
-    files = {}
-    for kind in results.kinds:
-        file = results.folder / kind / f"{name}{ENDINGS.get(kind, '.png')}"
-        files[kind] = str(file)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if kind == "labels":
-            image_file.write_image(file, labels, results.table.colours)
-        elif kind == "overlay":
-            image_file.write_image(file, overlay(image, labels, results.table.colours))
-        else:
-            write_scores(file, scores.cpu().numpy())
-    sheet = results.sheet
-    cell = sheet.cell(name, path, crew.segmenter.rgb(image), labels, files) if sheet else None
-    values, counts = np.unique(labels, return_counts=True)
-    record = {
-        "image": str(path),
-        "height": image.shape[0],
-        "width": image.shape[1],
-        "seconds": round(time.perf_counter() - start, 4),
-        "classes": {results.table.name(int(v)): int(c) for v, c in zip(values, counts, strict=True)},
-        "files": files,
-    }
-    return record, cell
+def _worker(
+    make: "Callable[..., Segmenter]",
+    results: "Results",
+    crf: CRFParameters | None,
+    max_pixels: int | None,
+    threads: int | None,
+) -> "Callable[[Job], Written]":
+    """What a worker keeps: the net with its weights."""
+    from ..segmenter.crew import Crew
+    from ..segmenter.photo_files import segment_file
+
+    crew = Crew(make(threads=threads), images=1)
+    return lambda job: segment_file(crew, *job, results, crf, max_pixels)
 
 
 def collect(inputs: list[str], root: str = "") -> dict[str, Path]:
@@ -243,6 +271,8 @@ def collect(inputs: list[str], root: str = "") -> dict[str, Path]:
 
 def _check_names(jobs: dict[str, Path], kinds: list[str]) -> None:
     """DeepLabError where the file of a result could not be written, for its name is too long."""
+    from ..segmenter.photo_files import ENDINGS
+
     ending = max((ENDINGS.get(kind, ".png") for kind in kinds), key=len, default="")
     for name, path in jobs.items():
         if len(os.fsencode(name + ending)) > _LONGEST_NAME:
@@ -250,6 +280,8 @@ def _check_names(jobs: dict[str, Path], kinds: list[str]) -> None:
 
 
 def _kinds(text: str) -> list[str]:
+    from ..segmenter.photo_files import KINDS
+
     kinds = [kind.strip() for kind in text.split(",") if kind.strip()]
     for kind in kinds:
         if kind not in KINDS:

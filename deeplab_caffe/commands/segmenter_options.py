@@ -48,11 +48,13 @@ def make_segmenter(
     weight_memory: str | None,
     level: int = 0,
     stages: list[str] | None = None,
+    allow_python_layers: bool = False,
 ) -> "Segmenter":
     """The Segmenter that the options describe; DeepLabError names one that is wrong."""
     from ..segmenter.segmenter import Segmenter
     from .shape_options import parse_size
 
+    options.permit_python_layers(allow_python_layers)  # again where this is a worker's process
     return Segmenter(
         model,
         weights,

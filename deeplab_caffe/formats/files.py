@@ -6,12 +6,13 @@ lest a pipe that nobody writes to hang the program or a device fill the memory; 
 
 import mmap
 import os
+import re
 import stat
 import sys
 import tempfile
 import threading
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from typing import BinaryIO
@@ -23,6 +24,7 @@ STANDARD_INPUT = "-"
 _TIMES, _BESIDES = 4, 200_000_000
 _MOST_STANDARD_INPUT = 1 << 32
 _MOST_OF_NAME = 200  # bytes that a temporary file's name takes from the name it is for; of 255
+_TEMPORARY = re.compile(r"\.(.+)\.\d+-\d+\.tmp", re.DOTALL)
 
 Path = str | os.PathLike[str]
 
@@ -179,8 +181,7 @@ def replacing(path: Path, durable: bool = False) -> Iterator[BinaryIO]:
     if os.path.exists(path) and not os.path.isfile(path):
         # A device or a pipe would be gone, for every other program, too.
         raise DeepLabError(f"{os.fspath(path)}: a folder, a pipe or a device, a file wanted")
-    short = os.fsdecode(os.fsencode(name)[:_MOST_OF_NAME])  # a whole one and more might be too long
-    temporary = os.path.join(folder, f".{short}.{os.getpid()}-{threading.get_ident()}.tmp")
+    temporary = os.path.join(folder, f".{_short(name)}.{os.getpid()}-{threading.get_ident()}.tmp")
     try:
         with open(temporary, "wb") as file:
             yield file
@@ -195,6 +196,25 @@ def replacing(path: Path, durable: bool = False) -> Iterator[BinaryIO]:
     finally:
         with suppress(OSError):
             os.unlink(temporary)
+
+
+def remove_unfinished(paths: Iterable[Path]) -> None:
+    """Removes what killed processes have left of files that `replacing` was to write there."""
+    wanted: dict[str, set[str]] = {}
+    for path in paths:
+        folder, name = os.path.split(os.path.abspath(path))
+        wanted.setdefault(folder, set()).add(_short(name))
+    for folder, names in wanted.items():
+        with suppress(OSError):
+            for entry in os.listdir(folder):
+                match = _TEMPORARY.fullmatch(entry)
+                if match and match[1] in names:
+                    os.unlink(os.path.join(folder, entry))
+
+
+def _short(name: str) -> str:
+    """As much of a name as leaves room for the ending of a temporary file's."""
+    return os.fsdecode(os.fsencode(name)[:_MOST_OF_NAME])
 
 
 def _sync_folder(folder: str) -> None:

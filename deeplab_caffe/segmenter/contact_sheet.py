@@ -39,7 +39,7 @@ class Entry(NamedTuple):
 class Cell:
     """An image on the page, or why there is none. size: of the thumbnail; links: (word, address).
 
-    shares: its largest classes; classes: all of them.
+    shares: its largest classes; classes: all of them. `vars` of it fit JSON.
     """
 
     name: str
@@ -49,6 +49,11 @@ class Cell:
     links: list[tuple[str, str]] = field(default_factory=list)
     shares: list[Entry] = field(default_factory=list)
     classes: list[int] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, stored: dict[str, Any]) -> "Cell":
+        """The cell whose `vars` went through JSON."""
+        return cls(**{**stored, "shares": [Entry(*share) for share in stored["shares"]]})
 
 
 class ContactSheet:
@@ -69,6 +74,10 @@ class ContactSheet:
         self.cells.append(cell)
         self.seen.update(cell.classes)
 
+    def thumbnail(self, name: str) -> Path:
+        """The file of an image's small picture."""
+        return self.folder / "thumbnails" / f"{name}.jpg"
+
     def cell(self, name: str, photo: Path, image: Bytes, labels: Bytes, files: Mapping[str, str]) -> Cell:
         """An image: RGB or grey bytes (H, W, 3 or 1), its labels (H, W), the files written of it by kind.
 
@@ -76,7 +85,7 @@ class ContactSheet:
         several threads may make cells.
         """
         strip = panels(image, labels, self.palette.colours)
-        thumbnail = self.folder / "thumbnails" / f"{name}.jpg"
+        thumbnail = self.thumbnail(name)
         write_image(thumbnail, strip)
         values, counts = np.unique(labels, return_counts=True)
         largest = sorted(zip(counts.tolist(), values.tolist(), strict=True), reverse=True)[:MOST_SHARES]

@@ -1,0 +1,1 @@
+"""Many items of work, done by the workers of a Ray cluster."""
