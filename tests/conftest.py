@@ -1,8 +1,13 @@
 import importlib.util
 import os
 import shutil
+import signal
 from contextlib import nullcontext
 from dataclasses import is_dataclass, replace
+
+# Who is started in the background of a script ignores Ctrl-C, which tests send to themselves and to others.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The workers of `pytest -n` share the processors, and so do the processes that they start. Tests of threads
 # ask for theirs.

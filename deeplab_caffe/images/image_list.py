@@ -4,7 +4,6 @@ import io
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from ..errors import DeepLabError
 from ..formats.files import check_memory, read_bytes
@@ -59,11 +58,6 @@ def read_list(source: str, root: str = "") -> list[Entry]:
         image, _, label = line.partition(" ") if " " in line else line.partition("\t")
         entries.append(Entry(join(root, image), label.strip(), source, number))
     return entries
-
-
-def random_generator() -> np.random.Generator:
-    """Random numbers for shuffling and augmentation; torch.manual_seed sets them too."""
-    return np.random.default_rng(torch.initial_seed() % 2**63)
 
 
 class Stream:

@@ -11,8 +11,6 @@ from ..types import Bytes, Floats
 
 MEAN = (104.008, 116.669, 122.675)  # B, G, R: the mean the released models were trained with
 
-IGNORE_LABEL = 255
-
 
 def to_blob(
     image: Bytes,
