@@ -40,6 +40,7 @@ TESTED_BY = {
     "types": "test_init.py",
     "crf_modules": "crf/test_modules.py",
     "layers.abilities": "engine/test_net.py",
+    "layers.context": "layers/test_base.py",
     "formats.records": "formats/test_caffemodel.py",
     "formats.mat_elements": "formats/test_mat.py",
     "images.class_names": "images/test_palettes.py",

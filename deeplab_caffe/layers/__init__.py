@@ -4,7 +4,8 @@ import importlib
 import pkgutil
 
 from .abilities import Rows
-from .base import Context, Layer, create, known_types, layer_class, register
+from .base import Layer, create, known_types, layer_class, register
+from .context import Context
 
 __all__ = ["Context", "Layer", "Rows", "create", "known_types", "layer_class", "register"]
 

@@ -1,10 +1,10 @@
-"""What every layer is made of: the base class, the context it runs in, and the registry of types."""
+"""What every layer is made of: the base class, and the registry of types."""
 
 import difflib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
@@ -15,45 +15,12 @@ from ..autograd import layer_function
 from ..errors import DeepLabError
 from ..ops.devices import torch_precision
 from ..types import Shape
+from .context import Context
 from .foreign_types import FOREIGN_TYPES
 from .parameters.parameter import Parameter
 
 if TYPE_CHECKING:
     from ..formats.net_definition import LayerDefinition
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a net tells all of its layers.
-
-    phase: "train" or "test"; device: where blobs live; precision: see net.PRECISIONS;
-    threads: CPU threads for our kernels, None for torch's own setting; seed: of whatever is random in TRAIN
-    phase; rank, ranks: this process's number among those that train together, and how many they are;
-    python_layers: whether layers of type Python may run their code; shapes_only: nothing will run, so that no
-    layer needs the files that only `forward` takes values from.
-    """
-
-    phase: str = "test"
-    device: torch.device = torch.device("cpu")
-    precision: str = "exact"
-    threads: int | None = None
-    seed: int = 0
-    rank: int = 0
-    ranks: int = 1
-    python_layers: bool = False
-    shapes_only: bool = False
-
-    @property
-    def runs_forward(self) -> bool:
-        """Whether layers run `forward` (exact, and fp32 on the CPU), not `forward_fast`."""
-        if self.precision == "fp32":
-            return not ops.backend_of(self.device).is_gpu
-        return self.precision == "exact"
-
-    def batch(self, passes: int, size: int) -> range:
-        """Numbers of the samples that forward number `passes` takes: of the batches every `ranks`-th."""
-        first = (passes * self.ranks + self.rank) * size
-        return range(first, first + size)
 
 
 class Layer(ABC):

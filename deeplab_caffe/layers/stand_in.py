@@ -7,7 +7,8 @@ from torch import Tensor
 from typing_extensions import override
 
 from ..types import Pair, Shape
-from .base import Context, Layer
+from .base import Layer
+from .context import Context
 from .parts.region_shapes import proposed_shape, region_shape
 
 if TYPE_CHECKING:
