@@ -12,7 +12,7 @@ import pytest
 import torch
 import typer
 
-from deeplab_caffe import Net
+from deeplab_caffe import Net, Segmenter, read_image
 from deeplab_caffe.commands import app, main
 
 ROOT = Path(__file__).parents[2]
@@ -100,13 +100,40 @@ def for_export(folder):
     return {"image": torch.zeros(1, 3, 9, 9)}
 
 
+def for_port(folder):
+    Net("deeplab_v1/largefov").save(folder / "net.caffemodel")
+    shutil.copy(ROOT / "demo/street_cars.jpg", folder / "my.jpg")
+    files = ["--model", "camvid_largefov", "--weights", "camvid_largefov"]
+    assert main(["export", *files, "--to", "torch", "-o", str(folder)]) == 0
+    return {}
+
+
+def for_validate(folder):
+    np.save(folder / "input.npy", np.ones((1, 3, 9, 9), np.float32))
+    port = torch.nn.Sequential()
+    port.add_module("conv", torch.nn.Conv2d(3, 4, 3, padding=1))
+    return {**tiny_net(folder), "np": np, "torch": torch, "net": port}
+
+
 PREPARED = {
     "crf.md": for_crf,
     "export.md": for_export,
-    "port.md": tiny_net,
+    "port.md": for_port,
     "python.md": for_python,
-    "validate.md": tiny_net,
+    "validate.md": for_validate,
 }
+
+
+def labels_are_those_of_predict(names):
+    segmenter = Segmenter("camvid_largefov", "camvid_largefov")
+    assert (names["labels"].numpy() == segmenter.labels(read_image("my.jpg"))).all()
+
+
+def the_port_was_dumped(names):
+    assert sorted(np.load("port.npz")) == ["conv", "fc8_interp"]
+
+
+AFTERWARDS = {"port.md": labels_are_those_of_predict, "validate.md": the_port_was_dumped}
 
 
 @pytest.mark.slow
@@ -122,6 +149,7 @@ def test_the_python_blocks_run(page, tmp_path, monkeypatch):
     for number, (text, wanted) in enumerate(blocks(page)):
         if wanted:
             exec(compile(text, f"{page.name}, block {number}", "exec"), names)
+    AFTERWARDS.get(page.name, lambda names: None)(names)
 
 
 @pytest.mark.slow
