@@ -14,14 +14,14 @@ _Number = Fraction
 
 
 class _Map(NamedTuple):
-    """Coordinate c of a blob is factor * c + shift in another one."""
+    """Coordinate c of a blob is scale * c + shift in another one."""
 
-    factor: _Number = Fraction(1)
+    scale: _Number = Fraction(1)
     shift: _Number = Fraction(0)
 
     def then(self, other: "_Map") -> "_Map":
         """First this map, then the other."""
-        return _Map(self.factor * other.factor, self.shift * other.factor + other.shift)
+        return _Map(self.scale * other.scale, self.shift * other.scale + other.shift)
 
 
 def align_crops(layers: Sequence[LayerDefinition], in_v1_text: bool) -> None:
@@ -45,10 +45,10 @@ def _offset(crop: LayerDefinition, makers: Mapping[str, LayerDefinition], axis: 
         first, second = crop.bottoms
         raise crop.error("bottom", f"'{first}' and '{second}' come from nothing in common, so none can align")
     own, theirs = (path[shared] for path in paths)
-    offset = (theirs.shift - own.shift) / own.factor
-    if own.factor != theirs.factor:
-        scale = float(theirs.factor / own.factor)
-        raise crop.error("bottom", f"the second bottom has {scale:g} times the first one's stride")
+    offset = (theirs.shift - own.shift) / own.scale
+    if own.scale != theirs.scale:
+        times = float(theirs.scale / own.scale)
+        raise crop.error("bottom", f"the second bottom has {times:g} times the first one's stride")
     if offset.denominator != 1 or offset < 0:
         raise crop.error("bottom", f"the offset would be {float(offset):g}, a number of pixels wanted")
     return int(offset)
@@ -73,7 +73,7 @@ def _back(layer: LayerDefinition, axis: int) -> _Map:
         window = _window(param, axis, _size(param.dilation, axis, 1))
         if layer.type == "Convolution":
             return window
-        return _Map(1 / window.factor, -window.shift / window.factor)
+        return _Map(1 / window.scale, -window.shift / window.scale)
     if layer.type == "Pooling":
         return _window(layer.param.pooling_param, axis, 1)
     if layer.type == "Crop":
