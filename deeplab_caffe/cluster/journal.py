@@ -17,12 +17,13 @@ _MOST_BYTES = 1 << 34
 class Journal:
     """A file of JSON lines: the settings of the run, then `[name, result]` of everything that is done.
 
-    `done` holds what an earlier run left; nothing is written before the first result. A line that a killed
-    process has not finished does not count. Raises DeepLabError if the file is of a run with other settings.
+    Without a path nothing is kept. `done` holds what an earlier run left; nothing is written before the first
+    result. A line that a killed process has not finished does not count. Raises DeepLabError if the file is
+    of a run with other settings.
     """
 
-    def __init__(self, path: str | os.PathLike[str], settings: Mapping[str, Any]) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | os.PathLike[str] | None, settings: Mapping[str, Any]) -> None:
+        self.path = None if path is None else Path(path)
         self.done: dict[str, Any] = {}
         self._file: BinaryIO | None = None
         head = json.dumps({"settings": settings}, sort_keys=True)
@@ -38,6 +39,8 @@ class Journal:
 
     def add(self, name: str, result: Any) -> None:
         """Keeps a result, at once."""
+        if self.path is None:
+            return
         if self._file is None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with replacing(self.path) as file:
@@ -45,6 +48,14 @@ class Journal:
             self._file = self.path.open("ab")
         self._file.write(f"{json.dumps([name, result])}\n".encode())
         self._file.flush()
+
+    def remove(self) -> None:
+        """Forgets all: there is nothing to go on with."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
 
     def __enter__(self) -> "Journal":
         return self
@@ -57,7 +68,7 @@ class Journal:
 
     def _lines(self) -> list[str]:
         """Those that are whole."""
-        if not self.path.exists():
+        if self.path is None or not self.path.exists():
             return []
         with open_file(self.path) as file, reading(self.path, "damaged, remove it: not the journal of a run"):
             if os.fstat(file.fileno()).st_size > _MOST_BYTES:

@@ -1,6 +1,9 @@
 """`deeplab-caffe crf`: the dense CRF on an image and its scores, or on folders of them."""
 
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,8 +17,10 @@ from .crf_options import BiRgbStd, BiW, BiXyStd, Iterations, PosStd, PosW
 from .options import verb
 from .predict import collect
 from .several import several
+from .workers import Ray, WithRay, Workers, cluster_of
 
 if TYPE_CHECKING:
+    from ..cluster.journal import Journal
     from ..crf.energies import Kind
     from ..images.palettes import Palette
     from ..threads.room import Room
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
 _ENDINGS = (".npy", ".mat", "_blob_0.mat", ".bin")  # of the files of scores in a folder
 
 
-@verb("crf")
+@verb("crf", cls=WithRay)
 def crf(
     image: Annotated[Path, typer.Option("--image", help="The image; or a folder or list (.txt) of them.")],
     unary: Annotated[
@@ -52,6 +57,7 @@ def crf(
     palette: Annotated[str, typer.Option(help=f"Of --map: {PALETTES} or a text file.")] = "voc",
     device: options.Device = "cpu",
     threads: options.Threads = None,
+    ray: Ray = None,
 ) -> int:
     """Refine an image's class scores with a dense CRF.
 
@@ -59,10 +65,10 @@ def crf(
     folder or list of images all of these are folders, of files with the images' names; several images are
     refined at a time. A broken one of several is reported and the rest still done; the exit code is then 1.
     """
+    from ..cluster.journal import Journal
     from ..crf.devices import backend_for
     from ..images.palettes import palette as read_palette
     from ..threads import thread_count
-    from ..threads.room import Room
 
     given: dict[Kind, Path | None] = {"energies": unary, "scores": scores, "probabilities": probabilities}
     inputs = [(kind, path) for kind, path in given.items() if path is not None]
@@ -77,17 +83,28 @@ def crf(
         raise DeepLabError(f"--map {map_file}: a .png file wanted")
     table = read_palette(palette)
     parameters = CRFParameters(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w)
-    most = 1 if backend_for(device).device is not None else min(thread_count(threads), len(jobs))
-    own = threads if most == 1 else None  # in side_by_side they share
-    room = Room()
-
-    def work(job: Job) -> None:
-        refine_file(job, kind, parameters, table, device, own, room)
-
-    done = several("refining", jobs, work, threads, most)
-    failed = sum(isinstance(result, DeepLabError) for _, result in done)
+    summary = ""
+    if (cluster := cluster_of(ray, threads, device)) is None:
+        most = 1 if backend_for(device).device is not None else min(thread_count(threads), len(jobs))
+        own = threads if most == 1 else None  # in side_by_side they share
+        work = _worker(kind, parameters, table, device, own)
+        done = several("refining", jobs, work, threads, most)
+        failed = sum(isinstance(result, DeepLabError) for _, result in done)
+    else:
+        workers = Workers(partial(_worker, kind, parameters, table, device), cluster)
+        settings = {
+            "kind": kind,
+            "scores": str(path),
+            "marginals": marginals and str(marginals),
+            "crf": vars(parameters),
+            "palette": table.colours.tolist(),
+        }
+        folder = map_file or marginals
+        with Journal(folder / "crf.jsonl" if folders and folder else None, settings) as journal:
+            failed = _refine_on_cluster(workers, jobs, journal)
+        summary = f" ({workers.summary})" if workers.count else ""
     if folders:
-        total = f"{len(jobs) - failed} of {len(jobs)} images refined: {map_file or marginals}"
+        total = f"{len(jobs) - failed} of {len(jobs)} images refined{summary}: {map_file or marginals}"
         options.console().print(total, markup=False, soft_wrap=True)
     return 1 if failed else 0
 
@@ -100,6 +117,41 @@ class Job:
     scores: Path
     marginals: Path | None
     map_file: Path | None
+
+
+def _worker(
+    kind: "Kind", parameters: CRFParameters, table: "Palette", device: str, threads: int | None
+) -> Callable[[Job], None]:
+    """What a worker does with a job."""
+    from ..threads.room import Room
+
+    room = Room()
+    return lambda job: refine_file(job, kind, parameters, table, device, threads, room)
+
+
+def _refine_on_cluster(workers: "Workers[Job, None]", jobs: list[Job], journal: "Journal") -> int:
+    """Refines, by a cluster's workers, what the journal has not; the number of images that failed."""
+    from ..formats.files import newer, remove_unfinished
+
+    files = {job: [file for file in (job.marginals, job.map_file) if file] for job in jobs}
+
+    def is_done(job: Job) -> bool:
+        return str(job.image) in journal.done and newer(files[job], [job.image, job.scores])
+
+    left = [job for job in jobs if not is_done(job)]
+    failed = 0
+    done = workers.run("refining", left, len(jobs) - len(left))
+    with closing(done):
+        for number, result in done:
+            if not isinstance(result, DeepLabError):
+                journal.add(str(left[number].image), None)
+            elif len(jobs) == 1:
+                raise result
+            else:
+                failed += 1
+                workers.note(f"error: {result}")
+    remove_unfinished(file for one in files.values() for file in one)
+    return failed
 
 
 def refine_file(

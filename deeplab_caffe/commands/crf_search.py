@@ -1,7 +1,9 @@
 """`deeplab-caffe crf-search`: the CRF parameters that fit best, by grid search."""
 
+from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,12 +12,17 @@ from ..errors import DeepLabError
 from . import options
 from .crf_options import Iterations
 from .options import verb
+from .workers import Ray, WithRay, Workers, cluster_of
 
 if TYPE_CHECKING:
-    from ..crf.search import Image
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from ..crf.search import Image, Search
 
 
-@verb("crf-search")
+@verb("crf-search", cls=WithRay)
 def crf_search(
     images: Annotated[
         Path, typer.Option("--list", metavar="TXT", help="Lines `image label`, as ImageSegData reads them.")
@@ -35,6 +42,7 @@ def crf_search(
     bi_w: Annotated[str, typer.Option(help="The same.")] = "5,10",
     iterations: Iterations = AUTHORS.iterations,
     threads: options.Threads = None,
+    ray: Ray = None,
 ) -> None:
     """Try every combination of CRF parameters on images with scores and ground truth.
 
@@ -43,6 +51,7 @@ def crf_search(
     image: the same command goes on where it was interrupted. .mat and .npy files hold scores,
     .bin files probabilities.
     """
+    from ..cluster.pool import in_order
     from ..crf.search import Grid, Search, write_heat_map, write_table
     from ..images import image_list
 
@@ -54,19 +63,30 @@ def crf_search(
         "bi_w": bi_w,
     }
     grid = Grid(**{name: _numbers(name, text) for name, text in lists.items()}, iterations=iterations)
+    cluster = cluster_of(ray, threads)
     entries = {entry.image: entry for entry in image_list.read_list(str(images), root)}
 
-    def read(name: str) -> "Image":
-        return _read(name, image_list.join(root, entries[name].label), features, threads)
-
-    num_classes = read(next(iter(entries)))[1].shape[2]
+    read = partial(
+        _read, {name: image_list.join(root, entry.label) for name, entry in entries.items()}, features
+    )
+    num_classes = read(threads, next(iter(entries)))[1].shape[2]
     search = Search(grid, list(entries), output, num_classes)
     console = options.console()
     if search.done:
         console.print(f"going on after {search.done} of {len(entries)} images")
-    with options.progress(console) as bar:
-        task = bar.add_task(f"{len(search.points)} points", total=len(entries), completed=search.done)
-        search.run(read, threads, lambda: bar.advance(task))
+    title = f"{len(search.points)} points"
+    if cluster is None:
+        with options.progress(console) as bar:
+            task = bar.add_task(title, total=len(entries), completed=search.done)
+            search.run(partial(read, threads), threads, lambda: bar.advance(task))
+    elif left := search.images[search.done :]:
+        workers = Workers(partial(_worker, search, read), cluster)
+        with closing(workers.run(title, left, search.done)) as done:
+            for counts in in_order(done):
+                if isinstance(counts, DeepLabError):
+                    raise counts
+                search.add(counts)
+        workers.note(f"{len(entries)} images: {workers.summary}")
     write_table(output / "search.csv", search)
     write_heat_map(output / "search.png", search)
     best = max(range(len(search.points)), key=lambda i: search.mean_iou()[i])
@@ -74,7 +94,14 @@ def crf_search(
     console.print(f"best: {values}: mean IoU {search.mean_iou()[best]:.4f}", markup=False, soft_wrap=True)
 
 
-def _read(image: str, label: str, features: Path, threads: int | None) -> "Image":
+def _worker(
+    search: "Search", read: "Callable[[int | None, str], Image]", threads: int | None
+) -> "Callable[[str], NDArray[Any]]":
+    """What a worker does with an image."""
+    return lambda name: search.counts_of(name, read(threads, name), threads)
+
+
+def _read(labels: dict[str, str], features: Path, threads: int | None, image: str) -> "Image":
     from ..crf.energies import Kind, read_energies
     from ..images import image_file
 
@@ -86,7 +113,11 @@ def _read(image: str, label: str, features: Path, threads: int | None) -> "Image
         if path.exists():
             height, width = rgb.shape[:2]
             kind: Kind = "probabilities" if path.suffix == ".bin" else "scores"
-            return rgb, read_energies(path, kind, height, width, threads), image_file.read_label(label)
+            return (
+                rgb,
+                read_energies(path, kind, height, width, threads),
+                image_file.read_label(labels[image]),
+            )
     raise DeepLabError(f"{features}: none of {', '.join(names)}")
 
 

@@ -1,6 +1,8 @@
 """`deeplab-caffe eval`: IoU, accuracies, trimap curves and confusion matrix of label maps."""
 
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,10 +16,12 @@ from .crf_options import BiRgbStd, BiW, BiXyStd, Iterations, PosStd, PosW, UseCr
 from .numbers import MOST_LABELS
 from .options import verb
 from .segmenter_options import Flip, Mean, PadTo, Scales, ScoresBlob, make_segmenter
+from .workers import Ray, WithRay, Workers, cluster_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..cluster.journal import Journal
     from ..evaluation.evaluation import Band, Evaluation
     from ..images.image_list import Entry
     from ..segmenter.segmenter import Segmenter
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 Labels = Callable[["Entry", "Bytes"], "NDArray[Any]"]  # a line of the list, its truth -> predicted labels
 
 
-@verb("eval")
+@verb("eval", cls=WithRay)
 def evaluate(
     images: Annotated[
         Path, typer.Option("--list", metavar="TXT", help="Lines `image label`, as ImageSegData reads them.")
@@ -84,12 +88,14 @@ def evaluate(
     threads: options.Threads = None,
     weight_memory: options.WeightMemory = None,
     allow_python_layers: options.AllowPythonLayers = False,
+    ray: Ray = None,
 ) -> None:
     """Compare label maps, or what a net makes of the images, with ground truth.
 
     Pixels whose truth is 255 are left out. A table of the classes and the confusion matrix go to stdout;
     FOLDER gets eval.json, confusion.png and trimap.png.
     """
+    from ..cluster.journal import Journal, digest
     from ..evaluation.evaluation import Evaluation
     from ..images import image_list, palettes
 
@@ -97,37 +103,97 @@ def evaluate(
     count = len(table.names) if labels is None else labels
     names = [table.name(label) for label in range(count)]
     evaluation = Evaluation(count, _widths(trimap))
+    given: dict[str, Any] = {
+        "random_weights": random_weights,
+        "mean": mean,
+        "scales": scales,
+        "flip": flip,
+        "scores_blob": scores_blob,
+        "pad_to": pad_to,
+        "variables": variables,
+        "device": device,
+        "precision": precision,
+    }
+    parameters = CRFParameters(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w) if crf else None
+    make: Callable[[int | None], Labels]
     if model is None and predictions is not None:
         if crf:
             raise DeepLabError("--crf: only with --model; the verb crf refines stored scores")
-        predicted = _from_folder(predictions)
+        make = partial(_from_folder, predictions)
     elif model is not None and predictions is None:
-        segmenter = make_segmenter(
-            model,
-            weights,
-            random_weights=random_weights,
-            mean=mean,
-            scales=scales,
-            flip=flip,
-            scores_blob=scores_blob,
-            pad_to=pad_to,
-            variables=variables,
-            device=device,
-            precision=precision,
-            threads=threads,
-            weight_memory=weight_memory,
-        )
-        parameters = CRFParameters(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w) if crf else None
-        predicted = _from_net(segmenter, parameters)
+        segmenter = partial(make_segmenter, model, weights, weight_memory=weight_memory, **given)
+        if ray is not None:
+            segmenter = partial(segmenter, allow_python_layers=allow_python_layers)
+        make = partial(_from_net, segmenter, parameters)
     else:
         raise DeepLabError("give either --predictions or --model")
     entries = image_list.read_list(str(images), root)
+    worker = partial(_worker, make, evaluation, root)
+    cluster = cluster_of(ray, threads, device)
+    if cluster is None:
+        _count_here(evaluation, entries, worker(threads))
+    else:
+        settings = given | {
+            "list": digest(images),
+            "root": root,
+            "predictions": predictions and str(predictions),
+            "model": model and digest(model),
+            "weights": weights and digest(weights),
+            "labels": count,
+            "trimap": evaluation.widths,
+            "crf": parameters and vars(parameters),
+        }
+        journal = Journal(None if output is None else output / "eval.jsonl", settings)
+        _count_on_cluster(evaluation, entries, Workers(worker, cluster), journal)
+    _report(evaluation, names, output)
+
+
+def _worker(
+    make: Callable[[int | None], Labels], evaluation: "Evaluation", root: str, threads: int | None
+) -> Callable[["Entry"], list[Any]]:
+    """What counts one line of the list: its counts as Evaluation.packed has them."""
+    from ..evaluation.evaluation import Evaluation
+
+    predicted = make(threads)
+
+    def count(entry: "Entry") -> list[Any]:
+        one = Evaluation(evaluation.num_classes, evaluation.widths)
+        _add(one, entry, root, predicted)
+        return one.packed()
+
+    return count
+
+
+def _count_here(
+    evaluation: "Evaluation", entries: list["Entry"], count: Callable[["Entry"], list[Any]]
+) -> None:
     with options.progress(options.console()) as bar:
         task = bar.add_task("evaluating", total=len(entries))
         for entry in entries:
-            _add(evaluation, entry, root, predicted)
+            evaluation.merge(count(entry))
             bar.advance(task)
-    _report(evaluation, names, output)
+
+
+def _count_on_cluster(
+    evaluation: "Evaluation",
+    entries: list["Entry"],
+    workers: "Workers[Entry, list[Any]]",
+    journal: "Journal",
+) -> None:
+    """The same by the workers of a cluster; goes on where an earlier run with this journal was stopped."""
+    for counts in journal.done.values():
+        evaluation.merge(counts)
+    left = [entry for entry in entries if str(entry.number) not in journal.done]
+    done = workers.run("evaluating", left, len(journal.done))
+    with journal, closing(done):
+        for number, counts in done:
+            if isinstance(counts, DeepLabError):
+                raise counts
+            journal.add(str(left[number].number), counts)
+            evaluation.merge(counts)
+    journal.remove()  # the same command again is another evaluation, of label maps that may be others
+    if left:
+        workers.note(f"{len(entries)} images: {workers.summary}")
 
 
 def _add(evaluation: "Evaluation", entry: "Entry", root: str, predicted: Labels) -> None:
@@ -142,15 +208,17 @@ def _add(evaluation: "Evaluation", entry: "Entry", root: str, predicted: Labels)
         raise DeepLabError(f"{entry.where}: {error}") from None
 
 
-def _from_folder(folder: Path) -> Labels:
+def _from_folder(folder: Path, threads: int | None) -> Labels:
     from ..evaluation.predictions import read_prediction
 
     return lambda entry, truth: read_prediction(folder, Path(entry.image).stem, *truth.shape)
 
 
-def _from_net(segmenter: "Segmenter", crf: CRFParameters | None) -> Labels:
+def _from_net(make: Callable[..., "Segmenter"], crf: CRFParameters | None, threads: int | None) -> Labels:
     from ..images import image_file
     from ..segmenter.segmentation import segment
+
+    segmenter = make(threads=threads)
 
     def predict(entry: "Entry", truth: "Bytes") -> "NDArray[Any]":
         image = image_file.read_image(entry.image, color=segmenter.color)

@@ -176,6 +176,7 @@ def run_on_cluster(
             if isinstance(result, DeepLabError):
                 if len(jobs) == 1:
                     raise result
+                workers.note(f"error: {result}")
                 continue
             record, cell = result
             journal.add(name, [record, cell and vars(cell)])
@@ -215,13 +216,14 @@ def _finish(
 def _written_before(
     journal: "Journal", jobs: dict[str, Path], results: "Results"
 ) -> "dict[str, Written | DeepLabError]":
-    """What an earlier run has written, where the files are still there."""
+    """What an earlier run has written, where the files are still there and no image was changed since."""
+    from ..formats.files import newer
     from ..segmenter.contact_sheet import Cell
 
     found: dict[str, Written | DeepLabError] = {}
     for name, path in jobs.items():
         record, cell = journal.done.get(name, ({}, None))
-        if record.get("image") == str(path) and all(map(os.path.exists, results.files(name))):
+        if record.get("image") == str(path) and newer(results.files(name), [path]):
             found[name] = record, cell and Cell.of(cell)
     return found
 

@@ -85,13 +85,13 @@ class Workers(Generic[Job, Result]):
         self.unit, self.console = unit, options.console()
         self.count, self.seconds = 0, 0.0
         self._times: deque[float] = deque()  # when the last ones were done
-        self.status = Status(note=self._note)
+        self.status = Status(note=self.note)
         self._pool = Pool(make, cluster, self.status)
 
     def run(
         self, title: str, jobs: Sequence[Job], done: int = 0
     ) -> Generator[tuple[int, Result | DeepLabError], None, None]:
-        """Each job's number with its result, as they are done; an error is the result, and printed.
+        """Each job's number with its result, or its DeepLabError, as they are done.
 
         done: jobs, not among these, that an earlier run has done.
         """
@@ -103,8 +103,6 @@ class Workers(Generic[Job, Result]):
         with options.progress(self.console, TextColumn("{task.fields[rate]}")) as bar, closing(outcomes):
             task = bar.add_task(title, total=total, completed=done, rate="")
             for number, result in outcomes:
-                if isinstance(result, DeepLabError):
-                    self._note(f"error: {result}")
                 yield number, result
                 self.count += 1
                 now = time.perf_counter()
@@ -115,7 +113,7 @@ class Workers(Generic[Job, Result]):
                 bar.update(task, advance=1, rate=self.rate)
                 if not self.console.is_terminal and now - news > _NEWS:
                     news = now
-                    self._note(f"{self.count + done:,} of {total:,}: {self.rate}")
+                    self.note(f"{self.count + done:,} of {total:,}: {self.rate}")
 
     @property
     def rate(self) -> str:
@@ -132,7 +130,8 @@ class Workers(Generic[Job, Result]):
     def _speed(self, count: int, seconds: float) -> str:
         return f"{count / seconds if seconds else 0:.3g} {self.unit}/s"
 
-    def _note(self, text: str) -> None:
+    def note(self, text: str) -> None:
+        """Prints a line beside the progress bar."""
         self.console.print(text, markup=False, soft_wrap=True)
 
 

@@ -67,19 +67,27 @@ class Search:
     ) -> None:
         """Goes through the images that are not done; `read` gives an image's data."""
         for name in self.images[self.done :]:
-            rgb, energy, truth = read(name)
-            if energy.shape[2] != self.num_classes:
-                raise DeepLabError(f"{name}: {energy.shape[2]} labels, {self.num_classes} wanted")
-            if truth.shape != rgb.shape[:2]:
-                raise DeepLabError(f"{name}: ground truth {truth.shape}, image {rgb.shape[:2]}")
-            new = np.empty_like(self.counts)
-            new[0] = self._confusion(truth, energy.argmin(2))
-            for number, labels in self._maps(rgb, energy, threads):
-                new[1 + number] = self._confusion(truth, labels)
-            self.counts += new
-            self.done += 1
-            self._write()
+            self.add(self.counts_of(name, read(name), threads))
             on_image()
+
+    def counts_of(self, name: str, image: Image, threads: int | None = None) -> NDArray[np.int64]:
+        """The confusion counts of an image: without a CRF, then of each point. Changes nothing."""
+        rgb, energy, truth = image
+        if energy.shape[2] != self.num_classes:
+            raise DeepLabError(f"{name}: {energy.shape[2]} labels, {self.num_classes} wanted")
+        if truth.shape != rgb.shape[:2]:
+            raise DeepLabError(f"{name}: ground truth {truth.shape}, image {rgb.shape[:2]}")
+        counts = np.empty_like(self.counts)
+        counts[0] = self._confusion(truth, energy.argmin(2))
+        for number, labels in self._maps(rgb, energy, threads):
+            counts[1 + number] = self._confusion(truth, labels)
+        return counts
+
+    def add(self, counts: NDArray[np.int64]) -> None:
+        """Adds, and keeps, the counts of the next image that is not done."""
+        self.counts += counts
+        self.done += 1
+        self._write()
 
     def mean_iou(self) -> Doubles:
         """Mean IoU of each point so far."""

@@ -57,6 +57,21 @@ class Evaluation:
             inside = distance <= width
             counts += metrics.confusion(truth[inside], predicted[inside], self.num_classes)
 
+    def packed(self) -> list[Any]:
+        """All counts, small, for JSON and `merge`: of a few images most are 0."""
+        counts = np.concatenate([self.counts[None], self._band_counts]).ravel()
+        places = np.flatnonzero(counts)
+        return [self.images, places.tolist(), counts[places].tolist()]
+
+    def merge(self, packed: Sequence[Any]) -> None:
+        """Adds what `packed` gave of another evaluation with as many labels and the same widths."""
+        images, places, values = packed
+        counts = np.zeros((1 + len(self.widths), self.num_classes, self.num_classes), np.int64)
+        counts.ravel()[places] = values
+        self.counts += counts[0]
+        self._band_counts += counts[1:]
+        self.images += images
+
     @property
     def bands(self) -> list[Band]:
         """The measures in each band, the narrowest first."""

@@ -212,6 +212,15 @@ def remove_unfinished(paths: Iterable[Path]) -> None:
                     os.unlink(os.path.join(folder, entry))
 
 
+def newer(files: Iterable[Path], sources: Iterable[Path]) -> bool:
+    """Whether all these files are there, and no source was changed after one of them was written."""
+    try:
+        oldest = min((os.stat(path).st_mtime_ns for path in files), default=0)
+        return all(os.stat(path).st_mtime_ns <= oldest for path in sources)
+    except OSError:
+        return False
+
+
 def _short(name: str) -> str:
     """As much of a name as leaves room for the ending of a temporary file's."""
     return os.fsdecode(os.fsencode(name)[:_MOST_OF_NAME])

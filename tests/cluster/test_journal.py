@@ -28,6 +28,17 @@ def test_nothing_is_written_without_a_result(path):
     assert not path.parent.exists()
 
 
+def test_without_a_path_and_removed(path):
+    with Journal(None, SETTINGS) as journal:
+        journal.add("a", 1)
+        journal.remove()
+    write(path, "a")
+    journal = Journal(path, SETTINGS)
+    journal.add("b", 2)
+    journal.remove()
+    assert not path.exists() and Journal(path, SETTINGS).done == {}
+
+
 def test_a_line_that_was_cut_does_not_count(path):
     write(path, "a", "b")
     path.write_bytes(path.read_bytes()[:-5])

@@ -124,6 +124,45 @@ def test_predict_while_a_node_is_killed(nodes, tmp_path, capsys, monkeypatch):
     assert code == 2 and "predict.jsonl: of a run with another flip" in said
 
 
+def test_crf_eval_and_search(nodes, tmp_path, capsys):
+    """Each gives what it gives in one process, and goes on with what is left."""
+    folders = [tmp_path / name for name in ("photos", "scores", "truth")]
+    for folder in folders:
+        folder.mkdir()
+    photos, scores, truth = folders
+    random = np.random.default_rng(0)
+    for name in "abcd":
+        Image.fromarray(random.integers(0, 256, (20, 30, 3), dtype=np.uint8)).save(photos / f"{name}.png")
+        np.save(scores / f"{name}.npy", random.normal(size=(3, 20, 30)).astype(np.float32))
+        Image.fromarray(random.integers(0, 3, (20, 30), dtype=np.uint8)).save(truth / f"{name}.png")
+    lines = [f"photos/{name}.png truth/{name}.png" for name in "abcd"]
+    (tmp_path / "list.txt").write_text("\n".join(lines) + "\n")
+
+    def run(verb, *words, said=""):
+        code = main([verb, *map(str, words)])
+        captured = capsys.readouterr()
+        assert code == 0 and said in captured.err, captured.err
+        return captured.out
+
+    refine = ["crf", "--image", photos, "--scores", scores]
+    listed = ["--list", tmp_path / "list.txt", "--root", tmp_path]
+    for name, ray_words in (("one", []), ("many", ["--ray"])):
+        out = tmp_path / name
+        run(*refine, "--marginals", out / "marginals", "--map", out / "maps", *ray_words)
+        measured = run("eval", *listed, "--predictions", scores, "--labels", 3, "-o", out, *ray_words)
+        assert "4 images" in measured and not (out / "eval.jsonl").exists()
+        search = ["crf-search", *listed, "--scores", scores, "-o", out, "--bi-rgb-std", "3,9"]
+        run(*search, "--bi-xy-std", "20", "--iterations", 2, *ray_words)
+    one, many = (contents(tmp_path / name) for name in ("one", "many"))
+    assert many.pop("maps/crf.jsonl").count(b"\n") == 5
+    assert one == many and "search.csv" in one and "eval.json" in one and len(one) > 8
+
+    (tmp_path / "many/maps/b.png").unlink()
+    again = "4 of 4 images refined ("
+    run(*refine, "--marginals", out / "marginals", "--map", out / "maps", "--ray", said=again)
+    assert contents(tmp_path / "many")["maps/b.png"] == one["maps/b.png"]
+
+
 def contents(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
