@@ -69,6 +69,8 @@ def run_in_arena(schedule: Schedule, values: Values, arena: Tensor, on_layer: On
         roots[root] = torch.empty(plan.size[root] // memory.FLOAT, device=arena.device)
     for root, offset in plan.offsets.items():
         roots[root] = arena[offset // memory.FLOAT :]
+    for root, (lender, offset) in plan.lent.items():
+        roots[root] = roots[lender][offset // memory.FLOAT :]
     for node in schedule.nodes:
         check_stopped()
         for value in node.tops:

@@ -6,9 +6,11 @@ The arena stays allocated from one forward to the next: the system maps its page
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .. import ops
@@ -19,6 +21,7 @@ from .dag import Node, Value
 
 ALIGNMENT = 128  # bytes: a cache line, which is two of a CPU's
 FLOAT = 4
+_MOST_LENDERS = 4  # outputs, the largest ones
 
 
 @dataclass
@@ -26,14 +29,16 @@ class Plan:
     """`root[v]` is the value whose memory v shares; offsets and sizes are in bytes.
 
     Roots are in exactly one of `offsets` (in the arena), `fresh` (allocated anew in each forward, because the
-    caller gets them) and `given` (the caller's own memory). `inside[r]`: the root of which r is a part, and
-    where in it; that is how what is concatenated gets written to its place at once.
+    caller gets them), `lent` (in the memory of a fresh one, before that is made, and where) and `given` (the
+    caller's own memory). `inside[r]`: the root of which r is a part, and where in it; that is how what is
+    concatenated gets written to its place at once.
     """
 
     root: dict[Value, Value] = field(default_factory=dict)
     size: dict[Value, int] = field(default_factory=dict)
     offsets: dict[Value, int] = field(default_factory=dict)
     fresh: set[Value] = field(default_factory=set)
+    lent: dict[Value, tuple[Value, int]] = field(default_factory=dict)
     given: set[Value] = field(default_factory=set)
     repeats: set[Node] = field(default_factory=set)
     inside: dict[Value, tuple[Value, int]] = field(default_factory=dict)
@@ -59,9 +64,13 @@ def make_plan(
     plan.fresh = {plan.root[value] for value in outputs if value in plan.root} - plan.given
     spans = planner.spans()
     planner.nest(spans)
-    plan.offsets, plan.arena = _pack(spans, plan.size)
+    _pack(plan, spans, planner.made)
     for root, (whole, offset) in plan.inside.items():
-        plan.offsets[root] = plan.offsets[whole] + offset
+        if whole in plan.lent:
+            lender, first = plan.lent[whole]
+            plan.lent[root] = lender, first + offset
+        else:
+            plan.offsets[root] = plan.offsets[whole] + offset
     return plan
 
 
@@ -151,27 +160,57 @@ class _Planner:
         return None
 
 
-def _pack(spans: dict[Value, tuple[int, int]], size: dict[Value, int]) -> tuple[dict[Value, int], int]:
-    """Offsets, largest first, each at the lowest place free while it lives; and the size of the arena."""
-    offsets: dict[Value, int] = {}
-    end = 0
-    # Of those placed: first and last time, first byte, and where the next one may begin.
-    # Python's numbers for sizes that no machine has: who asks for them is told so afterwards.
-    kind = np.int64 if sum(size.values()) + ALIGNMENT * len(size) < 2**63 else object
-    placed = np.empty((4, len(spans)), kind)
-    for count, value in enumerate(sorted(spans, key=lambda v: -size[v])):
-        start, stop = spans[value]
-        before = placed[:, :count]
+class _Region:
+    """Memory in which values find places, at most `count` of them; limit: its bytes, None for what they take.
+
+    until: from that time on it holds something else. kind: of numbers, large enough for offsets.
+    """
+
+    def __init__(self, kind: type, count: int, limit: int | None = None, until: int | None = None) -> None:
+        self.limit, self.until = limit, until
+        self.end = 0
+        # Of those placed: first and last time, first byte, and where the next one may begin.
+        self._placed: NDArray[Any] = np.empty((4, count), kind)
+        self._count = 0
+
+    def place(self, span: tuple[int, int], size: int) -> int | None:
+        """The lowest offset free while the value lives; None: there is no room."""
+        start, stop = span
+        if (self.until is not None and stop >= self.until) or (self.limit is not None and size > self.limit):
+            return None
+        before = self._placed[:, : self._count]
         alive = before[:, (before[0] <= stop) & (start <= before[1])]
         alive = alive[:, alive[2].argsort()]
         free = np.concatenate([[0], np.maximum.accumulate(alive[3])])
-        fits = free[:-1] + size[value] <= alive[2]
+        fits = free[:-1] + size <= alive[2]
         offset = int(free[fits.argmax() if fits.any() else -1])
-        offsets[value] = offset
-        end = max(end, offset + size[value])
-        following = -(-(offset + size[value]) // ALIGNMENT) * ALIGNMENT
-        placed[:, count] = start, stop, offset, following
-    return offsets, end
+        if self.limit is not None and offset + size > self.limit:
+            return None
+        self.end = max(self.end, offset + size)
+        following = -(-(offset + size) // ALIGNMENT) * ALIGNMENT
+        self._placed[:, self._count] = start, stop, offset, following
+        self._count += 1
+        return offset
+
+
+def _pack(plan: Plan, spans: dict[Value, tuple[int, int]], made: Mapping[Value, int]) -> None:
+    """Places the values, largest first: in the memory of an output until that is made, or in the arena."""
+    # Python's numbers for sizes that no machine has: who asks for them is told so afterwards.
+    total = sum(plan.size.values()) + ALIGNMENT * len(plan.size)
+    kind = np.int64 if total < 2**63 else object
+    outputs = sorted(plan.fresh, key=lambda root: (-plan.size[root], made[root]))[:_MOST_LENDERS]
+    lenders = {root: _Region(kind, len(spans), plan.size[root], made[root]) for root in outputs}
+    arena = _Region(kind, len(spans))
+    for value in sorted(spans, key=lambda v: -plan.size[v]):
+        for lender, region in lenders.items():
+            if (offset := region.place(spans[value], plan.size[value])) is not None:
+                plan.lent[value] = lender, offset
+                break
+        else:
+            offset = arena.place(spans[value], plan.size[value])
+            assert offset is not None
+            plan.offsets[value] = offset
+    plan.arena = arena.end
 
 
 class Arena:

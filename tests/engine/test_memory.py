@@ -61,13 +61,28 @@ def test_kept_blobs_have_memory_of_their_own(plan):
 def test_packed_memory_never_overlaps_while_both_live():
     spans = {number: (number % 5, number % 5 + number % 3) for number in range(40)}
     size = {number: 128 * (1 + number * 7 % 11) for number in range(40)}
-    offsets, end = memory._pack(spans, size)
+    made = memory.Plan(size=size | {"out": 3000, "early": 700}, fresh={"out", "early"})
+    memory._pack(made, spans, {"out": 6, "early": 2})
+    places = {value: ("arena", offset) for value, offset in made.offsets.items()} | made.lent
+    ends = {"arena": made.arena, "out": 3000, "early": 700}
+    assert places.keys() == spans.keys()
     for a in spans:
-        assert offsets[a] % memory.ALIGNMENT == 0 and offsets[a] + size[a] <= end
+        where, first = places[a]
+        assert first % memory.ALIGNMENT == 0 and first + size[a] <= ends[where]
+        assert where == "arena" or spans[a][1] < {"out": 6, "early": 2}[where]
         for b in range(a):
             together = spans[a][0] <= spans[b][1] and spans[b][0] <= spans[a][1]
-            apart = offsets[a] + size[a] <= offsets[b] or offsets[b] + size[b] <= offsets[a]
-            assert apart or not together
+            apart = where != places[b][0] or first + size[a] <= places[b][1]
+            assert apart or places[b][1] + size[b] <= first or not together
+    assert {where for where, _ in places.values()} == ends.keys()
+
+
+def test_an_output_lends_its_memory_until_it_is_made(plan):
+    made, blobs = plan(layer("LRN", "a", "x"), layer("LRN", "b", "a"), layer("LRN", "c", "b"))
+    # b is read while c is made, so only a can be in c's memory.
+    assert made.lent == {blobs["a"]: (blobs["c"], 0)} and made.arena == BYTES
+    made, blobs = plan(layer("LRN", "a", "x"), layer("LRN", "b", "a"), keep_blobs=True)
+    assert not made.lent
 
 
 def test_the_arena_grows_only():

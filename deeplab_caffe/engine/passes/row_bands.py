@@ -18,6 +18,8 @@ from ..dag import Node, Value, readers_of
 # than the cache saves. With much more, what lies between the layers leaves the cache: of 64 channels it is
 # 2.8 MB.
 POSITIONS_PER_THREAD = 10800
+# With so many a band of half as many positions is as much memory, and as much work a tile.
+MANY_CHANNELS = 128
 # Values between the layers of a chain that make one worth its while: more than caches hold.
 LEAST_SAVED = 1 << 20
 
@@ -173,9 +175,12 @@ def _bands(links: list[Node], heights: list[int], tops: list[Shape], threads: in
     height = tops[-1][2]
 
     def positions(rows: int) -> int:
-        """Of the layer that has most, in the first band."""
+        """Of the layer that has most, in the first band; those of many channels count twice."""
         band = _band(links, heights, (0, rows))
-        return tops[0][0] * max((end - first) * top[3] for top, (first, end) in zip(tops, band, strict=True))
+        return tops[0][0] * max(
+            (end - first) * top[3] * (2 if top[1] >= MANY_CHANNELS else 1)
+            for top, (first, end) in zip(tops, band, strict=True)
+        )
 
     enough = (rows for rows in range(1, height) if positions(rows) >= POSITIONS_PER_THREAD * threads)
     rows = next(enough, height)
