@@ -1,9 +1,11 @@
 """Whole jobs: folders of photos through `predict`, `predict --crf` and `crf`, against plain Python loops.
 
-python3 benchmarks/jobs.py PHOTOS -o OUT [--images 1000] [--threads 2] [--rounds 3] [--jobs predict,predict-crf,crf]
+python3 benchmarks/jobs.py PHOTOS -o OUT [--images 1000] [--threads 2] [--rounds 3]
+    [--jobs predict,predict-crf,crf]
 
-Each job is a process of its own, ours and the loop's in turn; their label maps must be the same bytes. OUT/jobs.json
-holds for each wall and processor seconds, images a second and peak memory, medians over the rounds.
+Each job is a process of its own, ours and the loop's in turn; their label maps must be the same bytes.
+OUT/jobs.json holds for each wall and processor seconds, images a second and peak memory, medians over the
+rounds.
 """
 
 import argparse
@@ -15,6 +17,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 NET = "camvid_largefov"
 DISTINCT = 100  # photos whose scores are written for the job crf; the others are links to them
@@ -83,7 +86,7 @@ def main() -> None:
                     out = folder / f"{job}-{kind}-{number}"
                     found.append(measured(command(job, kind, folder, out, options.threads)))
                 same(folder / f"{job}-loop-{number}", folder / f"{job}-ours-{number}")
-            row: dict[str, object] = {"job": job, "images": options.images, "threads": options.threads}
+            row: dict[str, Any] = {"job": job, "images": options.images, "threads": options.threads}
             for kind, found in runs.items():
                 row[kind] = {name: statistics.median(run[name] for run in found) for name in found[0]}
                 row[kind]["images_per_second"] = options.images / row[kind]["seconds"]

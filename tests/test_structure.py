@@ -94,6 +94,7 @@ TESTED_BY = {
     "cluster.session": "cluster/test_pool.py",
     "cluster.terms": "cluster/test_pool.py",
     "cluster.worker": "cluster/test_pool.py",
+    "commands.bench_roofline": "bench/test_roofline.py",
     "commands.crf_options": "commands/test_crf.py",
     "commands.segmenter_options": "commands/test_predict.py",
     "segmenter.photo_files": "commands/test_predict.py",
@@ -123,6 +124,7 @@ TESTED_BY = {
     "engine.passes.depth_first": "engine/test_net.py",
     "engine.passes.needed": "engine/test_net.py",
     "engine.schedule": "engine/test_net.py",
+    "engine.steps": "bench/test_roofline.py",
     "convert.folder": "convert/test_convert.py",
     "convert.tflite.net": "convert/tflite/test_convert.py",
     "convert.tflite.operators": "convert/tflite/test_convert.py",
@@ -311,6 +313,22 @@ COMMAND = "from deeplab_caffe.commands import main; main({})"
 )
 def test_runs_without_torch(code):
     code += "\nimport sys; sys.exit('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+# They take time to load.
+HEAVY = {"torch", "numpy", "PIL", "google.protobuf", "jinja2", "pydantic", "matplotlib", "onnx"}
+
+
+@pytest.mark.parametrize(
+    "code, heavy",
+    [("import deeplab_caffe", HEAVY | {"typer", "rich"}), (COMMAND.format(["--help"]), HEAVY)],
+    ids=["import", "help"],
+)
+def test_starts_quickly(code, heavy):
+    """Told by what is loaded, for times depend on the machine."""
+    code += f"\nimport sys; sys.exit(', '.join({heavy!r} & sys.modules.keys()) or 0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

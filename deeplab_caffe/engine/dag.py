@@ -77,6 +77,11 @@ class Node:
         layer = self.layer
         return isinstance(layer, Alias) and layer.appends([shapes[value] for value in self.bottoms])
 
+    def prepare(self) -> None:
+        """See Layer."""
+        with self._naming_memory():
+            self.layer.prepare()
+
     def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         """Fills the tops, contiguous float32, as `Layer.forward` does."""
         with self._naming_memory():

@@ -29,6 +29,7 @@ class Execution:
     def __init__(self, schedule: Schedule, context: Context, arena: memory.Arena, captures: bool) -> None:
         self.schedule, self.context, self.arena = schedule, context, arena
         self._runner = Runner(captures and schedule.stays_on_device)
+        self._prepared = False
 
     def __call__(
         self, values: Values, versions: Hashable, on_layer: OnLayer | None = None
@@ -38,6 +39,10 @@ class Execution:
         versions: changes whenever a parameter does.
         """
         if self.context.runs_forward:
+            if not self._prepared:  # before the arena is there: what is made on the way needs memory, too
+                for node in self.schedule.nodes:
+                    node.prepare()
+                self._prepared = True
             try:
                 self.arena.grow(self.schedule.plan.arena)
             except RuntimeError as error:

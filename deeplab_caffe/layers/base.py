@@ -153,6 +153,9 @@ class Layer(ABC):
         (uninitialised). The first top may be the memory of the first bottom only if `in_place` is True.
         """
 
+    def prepare(self) -> None:  # noqa: B027 few layers have anything to prepare
+        """Puts the parameters in the form that `forward` reads, so that it needs less memory at once."""
+
     def compute(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
         """`forward`, through main memory where the layer has no kernels for the tensors' device."""
         if self.on_device or not ops.backend_of(self.context.device).is_gpu:

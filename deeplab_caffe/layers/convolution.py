@@ -129,6 +129,11 @@ class Convolution(AnyFields, RowWise, Branches, Fusing):
             load,
         )
 
+    @override
+    def prepare(self) -> None:
+        if not (self.is_any or self.blobs[0].streamed or self.context.device.type != "cpu"):
+            self._packed_weights()
+
     def _weights_and_epilogue(
         self, fused: Fused, others: list[Tensor]
     ) -> tuple[Tensor, list[ops.EpilogueOp]]:

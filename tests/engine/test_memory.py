@@ -1,4 +1,8 @@
+import subprocess
+import sys
+
 import pytest
+import torch
 
 from deeplab_caffe import Net
 from deeplab_caffe.engine import memory
@@ -93,3 +97,36 @@ def test_the_arena_grows_only():
     assert arena.values is values and arena.size == 1000
     arena.grow(2000)
     assert arena.size == 2000 and arena.values.data_ptr() % memory.ALIGNMENT == 0
+
+
+ALONE = """
+import sys, torch
+from deeplab_caffe import Net
+from deeplab_caffe.bench.measure import own_peak_memory
+before = own_peak_memory()
+net = Net("deeplab_v1/largefov", sys.argv[1], threads=2, weight_memory=int(sys.argv[2]) or None)
+net.forward(data=torch.zeros(1, 3, 513, 513))
+print(own_peak_memory() - before)
+"""
+
+
+def test_largefov_takes_little_memory():
+    """Its blobs at 513x513, of which the largest two have 67 MB each, and every weight once."""
+    net = Net("deeplab_v1/largefov", threads=2)
+    net.reshape(data=(1, 3, 513, 513))
+    assert net.blob_memory < 44e6  # the scores that the caller gets are 22 of these
+    small = Net("deeplab_v1/largefov", threads=2)
+    small.forward(data=torch.zeros(1, 3, 33, 33))
+    weights = [blobs[0] for name, blobs in small.params.items()]
+    assert all(weight._plain is None and len(weight._packed) == 1 for weight in weights)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("weight_memory, most", [(0, 160e6), (16 << 20, 100e6)], ids=["whole", "streamed"])
+def test_the_process_takes_what_was_planned(tmp_path, weight_memory, most):
+    """Beyond torch's own memory: weights (82 MB, or the 19 of the largest), blobs (42), what kernels need."""
+    weights = tmp_path / "largefov.caffemodel"
+    Net("deeplab_v1/largefov").save(weights)
+    command = [sys.executable, "-c", ALONE, str(weights), str(weight_memory)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert 42e6 < int(done.stdout) < most

@@ -70,6 +70,12 @@ class RowBands(Node):
         """Those of all its layers."""
         return tuple(blob for stage in self.stages for blob in stage.node.layer.blobs)
 
+    @override
+    def prepare(self) -> None:
+        """Each of its layers."""
+        for stage in self.stages:
+            stage.node.prepare()
+
     @property
     def scratch(self) -> int:
         """Values that the tops between the layers need."""
