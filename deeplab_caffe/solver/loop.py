@@ -82,9 +82,13 @@ class Loop:
         self.speed = 0.0
 
     def run(self, stop: Stop | None = None) -> bool:
-        """Trains; False if it was stopped before max_iter. A snapshot is written either way."""
+        """Trains; False if it was stopped before max_iter. A snapshot is written either way.
+
+        An error in the data leaves one, too, if anything was learned before it.
+        """
         solver, param, stop = self.solver, self.param, stop or Stop()
-        saved = solver.iteration if solver.iteration else -1
+        started = solver.iteration
+        saved = started or -1
         self.batch = solver.batch
         self._restart_clock()
         while solver.iteration < param.max_iter:
@@ -99,7 +103,7 @@ class Loop:
                 # The parameters are whole: only what the next iteration wanted is not there.
                 if (
                     not isinstance(error, LossError)
-                    and saved != solver.iteration
+                    and solver.iteration not in (started, saved)
                     and not solver.peers.several
                 ):
                     self._snapshot()

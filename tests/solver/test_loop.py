@@ -105,6 +105,14 @@ def test_an_error_in_the_data_ends_with_a_snapshot(make_solver, folder):
     assert read_solverstate(f"out/tiny_iter_{solver.iteration}.solverstate").iteration == solver.iteration
 
 
+def test_data_that_was_never_there_leaves_no_snapshot(make_solver, folder):
+    solver = make_solver(max_iter="5")
+    (folder / "train.h5").unlink()
+    with pytest.raises(DeepLabError, match="train.h5: No such file"):
+        Record(solver)
+    assert not list(folder.glob("out/*"))
+
+
 def test_a_lost_loss_leaves_no_snapshot(make_solver, folder):
     solver = make_solver(base_lr="1e30", snapshot="50")
     with pytest.raises(LossError):
