@@ -22,10 +22,12 @@ HOST_DEVICE float if_else(bool condition, float yes, float no) {
 HOST_DEVICE float fast_exp(float x) {
   // Thresholds are 0.69 * 2^k as doubles; for a float a, a > threshold is a > the next float below it.
   const float threshold = 0.689999997615814208984375f;
-  const float size = -x;
-  const int n = (size > threshold) + (size > 2 * threshold) + (size > 4 * threshold) +
-                (size > 8 * threshold) + (size > 16 * threshold);
-  const float a = bits_float(float_bits(size) - (static_cast<std::uint32_t>(n) << 23));
+  const float size = 0.0f - x;  // not -0, of which the bits are large
+  // n << 23: what of the size's exponent is above the threshold's. (A size of NaN leaves its product NaN.)
+  const std::int32_t above =
+      static_cast<std::int32_t>(float_bits(size) + (0x7fffffu - float_bits(threshold)));
+  const std::uint32_t halvings = static_cast<std::uint32_t>(above > 0 ? above : 0) & 0xff800000u;
+  const float a = size * bits_float(float_bits(1.0f) - halvings);
   float p =
       1.0f -
       a * (0.9999999995f -

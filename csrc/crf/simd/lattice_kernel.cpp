@@ -93,7 +93,8 @@ void splat_pixels(const Link* links, int degree, unsigned first_vertex, std::siz
       for (std::size_t p = first; p < last; ++p) {
         Vec value[decltype(vectors)::value];
         load_row(q + p * q_stride + label, value);
-        splat(own, p - first, first_vertex, broadcast_row(pre ? pre[p] : 1.0f), row, value, values + label);
+        splat(own, p - first, first_vertex, Factor{broadcast_row(pre ? pre[p] : 1.0f)}, row, value,
+              values + label);
       }
     });
   });

@@ -64,11 +64,20 @@ inline __attribute__((always_inline)) void slice(const Links<D>& links, std::siz
   }
 }
 
+// What a link's weight is multiplied by before a splat.
+struct Factor {
+  Vec pre;
+  Vec of(float weight) const { return weight * pre; }
+};
+struct NoFactor {
+  Vec of(float weight) const { return broadcast_row(weight); }
+};
+
 // values[vertex] += weight * pre * q, over the pixel's links to vertices from first_vertex on. Returns
 // whether there are others.
-template <int G, int D>
+template <int G, int D, class Pre>
 inline __attribute__((always_inline)) bool splat(const Links<D>& links, std::size_t pixel,
-                                                 unsigned first_vertex, const Vec& pre, std::size_t row,
+                                                 unsigned first_vertex, const Pre& pre, std::size_t row,
                                                  const Vec (&q)[G], float* values) {
   bool others = false;
   const Link* link = links.of(pixel);
@@ -77,7 +86,7 @@ inline __attribute__((always_inline)) bool splat(const Links<D>& links, std::siz
       others = true;
       continue;
     }
-    const Vec weight = link[r].weight * pre;
+    const Vec weight = pre.of(link[r].weight);
     float* to = row_of(values, link[r].index, row);
 #pragma GCC unroll 4
     for (int g = 0; g < G; ++g) store_row(to + g * kRow, load_row(to + g * kRow) + weight * q[g]);

@@ -1,5 +1,7 @@
 // One mean-field update of a range of pixels in one pass: slice of every kernel, its weight, softmax, and the
 // splat of the result for the next iteration.
+#include <algorithm>
+
 #include "crf/mean_field.h"
 #include "crf/simd/links.h"
 
@@ -23,7 +25,7 @@ struct Tile {
   const Update& update;
   std::size_t first;  // pixel
   int pixels;
-  float* rows;    // [pixel, row]: logits, then q
+  float* rows;    // [pixel, row]: logits
   float* packed;  // [pixel, labels], as in q: exponentials
 
   std::size_t row() const { return G ? G * kRow : update.row; }
@@ -33,46 +35,49 @@ struct Tile {
 constexpr int kAhead = 2 * kUpdateTile;
 constexpr int kCacheLine = 64 / sizeof(float);
 
-// rows = -unary.
+// Whether the pixel's labels, padded to whole vectors, end before the pixel `last`: what runs over is the
+// next pixel's.
 template <int G>
-void begin(const Tile<G>& tile, std::size_t last) {
-  const std::size_t labels = tile.update.labels, row = tile.row();
-  for (int i = 0; i < tile.pixels; ++i) {
-    const std::size_t p = tile.first + i;
-    const float* unary = tile.update.unary + p * labels;
-    float* t = tile.rows + i * row;
-    for (std::size_t l = 0; l < labels; l += kCacheLine) __builtin_prefetch(unary + kAhead * labels + l);
-    if (p * labels + row <= last * labels) {
-      for (std::size_t l = 0; l < row; l += kRow) store_row(t + l, -load_row(unary + l));
-    } else {  // whole vectors would read beyond the end
-      for (std::size_t l = 0; l < row; ++l) t[l] = l < labels ? -unary[l] : 0;
-    }
-  }
+bool is_whole(const Tile<G>& tile, std::size_t pixel, std::size_t last) {
+  return pixel * tile.update.labels + tile.row() <= last * tile.update.labels;
 }
 
-// rows += scale * label weight * slice.
+// rows = -unary + sum of scale * label weight * slice over the terms without a matrix. padded: room for a
+// row.
 template <int G>
-void add_term(const Tile<G>& tile, const KernelTerm& term) {
-  const std::size_t row = tile.row();
-  const Vec gain = broadcast_row(term.gain);
-  with_links(term.links, term.degree, tile.first, [&](const auto& links) {
+void sum_terms(const Tile<G>& tile, std::size_t last, float* padded) {
+  const Update& update = tile.update;
+  const std::size_t labels = update.labels, row = tile.row();
+  for (int i = 0; i < tile.pixels; ++i) {
+    const std::size_t p = tile.first + i;
+    const float* unary = update.unary + p * labels;
+    for (std::size_t l = 0; l < labels; l += kCacheLine) __builtin_prefetch(unary + kAhead * labels + l);
+    if (!is_whole(tile, p, last)) {
+      std::copy(unary, unary + labels, padded);
+      unary = padded;
+    }
     for_labels<G>(row, [&](std::size_t label, auto vectors) {
       constexpr int kVectors = decltype(vectors)::value;
-      for (int i = 0; i < tile.pixels; ++i) {
-        Vec sliced[kVectors];
-        slice(links, i, gain, row, term.values + label, sliced);
-        if (term.label_weights) {
+      Vec t[kVectors];
+      load_row(unary + label, t);
 #pragma GCC unroll 4
-          for (int g = 0; g < kVectors; ++g) sliced[g] *= load_row(term.label_weights + label + g * kRow);
-        }
-        Vec t[kVectors];
-        load_row(tile.rows + i * row + label, t);
+      for (int g = 0; g < kVectors; ++g) t[g] = -t[g];
+      for (const KernelTerm* term = update.terms; term < update.terms + update.count; ++term) {
+        if (!term->values || term->compatibility) continue;
+        with_links(term->links, term->degree, p, [&](const auto& links) {
+          Vec sliced[kVectors];
+          slice(links, 0, broadcast_row(term->gain), row, term->values + label, sliced);
+          if (term->label_weights) {
 #pragma GCC unroll 4
-        for (int g = 0; g < kVectors; ++g) t[g] += term.scale[tile.first + i] * sliced[g];
-        store_row(tile.rows + i * row + label, t);
+            for (int g = 0; g < kVectors; ++g) sliced[g] *= load_row(term->label_weights + label + g * kRow);
+          }
+#pragma GCC unroll 4
+          for (int g = 0; g < kVectors; ++g) t[g] += term->scale[p] * sliced[g];
+        });
       }
+      store_row(tile.rows + i * row + label, t);
     });
-  });
+  }
 }
 
 // rows += scale * (slice times matrix).
@@ -126,65 +131,71 @@ void exponentials(float* t, std::size_t count, bool exact) {
   }
 }
 
-// rows = packed / sum, the sum in the order of the labels: side by side for several pixels, because one's is
-// a chain of dependent additions. Returns the first pixel whose sum is not a number, or `pixels`.
+// The sums of packed in the order of the labels, kRow pixels from `block` on side by side, because one's is a
+// chain of dependent additions.
 template <int G>
-int normalize(const Tile<G>& tile) {
-  const std::size_t labels = tile.update.labels, row = tile.row();
-  int bad = tile.pixels;
-  for (int block = 0; block < tile.pixels; block += kRow) {
-    const float* e = tile.packed + block * labels;
-    Vec sum = {};
-    for (std::size_t label = 0; label < labels; label += kRow) {
-      Vec columns[kRow];
-      for (int i = 0; i < kRow; ++i) columns[i] = load_row(e + i * labels + label);
-      transpose(columns);
-      const int count = labels - label < kRow ? static_cast<int>(labels - label) : kRow;
-      for (int i = 0; i < count; ++i) sum += columns[i];
-    }
-    for (int i = 0; i < kRow && block + i < tile.pixels; ++i) {
-      float* q = tile.rows + (block + i) * row;
-      for (std::size_t l = 0; l < row; l += kRow) store_row(q + l, load_row(e + i * labels + l) / sum[i]);
-      if (sum[i] != sum[i] && bad == tile.pixels) bad = block + i;
-    }
+inline __attribute__((always_inline)) Vec sums(const Tile<G>& tile, int block) {
+  const std::size_t labels = tile.update.labels;
+  const float* e = tile.packed + block * labels;
+  Vec sum = {};
+  for (std::size_t label = 0; label < labels; label += kRow) {
+    Vec columns[kRow];
+    for (int i = 0; i < kRow; ++i) columns[i] = load_row(e + i * labels + label);
+    transpose(columns);
+    const int count = labels - label < kRow ? static_cast<int>(labels - label) : kRow;
+    for (int i = 0; i < count; ++i) sum += columns[i];
   }
-  return bad;
+  return sum;
 }
 
-// Splats rows; bit i of the result: pixel i has links left for later.
-template <int G>
-unsigned splat_term(const Tile<G>& tile, const KernelTerm& term) {
-  const std::size_t row = tile.row();
-  unsigned late = 0;
-  with_links(term.links, term.degree, tile.first, [&](const auto& links) {
-    for_labels<G>(row, [&](std::size_t label, auto vectors) {
-      constexpr int kVectors = decltype(vectors)::value;
-      for (int i = 0; i < tile.pixels; ++i) {
-        const Vec pre = broadcast_row(term.pre ? term.pre[tile.first + i] : 1.0f);
-        Vec q[kVectors];
-        load_row(tile.rows + i * row + label, q);
-        late |= unsigned{splat(links, i, term.first_vertex, pre, row, q, term.next + label)} << i;
-      }
+// Splats a pixel's q, the vectors of it from `label` on, for every term that wants it. Returns whether links
+// are left for later.
+template <int V>
+inline __attribute__((always_inline)) bool splat_terms(const Update& update, std::size_t row,
+                                                       std::size_t pixel, std::size_t label,
+                                                       const Vec (&q)[V]) {
+  bool late = false;
+  for (const KernelTerm* term = update.terms; term < update.terms + update.count; ++term) {
+    if (!term->next) continue;
+    with_links(term->links, term->degree, pixel, [&](const auto& links) {
+      float* next = term->next + label;
+      late |= term->pre
+                  ? splat(links, 0, term->first_vertex, Factor{broadcast_row(term->pre[pixel])}, row, q, next)
+                  : splat(links, 0, term->first_vertex, NoFactor{}, row, q, next);
     });
-  });
+  }
   return late;
 }
 
-// q = rows, of the pixels in `wanted`.
+// q = packed / sum, splatted; written where it is wanted. Returns the first pixel whose sum is not a number,
+// or `pixels`. padded: room for a row.
 template <int G>
-void write(const Tile<G>& tile, std::size_t last, unsigned wanted) {
-  const std::size_t labels = tile.update.labels, row = tile.row();
-  for (int i = 0; i < tile.pixels; ++i) {
-    if (!(wanted >> i & 1)) continue;
-    const std::size_t p = tile.first + i;
-    const float* from = tile.rows + i * row;
-    float* q = tile.update.q + p * labels;
-    if (p * labels + row <= last * labels) {  // what runs over is the next pixel's, which follows
-      for (std::size_t l = 0; l < row; l += kRow) store_row(q + l, load_row(from + l));
-    } else {
-      for (std::size_t l = 0; l < labels; ++l) q[l] = from[l];
+int normalize_and_splat(const Tile<G>& tile, std::size_t last, float* padded) {
+  const Update& update = tile.update;
+  const std::size_t labels = update.labels, row = tile.row();
+  int bad = tile.pixels;
+  for (int block = 0; block < tile.pixels; block += kRow) {
+    const Vec sum = sums(tile, block);
+    for (int i = block; i < block + kRow && i < tile.pixels; ++i) {
+      const std::size_t p = tile.first + i;
+      const Vec divisor = broadcast_row(sum[i - block]);
+      const bool whole = is_whole(tile, p, last);
+      float* const q = whole ? update.q + p * labels : padded;
+      bool wanted = update.keep;
+      for_labels<G>(row, [&](std::size_t label, auto vectors) {
+        constexpr int kVectors = decltype(vectors)::value;
+        Vec share[kVectors];
+        load_row(tile.packed + i * labels + label, share);
+#pragma GCC unroll 4
+        for (int g = 0; g < kVectors; ++g) share[g] /= divisor;
+        wanted |= splat_terms(update, row, p, label, share);
+        if (wanted) store_row(q + label, share);
+      });
+      if (wanted && !whole) std::copy(padded, padded + labels, update.q + p * labels);
+      if (sum[i - block] != sum[i - block] && bad == tile.pixels) bad = i;
     }
   }
+  return bad;
 }
 
 template <int G>
@@ -196,22 +207,14 @@ std::size_t update_range(const Update& update, std::size_t first, std::size_t la
     const int pixels = left < kUpdateTile ? static_cast<int>(left) : kUpdateTile;
     const Tile<G> tile{update, begin_of_tile, pixels, scratch + update.row,
                        scratch + (1 + kUpdateTile) * update.row};
-    begin(tile, last);
-    for (int k = 0; k < update.count; ++k) {
-      if (update.terms[k].values && !update.terms[k].compatibility) add_term(tile, update.terms[k]);
-    }
+    sum_terms(tile, last, scratch);
     for (int k = 0; k < update.count; ++k) {
       if (update.terms[k].compatibility) add_matrix_term(tile, update.terms[k], scratch);
     }
     subtract_largest(tile);
     exponentials(tile.packed, (pixels - 1) * update.labels + update.row, exact);
-    const int found = normalize(tile);
+    const int found = normalize_and_splat(tile, last, scratch);
     if (found < pixels && bad == last) bad = tile.first + found;
-    unsigned wanted = update.keep ? ~0u : 0;
-    for (int k = 0; k < update.count; ++k) {
-      if (update.terms[k].next) wanted |= splat_term(tile, update.terms[k]);
-    }
-    write(tile, last, wanted);
   }
   return bad;
 }
