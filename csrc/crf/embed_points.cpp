@@ -7,18 +7,6 @@
 
 namespace {
 
-// Rows of keys are padded with 0 to whole words.
-inline bool same_row(const std::int16_t* a, const std::int16_t* b, int count) {
-  std::uint64_t difference = 0;
-  for (int i = 0; i < count; i += 4) {
-    std::uint64_t x, y;
-    std::memcpy(&x, a + i, sizeof x);
-    std::memcpy(&y, b + i, sizeof y);
-    difference |= x ^ y;
-  }
-  return difference == 0;
-}
-
 // Eight coordinates at a time: a key is read as words right after it was made, which is slow if it was
 // written in smaller pieces.
 typedef std::int16_t Shorts __attribute__((vector_size(16)));
@@ -38,6 +26,44 @@ void make_key(const std::int16_t* remainder_0, const std::int16_t* rank, int r, 
     std::memcpy(key + i / 4, &coordinates, sizeof coordinates);
   }
 }
+
+// A pixel of each simplex seen lately, one a slot: neighbours, also those of the row above, often share one,
+// and so their vertices.
+class RecentSimplices {
+ public:
+  explicit RecentSimplices(int d) : slots_(d <= kDims ? kSlots : 0) {}
+
+  // Where the links of a pixel in that simplex are, or null; the next to be asked for it are told `links`.
+  const Link* exchange(const std::int16_t* remainder_0, const std::int16_t* rank, const Link* links) {
+    if (slots_.empty()) return nullptr;
+    Simplex simplex;
+    std::memcpy(simplex.words, remainder_0, sizeof simplex.words / 2);
+    std::memcpy(simplex.words + 2, rank, sizeof simplex.words / 2);
+    std::uint64_t hash = simplex.words[0] + 0x9E3779B97F4A7C15u * simplex.words[2];
+    hash = (hash ^ (hash >> 29)) * 0xBF58476D1CE4E5B9u + simplex.words[1] + (simplex.words[3] << 7);
+    hash *= 0x9E3779B97F4A7C15u;
+    Slot& slot = slots_[hash >> 53];
+    const Link* const known = slot.simplex == simplex ? slot.links : nullptr;
+    slot = {simplex, links};
+    return known;
+  }
+
+ private:
+  static constexpr int kDims = 8;
+  static constexpr std::size_t kSlots = std::size_t{1} << (64 - 53);
+  struct Simplex {
+    std::uint64_t words[4];
+    bool operator==(const Simplex& other) const {
+      return ((words[0] ^ other.words[0]) | (words[1] ^ other.words[1]) | (words[2] ^ other.words[2]) |
+              (words[3] ^ other.words[3])) == 0;
+    }
+  };
+  struct Slot {
+    Simplex simplex = {};
+    const Link* links = nullptr;
+  };
+  std::vector<Slot> slots_;
+};
 
 // One point of any number of features.
 template <class Real, class Key>
@@ -128,10 +154,7 @@ void embed_strip(const float* features, std::size_t points, int d, EmbeddedStrip
   std::uint64_t key[key_table_words<std::int16_t>(kMaxLaneDims)] = {};
   std::int16_t used[kMaxLaneDims] = {};
   std::fill(used, used + d, std::int16_t{-1});
-  // The simplex of the pixel before: often this pixel's too.
-  const std::int16_t* last_remainder_0 = nullptr;
-  const std::int16_t* last_rank = nullptr;
-  const Link* last_links = nullptr;
+  RecentSimplices recent(d);
   for (std::size_t begin = strip.first; begin < strip.last; begin += kLanes) {
     const float* source = features + begin;
     std::size_t plane = points;
@@ -148,25 +171,22 @@ void embed_strip(const float* features, std::size_t points, int d, EmbeddedStrip
       return;
     }
     const std::size_t lanes = std::min<std::size_t>(kLanes, strip.last - begin);
-    last_links = nullptr;
     for (std::size_t lane = 0; lane < lanes; ++lane) {
       const std::size_t p = begin + lane;
       Link* const own = p < points ? links + p * degree : nullptr;
       const std::int16_t* remainder_0 = block.remainder_0[lane];
       const std::int16_t* rank = block.rank[lane];
-      if (last_links != nullptr && own != nullptr && same_row(remainder_0, last_remainder_0, d) &&
-          same_row(rank, last_rank, d)) {
-        for (unsigned r = 0; r < degree; ++r) {
-          own[r] = {last_links[r].index, block.weight[r][lane]};
-        }
-      } else {
-        for (unsigned r = 0; r < degree; ++r) {
+      const Link* const known = own == nullptr ? nullptr : recent.exchange(remainder_0, rank, own);
+      for (unsigned r = 0; r < degree; ++r) {
+        unsigned vertex;
+        if (known != nullptr) {
+          vertex = known[r].index;
+        } else {
           make_key(remainder_0, rank, static_cast<int>(r), d, used, key);
-          const unsigned vertex = strip.table.insert(key);
-          if (own != nullptr) own[r] = {vertex, block.weight[r][lane]};
+          vertex = strip.table.insert(key);
         }
+        if (own != nullptr) own[r] = {vertex, block.weight[r][lane]};
       }
-      last_remainder_0 = remainder_0, last_rank = rank, last_links = own;
     }
   }
 }

@@ -16,30 +16,61 @@ HOST_DEVICE float if_else(bool condition, float yes, float no) {
 #endif
 }
 
+template <class Mask, class Vector>
+HOST_DEVICE Vector if_else(const Mask& mask, const Vector& yes, const Vector& no) {
+  return mask ? yes : no;
+}
+
 // The original's approximate exponential for x <= 0 (NaN stays NaN): halve n times until -x <= 0.69, a
-// polynomial of degree 7, square n times; 0 below -20. Each halving is exact, so n alone says which path was
-// taken. (A multiplication by 1 changes nothing.)
+// polynomial of degree 7, square n times; 0 below -20. Its steps, of one value or of a vector of them:
+
+// Thresholds are 0.69 * 2^k as doubles; for a float a, a > threshold is a > the next float below it.
+constexpr float kExpThreshold = 0.689999997615814208984375f;
+constexpr int kExpTerms = 8, kExpSquarings = 5;
+
+// -x halved n times. Each halving is exact, so n, by which the exponent is above the threshold's, alone says
+// which path was taken. (A size of NaN leaves its product NaN; one of -0 has large bits.) Int: as large as
+// Float.
+template <class Float, class Int>
+HOST_DEVICE Float exp_halved(Float x) {
+  const Float size = 0.0f - x;
+  Int above;
+  __builtin_memcpy(&above, &size, sizeof above);
+  above += static_cast<std::int32_t>(0x7fffffu - float_bits(kExpThreshold));
+  above = above > 0 ? above : Int{};
+  const Int scale_bits = static_cast<std::int32_t>(float_bits(1.0f)) - (above & ~0x7fffff);
+  Float scale;
+  __builtin_memcpy(&scale, &scale_bits, sizeof scale);
+  return size * scale;
+}
+
+// The polynomial, p the terms above k's.
+template <class Float>
+HOST_DEVICE Float exp_term(int k, Float a, Float p) {
+  constexpr float terms[kExpTerms] = {1.0f,          0.9999999995f, 0.4999999206f, 0.1666653019f,
+                                      0.0416573475f, 0.0083013598f, 0.0013298820f, 0.0001413161f};
+  return terms[k] - a * p;
+}
+
+// p squared if x was halved more than k times. (A multiplication by 1 changes nothing.)
+template <class Float>
+HOST_DEVICE Float exp_squared(int k, Float x, Float p) {
+  return p * if_else(x < -kExpThreshold * static_cast<float>(1 << k), p, 1.0f - Float{});
+}
+
+template <class Float>
+HOST_DEVICE Float exp_bounded(Float x, Float p) {
+  return if_else(x < -20.0f, Float{}, p);
+}
+
 HOST_DEVICE float fast_exp(float x) {
-  // Thresholds are 0.69 * 2^k as doubles; for a float a, a > threshold is a > the next float below it.
-  const float threshold = 0.689999997615814208984375f;
-  const float size = 0.0f - x;  // not -0, of which the bits are large
-  // n << 23: what of the size's exponent is above the threshold's. (A size of NaN leaves its product NaN.)
-  const std::int32_t above =
-      static_cast<std::int32_t>(float_bits(size) + (0x7fffffu - float_bits(threshold)));
-  const std::uint32_t halvings = static_cast<std::uint32_t>(above > 0 ? above : 0) & 0xff800000u;
-  const float a = size * bits_float(float_bits(1.0f) - halvings);
-  float p =
-      1.0f -
-      a * (0.9999999995f -
-           a * (0.4999999206f -
-                a * (0.1666653019f -
-                     a * (0.0416573475f - a * (0.0083013598f - a * (0.0013298820f - a * 0.0001413161f))))));
-  p = p * if_else(size > threshold, p, 1.0f);
-  p = p * if_else(size > 2 * threshold, p, 1.0f);
-  p = p * if_else(size > 4 * threshold, p, 1.0f);
-  p = p * if_else(size > 8 * threshold, p, 1.0f);
-  p = p * if_else(size > 16 * threshold, p, 1.0f);
-  return if_else(size > 20.0f, 0.0f, p);
+  const float a = exp_halved<float, std::int32_t>(x);
+  float p = 0;
+#pragma GCC unroll 8
+  for (int k = kExpTerms - 1; k >= 0; --k) p = exp_term(k, a, p);
+#pragma GCC unroll 8
+  for (int k = 0; k < kExpSquarings; ++k) p = exp_squared(k, x, p);
+  return exp_bounded(x, p);
 }
 
 // exp(x) for x <= 0 to about 1 ulp (0 below -87, NaN stays NaN): x = n ln 2 + r, Taylor in r, times 2^n.

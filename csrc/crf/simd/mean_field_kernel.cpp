@@ -123,12 +123,37 @@ void subtract_largest(const Tile<G>& tile) {
   }
 }
 
-void exponentials(float* t, std::size_t count, bool exact) {
-  if (exact) {
-    for (std::size_t i = 0; i < count; ++i) t[i] = true_exp(t[i]);
-  } else {
-    for (std::size_t i = 0; i < count; ++i) t[i] = fast_exp(t[i]);
+#ifdef ISA_AVX2
+// fast_exp of several vectors, step by step side by side: each step waits for the one before it, and these
+// processors look few instructions ahead. What follows t[count - 1] up to a whole step is changed, too.
+void fast_exponentials(float* t, std::size_t count) {
+  typedef std::int32_t IntVec __attribute__((vector_size(sizeof(Vec))));
+  constexpr int kVectors = 4;
+  const auto each = [](const auto& step) {
+#pragma GCC unroll 4
+    for (int i = 0; i < kVectors; ++i) step(i);
+  };
+  for (const float* end = t + count; t < end; t += kVectors * kRow) {
+    Vec a[kVectors], p[kVectors] = {}, x[kVectors];
+    each([&](int i) { a[i] = exp_halved<Vec, IntVec>(load_row(t + i * kRow)); });
+#pragma GCC unroll 8
+    for (int k = kExpTerms - 1; k >= 0; --k) each([&](int i) { p[i] = exp_term(k, a[i], p[i]); });
+    asm("" : "+r"(t));  // loaded again: registers do not hold all
+    load_row(t, x);
+#pragma GCC unroll 8
+    for (int k = 0; k < kExpSquarings; ++k) each([&](int i) { p[i] = exp_squared(k, x[i], p[i]); });
+    each([&](int i) { store_row(t + i * kRow, exp_bounded(x[i], p[i])); });
   }
+}
+#else
+void fast_exponentials(float* t, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i) t[i] = fast_exp(t[i]);
+}
+#endif
+
+void exponentials(float* t, std::size_t count, bool exact) {
+  if (!exact) return fast_exponentials(t, count);
+  for (std::size_t i = 0; i < count; ++i) t[i] = true_exp(t[i]);
 }
 
 // The sums of packed in the order of the labels, kRow pixels from `block` on side by side, because one's is a
