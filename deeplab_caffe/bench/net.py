@@ -40,7 +40,7 @@ def candidate(
     model: str,
     weights: str,
     size: Pair,
-    variables: dict[str, str],
+    rules: dict[str, Any],
     training: bool = False,
     weight_memory: int = 16 << 20,
 ) -> Callable[[], object]:
@@ -50,7 +50,7 @@ def candidate(
     """
     precision = name if name in OURS and name != STREAMED else "exact"
     limit = weight_memory if name == STREAMED else None
-    net = Net(model, weights, precision=precision, variables=variables, weight_memory=limit)
+    net = Net(model, weights, precision=precision, **rules, weight_memory=limit)
     image = _image(size)
     net.reshape(**{next(iter(net.inputs)): tuple(image.shape)})
     if name in OURS:
@@ -79,14 +79,15 @@ def run(
     sizes: list[Pair],
     threads: list[int],
     rounds: int,
-    variables: dict[str, str],
+    rules: dict[str, Any],
     training: bool = False,
     weight_memory: int = 16 << 20,
 ) -> dict[str, Any]:
     """Measures all candidates for each size and thread count; the result as plain data.
 
-    training: steps forwards and backwards, without dropout and with stored statistics (nothing is streamed
-    then). weight_memory: bytes, of the candidate STREAMED.
+    rules: arguments of Net: variables, level, stages, dialect. training: steps forwards and backwards,
+    without dropout and with stored statistics (nothing is streamed then). weight_memory: bytes, of the
+    candidate STREAMED.
 
     Each entry: seconds of every round, their median, `ratio` to torch's fastest float32 (NHWC), the share of
     the machine's fused-multiply-add peak counting all taps (nominal) and those inside the image (done), and
@@ -94,10 +95,10 @@ def run(
     """
     with TemporaryDirectory() as folder:
         weights = str(Path(folder) / "weights.caffemodel")
-        net = Net(model, variables=variables)
+        net = Net(model, **rules)
         random_weights(net)
         net.save(weights)
-        results = _measure(model, weights, sizes, threads, rounds, variables, training, weight_memory)
+        results = _measure(model, weights, sizes, threads, rounds, rules, training, weight_memory)
     return {"model": Path(model).parent.name, "machine": machine(), "results": results}
 
 
@@ -107,13 +108,13 @@ def _measure(
     sizes: list[Pair],
     threads: list[int],
     rounds: int,
-    variables: dict[str, str],
+    rules: dict[str, Any],
     training: bool,
     weight_memory: int,
 ) -> list[dict[str, Any]]:
     before = torch.get_num_threads()
     results = []
-    definition = read_model(model, variables)
+    definition = read_model(model, **rules)
     folded = any(layer.type == "BatchNorm" for layer in definition.layers)
     ours = [name for name in OURS if not (training and name == STREAMED)]
     names = [*ours, *(name for name in PEERS if "folded" not in name or (folded and not training))]
@@ -122,8 +123,7 @@ def _measure(
         for size in sizes:
             cost = analyse(definition, size)
             candidates = {
-                name: candidate(name, model, weights, size, variables, training, weight_memory)
-                for name in names
+                name: candidate(name, model, weights, size, rules, training, weight_memory) for name in names
             }
             for count in threads:
                 torch.set_num_threads(count)
@@ -137,7 +137,7 @@ def _measure(
                         "model": model,
                         "weights": weights,
                         "size": size,
-                        "variables": variables,
+                        "rules": rules,
                         "threads": count,
                         "training": training,
                         "weight_memory": weight_memory,

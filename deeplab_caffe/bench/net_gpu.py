@@ -51,7 +51,7 @@ def run(
     sizes: list[Pair],
     batches: list[int],
     rounds: int,
-    variables: dict[str, str],
+    rules: dict[str, Any],
     device: str,
     wanted: Sequence[str] = (),
     limit: float | None = None,
@@ -63,8 +63,9 @@ def run(
     ours, `error`: the largest difference to `exact` over the largest value, TFLOP/s counting all taps
     (nominal) and those inside the image (done), and bytes of the device's memory.
 
-    wanted: precisions beside exact, all if none are given. `save` gets what there is after each precision.
-    limit: seconds after which none is begun, but for the first. Raises DeepLabError for unknown precisions.
+    rules: arguments of Net: variables, level, stages, dialect. wanted: precisions beside exact, all if none
+    are given. `save` gets what there is after each precision. limit: seconds after which none is begun, but
+    for the first. Raises DeepLabError for unknown precisions.
     """
     place = usable_device(device)
     known = precisions(place)
@@ -76,12 +77,12 @@ def run(
     end = time.monotonic() + (limit or float("inf"))
     with TemporaryDirectory() as folder:
         weights = str(Path(folder) / "weights.caffemodel")
-        net = Net(model, variables=variables)
+        net = Net(model, **rules)
         random_weights(net)
         net.save(weights)
         del net
         for size, batch in product(sizes, batches):
-            case = _Case(model, weights, size, batch, rounds, variables, place)
+            case = _Case(model, weights, size, batch, rounds, rules, place)
             before = list(result["results"])
             for precision in chosen:
                 if result["results"] and time.monotonic() > end:
@@ -101,20 +102,20 @@ class _Case:
         size: Pair,
         batch: int,
         rounds: int,
-        variables: dict[str, str],
+        rules: dict[str, Any],
         device: torch.device,
     ) -> None:
-        self.model, self.weights, self.rounds, self.variables = model, weights, rounds, variables
+        self.model, self.weights, self.rounds, self.rules = model, weights, rounds, rules
         self.size, self.device = size, device
         image = 60 * torch.randn(batch, 3, *size, generator=torch.Generator().manual_seed(1))
         self.image = image.to(device)
-        self.cost = analyse(read_model(model, variables), size)
+        self.cost = analyse(read_model(model, **rules), size)
         self.entries: list[dict[str, Any]] = []
         self.exact: Tensor | None = None
 
     def add(self, precision: str) -> list[dict[str, Any]]:
         """Measures a precision, and torch in its class unless that has been; all entries so far."""
-        net = Net(self.model, self.weights, device=self.device, precision=precision, variables=self.variables)
+        net = Net(self.model, self.weights, device=self.device, precision=precision, **self.rules)
         net.reshape(**{next(iter(net.inputs)): tuple(self.image.shape)})
         kind = "fp32" if precision == "exact" else precision
         measured = {entry["class"] for entry in self.entries}

@@ -6,16 +6,18 @@ from typing import Annotated, Any
 import typer
 
 from ..threads import check_threads
-from . import numbers
+from . import net_options, numbers
 from .numbers import whole
 from .options import (
     Device,
+    Dialect,
+    Level,
     Model,
+    Stages,
     Variables,
     console,
     group,
     parse_bytes,
-    parse_variables,
     print_table,
     verb,
     write_json,
@@ -90,6 +92,9 @@ def bench_net(
             help="Of the candidate 'exact streamed', on the CPU; default: 16M.",
         ),
     ] = None,
+    level: Level = 0,
+    stages: Stages = None,
+    dialect: Dialect = None,
     variables: Variables = None,
     name: Annotated[
         str, typer.Option("--name", help="In titles and file names; default: the folder's.")
@@ -102,7 +107,8 @@ def bench_net(
     from ..bench.net_report import net_chart, net_table
     from ..errors import DeepLabError
 
-    places, values, on_cpu = parse_sizes(sizes), parse_variables(variables), device == "cpu"
+    places, on_cpu = parse_sizes(sizes), device == "cpu"
+    rules = net_options.rules(variables, level, stages, dialect)
     if weight_memory is not None and not on_cpu:
         raise DeepLabError(f"--weight-memory {weight_memory}: weights are streamed on cpu, not on {device}")
     if on_cpu and (precisions or limit):
@@ -119,10 +125,10 @@ def bench_net(
     with console().status("measuring"):
         if on_cpu:
             counts = parse_threads(threads)
-            result = net.run(str(model), places, counts, rounds, values, weight_memory=streamed)
+            result = net.run(str(model), places, counts, rounds, rules, weight_memory=streamed)
         else:
             counts, wanted = parse_counts(batches), [word for word in precisions.split(",") if word]
-            result = net_gpu.run(str(model), places, counts, rounds, values, device, wanted, limit, save)
+            result = net_gpu.run(str(model), places, counts, rounds, rules, device, wanted, limit, save)
     save(result)
     print_table((net_table if on_cpu else net_gpu_table)(result))
     stem = stem_of(result)
@@ -136,6 +142,9 @@ def bench_train(
     sizes: Annotated[str, typer.Option("--sizes", help="Input sizes, N or HxW.")] = "321",
     threads: Annotated[str, typer.Option("--threads", help="Thread counts.")] = "1,2",
     rounds: Rounds = 5,
+    level: Level = 0,
+    stages: Stages = None,
+    dialect: Dialect = None,
     variables: Variables = None,
     output: Output = Path("benchmarks/results"),
 ) -> None:
@@ -143,11 +152,9 @@ def bench_train(
     from ..bench import net
     from ..bench.net_report import net_chart, net_table
 
-    values = parse_variables(variables)
+    rules = net_options.rules(variables, level, stages, dialect)
     with console().status("measuring"):
-        result = net.run(
-            str(model), parse_sizes(sizes), parse_threads(threads), rounds, values, training=True
-        )
+        result = net.run(str(model), parse_sizes(sizes), parse_threads(threads), rounds, rules, training=True)
     stem = output / f"train_{result['model']}"
     result["model"] += ", training"
     print_table(net_table(result))

@@ -55,6 +55,7 @@ def crf(
     bi_rgb_std: BiRgbStd = BI_RGB_STD,
     bi_w: BiW = AUTHORS.bi_w,
     palette: Annotated[str, typer.Option(help=f"Of --map: {PALETTES} or a text file.")] = "voc",
+    max_pixels: options.MaxPixels = None,
     device: options.Device = "cpu",
     threads: options.Threads = None,
     ray: Ray = None,
@@ -87,11 +88,11 @@ def crf(
     if (cluster := cluster_of(ray, threads, device)) is None:
         most = 1 if backend_for(device).device is not None else min(thread_count(threads), len(jobs))
         own = threads if most == 1 else None  # in side_by_side they share
-        work = _worker(kind, parameters, table, device, own)
+        work = _worker(kind, parameters, table, device, max_pixels, own)
         done = several("refining", jobs, work, threads, most)
         failed = sum(isinstance(result, DeepLabError) for _, result in done)
     else:
-        workers = Workers(partial(_worker, kind, parameters, table, device), cluster)
+        workers = Workers(partial(_worker, kind, parameters, table, device, max_pixels), cluster)
         settings = {
             "kind": kind,
             "scores": str(path),
@@ -120,13 +121,18 @@ class Job:
 
 
 def _worker(
-    kind: "Kind", parameters: CRFParameters, table: "Palette", device: str, threads: int | None
+    kind: "Kind",
+    parameters: CRFParameters,
+    table: "Palette",
+    device: str,
+    max_pixels: int | None,
+    threads: int | None,
 ) -> Callable[[Job], None]:
     """What a worker does with a job."""
     from ..threads.room import Room
 
     room = Room()
-    return lambda job: refine_file(job, kind, parameters, table, device, threads, room)
+    return lambda job: refine_file(job, kind, parameters, table, device, threads, room, max_pixels)
 
 
 def _refine_on_cluster(workers: "Workers[Job, None]", jobs: list[Job], journal: "Journal") -> int:
@@ -162,6 +168,7 @@ def refine_file(
     device: str,
     threads: int | None,
     room: "Room",
+    max_pixels: int | None = None,
 ) -> None:
     """Refines one image, in memory from `room`, and writes what is wanted of it."""
     import numpy as np
@@ -170,7 +177,7 @@ def refine_file(
     from ..crf.refinement import crf_memory, image_crf
     from ..images import image_file
 
-    rgb = image_file.read_image(job.image)
+    rgb = image_file.read_image(job.image, max_pixels=max_pixels)
     height, width = rgb.shape[:2]
     energy = read_energies(job.scores, kind, height, width, threads)
     if job.map_file is not None and energy.shape[2] > 256:

@@ -41,6 +41,7 @@ def crf_search(
     bi_rgb_std: Annotated[str, typer.Option(help="The same.")] = "3,4,5,6,7,8,9,10",
     bi_w: Annotated[str, typer.Option(help="The same.")] = "5,10",
     iterations: Iterations = AUTHORS.iterations,
+    max_pixels: options.MaxPixels = None,
     threads: options.Threads = None,
     ray: Ray = None,
 ) -> None:
@@ -66,9 +67,8 @@ def crf_search(
     cluster = cluster_of(ray, threads)
     entries = {entry.image: entry for entry in image_list.read_list(str(images), root)}
 
-    read = partial(
-        _read, {name: image_list.join(root, entry.label) for name, entry in entries.items()}, features
-    )
+    labels = {name: image_list.join(root, entry.label) for name, entry in entries.items()}
+    read = partial(_read, labels, features, max_pixels)
     num_classes = read(threads, next(iter(entries)))[1].shape[2]
     search = Search(grid, list(entries), output, num_classes)
     console = options.console()
@@ -101,11 +101,13 @@ def _worker(
     return lambda name: search.counts_of(name, read(threads, name), threads)
 
 
-def _read(labels: dict[str, str], features: Path, threads: int | None, image: str) -> "Image":
+def _read(
+    labels: dict[str, str], features: Path, max_pixels: int | None, threads: int | None, image: str
+) -> "Image":
     from ..crf.energies import Kind, read_energies
     from ..images import image_file
 
-    rgb = image_file.read_image(image)
+    rgb = image_file.read_image(image, max_pixels=max_pixels)
     stem = Path(image).stem
     names = [f"{stem}_blob_0.mat", f"{stem}.mat", f"{stem}.npy", f"{stem}.bin"]
     for name in names:
@@ -113,11 +115,8 @@ def _read(labels: dict[str, str], features: Path, threads: int | None, image: st
         if path.exists():
             height, width = rgb.shape[:2]
             kind: Kind = "probabilities" if path.suffix == ".bin" else "scores"
-            return (
-                rgb,
-                read_energies(path, kind, height, width, threads),
-                image_file.read_label(labels[image]),
-            )
+            truth = image_file.read_label(labels[image], max_pixels)
+            return rgb, read_energies(path, kind, height, width, threads), truth
     raise DeepLabError(f"{features}: none of {', '.join(names)}")
 
 

@@ -1,12 +1,12 @@
 """`deeplab-caffe diff`: two nets, or two files of weights, layer by layer."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..errors import DeepLabError
-from . import options
+from . import net_options, options
 from .options import verb
 
 if TYPE_CHECKING:
@@ -24,7 +24,10 @@ def diff(
     ],
     second: Annotated[Path, typer.Argument(metavar="SECOND", help="Another of the same kind.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    phase: Annotated[str, typer.Option(help="Of nets: test or train.")] = "test",
+    phase: net_options.Phase = "test",
+    level: options.Level = 0,
+    stages: options.Stages = None,
+    dialect: options.Dialect = None,
     variables: options.Variables = None,
 ) -> int:
     """Tell what differs between two nets (fields, shapes) or two files of weights (shapes, bits, ulps).
@@ -37,7 +40,8 @@ def diff(
     nets = [_is_net(path) for path in (first, second)]
     if nets[0] != nets[1]:
         raise DeepLabError(f"{first}, {second}: a net and weights; two of a kind wanted")
-    result = _nets(first, second, phase, variables) if nets[0] else _weights(first, second)
+    rules = net_options.rules(variables, level, stages, dialect)
+    result = _nets(first, second, phase, rules) if nets[0] else _weights(first, second)
     if as_json:
         print(json.dumps(result.to_json(), indent=1))
     elif nets[0]:
@@ -52,12 +56,11 @@ def _is_net(path: Path) -> bool:
     return path.suffix.lower() in _NETS or not path.exists()
 
 
-def _nets(first: Path, second: Path, phase: str, variables: list[str] | None) -> "NetDiff":
+def _nets(first: Path, second: Path, phase: str, rules: dict[str, Any]) -> "NetDiff":
     from ..engine.read_model import read_model
     from ..validate.diff_nets import diff_nets
 
-    values = options.parse_variables(variables)
-    return diff_nets(*(read_model(path, values, phase=phase) for path in (first, second)))
+    return diff_nets(*(read_model(path, phase=phase, **rules) for path in (first, second)))
 
 
 def _weights(first: Path, second: Path) -> "WeightsDiff":

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import DeepLabError
-from . import options
+from . import net_options, options
 from .options import verb
 
 if TYPE_CHECKING:
@@ -40,6 +40,9 @@ def export(
     fold: Annotated[
         bool, typer.Option("--fold", help="Batch normalisation into the convolutions in front of it.")
     ] = False,
+    level: options.Level = 0,
+    stages: options.Stages = None,
+    dialect: options.Dialect = None,
     variables: options.Variables = None,
     threads: options.Threads = None,
 ) -> int | None:
@@ -61,7 +64,7 @@ def export(
 
     targets = _targets(to, list(TARGETS))
     plane = parse_size(size)
-    definition = read_model(model, options.parse_variables(variables))
+    definition = read_model(model, **net_options.rules(variables, level, stages, dialect))
     definition, remarks = standalone(definition, plane, without_crf)
     net = Net(definition, threads=threads)
     layers = net.layers_for(tuple(outputs)) if outputs else net.layers

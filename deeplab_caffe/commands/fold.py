@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..errors import DeepLabError
-from . import options, shape_options
+from . import net_options, options, shape_options
 from .options import verb
 
 
@@ -41,8 +41,8 @@ def fold(
 
     if layout not in ("v1", "v2"):
         raise DeepLabError(f"--layout {layout}: v1 or v2 wanted")
-    values = options.parse_variables(variables)
-    definition = read_model(model, values, phase, level, stages or (), dialect)
+    rules = net_options.rules(variables, level, stages, dialect)
+    definition = read_model(model, phase=phase, **rules)
     given = shape_options.parse_shapes(shapes)
     context = Context(phase=phase, shapes_only=True)
     inputs = missing_inputs(definition, context, shape_options.parse_size(size), given)

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import DeepLabError
-from . import options
+from . import net_options, options
 from .numbers import MOST_ITERATIONS
 from .options import verb
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ..engine.net import Net
-    from ..formats.net_definition import NetDefinition
 
 
 @verb("forward")
@@ -22,14 +20,7 @@ def forward(
     model: options.Model,
     weights: options.Weights = None,
     random_weights: options.RandomWeights = False,
-    inputs: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--input",
-            metavar="[NAME=]FILE.npy",
-            help="A blob, in place of what the net's own data layers give; repeat it.",
-        ),
-    ] = None,
+    inputs: net_options.Inputs = None,
     dump: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Write each layer's tops right after it ran."),
@@ -42,7 +33,7 @@ def forward(
             help="How often to run; each has its own folder under --dump if more than 1.",
         ),
     ] = 1,
-    phase: Annotated[str, typer.Option(help="test or train.")] = "test",
+    phase: net_options.Phase = "test",
     as_json: Annotated[bool, typer.Option("--json", help="Print the outputs' statistics as JSON.")] = False,
     level: options.Level = 0,
     stages: options.Stages = None,
@@ -61,12 +52,10 @@ def forward(
     convolution and what follows it are one pass, with one result; the blobs inside have a note instead.
     """
     from ..engine.net import Net
-    from ..engine.read_model import read_model
     from ..engine.weights import check_given
 
-    values = options.parse_variables(variables)
-    definition = read_model(model, values, phase, level, stages or (), dialect)
-    arrays = read_inputs(inputs or [], definition)
+    rules = net_options.rules(variables, level, stages, dialect)
+    definition, arrays = net_options.read_with_inputs(model, phase, rules, inputs)
     net = Net(
         definition,
         weights,
@@ -97,30 +86,6 @@ def forward(
                 options.write_json(folder / "forward.json", report)
             results.append({name: statistics(tensor.cpu().numpy()) for name, tensor in outputs.items()})
     _print(results, as_json)
-
-
-def read_inputs(texts: list[str], definition: "NetDefinition") -> dict[str, "np.ndarray"]:
-    """The arrays of --input by blob name; without a name, the net's only input or `data`."""
-    import numpy as np
-
-    from ..formats.npy import read_npy
-
-    arrays = {}
-    for text in texts:
-        name, equals, path = text.partition("=")
-        if not equals:
-            name, path = next(iter(definition.inputs)) if len(definition.inputs) == 1 else "data", text
-        array = read_npy(path)
-        if name in arrays:
-            raise DeepLabError(f"--input {name}: given twice")
-        wanted = definition.inputs.get(name)
-        if wanted is not None and array.ndim != len(wanted):
-            raise DeepLabError(
-                f"--input {path}: {array.ndim} dimensions, '{name}' has {len(wanted)} dimensions"
-            )
-        with np.errstate(over="ignore"):  # a float64 beyond float32 becomes infinite
-            arrays[name] = array.astype(np.float32)
-    return arrays
 
 
 def write_tops(folder: Path, index: int, layer: str, blobs: dict[str, Any]) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DeepLabError
-from . import options, shape_options
+from . import net_options, options, shape_options
 from .options import verb
 
 if TYPE_CHECKING:
@@ -53,8 +53,9 @@ def inspect(
     for option, wanted in (("--image", image), ("--unfold", unfold)):
         if wanted and not (html or (svg and option == "--unfold")):
             raise DeepLabError(f"{option} belongs to --html{'' if option == '--image' else ' or --svg'}")
-    values = names_of_files(model) | options.parse_variables(variables)
-    definition = read_model(model, values, phase, level, stages or (), dialect)
+    rules = net_options.rules(variables, level, stages, dialect)
+    rules["variables"] = names_of_files(model) | rules["variables"]
+    definition = read_model(model, phase=phase, **rules)
     cost = analyse(definition, shape_options.parse_size(size), phase, shape_options.parse_shapes(shapes))
     match = match_file(definition, cost, str(weights)) if weights else {}
     if html:

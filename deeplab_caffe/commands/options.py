@@ -113,6 +113,10 @@ Shapes = Annotated[
         help="Of an input, of what a data layer gives, or a layer that cannot run here; repeat it.",
     ),
 ]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option("--max-pixels", min=1, help="Refuse larger images; default: 50 million."),
+]
 Device = Annotated[str, typer.Option("--device", help="cpu, cuda or cuda:NUMBER.")]
 Precision = Annotated[
     str,

@@ -32,11 +32,6 @@ SUFFIXES |= {".avif", ".heic", ".heif", ".jp2"}
 LISTS = {".txt", ".lst", ".list"}
 _LONGEST_NAME = 255  # bytes, of a file
 
-MaxPixels = Annotated[
-    int | None,
-    typer.Option("--max-pixels", min=1, help="Refuse larger images; default: 50 million."),
-]
-
 
 @verb("predict", cls=WithRay)
 def predict(
@@ -59,7 +54,7 @@ def predict(
         typer.Option("--sheet/--no-sheet", help="A page of thumbnails; default: of several images."),
     ] = None,
     root: Annotated[str, typer.Option(help="Goes before the paths in lists.")] = "",
-    max_pixels: MaxPixels = None,
+    max_pixels: options.MaxPixels = None,
     mean: Mean = None,
     scales: Scales = "1",
     flip: Flip = False,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from . import options
+from . import net_options, options
 from .numbers import MOST_ITERATIONS
 from .options import verb
 
@@ -38,8 +38,8 @@ def test(
     from ..errors import DeepLabError
     from ..solver import average_outputs
 
-    values = options.parse_variables(variables)
-    definition = read_model(model, values, "test", level, stages or (), dialect)
+    rules = net_options.rules(variables, level, stages, dialect)
+    definition = read_model(model, **rules)
     net = Net(definition, weights, device=device, precision=precision, threads=threads)
     check_given(net.layers, weights, random_weights, net.definition.source)
     if net.inputs:

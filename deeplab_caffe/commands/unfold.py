@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from . import options
+from . import net_options, options
 from .numbers import MOST_SEED
 from .options import verb
 
@@ -17,14 +17,7 @@ def unfold(
         Path, typer.Option("--weights", "-w", metavar="CAFFEMODEL", help="Of the net without BatchNorm.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="CAFFEMODEL", help="For the model.")],
-    inputs: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--input",
-            metavar="[NAME=]FILE.npy",
-            help="The batch, in place of what the net's own data layers give; repeat it.",
-        ),
-    ] = None,
+    inputs: net_options.Inputs = None,
     level: options.Level = 0,
     stages: options.Stages = None,
     dialect: options.Dialect = None,
@@ -39,12 +32,9 @@ def unfold(
     """
     from ..convert.unfold import unfold as run
     from ..engine.net import Net
-    from ..engine.read_model import read_model
-    from .forward import read_inputs
 
-    values = options.parse_variables(variables)
-    definition = read_model(model, values, "train", level, stages or (), dialect)
-    arrays = read_inputs(inputs or [], definition)
+    rules = net_options.rules(variables, level, stages, dialect)
+    definition, arrays = net_options.read_with_inputs(model, "train", rules, inputs)
     shapes = {name: array.shape for name, array in arrays.items()}
     net = Net(definition, phase="train", precision="fp32", threads=threads, seed=seed, inputs=shapes)
     names = run(net, weights, arrays)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from . import options, segmenter_options
+from . import net_options, options, segmenter_options
 from .numbers import MOST_ITERATIONS, finite, several
 from .options import verb
 
@@ -78,7 +78,10 @@ def validate(
     as_json: Annotated[bool, typer.Option("--json", help="Print that JSON instead of tables.")] = False,
     mean: segmenter_options.Mean = None,
     scores_blob: segmenter_options.ScoresBlob = None,
-    phase: Annotated[str, typer.Option(help="test or train.")] = "test",
+    phase: net_options.Phase = "test",
+    level: options.Level = 0,
+    stages: options.Stages = None,
+    dialect: options.Dialect = None,
     variables: options.Variables = None,
     device: options.Device = "cpu",
     precision: options.Precision = "exact",
@@ -98,14 +101,13 @@ def validate(
     from ..validate.pairing import without_writers
     from ..validate.request import Request, read_photos
     from ..validate.validation import validate as run
-    from .forward import read_inputs
 
-    values = options.parse_variables(variables)
+    rules = net_options.rules(variables, level, stages, dialect)
     blobs = [text for text in inputs or [] if text.lower().endswith(".npy")]
     photos = [text for text in inputs or [] if text not in blobs]
     photos += read_photos(image_list) if image_list else []
     read = read_deploy_net if photos else read_model
-    definition = read(model, values, phase=phase)
+    definition = read(model, phase=phase, **rules)
     segmenter = None
     if photos:
         numbers = None if mean is None else several(mean, "--mean")
@@ -128,12 +130,12 @@ def validate(
         other_weights=against_weights,
         other_precision=against_precision,
         other_device=against_device,
-        inputs=read_inputs(blobs, definition),
+        inputs=net_options.read_inputs(blobs, definition),
         photos=photos,
         segmenter=segmenter,
         iterations=iterations,
         phase=phase,
-        variables=values,
+        rules=rules,
         device=device,
         precision=precision,
         threads=threads,

@@ -87,9 +87,12 @@ def _pixels(image: Image.Image, color: bool, path: str) -> Bytes:
     return np.array(image.convert("RGB"))
 
 
-def read_label(path: str | os.PathLike[str]) -> Bytes:
-    """The label map as bytes (H, W); a palette image gives its indices. Colour holds no labels: an error."""
-    image = decode_image(path)
+def read_label(path: str | os.PathLike[str], max_pixels: int | None = None) -> Bytes:
+    """The label map as bytes (H, W); a palette image gives its indices. Colour holds no labels: an error.
+
+    Raises DeepLabError as read_image does.
+    """
+    image = decode_image(path, max_pixels)
     if image.mode in ("L", "P"):
         return np.array(image)
     if image.mode == "1":

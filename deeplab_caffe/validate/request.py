@@ -27,7 +27,9 @@ AnyPath = str | PathLike[str]
 
 @dataclass
 class Request:
-    """What to compare. model, weights, phase, variables, device, precision, threads: of ours, as for Net.
+    """What to compare. model, weights, phase, device, precision, threads: of ours, as for Net.
+
+    rules: arguments of read_model besides: variables, level, stages, dialect.
 
     against: files and folders of theirs; or other_...: another net, weights, precision, device, each as ours
     where it is None. inputs: blobs by name; photos: image files; segmenter: of the same net,
@@ -46,7 +48,7 @@ class Request:
     segmenter: Photographer | None = None
     iterations: int = 1
     phase: str = "test"
-    variables: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
     precision: str = "exact"
     threads: int | None = None
@@ -72,7 +74,7 @@ class Request:
     @cached_property
     def definition(self) -> NetDefinition:
         """Ours, as the file has it."""
-        return read_model(self.model, self.variables, phase=self.phase)
+        return read_model(self.model, phase=self.phase, **self.rules)
 
     def environment(self, command: str) -> Environment:
         """This machine, and the files that took part."""
@@ -97,7 +99,7 @@ class Request:
 
     def _other(self, shapes: dict[str, Shape]) -> Net:
         model = self.other_model
-        definition = read_model(model, self.variables, phase=self.phase) if model else self.definition
+        definition = read_model(model, phase=self.phase, **self.rules) if model else self.definition
         return self._net(
             definition,
             self.other_weights or self.weights,

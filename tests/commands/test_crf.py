@@ -35,6 +35,13 @@ def test_defaults_and_outputs(case, succeeds):
     assert np.array_equal(np.asarray(Image.open(folder / "map.png")), model.map())
 
 
+def test_max_pixels(case, succeeds, fails):
+    folder = case[0]
+    given = ("--image", folder / "a.png", "--unary", folder / "unary.npy", "--map", folder / "map.png")
+    assert "a.png: 11x9, more than 98 pixels" in fails("crf", *given, "--max-pixels", 98)
+    succeeds("crf", *given, "--max-pixels", 99)
+
+
 def test_scores_and_probabilities(case, succeeds):
     folder, image, unary = case
     probabilities = torch.softmax(-torch.from_numpy(unary), 2).numpy()

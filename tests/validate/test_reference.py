@@ -86,7 +86,7 @@ def check_pipeline(folder, test_set, crop, tmp_path, mats=None):
         asset("prototxt/camvid_largefov/test.prototxt"),
         asset("weights/camvid_largefov_initial.caffemodel"),
         [tmp_path, *([mats] if mats else [])],
-        variables=variables,
+        rules={"variables": variables},
         iterations=len(images),
     )
     result = run(request)
