@@ -197,12 +197,13 @@ def _count_on_cluster(
 
 
 def _add(evaluation: "Evaluation", entry: "Entry", root: str, predicted: Labels) -> None:
-    from ..images import image_file, image_list
+    from ..evaluation.predictions import read_truth
+    from ..images import image_list
 
     try:
         if not entry.label:
             raise DeepLabError("no label map in this line")
-        truth = image_file.read_label(image_list.join(root, entry.label))
+        truth = read_truth(image_list.join(root, entry.label))
         evaluation.add(truth, predicted(entry, truth))
     except DeepLabError as error:
         raise DeepLabError(f"{entry.where}: {error}") from None

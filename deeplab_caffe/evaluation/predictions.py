@@ -1,4 +1,4 @@
-"""Label maps that some program left in a folder."""
+"""Label maps in files: the truth, and what some program left in a folder."""
 
 import os
 from pathlib import Path
@@ -10,6 +10,29 @@ from ..errors import DeepLabError
 from ..formats.scores import as_values, read_scores
 from ..images.image_file import read_label
 from . import metrics
+
+
+def read_truth(path: str | os.PathLike[str]) -> NDArray[np.integer]:
+    """A label map (H, W) of ground truth: an image of numbers, or .npy, .bin or .mat with one channel.
+
+    Raises DeepLabError for anything else, naming the first value that is no label.
+    """
+    if Path(path).suffix.lower() not in (".npy", ".bin", ".mat"):
+        return read_label(path)
+    stored = read_scores(path)
+    values = stored.values[:, :, 0] if stored.order == "label map" else stored.values
+    while values.ndim > 2 and values.shape[0] == 1:
+        values = values[0]
+    if values.ndim != 2:
+        shape = " x ".join(map(str, stored.values.shape))
+        raise DeepLabError(f"{os.fspath(path)}: {shape} values; a label map has rows and columns")
+    wrong = ~((values >= 0) & (values <= 255) & (values == np.floor(values)))
+    if wrong.any():
+        row, column = np.argwhere(wrong)[0]
+        raise DeepLabError(
+            f"{os.fspath(path)}: row {row}, column {column}: {values[row, column]:g} is no label"
+        )
+    return values.astype(np.uint8)
 
 
 def read_prediction(folder: str | os.PathLike[str], name: str, height: int, width: int) -> NDArray:

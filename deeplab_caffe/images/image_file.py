@@ -100,7 +100,10 @@ def read_label(path: str | os.PathLike[str], max_pixels: int | None = None) -> B
     pixels = np.asarray(image)
     if image.mode == "RGB" and (pixels == pixels[:, :, :1]).all():
         return np.ascontiguousarray(pixels[:, :, 0])
-    raise DeepLabError(f"{path}: a label map is a grey or palette image, this one is {image.mode}")
+    raise DeepLabError(
+        f"{path}: a label map is a grey or palette image, this one is {image.mode}; of a data set's colours "
+        "`deeplab-caffe dataset` makes numbers"
+    )
 
 
 def decode_image(path: str | os.PathLike[str], max_pixels: int | None = None) -> Image.Image:

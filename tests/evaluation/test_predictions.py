@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.evaluation.predictions import read_prediction
+from deeplab_caffe.evaluation.predictions import read_prediction, read_truth
 from deeplab_caffe.formats.bin import write_bin
 from deeplab_caffe.formats.mat import write_mat
 
@@ -31,6 +31,38 @@ def write_png(path):
 def test_formats(tmp_path, name, write):
     write(tmp_path / name)
     assert (read_prediction(tmp_path, "a", 2, 3) == LABELS).all()
+
+
+@pytest.mark.parametrize(
+    "name, write",
+    [
+        ("a.png", write_png),
+        ("a.bin", lambda path: write_bin(path, LABELS.astype(np.int16))),
+        ("a.mat", lambda path: write_mat(path, LABELS)),
+        ("a.npy", lambda path: np.save(path, LABELS)),
+        ("a.npy", lambda path: np.save(path, LABELS[None].astype(np.int64))),
+    ],
+)
+def test_truth(tmp_path, name, write):
+    write(tmp_path / name)
+    truth = read_truth(tmp_path / name)
+    assert truth.dtype == np.uint8 and (truth == LABELS).all()
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        (SCORES, "3 x 2 x 3 values; a label map has rows and columns"),
+        (np.array([[0.0, 1.5]]), "row 0, column 1: 1.5 is no label"),
+        (np.array([[0.0], [np.nan]]), "row 1, column 0: nan is no label"),
+        (np.array([[-1, 0]]), "row 0, column 0: -1 is no label"),
+        (np.array([[256, 0]]), "row 0, column 0: 256 is no label"),
+    ],
+)
+def test_what_is_no_truth(tmp_path, values, message):
+    np.save(tmp_path / "a.npy", values)
+    with pytest.raises(DeepLabError, match=f"a.npy: {message}"):
+        read_truth(tmp_path / "a.npy")
 
 
 def test_scores_of_padded_images_are_cut(tmp_path):
