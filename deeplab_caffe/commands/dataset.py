@@ -116,7 +116,6 @@ def _make(plan: "Plan", output: Path, partial: bool, net: str | None, threads: i
     from ..datasets.nets import default_net, make_net
     from ..datasets.prepare import prepare
     from ..errors import DeepLabWarning
-    from ..threads import thread_count
 
     net = net or default_net(plan)
     make_net(plan, net, 1, (1, 1))  # an unknown one is told at once
@@ -126,7 +125,7 @@ def _make(plan: "Plan", output: Path, partial: bool, net: str | None, threads: i
     with options.progress(options.console()) as bar:
         images = {item.image for items in plan.lists.values() for item in items}
         task = bar.add_task("label maps", total=len(images))
-        done = prepare(plan, output, thread_count(threads), lambda count: bar.advance(task, count))
+        done = prepare(plan, output, threads, lambda count: bar.advance(task, count))
     configuration.write_palette(plan, output)
     toml = configuration.write_configuration(plan, done, output, net)
     options.write_json(output / "dataset.json", configuration.summary(plan, done, remarks))

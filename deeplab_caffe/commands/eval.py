@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from ..evaluation.evaluation import Band, Evaluation
     from ..images.image_list import Entry
     from ..segmenter.segmenter import Segmenter
-    from ..types import Bytes
 
-Labels = Callable[["Entry", "Bytes"], "NDArray[Any]"]  # a line of the list, its truth -> predicted labels
+# A line of the list, its truth -> predicted labels.
+Labels = Callable[["Entry", "NDArray[Any]"], "NDArray[Any]"]
 
 
 @verb("eval", cls=WithRay)
@@ -221,7 +221,7 @@ def _from_net(make: Callable[..., "Segmenter"], crf: CRFParameters | None, threa
 
     segmenter = make(threads=threads)
 
-    def predict(entry: "Entry", truth: "Bytes") -> "NDArray[Any]":
+    def predict(entry: "Entry", truth: "NDArray[Any]") -> "NDArray[Any]":
         image = image_file.read_image(entry.image, color=segmenter.color)
         return segment(segmenter, image, crf).labels
 

@@ -2,13 +2,16 @@
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ..errors import DeepLabError
 from ..formats.files import replacing
 from ..images.image_file import image_size, write_image
+from ..threads import thread_count
+from ..threads.side_by_side import side_by_side
 from .plan import Item, Plan
 
 Step = Callable[[int], None]  # so many images more are done
@@ -24,12 +27,14 @@ class Prepared:
     width: int
 
 
-def prepare(plan: Plan, output: Path, threads: int, step: Step = lambda count: None) -> Prepared:
+def prepare(
+    plan: Plan, output: Path, threads: int | None = None, step: Step = lambda count: None
+) -> Prepared:
     """Links the images, converts label maps that are missing or older than their source, writes the lists.
 
     Each file appears whole or not at all, the lists after all label maps; who runs it again goes on where it
-    stopped. step: called as images are done. Raises DeepLabError for the first image or label map that is
-    broken, or where a label map has another size than its image.
+    stopped. threads: None: the default. step: called as images are done. Raises DeepLabError for the first
+    image or label map that is broken, or where a label map has another size than its image.
     """
     output.mkdir(parents=True, exist_ok=True)
     for name, target in plan.links.items():
@@ -38,14 +43,12 @@ def prepare(plan: Plan, output: Path, threads: int, step: Step = lambda count: N
     for folder in {Path(item.label).parent for item in items.values() if item.label}:
         (output / folder).mkdir(parents=True, exist_ok=True)
     written, height, width = 0, 0, 0
-    pool = ThreadPoolExecutor(threads, "labels")
-    try:
-        for done, (rows, columns) in pool.map(lambda item: _convert(output, item), items.values()):
+    made = side_by_side(partial(_convert, output), items.values(), threads, thread_count(threads), False)
+    with closing(made):
+        for done, (rows, columns) in made:
             written += done
             height, width = max(height, rows), max(width, columns)
             step(1)
-    finally:
-        pool.shutdown(cancel_futures=True)
     (output / "list").mkdir(exist_ok=True)
     for name, entries in plan.lists.items():
         if entries:
