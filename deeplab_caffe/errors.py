@@ -11,6 +11,7 @@ from collections.abc import Iterable
 # Of a module that may be missing: the package it is in and the extra of ours that installs it.
 _EXTRAS = {
     "PIL": ("pillow", "cli"),
+    "fsspec": ("fsspec", "remote"),
     "google": ("protobuf", "torch"),
     "h5py": ("h5py", "hdf5"),
     "jinja2": ("jinja2", "torch"),

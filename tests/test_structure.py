@@ -96,6 +96,7 @@ TESTED_BY = {
     "cluster.worker": "cluster/test_pool.py",
     "commands.bench_roofline": "bench/test_roofline.py",
     "commands.crf_options": "commands/test_crf.py",
+    "commands.inputs": "commands/test_predict.py",
     "commands.segmenter_options": "commands/test_predict.py",
     "segmenter.photo_files": "commands/test_predict.py",
     "commands.several": "commands/test_predict.py",

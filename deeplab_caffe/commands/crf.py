@@ -14,8 +14,8 @@ from ..errors import DeepLabError
 from ..images.class_names import PALETTES
 from . import options
 from .crf_options import BiRgbStd, BiW, BiXyStd, Iterations, PosStd, PosW
+from .inputs import collect
 from .options import verb
-from .predict import collect
 from .several import several
 from .workers import Ray, WithRay, Workers, cluster_of
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from ..cluster.journal import Journal
     from ..crf.energies import Kind
     from ..images.palettes import Palette
+    from ..images.stored_image import ImageFile
     from ..threads.room import Room
 
 _ENDINGS = (".npy", ".mat", "_blob_0.mat", ".bin")  # of the files of scores in a folder
@@ -114,7 +115,7 @@ def crf(
 class Job:
     """An image, its scores, and the files to write."""
 
-    image: Path
+    image: "ImageFile"
     scores: Path
     marginals: Path | None
     map_file: Path | None

@@ -7,11 +7,12 @@ import typer
 
 from ..crf.parameters import CAMVID
 from . import options
+from .inputs import collect
 from .options import verb
-from .predict import collect
 
 if TYPE_CHECKING:
     from ..images.palettes import Palette
+    from ..images.stored_image import ImageFile
     from ..segmenter.segmenter import Segmenter
     from ..types import Bytes
 
@@ -50,6 +51,7 @@ def demo(
     from ..images import palettes
     from ..segmenter.segmenter import Segmenter
 
+    photos: dict[str, ImageFile]
     photos = {path.stem: path for path in assets.demo_photos()} if not images else collect(images)
     segmenter = Segmenter(
         assets.asset("prototxt/camvid_largefov/deploy.prototxt"),
@@ -67,7 +69,9 @@ def demo(
             record = segment_photo(segmenter, name, photo, output, colours)
             records.append(record)
             seconds = record["seconds"]
-            table.add_row(photo.name, record["picture"], f"{seconds['net']:.2f} s", f"{seconds['crf']:.2f} s")
+            table.add_row(
+                Path(str(photo)).name, record["picture"], f"{seconds['net']:.2f} s", f"{seconds['crf']:.2f} s"
+            )
             bar.advance(task)
     options.write_json(output / "demo.json", records)
     options.print_table(table)
@@ -79,7 +83,7 @@ def demo(
 
 
 def segment_photo(
-    segmenter: "Segmenter", name: str, photo: Path, output: Path, colours: "Palette"
+    segmenter: "Segmenter", name: str, photo: "ImageFile", output: Path, colours: "Palette"
 ) -> dict[str, Any]:
     """Writes all results for one photo, by that name; returns its record for demo.json."""
     import time
@@ -110,16 +114,19 @@ def segment_photo(
     }
 
 
-def read_photo(path: Path) -> "Bytes":
+def read_photo(path: "ImageFile") -> "Bytes":
     """RGB bytes, upright as a camera's EXIF says, of at most LONGEST pixels a side. Raises DeepLabError."""
+    from io import BytesIO
+
     import numpy as np
     from PIL import Image, ImageOps
 
     from ..images.image_file import read_image
     from ..images.resize import smooth_resize
+    from ..images.stored_image import StoredImage
 
     image = read_image(path)
-    with Image.open(path) as stored:
+    with Image.open(BytesIO(path.read()) if isinstance(path, StoredImage) else path) as stored:
         turned = Image.fromarray(image)
         turned.getexif().update(stored.getexif())
     upright = np.asarray(ImageOps.exif_transpose(turned))

@@ -13,6 +13,7 @@ from ..errors import DeepLabError
 from ..images.class_names import PALETTES
 from . import options
 from .crf_options import BiRgbStd, BiW, BiXyStd, Iterations, PosStd, PosW, UseCrf
+from .inputs import collect
 from .options import verb
 from .segmenter_options import Flip, Mean, PadTo, Scales, ScoresBlob, make_segmenter
 from .several import several
@@ -22,14 +23,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..cluster.journal import Journal
+    from ..images.stored_image import ImageFile
     from ..segmenter.photo_files import Results, Written
     from ..segmenter.segmenter import Segmenter
 
-    Job = tuple[str, Path]  # the name of the results, the image
+    Job = tuple[str, ImageFile]  # the name of the results, the image
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".ppm", ".pgm", ".bmp", ".tif", ".tiff", ".webp", ".gif"}
-SUFFIXES |= {".avif", ".heic", ".heif", ".jp2"}
-LISTS = {".txt", ".lst", ".list"}
 _LONGEST_NAME = 255  # bytes, of a file
 
 
@@ -38,7 +37,10 @@ def predict(
     model: options.Model,
     images: Annotated[
         list[str],
-        typer.Argument(metavar="IMAGE|FOLDER|LIST...", help="Photos, folders of them, lists (.txt) of them."),
+        typer.Argument(
+            metavar="IMAGE|FOLDER|LIST|TAR...",
+            help="Photos, folders, lists (.txt) or tar shards of them; also at addresses such as s3://...",
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where results go.")],
     weights: options.Weights = None,
@@ -132,7 +134,7 @@ def predict(
 
 def run(
     segmenter: "Segmenter",
-    jobs: dict[str, Path],
+    jobs: dict[str, "ImageFile"],
     results: "Results",
     crf: CRFParameters | None,
     max_pixels: int | None = None,
@@ -156,7 +158,11 @@ def run(
 
 
 def run_on_cluster(
-    workers: "Workers[Job, Written]", jobs: dict[str, Path], results: "Results", net: str, journal: "Journal"
+    workers: "Workers[Job, Written]",
+    jobs: dict[str, "ImageFile"],
+    results: "Results",
+    net: str,
+    journal: "Journal",
 ) -> int:
     """`run` by the workers of a cluster: what the journal has of an earlier run is not done again."""
     from ..formats.files import remove_unfinished
@@ -180,7 +186,7 @@ def run_on_cluster(
 
 
 def _finish(
-    jobs: dict[str, Path],
+    jobs: dict[str, "ImageFile"],
     written: "dict[str, Written | DeepLabError]",
     results: "Results",
     net: str,
@@ -209,7 +215,7 @@ def _finish(
 
 
 def _written_before(
-    journal: "Journal", jobs: dict[str, Path], results: "Results"
+    journal: "Journal", jobs: dict[str, "ImageFile"], results: "Results"
 ) -> "dict[str, Written | DeepLabError]":
     """What an earlier run has written, where the files are still there and no image was changed since."""
     from ..formats.files import newer
@@ -238,35 +244,7 @@ def _worker(
     return lambda job: segment_file(crew, *job, results, crf, max_pixels)
 
 
-def collect(inputs: list[str], root: str = "") -> dict[str, Path]:
-    """All images of the command line by the name their results get; DeepLabError if there is none."""
-    from ..images.image_list import read_list
-
-    jobs: dict[str, Path] = {}
-
-    def add(name: str, path: Path) -> None:
-        if jobs.setdefault(name, path) != path:
-            raise DeepLabError(f"{jobs[name]} and {path} would write the same results '{name}'")
-
-    for text in inputs:
-        path = Path(text)
-        if path.is_dir():
-            found = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
-            if not found:
-                raise DeepLabError(f"{path}: no images in this folder")
-            for file in found:
-                add(file.stem, file)
-        elif not path.exists():
-            raise DeepLabError(f"{path}: no such image, folder or list")
-        elif path.suffix.lower() in LISTS:
-            for entry in read_list(text, root):
-                add(Path(entry.image).stem, Path(entry.image))
-        else:
-            add(path.stem, path)
-    return jobs
-
-
-def _check_names(jobs: dict[str, Path], kinds: list[str]) -> None:
+def _check_names(jobs: dict[str, "ImageFile"], kinds: list[str]) -> None:
     """DeepLabError where the file of a result could not be written, for its name is too long."""
     from ..segmenter.photo_files import ENDINGS
 

@@ -212,11 +212,13 @@ def remove_unfinished(paths: Iterable[Path]) -> None:
                     os.unlink(os.path.join(folder, entry))
 
 
-def newer(files: Iterable[Path], sources: Iterable[Path]) -> bool:
-    """Whether all these files are there, and no source was changed after one of them was written."""
+def newer(files: Iterable[Path], sources: Iterable[object]) -> bool:
+    """Whether all these files are there, and no source that is a file was changed after one was written."""
     try:
         oldest = min((os.stat(path).st_mtime_ns for path in files), default=0)
-        return all(os.stat(path).st_mtime_ns <= oldest for path in sources)
+        return all(
+            os.stat(path).st_mtime_ns <= oldest for path in sources if isinstance(path, str | os.PathLike)
+        )
     except OSError:
         return False
 

@@ -17,6 +17,7 @@ from PIL import Image
 from ..errors import DeepLabError, DeepLabWarning, missing_package
 from ..formats.files import replacing
 from ..types import Bytes
+from .stored_image import StoredImage
 
 MAX_PIXELS = 50_000_000  # phones take photos of 48 million; a small file may unpack to any number
 # Those that Pillow decodes itself or with libraries for it; for others (EPS) it starts programs.
@@ -40,7 +41,9 @@ _16_BITS_AS_I = ("PNG", "PPM")  # older Pillows say "I" for their 16 bits
 _ORIENTATION = 0x0112  # of EXIF; 1 is upright
 
 
-def read_image(path: str | os.PathLike[str], color: bool = True, max_pixels: int | None = None) -> Bytes:
+def read_image(
+    path: str | os.PathLike[str] | StoredImage, color: bool = True, max_pixels: int | None = None
+) -> Bytes:
     """The image as RGB bytes (H, W, 3), or grey (H, W, 1) without `color`.
 
     Grey, palette and CMYK images become colour, alpha is dropped, 16 bits keep their upper byte, of several
@@ -51,7 +54,10 @@ def read_image(path: str | os.PathLike[str], color: bool = True, max_pixels: int
 
     Up to version 0.1 the order was B, G, R: who turned it round must do so no more.
     """
-    image = decode_image(path, max_pixels)
+    if isinstance(path, StoredImage):
+        image = _open(BytesIO(path.read()), str(path), max_pixels)
+    else:
+        image = decode_image(path, max_pixels)
     if image.getexif().get(_ORIENTATION, 1) != 1:
         # The same text for all of them, so that it is shown once.
         warnings.warn(
@@ -61,7 +67,7 @@ def read_image(path: str | os.PathLike[str], color: bool = True, max_pixels: int
             ),
             stacklevel=2,
         )
-    return _pixels(image, color, os.fspath(path))
+    return _pixels(image, color, str(path))
 
 
 def read_image_bytes(data: bytes, name: str, color: bool | None = None) -> Bytes:

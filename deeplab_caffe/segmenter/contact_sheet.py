@@ -17,6 +17,7 @@ from PIL import Image
 from ..formats.files import replacing
 from ..images.image_file import write_image
 from ..images.palettes import Palette
+from ..images.stored_image import ImageFile, StoredImage
 from ..netgraph.page import environment
 from ..types import Bytes
 from .segmenter import overlay
@@ -78,7 +79,9 @@ class ContactSheet:
         """The file of an image's small picture."""
         return self.folder / "thumbnails" / f"{name}.jpg"
 
-    def cell(self, name: str, photo: Path, image: Bytes, labels: Bytes, files: Mapping[str, str]) -> Cell:
+    def cell(
+        self, name: str, photo: ImageFile, image: Bytes, labels: Bytes, files: Mapping[str, str]
+    ) -> Cell:
         """An image: RGB or grey bytes (H, W, 3 or 1), its labels (H, W), the files written of it by kind.
 
         Writes thumbnails/NAME.jpg: photo, labels and both, side by side. The page stays as it is, so that
@@ -91,10 +94,9 @@ class ContactSheet:
         largest = sorted(zip(counts.tolist(), values.tolist(), strict=True), reverse=True)[:MOST_SHARES]
         cell = Cell(name, thumbnail=self._link(thumbnail), size=(strip.shape[1], strip.shape[0]))
         cell.classes = values.tolist()
-        cell.links = [
-            ("photo", self._link(photo)),
-            *((kind, self._link(file)) for kind, file in files.items()),
-        ]
+        cell.links = [(kind, self._link(file)) for kind, file in files.items()]
+        if not isinstance(photo, StoredImage):
+            cell.links.insert(0, ("photo", self._link(photo)))
         cell.shares = [
             self._entry(label, f"{100 * count / labels.size:.3g}") for count, label in largest if count
         ]

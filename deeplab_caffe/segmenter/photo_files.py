@@ -11,6 +11,7 @@ from ..crf.parameters import CRFParameters
 from ..formats.scores import write_scores
 from ..images import image_file
 from ..images.palettes import Palette
+from ..images.stored_image import ImageFile
 from .contact_sheet import Cell, ContactSheet
 from .crew import Crew
 from .segmentation import segment
@@ -44,7 +45,7 @@ class Results:
 def segment_file(
     crew: Crew,
     name: str,
-    path: Path,
+    path: ImageFile,
     results: Results,
     crf: CRFParameters | None = None,
     max_pixels: int | None = None,

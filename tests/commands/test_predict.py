@@ -2,6 +2,7 @@ import json
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 
 import numpy as np
@@ -72,6 +73,23 @@ def test_folder_and_list(net, photo, tmp_path, succeeds):
     arguments = ("predict", "-m", net, tmp_path / "list.txt", "--root", tmp_path, "-o", tmp_path / "list")
     succeeds(*arguments, "--save", "labels")
     assert files(tmp_path / "list") == ["labels/a.png", "predict.json"]
+
+
+def test_shards_and_stores(net, photo, tmp_path, succeeds):
+    """As from a folder, but for the place in the records and the link to the photo."""
+    pytest.importorskip("fsspec", reason="needs fsspec")
+    with tarfile.open(tmp_path / "shard.tar", "w") as tar:
+        tar.add(photo, "x/b.png")
+    address = f"file://{photo}"
+    (tmp_path / "list.txt").write_text(f"{address}\n")
+    arguments = ("predict", "-m", net, "--save", "labels", "-o", tmp_path / "out")
+    succeeds(*arguments, tmp_path / "shard.tar", f"file://{photo.parent}", tmp_path / "list.txt")
+    succeeds(*arguments[:-1], tmp_path / "folder", photo)
+    labels = tmp_path / "out" / "labels"
+    plain = (tmp_path / "folder" / "labels" / "a.png").read_bytes()
+    assert (labels / "a.png").read_bytes() == plain == (labels / "b.png").read_bytes()
+    records = json.loads((tmp_path / "out" / "predict.json").read_text())
+    assert [record["image"] for record in records] == [f"{tmp_path}/shard.tar/x/b.png", address]
 
 
 def test_broken_image_among_others(net, photo, tmp_path, capsys):
