@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 import traceback
+from bisect import bisect_left
 
 import numpy as np
 import pytest
@@ -197,11 +198,14 @@ def test_the_search_goes_on(folder):
     code, writes = run(arguments, folder)
     table = (folder / "out" / "search.csv").read_bytes()
     shutil.rmtree(folder / "out")
-    number = 1
-    while not (folder / "out" / "counts.npz").exists():
-        number += 1
+
+    def first_is_there(number):
         shutil.rmtree(folder / "out", ignore_errors=True)
-        assert number < writes and run(arguments, folder, number, "killed")[0] == -signal.SIGKILL
+        assert run(arguments, folder, number, "killed")[0] == -signal.SIGKILL
+        return (folder / "out" / "counts.npz").exists()
+
+    # The first write behind it: from then on it is there.
+    first_is_there(bisect_left(range(1, writes + 1), True, key=first_is_there) + 1)
     assert np.load(folder / "out" / "counts.npz")["done"] == 1
     assert run(arguments, folder)[0] == 0
     assert (folder / "out" / "search.csv").read_bytes() == table
