@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from ..errors import DeepLabError
-from ..formats.files import replacing
+from ..formats.files import newer, replacing
 from ..images.image_file import image_size, write_image
 from ..threads import thread_count
 from ..threads.side_by_side import side_by_side
@@ -75,7 +75,7 @@ def _convert(output: Path, item: Item) -> tuple[bool, tuple[int, int]]:
     if item.source is None or item.label is None:
         return False, size
     made = output / item.label
-    if _is_newer(made, item.source.path):
+    if newer([made], [item.source.path]):
         return False, size
     labels = item.source.read(item.source.path)
     if labels.shape != size:
@@ -83,10 +83,6 @@ def _convert(output: Path, item: Item) -> tuple[bool, tuple[int, int]]:
         raise DeepLabError(f"{item.source.path}: {shape} labels for an image of {size[0]}x{size[1]}, {image}")
     write_image(made, labels)
     return True, size
-
-
-def _is_newer(made: Path, source: Path) -> bool:
-    return made.is_file() and made.stat().st_mtime >= source.stat().st_mtime
 
 
 def _link(link: Path, target: Path) -> None:

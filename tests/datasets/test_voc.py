@@ -84,6 +84,15 @@ def test_what_is_missing(voc_root, small_voc):
         plan(voc_root)
 
 
+def test_lists_are_wanted(voc_root, tmp_path):
+    (tmp_path / "benchmark_RELEASE/dataset/val.txt").unlink()
+    with pytest.raises(DeepLabError, match="benchmark_RELEASE/dataset/val.txt: No such file"):
+        plan(voc_root, tmp_path / "benchmark_RELEASE", True)
+    (voc_root / "ImageSets/Segmentation/val.txt").write_text("\n")
+    with pytest.raises(DeepLabError, match="ImageSets/Segmentation/val.txt: the list is empty"):
+        plan(voc_root, incomplete=True)
+
+
 def test_extensions_in_capitals(voc_root, small_voc, out):
     for name, folder in (("2007_000032.jpg", "JPEGImages"), ("2007_000032.png", "SegmentationClass")):
         path = voc_root / folder / name
