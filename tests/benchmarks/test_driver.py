@@ -58,6 +58,7 @@ def assert_few_files(tmp_path):
     assert len(list((tmp_path / "out").iterdir())) <= 8
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("letter", LETTERS)
 def test_results_are_complete_after_a_kill_in_any_stage(letter, tmp_path):
     driver = subprocess.Popen(

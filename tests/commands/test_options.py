@@ -22,6 +22,7 @@ def test_version(capsys):
     assert capsys.readouterr().out == f"deeplab-caffe {deeplab_caffe.__version__}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shells_complete_verbs_and_options(shell):
     """What the line that --install-completion puts into a shell's settings asks for."""
@@ -85,6 +86,7 @@ def test_parse_variables():
             options.parse_variables([bad])
 
 
+@pytest.mark.slow
 def test_allow_python_layers(tmp_path):
     """A net runs nobody's code unless it is told to."""
     (tmp_path / "user_layers.py").write_text(

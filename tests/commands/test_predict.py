@@ -190,6 +190,7 @@ def test_errors(net, photo, tmp_path, fails):
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_nets_that_are_no_deploy_nets(tmp_path, photo, fails):
     net = tmp_path / "test.prototxt"
     net.write_text(

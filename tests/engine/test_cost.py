@@ -118,6 +118,7 @@ def test_windows_behind_each_other():
     assert layers[1].receptive_field == (2 + 2 * 4,) * 2 and layers[1].stride == (2, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ("ReLU", "Convolution", "Concat"))
 def test_twice_the_layers_are_twice_the_work(kind):
     """Calls are counted, not seconds: a pass that looks at all layers for each of them would show."""

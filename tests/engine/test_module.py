@@ -35,6 +35,7 @@ def batch():
     return data, torch.randint(0, 3, (2, 1, 5, 5), generator=generator).float()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["exact", "fp32", "bf16"])
 def test_any_optimizer_trains_it(make, precision):
     module = make(precision=precision, seed=3).module()

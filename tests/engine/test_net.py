@@ -183,6 +183,7 @@ def test_memory_is_reused_and_kept_on_request(make, x):
     assert keeping.blobs["x"] is not None and not keeping.blobs["x"].is_meta
 
 
+@pytest.mark.slow
 def test_random_graphs_give_what_a_plain_evaluation_gives(tmp_path):
     """Reuse, sharing and fusion against one fresh tensor per value."""
     rng = np.random.default_rng(0)

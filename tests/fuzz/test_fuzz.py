@@ -63,7 +63,7 @@ def test_finds_warnings(file):
 
 
 def test_finds_memory_and_time(file, monkeypatch):
-    assert check(lambda path: np.ones(4_000_000), file, 10 << 20).kind.startswith("memory")
+    assert check(lambda path: np.ones(10_000_000), file, 10 << 20).kind.startswith("memory")
     monkeypatch.setattr("tests.fuzz.check.SECONDS", 0.01)
 
     def slow(path):

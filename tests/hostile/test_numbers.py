@@ -60,6 +60,7 @@ def test_threads_of_the_environment(net, threads):
     assert done.stderr.startswith("error: OMP_NUM_THREADS: ") and done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("isa", ["nosuch", "AVX2", "avx512"])
 def test_instruction_sets_there_are_not(net, tmp_path, isa):
     if isa == "avx512" and "avx512f" in open("/proc/cpuinfo").read():

@@ -69,6 +69,7 @@ with ops.emulated_cuda():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bits", "first", "steps"),
     [

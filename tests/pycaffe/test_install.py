@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow  # interpreters that load torch
+
 ROOT = Path(__file__).parents[2]
 OURS = "deeplab_caffe.pycaffe"
 

@@ -13,6 +13,7 @@ def test_names():
     assert not hasattr(io, "none")
 
 
+@pytest.mark.slow
 def test_names_of_libraries_that_are_missing():
     code = (
         "import sys; sys.modules['skimage'] = sys.modules['skimage.transform'] = None\n"

@@ -188,6 +188,7 @@ def options_of(command):
     return {"--help"}.union(*({*parameter.opts, *parameter.secondary_opts} for parameter in command.params))
 
 
+@pytest.mark.slow
 def test_the_commands_and_options_exist():
     seen = 0
     for page in PAGES:

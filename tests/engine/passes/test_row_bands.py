@@ -53,6 +53,7 @@ def small_bands(monkeypatch):
     monkeypatch.setattr(row_bands, "POSITIONS_PER_THREAD", 100)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("threads", [1, 2])
 def test_bands_give_the_bits_of_the_whole(small_bands, tmp_path, name, threads):
