@@ -14,6 +14,13 @@ CLI = (
     "-c",
     "import sys; from deeplab_caffe.commands import main; sys.exit(main(sys.argv[1:]))",
 )
+# The same with the emulator in the GPU's place: what is to be measured there is executed once.
+EMULATED_CLI = (
+    sys.executable,
+    "-c",
+    "import sys; from deeplab_caffe import ops; from deeplab_caffe.commands import main\n"
+    "with ops.emulated_cuda(): sys.exit(main(sys.argv[1:]))",
+)
 STAGES = {
     "a": "build",
     "b": "smoke",
@@ -91,30 +98,48 @@ def _sanitizer(tool: str) -> tuple[str, ...]:
     return (found, "--tool", tool, "--error-exitcode", "1", "--print-limit", "20")
 
 
-def _bench(verb: str, *arguments: str, to: Path) -> tuple[str, ...]:
-    return (*CLI, "bench", verb, *arguments, "-o", str(to))
+def _bench(verb: str, *arguments: str, to: Path, cli: tuple[str, ...] = CLI) -> tuple[str, ...]:
+    return (*cli, "bench", verb, *arguments, "--device", "cuda", "-o", str(to))
+
+
+def _headlines(
+    head: Path,
+    net: tuple[str, ...],
+    crf: tuple[str, ...],
+    conv: tuple[str, ...],
+    cli: tuple[str, ...] = CLI,
+    patience: int = 1,
+) -> list[Step]:
+    """The steps of stage d; net, crf, conv: the sizes."""
+
+    def step(verb: str, limit: int, begin: int, *arguments: str) -> Step:
+        until = ("--limit", str(patience * begin))
+        command = _bench(verb, *arguments, *until, to=head, cli=cli)
+        return Step("d", f"bench {verb}", command, patience * limit, limit // 4)
+
+    return [
+        step("net", 60, 30, "--precisions", "bf16", *net),
+        step("crf", 40, 20, "--no-scaling", *crf),
+        step("conv", 75, 50, "--no-repeatable", "--precisions", "exact,bf16", *conv),
+    ]
 
 
 def _for_gpu(work: Path) -> list[Step]:
-    cuda, head, tail = ("--device", "cuda"), work / "headline", work / "tail"
+    tail = work / "tail"
     smoke = (sys.executable, "benchmarks/stages/smoke.py")
-    net = _bench(
-        "net", *cuda, "--sizes", "513", "--batches", "8,1", "--precisions", "bf16", "--limit", "30", to=head
+    net, crf, conv = ("--batches", "8,1"), ("--labels", "21", "--batches", "1,8"), ("--batches", "8,1")
+    headlines = _headlines(
+        work / "headline",
+        ("--sizes", "513", *net),
+        ("--sizes", "513x513", *crf),
+        ("--sizes", "513", *conv),
     )
-    crf = _bench(
-        "crf", *cuda, "--no-scaling", "--sizes", "513x513", "--labels", "21", "--batches", "1,8",
-        "--limit", "20", to=head,
-    )  # fmt: skip
-    conv = ("conv", *cuda, "--no-repeatable", "--batches", "8,1")
     switches = (sys.executable, "benchmarks/switches.py", "-o", str(tail))
-    few = _bench(*conv, "--precisions", "exact,bf16", "--sizes", "513", "--limit", "50", to=head)
     return [
         *_build(work),
         Step("b", "smoke", smoke, 40),
         *_tests("c", list(EXACT), "-m", "gpu", limit=90),
-        Step("d", "bench net", net, 60, 15),
-        Step("d", "bench crf", crf, 40, 10),
-        Step("d", "bench conv", few, 75, 20),
+        *headlines,
         Step("e", TENSOR_CORES, pytest("-m", "gpu", TENSOR_CORES), 90, 20),
         Step("f", "memcheck", (*_sanitizer("memcheck"), *smoke), 90, 15, environment=NO_POOL),
         Step(
@@ -125,28 +150,29 @@ def _for_gpu(work: Path) -> list[Step]:
         Step("g", "variants", (sys.executable, "setup.py", *BUILD), 90, 30, environment=VARIANTS),
         Step("g", "switches", (*switches, "--limit", "60"), 80, 20),
         Step("g", "sass", pytest("tests/building/test_sass.py"), 60, 20),
-        Step("g", "bench conv", _bench(*conv, "--limit", "100", to=tail), 140, 30),
-        Step("g", "bench crf", _bench("crf", *cuda, "--limit", "50", to=tail), 75, 20),
-        Step("g", "bench net", _bench("net", *cuda, "--limit", "50", to=tail), 80, 20),
+        Step("g", "bench conv", _bench("conv", "--no-repeatable", *conv, "--limit", "100", to=tail), 140, 30),
+        Step("g", "bench crf", _bench("crf", "--limit", "50", to=tail), 75, 20),
+        Step("g", "bench net", _bench("net", "--limit", "50", to=tail), 80, 20),
         *_tests("g", gpu_tests(), "-m", "gpu", limit=60),
     ]
 
 
 def _rehearsal(work: Path) -> list[Step]:
-    head, tail = work / "headline", work / "tail"
+    tail = work / "tail"
     smoke = (sys.executable, "benchmarks/stages/smoke.py")
-    little = ("--sizes", "65", "--rounds", "1")
-    one = ("--batches", "1", "--layers", "fc8", "--device", "cpu")
-    small = ("--sizes", "20x30", "--labels", "4", "--threads", "1", "--rounds", "1", "--no-scaling")
-    fc8 = _bench("conv", *little, *one, to=head)
-    net = _bench("net", *little, "--threads", "1", "--model", "camvid_largefov", to=head)
+    headlines = _headlines(
+        work / "headline",
+        ("--sizes", "33", "--rounds", "1", "--batches", "2,1", "--model", "camvid_largefov"),
+        ("--sizes", "10x15", "--rounds", "1", "--labels", "4", "--batches", "1,2"),
+        ("--sizes", "33", "--rounds", "1", "--batches", "2,1", "--layers", "fc8"),
+        EMULATED_CLI,
+        patience=4,
+    )
     return [
         *_build(work),
         Step("b", "smoke", smoke, 60),
         *(_tests("c", [file], *REHEARSED.get(file, ("-m", "gpu")), limit=240)[0] for file in EXACT),
-        Step("d", "bench net", net, 240),
-        Step("d", "bench crf", _bench("crf", *small, to=head), 60),
-        Step("d", "bench conv", fc8, 60),
+        *headlines,
         Step("e", TENSOR_CORES, pytest("-k", "test_error and bf16 and not cuda", TENSOR_CORES), 120),
         *(
             Step("f", tool, (*_sanitizer(tool), *smoke), 60)

@@ -41,6 +41,19 @@ def test_the_time_of_the_first_stages_is_bounded(tmp_path):
     assert list(by_name)[:3] == [("a", "card"), ("a", "build"), ("b", "smoke")]
 
 
+def test_what_is_measured_on_a_gpu_is_rehearsed_by_the_emulator(tmp_path):
+    from stages.steps import steps
+
+    there, here = (
+        {s.name: s.command for s in steps(tmp_path, gpu) if s.stage == "d"} for gpu in (True, False)
+    )
+    assert list(there) == list(here) == ["bench net", "bench crf", "bench conv"]
+    for name in there:
+        options = [{word for word in found[name] if word.startswith("--")} for found in (there, here)]
+        assert options[0] <= options[1] and "--device" in options[0], name
+        assert "emulated_cuda" in here[name][2] and "emulated_cuda" not in there[name][2]
+
+
 def test_steps_are_chosen_by_name_and_stage(tmp_path):
     from stages.steps import chosen, steps
 
