@@ -60,6 +60,7 @@ BINDINGS = ["-O1"]
 VARIANTS = {
     "ignore_source": ("csrc/conv/cuda/tensor_core_????.cu",),
     "consumer_fence": ("csrc/conv/cuda/tensor_core_????.cu",),
+    "cluster_weights": ("csrc/conv/cuda/tensor_core_????.cu",),
     "register_banks": ("csrc/conv/cuda/atrous_conv.cu",),
     "fused_blur": ("csrc/crf/cuda/lattice_filter.cu",),
 }

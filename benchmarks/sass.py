@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 import build_cuda
 
-_INSTRUCTION = re.compile(r"\s+/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9]*)")
+_INSTRUCTION = re.compile(r"\s+/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+\s+)?([A-Z][A-Z0-9]*)([._A-Z0-9]*)")
 _RESOURCES = re.compile(r"Function (\S+):\s+REG:(\d+) STACK:(\d+) SHARED:(\d+) LOCAL:(\d+)")
 
 
@@ -55,15 +55,15 @@ def resources(module: Path) -> dict[str, dict[str, int]]:
     }
 
 
-def instructions(module: Path) -> dict[str, Counter[str]]:
-    """How often each instruction occurs in each kernel, without what follows its first dot."""
+def instructions(module: Path, whole: bool = False) -> dict[str, Counter[str]]:
+    """How often each instruction occurs in each kernel; whole: with what follows its first dot."""
     found: dict[str, Counter[str]] = {}
     current: Counter[str] = Counter()
     for line in _dump(module, "--dump-sass").splitlines():
         if "Function : " in line:
             current = found.setdefault(line.split("Function : ")[1].strip(), Counter())
         elif match := _INSTRUCTION.match(line):
-            current[match[1]] += 1
+            current[match[1] + (match[2] if whole else "")] += 1
     return found
 
 

@@ -41,6 +41,7 @@ SMALL = (ConvLayer("small rate 2", 40, 48, 3, (2,)),)
 PRECISIONS = {
     "ignore_source": ("bf16", "tf32", "fp32"),
     "consumer_fence": ("bf16", "fp16", "tf32", "fp32"),
+    "cluster_weights": ("bf16", "tf32", "fp32"),
     "register_banks": ("exact",),
 }
 # Makes what is measured, called with the number of an input, and tells how many inputs there are.

@@ -51,11 +51,11 @@ BINDINGS {
         std::copy(t.table.begin(), t.table.end(), at<int>(to));
       });
   m.def("tensor_core_shapes", [](TensorCoreType type, int64_t group_channels) {
-    std::vector<std::tuple<int, int, int, bool>> shapes;  // number, rows, columns, whether for wgmma
+    std::vector<std::tuple<int, int, int, bool, int>> shapes;  // number, rows, columns, for wgmma, cluster
     for (int i = 0; i < kTensorCoreShapeCount; ++i) {
       const TensorCoreShape& shape = kTensorCoreShapes[i];
       if (has_kernel(type, shape, group_channels))
-        shapes.emplace_back(i, shape.rows, shape.columns, shape.wgmma);
+        shapes.emplace_back(i, shape.rows, shape.columns, shape.wgmma, shape.cluster);
     }
     return shapes;
   });

@@ -81,13 +81,13 @@ struct TensorCoreTiles {
   // Items first, then regions, taps, queues.
   std::vector<int32_t> table;
   int32_t items, regions_at, taps_at;
-  // For wgmma block b works on the items from queue[b] to queue[b + 1], which give all blocks about the same
-  // work. For mma.sync there are no queues: each item is a block's, the longest first.
+  // For wgmma block (or cluster) b works on the items from queue[b] to queue[b + 1], which give all about the
+  // same work. For mma.sync there are no queues: each item is a block's, the longest first.
   int32_t queues_at, queues;
   double longest;  // estimated cycles of the multiprocessor that has most to do
 };
 
-// One block's work at a time; 8 numbers.
+// One block's work at a time, or that of a cluster: its blocks take the next rows each. 8 numbers.
 struct TensorCoreItem {
   int32_t branch, group;
   int32_t first_position, region;  // numbered region by region; the region of the first
@@ -103,15 +103,17 @@ struct TensorCoreRegion {
 };
 
 // A block's outputs. wgmma: for sm_90a, else mma.sync; blocks: that an SM holds (see
-// blocks_per_multiprocessor).
+// blocks_per_multiprocessor); cluster: blocks that share their weights (kClusterWeights).
 struct TensorCoreShape {
   int rows, columns;
   bool wgmma;
-  int blocks;
+  int blocks, cluster;
 };
 constexpr TensorCoreShape kTensorCoreShapes[] = {
-    {128, 128, false, 1}, {64, 64, false, 2}, {128, 32, false, 1}, {128, 256, true, 1}, {128, 128, true, 1},
-    {64, 128, true, 2},   {64, 64, true, 2},  {64, 32, true, 2},   {128, 64, true, 2},
+    {128, 128, false, 1, 1}, {64, 64, false, 2, 1},  {128, 32, false, 1, 1}, {128, 256, true, 1, 1},
+    {128, 128, true, 1, 1},  {64, 128, true, 2, 1},  {64, 64, true, 2, 1},   {64, 32, true, 2, 1},
+    {128, 64, true, 2, 1},   {128, 256, true, 1, 2}, {128, 128, true, 1, 2}, {64, 128, true, 2, 2},
+    {64, 64, true, 2, 2},    {64, 32, true, 2, 2},   {128, 64, true, 2, 2},
 };
 constexpr int kTensorCoreShapeCount = sizeof(kTensorCoreShapes) / sizeof(kTensorCoreShapes[0]);
 

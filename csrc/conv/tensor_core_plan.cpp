@@ -63,7 +63,8 @@ void check_sizes(const ConvGeometry& g, const ChunkLayout& layout) {
 double item_cycles(TensorCoreType type, TensorCoreShape shape, int32_t columns, int32_t chunks) {
   const bool split = type == TensorCoreType::kFp32;
   const double products = shape.rows * shape.columns / 32.0 * (split ? 3 : 1) / (shape.wgmma ? 1.0 : 0.6);
-  const double bytes = (shape.rows + columns * (split ? 2 : 1)) * static_cast<double>(kChunkBytes);
+  const double weights = columns * (split ? 2.0 : 1.0) / shape.cluster;
+  const double bytes = (shape.rows + weights) * kChunkBytes;
   return std::max(products, bytes / 32) * chunks + 600 + shape.rows * shape.columns / 16.0;
 }
 
@@ -129,12 +130,14 @@ class TableBuilder {
   std::vector<int32_t> share_out(TensorCoreType type, TensorCoreShape shape, int multiprocessors,
                                  double* longest) {
     using Queue = std::pair<double, int>;  // cycles, number
-    const int most = multiprocessors * blocks_per_multiprocessor(type, shape);
+    // Of multiprocessors or, where blocks make clusters, of groups of them.
+    const int processors = std::max(multiprocessors / shape.cluster, 1);
+    const int most = processors * blocks_per_multiprocessor(type, shape);
     const int blocks = std::min(most, static_cast<int>(items_.size()));
     std::priority_queue<Queue, std::vector<Queue>, std::greater<Queue>> idle;
     for (int i = 0; i < blocks; ++i) idle.push({0.0, i});
     std::vector<std::vector<TensorCoreItem>> queues(blocks);
-    std::vector<double> busy(multiprocessors, 0.0);
+    std::vector<double> busy(processors, 0.0);
     const auto columns_of = [&](const TensorCoreItem& item) {
       return std::min<int32_t>(tile_columns_, channels_[item.branch] - item.first_channel);
     };
@@ -143,7 +146,7 @@ class TableBuilder {
       idle.pop();
       const double more = item_cycles(type, shape, columns_of(item), item.chunks);
       queues[number].push_back(item);
-      busy[number % multiprocessors] += more;
+      busy[number % processors] += more;
       idle.push({cycles + more, number});
     }
     *longest = *std::max_element(busy.begin(), busy.end());
@@ -175,7 +178,7 @@ class TableBuilder {
 
 TensorCoreTiles make_tensor_core_tiles(const std::vector<ConvGeometry>& convolutions, TensorCoreType type,
                                        TensorCoreShape shape, int multiprocessors) {
-  TableBuilder builder(shape.rows, shape.columns);
+  TableBuilder builder(shape.rows * shape.cluster, shape.columns);
   for (size_t i = 0; i < convolutions.size(); ++i) {
     builder.add(static_cast<int32_t>(i), convolutions[i], unit_channels(type));
   }

@@ -123,7 +123,7 @@ def tensor_core_convs(
     x: Tensor,
     branches: Sequence[TensorCoreBranch],
     float_output: bool = False,
-    tile: tuple[int, int] | None = None,
+    tile: tuple[int, ...] | None = None,
     wgmma: bool | None = None,
 ) -> list[Tensor]:
     """Several convolutions of one input in one launch (DeepLab's atrous spatial pyramid pooling).
@@ -162,16 +162,17 @@ def _multiply(
     shape: Shape,
     branches: Sequence[TensorCoreBranch],
     dtype: torch.dtype,
-    tile: tuple[int, int] | None,
+    tile: tuple[int, ...] | None,
     wgmma: bool | None,
 ) -> list[Tensor]:
     """The branches' outputs; memory: the input of `shape`, channels last and padded."""
     launch, first = _Branches(branches, shape, dtype), branches[0].weights
     has_wgmma, processors = backend_of(memory.device).tensor_cores(memory.device)
     wgmma = has_wgmma if wgmma is None else wgmma
-    key = launch.geometries, first.precision, tile, wgmma, processors
-    plan = plan_on(memory.device, first.plans, *key)
     native, stream = kernels(memory)
+    clusters = wgmma and native.has_tensor_core_clusters()
+    key = launch.geometries, first.precision, tile, wgmma, clusters, processors
+    plan = plan_on(memory.device, first.plans, *key)
     native.tensor_core_conv(
         launch.read([memory] * len(branches)),
         plan.table.data_ptr(),
@@ -192,7 +193,7 @@ def _multiply_by_tap(
     shape: Shape,
     branches: Sequence[TensorCoreBranch],
     dtype: torch.dtype,
-    tile: tuple[int, int] | None,
+    tile: tuple[int, ...] | None,
     wgmma: bool | None,
 ) -> list[Tensor]:
     """The same for weights packed by tap."""
@@ -219,7 +220,7 @@ def tensor_core_conv(
     epilogue: Sequence[EpilogueOp] = (),
     size: Pair | None = None,
     float_output: bool = False,
-    tile: tuple[int, int] | None = None,
+    tile: tuple[int, ...] | None = None,
     wgmma: bool | None = None,
 ) -> Tensor:
     """Convolution with holes on tensor cores: operands in the weights' precision, sums in float32.
@@ -227,7 +228,8 @@ def tensor_core_conv(
     x: [batch, channels, height, width]; channels-last memory of the precision's dtype (see
     TENSOR_CORE_DTYPES) is not copied. Stride, pad, dilation, size as in `atrous_conv`. epilogue: at most
     four steps behind the bias, those of `atrous_conv`; roundings are not those of the layers. float_output:
-    float32 in place of the precision's dtype. tile: rows and columns of a block's outputs, for measurements;
+    float32 in place of the precision's dtype. tile: rows and columns of a block's outputs (and blocks that
+    share weights), for measurements;
     wgmma: whether to use the kernels for sm_90a, by default wherever they run. Every output is summed by one
     block in a fixed order, so that runs give the same bits; tiles may leave out taps that lie in the padding.
     Returns [batch, out, h, w] in channels-last memory. Raises DeepLabError if the shapes do not fit together.

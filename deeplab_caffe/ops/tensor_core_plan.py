@@ -35,17 +35,23 @@ _KEPT_PLANS = 16  # of each convolution's weights
 def _plan(
     geometries: tuple[ConvGeometry, ...],
     precision: str,
-    tile: tuple[int, int] | None,
+    tile: tuple[int, ...] | None,
     wgmma: bool,
+    clusters: bool,
     processors: int,
 ) -> Plan:
-    """Cuts the outputs of all branches into tiles: of `tile` rows and columns, or what should be fastest."""
+    """Cuts the outputs of all branches into tiles: of `tile` rows and columns, or what should be fastest.
+
+    clusters: whether blocks may share their weights in pairs; a third number of `tile` says how many do.
+    """
     kind = tensor_core_type(precision)
     channels = gcd(*(geometry.out_channels // geometry.groups for geometry in geometries))
     shapes = [
         number
-        for number, rows, columns, for_wgmma in _C.tensor_core_shapes(kind, channels)
-        if for_wgmma == wgmma and tile in (None, (rows, columns))
+        for number, rows, columns, for_wgmma, cluster in _C.tensor_core_shapes(kind, channels)
+        if for_wgmma == wgmma
+        and (clusters or cluster == 1)
+        and tile in (None, (rows, columns), (rows, columns, cluster))
     ]
     if not shapes:
         raise DeepLabError(
@@ -79,14 +85,14 @@ def tensor_core_shapes(precision: str, channels: int = 8) -> list[tuple[int, int
     channels: of a group of the output; wide tiles want a multiple of 8.
     """
     shapes = _C.tensor_core_shapes(tensor_core_type(precision), channels)
-    return [(rows, columns, hopper) for _, rows, columns, hopper in shapes]
+    return [(rows, columns, hopper) for _, rows, columns, hopper, cluster in shapes if cluster == 1]
 
 
 def tensor_core_tiles(
-    geometries: Sequence[ConvGeometry], precision: str, tile: tuple[int, int]
+    geometries: Sequence[ConvGeometry], precision: str, tile: tuple[int, ...], wgmma: bool = False
 ) -> tuple[list[list[int]], list[list[int]], list[int]]:
     """How a launch cuts its work: items of 8 numbers, regions of 5, taps; see csrc/conv/tensor_core.h."""
-    plan = _plan(tuple(geometries), precision, tile, False, 1)
+    plan = _plan(tuple(geometries), precision, tile, wgmma, wgmma, 1)
     items = plan.table[: 8 * plan.items].view(-1, 8)
     regions = plan.table[plan.regions_at : plan.taps_at].view(-1, 5)
     return items.tolist(), regions.tolist(), plan.table[plan.taps_at : plan.queues_at].tolist()

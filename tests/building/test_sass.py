@@ -97,6 +97,28 @@ def test_tensor_cores_are_used_as_the_kernel_says(counted):
         assert found["HMMA"] >= 24 and found["HGMMA"] == 0 and found["LDGSTS"] > 0, name
 
 
+def test_clusters_copy_weights_for_both_blocks_and_fence_the_gpu_only_at_the_ends(sass, module):
+    clusters = module.with_name(module.name.replace("_cuda.", "_cuda_cluster_weights."))
+    if not clusters.exists():
+        pytest.skip("needs the variant (DEEPLAB_CAFFE_VARIANTS=cluster_weights)")
+    used, found = sass.resources(clusters), sass.instructions(clusters, whole=True)
+    pairs = named(found, r"\dtensor_core_wgmmaI9WgmmaTileIL14TensorCoreType(\d)(?:ELi\d+){4}ELi2E")
+    assert len(pairs) == 6 * 4 - 1
+    for name, (counted, match) in pairs:
+        parts = 2 if match[1] == "3" else 1  # fp32's weights
+        assert counted["UBLKCP.S.G.MULTICAST"] % parts == 0 < counted["UBLKCP.S.G.MULTICAST"], name
+        assert counted["UBLKCP.S.G"] == 0 and counted["LDL"] == counted["STL"] == 0, name
+        assert counted["UCGABAR_ARV"] == counted["UCGABAR_WAIT"] == 2, name
+        # Arrivals at the other block's barriers are no fences of the whole GPU.
+        assert counted["MEMBAR.ALL.GPU"] == counted["CCTL.IVALL"] == 2, name
+        assert used[name]["stack"] == used[name]["local"] == 0, name
+    alone = named(found, r"\dtensor_core_wgmmaI9WgmmaTileIL14TensorCoreType(\d)(?:ELi\d+){4}ELi1E")
+    for name, (counted, _) in alone:
+        assert counted["UBLKCP.S.G.MULTICAST"] == counted["UCGABAR_ARV"] == counted["MEMBAR.ALL.GPU"] == 0, (
+            name
+        )
+
+
 def test_the_page_has_the_resources(module):
     page = runpy.run_path(str(ROOT / "docs/cuda.py"))
     text = page["PAGE"].read_text()

@@ -8,13 +8,24 @@ import torch
 
 from deeplab_caffe import ops
 from deeplab_caffe.crf.refinement import image_crf
+from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.ops.device_convolution import TILE_VARIABLE
 from tests.conftest import has_module
 
 pytestmark = pytest.mark.slow
 
-VARIANTS = ("ignore_source", "consumer_fence", "register_banks", "fused_blur")
-CONVOLUTIONS = [(variant, name) for variant in VARIANTS[:2] for name in ops.TENSOR_CORE_DTYPES]
+CONVOLUTIONS = [
+    (variant, name)
+    for variant in ("ignore_source", "consumer_fence", "cluster_weights")
+    for name in ops.TENSOR_CORE_DTYPES
+]
+# Of blocks that share their weights.
+CLUSTERS = [
+    (name, rows, columns)
+    for name in ops.TENSOR_CORE_DTYPES
+    for rows, columns, wgmma in ops.tensor_core_shapes(name)
+    if wgmma
+]
 
 
 @pytest.fixture
@@ -52,11 +63,15 @@ def geometries(seed):
         )
 
 
+def needs_hopper(device, wgmma=True):
+    if wgmma and not device.emulated and torch.cuda.get_device_capability() != (9, 0):
+        pytest.skip("needs a GPU of compute capability 9.0")
+
+
 @pytest.mark.parametrize(("variant", "precision"), CONVOLUTIONS)
 @pytest.mark.parametrize("wgmma", [False, True])
 def test_tensor_cores(both, variant, precision, wgmma, device):
-    if wgmma and not device.emulated and torch.cuda.get_device_capability() != (9, 0):
-        pytest.skip("needs a GPU of compute capability 9.0")
+    needs_hopper(device, wgmma)
     for seed, (channels, kernel, rate, stride, pad) in enumerate(geometries(1)):
         x, w = draw(2, channels, 12, 11, seed=seed), draw(45, channels, kernel, kernel, seed=seed + 1)
 
@@ -67,6 +82,44 @@ def test_tensor_cores(both, variant, precision, wgmma, device):
 
         today, other = both(variant, convolve, x, w)
         assert torch.equal(today, other)
+
+
+# Batch, height and width of the output: less than the rows of one block, an odd and an even number of blocks'
+# rows, more pairs of blocks than one; the last block may have nothing to do.
+POSITIONS = [(1, 5, 7), (1, 9, 13), (2, 12, 11), (3, 13, 10)]
+
+
+@pytest.mark.parametrize(("precision", "rows", "columns"), CLUSTERS)
+def test_clusters(device, precision, rows, columns):
+    module = "_cuda_emulated_cluster_weights" if device.emulated else "_cuda_cluster_weights"
+    if not has_module(module):
+        pytest.skip(f"{module} is not built (DEEPLAB_CAFFE_VARIANTS=cluster_weights)")
+    needs_hopper(device)
+    for seed, (batch, height, width) in enumerate(POSITIONS):
+        out = [columns + 24, 2 * columns, 8][seed % 3]  # the last tile's weights are fewer
+        x, w = draw(batch, 72, height, width, seed=seed), draw(out, 72, 3, 3, seed=seed + 9)
+        rate = (1, 4, 6)[seed % 3]
+
+        def convolve(x, w, b, cluster, rate=rate):
+            named = {"pad": (rate, rate), "dilation": (rate, rate), "wgmma": True, "float_output": True}
+            packed = ops.pack_tensor_core(w, b, 1, precision)
+            return ops.tensor_core_conv(x, packed, tile=(rows, columns, cluster), **named)
+
+        b = draw(out, seed=seed + 5)
+        today = device(convolve, x, w, b, 1)
+        with ops.cuda_variant("cluster_weights"):
+            assert torch.equal(device(convolve, x, w, b, 2), today)
+
+
+def test_clusters_are_of_their_variant(device):
+    needs_hopper(device)
+    x, w = draw(1, 16, 5, 5), draw(8, 16, 3, 3)
+
+    def convolve(x, w):
+        return ops.tensor_core_conv(x, ops.pack_tensor_core(w), tile=(64, 64, 2), wgmma=True)
+
+    with pytest.raises(DeepLabError, match=r"no kernel has tiles of \(64, 64, 2\)"):
+        device(convolve, x, w)
 
 
 @pytest.mark.parametrize("tile", ["", "128x128x128,whole"])

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import subprocess
 import sys
 
@@ -45,6 +46,50 @@ def test_mistakes_are_found(mistake, message):
     with pytest.raises(RuntimeError, match=message):
         getattr(emulated, f"check_{mistake}")()
     test_shuffles_shared_memory_and_barriers()  # and the next kernel runs as ever
+
+
+# Of a ring that two blocks of a cluster fill for each other (csrc/platform/emulator/checks_cluster.cpp), and
+# what is said; None: whatever, or the sums are wrong.
+CLUSTER_MISTAKES = {
+    "only its own block is told of free stages": "poll for what nobody does",
+    "only its own block's stages are waited for": None,
+    "barriers for too few": "more arrivals than it was made for|poll for what nobody does",
+    "barriers for too many": "poll for what nobody does",
+    "the other phase": None,
+    "half of the bytes are waited for": None,
+    "half of the bytes are copied": "poll for what nobody does",
+    "nobody waits for the barriers to be made": "used before it was made",
+    "nobody waits at the end": "has ended, and its shared memory",
+    "a wait at another block's barrier": "another block's shared memory",
+}
+
+
+def cluster_sums(mistake, blocks=6, chunks=11):
+    x = torch.randint(-1000, 1000, (chunks, 64), dtype=torch.int32)
+    y = torch.zeros(blocks, 64, dtype=torch.int32)
+    emulated.check_cluster(x.data_ptr(), y.data_ptr(), blocks, chunks, mistake)
+    return torch.equal(y, x.sum(0, dtype=torch.int32).expand(blocks, 64))
+
+
+@pytest.mark.parametrize("chunks", [1, 2, 3, 11])
+@pytest.mark.parametrize("blocks", [2, 4, 6])
+def test_blocks_of_a_cluster_copy_for_each_other(blocks, chunks):
+    assert cluster_sums(0, blocks, chunks)
+
+
+@pytest.mark.parametrize("mistake", CLUSTER_MISTAKES)
+def test_mistakes_of_clusters_are_found(mistake):
+    number, message = 1 + list(CLUSTER_MISTAKES).index(mistake), CLUSTER_MISTAKES[mistake]
+    try:
+        assert not cluster_sums(number) and message is None
+    except RuntimeError as error:
+        assert message is None or re.search(message, str(error)), error
+    assert cluster_sums(0)  # and the next kernel runs as ever
+
+
+def test_a_grid_is_a_whole_number_of_clusters():
+    with pytest.raises(RuntimeError, match="no whole number of clusters"):
+        cluster_sums(0, blocks=3)
 
 
 def test_modules_are_loaded_side_by_side():

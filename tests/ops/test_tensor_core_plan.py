@@ -6,15 +6,19 @@ from deeplab_caffe import ops
 from tests.ops.tensor_core_cases import KERNELS, random_case
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(60))
 def test_tiles_cover_every_output_with_its_taps(seed):
     rng = random.Random(seed)
-    precision, rows, columns = rng.choice([(p, r, c) for p, r, c, w in KERNELS if not w])
+    cluster = 2 if seed >= 40 else 1  # of blocks that walk the same taps
+    wgmma = cluster > 1
+    precision, rows, columns = rng.choice([(p, r, c) for p, r, c, w in KERNELS if w == wgmma])
     cases = [random_case(rng, 40, columns == 32)[:5] for _ in range(rng.randint(1, 3))]
     cases = [((x[0], w[1], *x[2:]), w, *pairs) for x, w, *pairs in cases]
     geometries = [ops.ConvGeometry.of(*case) for case in cases]
-    items, regions, taps = ops.tensor_core_tiles(geometries, precision, (rows, columns))
-    assert [item[7] for item in items] == sorted((item[7] for item in items), reverse=True)
+    items, regions, taps = ops.tensor_core_tiles(geometries, precision, (rows, columns, cluster), wgmma)
+    if not wgmma:  # those of wgmma are in queues
+        assert [item[7] for item in items] == sorted((item[7] for item in items), reverse=True)
+    rows *= cluster
     seen = [{} for _ in geometries]
     for branch, group, position, region, channel, taps_at, count, _ in items:
         assert group == 0 and channel % columns == 0

@@ -27,6 +27,7 @@ BINDINGS {
         device::tensor_core_conv(launch, type, shape, stream);
       },
       pybind11::call_guard<pybind11::gil_scoped_release>());
+  BIND_DEVICE(m, has_tensor_core_clusters);
   m.def(
       "tensor_core_sum_taps",
       [](const std::vector<TensorCoreBranch>& branches, TensorCoreType type, const Stream& stream) {

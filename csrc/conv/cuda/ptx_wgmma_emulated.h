@@ -51,8 +51,8 @@ struct Products {
   unsigned group = 0;
 };
 inline Products& products() {
-  static Products of_thread[1024];
-  return of_thread[thread_number()];
+  static Products of_thread[kMaxClusterThreads];
+  return of_thread[thread_of_cluster()];
 }
 
 template <TensorCoreType type, int n>

@@ -10,6 +10,9 @@ namespace device {
 // for.
 void tensor_core_conv(const TensorCoreLaunch& launch, TensorCoreType type, int shape, Stream stream);
 
+// Whether there are kernels for kTensorCoreShapes of clusters; another build gives another answer.
+bool has_tensor_core_clusters();
+
 // Branches whose x holds, for every input position, the products with each tap's weights: float [batch,
 // in_height, in_width, tap, padded channel]. Outputs add those of their taps; the table is not used.
 void tensor_core_sum_taps(const TensorCoreLaunch& launch, TensorCoreType type, int branches, Stream stream);

@@ -46,6 +46,8 @@ void sum_taps(const __grid_constant__ TensorCoreLaunch launch) {
 
 }  // namespace
 
+bool has_tensor_core_clusters() { return kClusterWeights; }
+
 void tensor_core_sum_taps(const TensorCoreLaunch& launch_of, TensorCoreType type, int branches,
                           Stream stream) {
   int64_t most = 0;

@@ -1,17 +1,20 @@
 // The convolution with wgmma (sm_90a): one warpgroup fills a ring of stages in shared memory, the others
 // multiply. A block takes item after item of its queue, so that a tile's first copies run under the stores
-// of the one before.
+// of the one before. Two blocks may make a cluster: they walk the same taps for neighbouring rows, and each
+// copies half of a chunk's weights to both.
 #pragma once
 
 #include "conv/cuda/ptx_wgmma.cuh"
 #include "conv/cuda/tensor_core_epilogue.cuh"
+#include "platform/cuda/ptx_cluster.cuh"
 
 // `groups` warpgroups that multiply, each 64 rows by all columns.
-template <TensorCoreType type, int groups, int columns, int stages, int blocks_per_sm>
+template <TensorCoreType type, int groups, int columns, int stages, int blocks_per_sm, int cluster = 1>
 struct WgmmaTile {
   static constexpr TensorCoreType kType = type;
   static constexpr bool kAnyChannels = columns == kAnyChannelsColumns;
   static constexpr int kParts = Operand<type>::kParts, kStages = stages, kBlocks = blocks_per_sm;
+  static constexpr int kCluster = cluster;
   static constexpr int kGroups = groups, kRows = 64 * groups, kColumns = columns;
   static constexpr int kThreads = 128 * (1 + groups);
   static constexpr int kInputBytes = kRows * kChunkBytes, kWeightBytes = columns * kChunkBytes;
@@ -29,7 +32,8 @@ struct WgmmaTile {
   static_assert(128 * (kCopyRegisters + groups * kMultiplyRegisters) <= kThreads * kRegisters);
 };
 
-// The ring of stages: `full` when a stage's input and weights are there, `empty` when all have multiplied it.
+// The ring of stages: `full` when a stage's input and weights are there, `empty` when all have multiplied it,
+// in the other block of the cluster, too: this one's weights go to both.
 template <typename Tile>
 class Ring {
  public:
@@ -38,7 +42,7 @@ class Ring {
   __device__ __forceinline__ void make() const {
     for (int i = 0; i < Tile::kStages; ++i) {
       ptx::barrier_init(full(i), 128 + 1);  // every copying thread, and the one that starts the bulk copies
-      ptx::barrier_init(empty(i), 4 * Tile::kGroups);  // every multiplying warp
+      ptx::barrier_init(empty(i), 4 * Tile::kGroups * Tile::kCluster);  // every multiplying warp
     }
     ptx::barrier_init_fence();
   }
@@ -71,11 +75,26 @@ struct RingPlace {
   }
 };
 
-__device__ __forceinline__ int queue_begin(const TensorCoreLaunch& launch) {
-  return __ldg(launch.table + launch.queues_at + blockIdx.x);
+// The block's number in its cluster.
+template <typename Tile>
+__device__ __forceinline__ int rank_of_block() {
+  return Tile::kCluster > 1 ? static_cast<int>(ptx::cluster_rank()) : 0;
 }
+
+// The items of this block's queue.
+template <typename Tile>
+__device__ __forceinline__ int queue_begin(const TensorCoreLaunch& launch) {
+  return __ldg(launch.table + launch.queues_at + blockIdx.x / Tile::kCluster);
+}
+template <typename Tile>
 __device__ __forceinline__ int queue_end(const TensorCoreLaunch& launch) {
-  return __ldg(launch.table + launch.queues_at + blockIdx.x + 1);
+  return __ldg(launch.table + launch.queues_at + blockIdx.x / Tile::kCluster + 1);
+}
+template <typename Tile>
+__device__ __forceinline__ TensorCoreItem queue_item(const TensorCoreLaunch& launch, int number) {
+  TensorCoreItem item = tile_item(launch, number);
+  if constexpr (Tile::kCluster > 1) item.first_position += rank_of_block<Tile>() * Tile::kRows;
+  return item;
 }
 
 // The copying warpgroup. A thread's own copies are seen by wgmma once it has waited for them and passed the
@@ -88,8 +107,9 @@ class Copier {
       : launch_(launch), ring_(ring), rows_(rows), thread_(threadIdx.x % 128) {}
 
   __device__ __forceinline__ void run() {
-    for (int number = queue_begin(launch_), turn = 0; number < queue_end(launch_); ++number, turn ^= 1) {
-      const TensorCoreItem item = tile_item(launch_, number);
+    for (int number = queue_begin<Tile>(launch_), turn = 0; number < queue_end<Tile>(launch_);
+         ++number, turn ^= 1) {
+      const TensorCoreItem item = queue_item<Tile>(launch_, number);
       const TensorCoreBranch& conv = launch_.branch[item.branch];
       InputRow* const rows = rows_ + turn * Tile::kRows;
       if (thread_ < Tile::kRows) {
@@ -123,8 +143,8 @@ class Copier {
       ptx::barrier_arrive_expect(ring_.full(place_.stage), Tile::kParts * weight_bytes);
 #pragma unroll
       for (int part = 0; part < Tile::kParts; ++part) {
-        ptx::copy_bulk(ring_.weights(place_.stage) + part * Tile::kWeightBytes, weights_.rows(conv, part),
-                       weight_bytes, ring_.full(place_.stage));
+        copy_weights(ring_.weights(place_.stage) + part * Tile::kWeightBytes, weights_.rows(conv, part),
+                     weight_bytes);
       }
       weights_.advance(conv);
     }
@@ -134,6 +154,18 @@ class Copier {
         wait_for_copies<kLag>();
         publish();
       }
+    }
+  }
+
+  // This block's share of the weights, to all blocks of the cluster: each is told of all bytes.
+  __device__ __forceinline__ void copy_weights(ptx::SharedAddress to, const char* from, int bytes) {
+    const ptx::SharedAddress full = ring_.full(place_.stage);
+    if constexpr (Tile::kCluster > 1) {
+      constexpr uint16_t kAll = (1 << Tile::kCluster) - 1;
+      const int share = bytes / Tile::kCluster, at = rank_of_block<Tile>() * share;
+      ptx::copy_bulk_to_all(to + at, from + at, share, full, kAll);
+    } else {
+      ptx::copy_bulk(to, from, bytes, full);
     }
   }
 
@@ -165,8 +197,8 @@ class Multiplier {
       : launch_(launch), ring_(ring), first_row_((threadIdx.x / 128 - 1) * 64) {}
 
   __device__ __forceinline__ void run() {
-    for (int number = queue_begin(launch_); number < queue_end(launch_); ++number) {
-      const TensorCoreItem item = tile_item(launch_, number);
+    for (int number = queue_begin<Tile>(launch_); number < queue_end<Tile>(launch_); ++number) {
+      const TensorCoreItem item = queue_item<Tile>(launch_, number);
 #pragma unroll
       for (int i = 0; i < kSums; ++i) sum_[i] = 0.0f;
       if constexpr (type == TensorCoreType::kFp32) {
@@ -259,8 +291,14 @@ class Multiplier {
     }
   }
 
+  // To every block that copies weights here.
   __device__ __forceinline__ void release(int stage) const {
-    if (threadIdx.x % 32 == 0) ptx::barrier_arrive(ring_.empty(stage));
+    const int lane = threadIdx.x % 32;
+    if constexpr (Tile::kCluster > 1) {
+      if (lane < Tile::kCluster) ptx::barrier_arrive_in(ring_.empty(stage), lane);
+    } else {
+      if (lane == 0) ptx::barrier_arrive(ring_.empty(stage));
+    }
   }
 
   __device__ __forceinline__ void store(const TensorCoreBranch& conv, const TensorCoreItem& item) {
@@ -298,7 +336,11 @@ void tensor_core_wgmma(const __grid_constant__ TensorCoreLaunch launch) {
   DYNAMIC_SHARED(unsigned char, shared);
   const Ring<Tile> ring(ptx::shared_address(shared));
   if (threadIdx.x == 0) ring.make();
-  __syncthreads();
+  if constexpr (Tile::kCluster > 1) {
+    ptx::cluster_barrier();  // nobody writes to a block whose barriers are not made
+  } else {
+    __syncthreads();
+  }
   if (threadIdx.x < 128) {
     ptx::registers_decrease<Tile::kCopyRegisters>();
     Copier<Tile>(launch, ring, reinterpret_cast<InputRow*>(shared + Tile::kRowsAt)).run();
@@ -306,5 +348,6 @@ void tensor_core_wgmma(const __grid_constant__ TensorCoreLaunch launch) {
     ptx::registers_increase<Tile::kMultiplyRegisters>();
     Multiplier<Tile>(launch, ring).run();
   }
+  if constexpr (Tile::kCluster > 1) ptx::cluster_barrier();  // nobody ends while others tell it of stages
 #endif
 }

@@ -4,6 +4,7 @@
 //   KERNEL(threads, blocks) void f(...)     a kernel, its block size and how many blocks shall share an SM
 //   DYNAMIC_SHARED(float, tile);            the launch's dynamic shared memory, aligned to 1024 bytes
 //   launch(f, grid, block, shared_bytes, stream, arguments...)
+//   launch_clusters(f, cluster, ...)        the same; so many neighbours in x are a cluster (sm_90)
 #pragma once
 
 #include <cstddef>
@@ -50,9 +51,10 @@ class DeviceGuard {
   bool changed_ = false;
 };
 
-template <typename... Parameters, typename... Arguments>
-void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t dynamic_shared_bytes,
-            Stream stream, Arguments&&... arguments) {
+// start(function, addresses of the arguments) launches it.
+template <typename Start, typename... Parameters, typename... Arguments>
+void launch_by(const Start& start, void (*kernel)(Parameters...), std::size_t dynamic_shared_bytes,
+               Stream stream, Arguments&&... arguments) {
   const DeviceGuard guard(stream);
   const auto* function = reinterpret_cast<const void*>(kernel);
   if (dynamic_shared_bytes > 48 * 1024) {
@@ -65,11 +67,40 @@ void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t dy
       [&](Parameters&... parameters) {
         // One more, for a kernel without parameters.
         void* addresses[] = {const_cast<void*>(static_cast<const void*>(&parameters))..., nullptr};
-        check_cuda(cudaLaunchKernel(function, grid, block, addresses, dynamic_shared_bytes, stream.handle),
-                   "launch of a kernel");
+        check_cuda(start(function, addresses), "launch of a kernel");
       },
       values);
 }
+
+template <typename... Parameters, typename... Arguments>
+void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t dynamic_shared_bytes,
+            Stream stream, Arguments&&... arguments) {
+  const auto start = [&](const void* function, void** addresses) {
+    return cudaLaunchKernel(function, grid, block, addresses, dynamic_shared_bytes, stream.handle);
+  };
+  launch_by(start, kernel, dynamic_shared_bytes, stream, std::forward<Arguments>(arguments)...);
+}
+
+#if CUDART_VERSION >= 11080
+template <typename... Parameters, typename... Arguments>
+void launch_clusters(void (*kernel)(Parameters...), unsigned cluster, dim3 grid, dim3 block,
+                     std::size_t dynamic_shared_bytes, Stream stream, Arguments&&... arguments) {
+  cudaLaunchAttribute size{};
+  size.id = cudaLaunchAttributeClusterDimension;
+  size.val.clusterDim = {cluster, 1, 1};
+  cudaLaunchConfig_t config{};
+  config.gridDim = grid;
+  config.blockDim = block;
+  config.dynamicSmemBytes = dynamic_shared_bytes;
+  config.stream = stream.handle;
+  config.attrs = &size;
+  config.numAttrs = 1;
+  const auto start = [&](const void* function, void** addresses) {
+    return cudaLaunchKernelExC(&config, function, addresses);
+  };
+  launch_by(start, kernel, dynamic_shared_bytes, stream, std::forward<Arguments>(arguments)...);
+}
+#endif
 
 // Memory in the order of the stream's work.
 inline void* device_allocate(std::size_t bytes, Stream stream) {

@@ -17,6 +17,14 @@ constexpr bool kConsumerFence = true;
 constexpr bool kConsumerFence = false;
 #endif
 
+#ifdef SWITCH_CLUSTER_WEIGHTS
+// The wgmma kernels can run as clusters of two blocks that walk the same weights: each block copies half of a
+// chunk to both.
+constexpr bool kClusterWeights = true;
+#else
+constexpr bool kClusterWeights = false;
+#endif
+
 #ifdef SWITCH_REGISTER_BANKS
 // The exact kernel's largest tile multiplies column by column: of its FFMA 1% instead of 7% read three
 // registers of one bank. (The other tiles have 1 to 8%; other orders were no better there, or spilled.)

@@ -35,8 +35,8 @@ struct CopyQueue {
 
 // The running thread's. A block's threads leave nothing under way, so the next block may use the same ones.
 inline CopyQueue& copy_queue() {
-  static std::vector<CopyQueue> queues(1024);
-  return queues[threadIdx.x + blockDim.x * (threadIdx.y + blockDim.y * threadIdx.z)];
+  static std::vector<CopyQueue> queues(kMaxClusterThreads);
+  return queues[thread_of_cluster()];
 }
 
 }  // namespace emulator

@@ -1,6 +1,7 @@
-// Twins of ptx.cuh. A SharedAddress counts from the start of the dynamic shared memory. Asynchronous copies
-// happen when they must have happened (at the wait) in every other block and at once in the others, so that
-// a test sees both a wait and a "free again" that are missing.
+// Twins of ptx.cuh. A SharedAddress counts from the start of the dynamic shared memory; in the uppermost byte
+// is the number of another block of the cluster, plus 1 (ptx_cluster.h). Asynchronous copies happen when they
+// must have happened (at the wait) in every other block and at once in the others, so that a test sees both a
+// wait and a "free again" that are missing.
 #pragma once
 
 #include <cmath>
@@ -38,7 +39,11 @@ inline float fp16_value(uint16_t bits) {
   return bits & 0x8000 ? -magnitude : magnitude;
 }
 
+constexpr int kBlockBits = 24;  // of an address, below the block's number
+
+// Most instructions take addresses in the own block only.
 inline unsigned char* shared_bytes(uint32_t address) {
+  if (address >> kBlockBits) throw std::runtime_error("emulated kernel: another block's shared memory");
   return static_cast<unsigned char*>(dynamic_shared()) + address;
 }
 
@@ -49,8 +54,8 @@ inline unsigned thread_number() {
 // What every lane of the warp holds at `mine`, for reading until the next meeting of the warp.
 template <typename T>
 inline const T* const* meet(const T& mine) {
-  static const void* of_warp[32][32];
-  const void** slots = of_warp[thread_number() / 32];
+  static const void* of_warp[kMaxClusterThreads / 32][32];
+  const void** slots = of_warp[thread_of_cluster() / 32];
   slots[lane()] = &mine;
   exchange(Exchange::kSync, 0xffffffff, 0);
   return reinterpret_cast<const T* const*>(slots);
@@ -63,12 +68,23 @@ struct BarrierWord {
   uint32_t bytes : 31;  // still to come; wraps where copies arrive before they are expected
   uint32_t phase : 1;
 
-  void expect(uint32_t more) { bytes = (bytes + more) & 0x7fffffffu; }
-  void receive(uint32_t arrived) { bytes = (bytes - arrived) & 0x7fffffffu; }
+  void arrive(uint32_t expected) {
+    if (arrivals == 0xffff) throw std::runtime_error("emulated mbarrier: used before it was made");
+    if (pending == 0) throw std::runtime_error("emulated mbarrier: more arrivals than it was made for");
+    bytes = (bytes + expected) & 0x7fffffffu;
+    --pending;
+    turn();
+  }
+  void receive(uint32_t arrived) {
+    if (arrivals == 0xffff) throw std::runtime_error("emulated mbarrier: used before it was made");
+    bytes = (bytes - arrived) & 0x7fffffffu;
+    turn();
+  }
   void turn() {
     if (pending > 0 || bytes > 0) return;
     phase ^= 1;
     pending = arrivals;
+    progress();
   }
 };
 static_assert(sizeof(BarrierWord) == 8);
@@ -168,11 +184,7 @@ inline void barrier_init(SharedAddress barrier, uint32_t arrivals) {
 }
 inline void barrier_init_fence() {}
 inline void barrier_arrive_expect(SharedAddress barrier, uint32_t bytes) {
-  emulator::BarrierWord& word = emulator::barrier_word(barrier);
-  if (word.pending == 0) throw std::runtime_error("emulated mbarrier: more arrivals than it was made for");
-  word.expect(bytes);
-  --word.pending;
-  word.turn();
+  emulator::barrier_word(barrier).arrive(bytes);
 }
 inline void barrier_arrive(SharedAddress barrier) { barrier_arrive_expect(barrier, 0); }
 // The copies are made here, as late as the barrier may be told of them.
@@ -189,9 +201,7 @@ inline void copy_bulk(SharedAddress to, const void* from, uint32_t bytes, Shared
     throw std::runtime_error("emulated bulk copy: not 16-byte aligned");
   }
   std::memcpy(emulator::shared_bytes(to), from, bytes);
-  emulator::BarrierWord& word = emulator::barrier_word(barrier);
-  word.receive(bytes);
-  word.turn();
+  emulator::barrier_word(barrier).receive(bytes);
 }
 inline void fence_async_proxy() {}
 

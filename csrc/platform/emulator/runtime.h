@@ -38,13 +38,20 @@ struct dim3 {
 };
 
 template <typename... Parameters, typename... Arguments>
-void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t dynamic_shared_bytes, Stream,
-            Arguments&&... arguments) {
+void launch_clusters(void (*kernel)(Parameters...), unsigned cluster, dim3 grid, dim3 block,
+                     std::size_t dynamic_shared_bytes, Stream, Arguments&&... arguments) {
   const std::tuple<Parameters...> values(std::forward<Arguments>(arguments)...);
   auto call = [&] { std::apply(kernel, values); };
   emulator::run_grid(
       {grid.x, grid.y, grid.z}, {block.x, block.y, block.z}, dynamic_shared_bytes,
-      [](void* context) { (*static_cast<decltype(call)*>(context))(); }, &call);
+      [](void* context) { (*static_cast<decltype(call)*>(context))(); }, &call, cluster);
+}
+
+template <typename... Parameters, typename... Arguments>
+void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t dynamic_shared_bytes,
+            Stream stream, Arguments&&... arguments) {
+  launch_clusters(kernel, 1, grid, block, dynamic_shared_bytes, stream,
+                  std::forward<Arguments>(arguments)...);
 }
 
 inline void* device_allocate(std::size_t bytes, Stream) {

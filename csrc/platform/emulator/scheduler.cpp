@@ -20,7 +20,8 @@ Extent thread_index, block_index, block_size, grid_size;
 namespace {
 
 constexpr int kWarp = 32;
-constexpr int kMaxThreads = 1024;
+constexpr int kMaxThreads = 1024;  // of a block
+constexpr int kMaxCluster = kMaxClusterThreads / kMaxThreads;
 constexpr int kBarriers = 16;
 constexpr std::size_t kMaxShared = 227 * 1024;
 constexpr std::size_t kGuard = 256;  // bytes behind the dynamic shared memory that must stay untouched
@@ -31,6 +32,11 @@ constexpr unsigned char kPoison = 0xff;  // makes floats NaN
 struct Barrier {
   unsigned wanted = 0, sum = 0, result = 0;
   std::vector<int> waiting;
+
+  void clear() {
+    waiting.clear();
+    wanted = sum = 0;
+  }
 };
 
 // The lanes of one mask that have arrived; held at the mask's lowest lane.
@@ -48,7 +54,7 @@ struct Warp {
 // The threads that may go on, each in it once at most.
 class Queue {
  public:
-  bool empty() const { return head_ == tail_; }
+  unsigned size() const { return tail_ - head_; }
   void push(int thread) { threads_[tail_++ % kMaxThreads] = thread; }
   int pop() { return threads_[head_++ % kMaxThreads]; }
   void clear() { head_ = tail_ = 0; }
@@ -64,7 +70,10 @@ class Queue {
                            "): " + what);
 }
 
-alignas(1024) unsigned char shared_memory[kMaxShared + kGuard];
+struct alignas(1024) Shared {
+  unsigned char bytes[kMaxShared + kGuard];
+};
+Shared shared_memory[kMaxCluster];
 
 class Scheduler {
  public:
@@ -73,47 +82,71 @@ class Scheduler {
     return scheduler;
   }
 
-  void start(unsigned threads, std::size_t shared_bytes, void (*body)(void*), void* context) {
-    count_ = static_cast<int>(threads);
+  void start(unsigned cluster, std::size_t shared_bytes, void (*body)(void*), void* context) {
+    cluster_ = static_cast<int>(cluster);
+    of_block_ = static_cast<int>(block_size.x * block_size.y * block_size.z);
+    count_ = cluster_ * of_block_;
     shared_bytes_ = shared_bytes;
     body_ = body;
     context_ = context;
-    warps_.resize((threads + kWarp - 1) / kWarp);
-    indices_.clear();
-    for (unsigned z = 0; z < block_size.z; ++z) {
-      for (unsigned y = 0; y < block_size.y; ++y) {
-        for (unsigned x = 0; x < block_size.x; ++x) indices_.push_back({x, y, z});
+    warps_.resize((count_ + kWarp - 1) / kWarp);
+    places_.clear();
+    for (unsigned rank = 0; rank < cluster; ++rank) {
+      for (unsigned z = 0; z < block_size.z; ++z) {
+        for (unsigned y = 0; y < block_size.y; ++y) {
+          for (unsigned x = 0; x < block_size.x; ++x) places_.push_back({{x, y, z}, rank});
+        }
       }
     }
   }
 
-  void run_block() {
-    std::memset(shared_memory, kPoison, shared_bytes_ + kGuard);
-    for (Barrier& barrier : barriers_) {
-      barrier.waiting.clear();
-      barrier.wanted = barrier.sum = 0;
+  // The blocks of the cluster that begins at `first`.
+  void run_cluster(unsigned first) {
+    first_block_ = first;
+    for (int rank = 0; rank < cluster_; ++rank) {
+      std::memset(shared_memory[rank].bytes, kPoison, shared_bytes_ + kGuard);
+      ready_[rank].clear();
+      idle_[rank] = 0;
+      fresh_of_[rank] = done_of_[rank] = 0;
+      for (Barrier& barrier : barriers_[rank]) barrier.clear();
     }
+    whole_cluster_.clear();
+    turn_ = static_cast<int>(first) / cluster_ % cluster_;
     for (Warp& warp : warps_) {
       for (Meeting& meeting : warp.meetings) meeting.mask = meeting.arrived = 0;
     }
-    fresh_ = done_ = polls_ = 0;
-    ready_.clear();
+    done_ = polls_ = 0;
     error_ = nullptr;
     free_.clear();
     for (int i = 0; i < static_cast<int>(fibers_.size()); ++i) free_.push_back(i);
     go_on(&main_stack_);
     if (error_) std::rethrow_exception(error_);
-    for (std::size_t i = 0; i < kGuard; ++i) {
-      if (shared_memory[shared_bytes_ + i] != kPoison) fail("dynamic shared memory written past its end");
+    for (int rank = 0; rank < cluster_; ++rank) {
+      for (std::size_t i = shared_bytes_; i < shared_bytes_ + kGuard; ++i) {
+        if (shared_memory[rank].bytes[i] != kPoison) fail("dynamic shared memory written past its end");
+      }
     }
   }
 
   int current() const { return current_; }
+  int lane() const { return current_ % of_block_ % kWarp; }
+  unsigned rank() const { return places_[current_].rank; }
+
+  unsigned char* shared_of(unsigned rank) const {
+    if (rank >= static_cast<unsigned>(cluster_)) fail("no block " + std::to_string(rank) + " in the cluster");
+    if (done_of_[rank] == of_block_) {
+      fail("block " + std::to_string(rank) + " of the cluster has ended, and its shared memory with it");
+    }
+    return shared_memory[rank].bytes;
+  }
 
   unsigned wait(int id, unsigned wanted, unsigned value) {
     if (id < 0 || id >= kBarriers) fail("barrier " + std::to_string(id));
-    Barrier& barrier = barriers_[id];
-    if (wanted == 0) wanted = static_cast<unsigned>(count_);
+    return wait(barriers_[rank()][id], wanted ? wanted : static_cast<unsigned>(of_block_), value);
+  }
+  void wait_for_cluster() { wait(whole_cluster_, static_cast<unsigned>(count_), 0); }
+
+  unsigned wait(Barrier& barrier, unsigned wanted, unsigned value) {
     if (barrier.waiting.empty()) {
       barrier.wanted = wanted;
       barrier.sum = 0;
@@ -122,10 +155,10 @@ class Scheduler {
     barrier.sum += value;
     if (barrier.waiting.size() + 1 == wanted) {
       barrier.result = barrier.sum;
-      polls_ = 0;
+      progress();
       // The last one in goes on first: the order of the threads turns round at each barrier, so that what
       // depends on it shows.
-      for (std::size_t i = barrier.waiting.size(); i-- > 0;) ready_.push(barrier.waiting[i]);
+      for (std::size_t i = barrier.waiting.size(); i-- > 0;) make_ready(barrier.waiting[i]);
       barrier.waiting.clear();
     } else {
       barrier.waiting.push_back(current_);
@@ -136,16 +169,20 @@ class Scheduler {
 
   void yield() {
     if (++polls_ > kPatience) fail("threads poll for what nobody does");
-    if (ready_.empty() && fresh_ == count_) return;
-    // Pollers could keep each other busy for ever; so those that have not begun go first.
-    const bool fresh_first = fresh_ < count_;
-    ready_.push(current_);
-    leave(fresh_first);
+    ++idle_[rank()];
+    if (!find_turn()) return;
+    make_ready(current_);
+    leave(true);  // pollers could keep each other busy for ever; so those that have not begun go first
+  }
+
+  void progress() {
+    polls_ = 0;
+    for (unsigned& polls : idle_) polls = 0;
   }
 
   std::uint64_t exchange(Exchange kind, std::uint32_t mask, std::uint64_t value, int source) {
     Warp& warp = warps_[current_ / kWarp];
-    const int lane = current_ % kWarp;
+    const int lane = this->lane();
     if (!(mask >> lane & 1)) fail("a lane is not in the mask it gives");
     const int first = __builtin_ctz(mask);
     Meeting& meeting = warp.meetings[first];
@@ -162,11 +199,11 @@ class Scheduler {
       return warp.result[lane];
     }
     meeting.arrived = 0;
-    polls_ = 0;
+    progress();
     evaluate(warp, kind, mask);
     const int base = current_ - lane;
     for (int i = kWarp; i-- > 0;) {
-      if (i != lane && mask >> i & 1) ready_.push(base + i);
+      if (i != lane && mask >> i & 1) make_ready(base + i);
     }
     return warp.result[lane];
   }
@@ -176,8 +213,13 @@ class Scheduler {
     unsigned char* memory;
     void* stack;
   };
+  struct Place {
+    Extent thread;
+    unsigned rank;
+  };
 
-  Scheduler() { fibers_.reserve(kMaxThreads); }  // their addresses are held while threads wait
+  // The fibers' addresses are held while threads wait.
+  Scheduler() { fibers_.reserve(kMaxClusterThreads); }
 
   static void entry() { instance().run_fiber(); }
 
@@ -211,7 +253,25 @@ class Scheduler {
 
   void set_current(int thread) {
     current_ = thread;
-    thread_index = indices_[thread];
+    thread_index = places_[thread].thread;
+    block_index.x = first_block_ + places_[thread].rank;
+  }
+
+  void make_ready(int thread) { ready_[places_[thread].rank].push(thread); }
+
+  bool has_work(int rank) const { return ready_[rank].size() > 0 || fresh_of_[rank] < of_block_; }
+
+  // Sets whose turn it is: a block goes on until none of its threads can, or all have polled in vain; then
+  // the other one does. False if nobody can.
+  bool find_turn() {
+    const bool in_vain = fresh_of_[turn_] == of_block_ && idle_[turn_] > ready_[turn_].size();
+    if (has_work(turn_) && !(in_vain && cluster_ > 1)) return true;
+    const int other = (turn_ + 1) % cluster_;
+    if (has_work(other)) {
+      turn_ = other;
+      idle_[other] = 0;
+    }
+    return has_work(turn_);
   }
 
   // Gives the processor to another thread; returns when this one is ready again and its turn has come.
@@ -226,12 +286,13 @@ class Scheduler {
 
   // Switches to a ready thread, or to a fiber that starts fresh ones; false if there is neither.
   bool go_on(void** save, bool fresh_first = false) {
-    if (!fresh_first && !ready_.empty()) {
-      const int thread = ready_.pop();
+    if (!find_turn()) return false;
+    Queue& ready = ready_[turn_];
+    if (ready.size() > 0 && !(fresh_first && fresh_of_[turn_] < of_block_)) {
+      const int thread = ready.pop();
       emulator_switch(save, fibers_[fiber_of_[thread]].stack);
       return true;
     }
-    if (fresh_ == count_) return false;
     if (free_.empty()) add_fiber();
     running_ = free_.back();
     free_.pop_back();
@@ -243,26 +304,29 @@ class Scheduler {
 
   [[noreturn]] void stuck() {
     std::string where;
-    for (int id = 0; id < kBarriers; ++id) {
-      const Barrier& barrier = barriers_[id];
-      if (barrier.waiting.empty()) continue;
-      where += "; barrier " + std::to_string(id) + " reached by " + std::to_string(barrier.waiting.size()) +
-               " of " + std::to_string(barrier.wanted) + " threads";
+    const auto tell = [&](const std::string& name, const Barrier& barrier) {
+      if (barrier.waiting.empty()) return;
+      where += "; " + name + " reached by " + std::to_string(barrier.waiting.size()) + " of " +
+               std::to_string(barrier.wanted) + " threads";
+    };
+    for (int rank = 0; rank < cluster_; ++rank) {
+      for (int id = 0; id < kBarriers; ++id) tell("barrier " + std::to_string(id), barriers_[rank][id]);
     }
+    tell("the cluster's barrier", whole_cluster_);
     fail(std::to_string(count_ - done_) + " threads wait for ever" +
          (where.empty() ? "; not all lanes of a mask have come" : where));
   }
 
   [[noreturn]] void run_fiber() {
     try {
-      while (fresh_ < count_) {
-        set_current(fresh_++);
+      do {
+        set_current(turn_ * of_block_ + fresh_of_[turn_]++);
         body_(context_);
         ++done_;
-        polls_ = 0;
+        ++done_of_[rank()];
+        progress();
         // Those that may go on first: fewer stacks are in use.
-        if (!ready_.empty()) break;
-      }
+      } while (find_turn() && ready_[turn_].size() == 0);
       if (done_ < count_) {
         free_.push_back(running_);
         void* dead;
@@ -285,58 +349,69 @@ class Scheduler {
     fibers_.push_back({static_cast<unsigned char*>(memory), nullptr});
   }
 
-  int count_ = 0, current_ = 0, fresh_ = 0, done_ = 0, running_ = 0, polls_ = 0;
+  int cluster_ = 1, of_block_ = 0, count_ = 0;  // blocks, threads of each, threads
+  int current_ = 0, done_ = 0, running_ = 0, polls_ = 0, turn_ = 0;
+  int fresh_of_[kMaxCluster] = {}, done_of_[kMaxCluster] = {};  // threads of each that have begun, ended
+  unsigned idle_[kMaxCluster] = {};                             // polls since something happened
+  unsigned first_block_ = 0;
   std::size_t shared_bytes_ = 0;
   void (*body_)(void*) = nullptr;
   void* context_ = nullptr;
   void* main_stack_ = nullptr;
   std::exception_ptr error_;
-  Queue ready_;
+  Queue ready_[kMaxCluster];
   std::vector<int> free_;
   std::vector<Fiber> fibers_;
-  std::vector<Extent> indices_;
+  std::vector<Place> places_;
   std::vector<Warp> warps_;
-  Barrier barriers_[kBarriers];
-  int fiber_of_[kMaxThreads] = {};
+  Barrier barriers_[kMaxCluster][kBarriers], whole_cluster_;
+  int fiber_of_[kMaxClusterThreads] = {};
 };
 
-void check_sizes(std::size_t shared) {
+void check_sizes(std::size_t shared, unsigned cluster) {
   const auto size = [](const Extent& e) { return std::uint64_t{e.x} * e.y * e.z; };
   if (size(block_size) < 1 || size(block_size) > kMaxThreads || block_size.z > 64) fail("size of the block");
   if (size(grid_size) < 1 || grid_size.x > 0x7fffffff || grid_size.y > 65535 || grid_size.z > 65535) {
     fail("size of the grid");
   }
+  if (cluster < 1 || cluster > kMaxCluster) fail("size of the cluster");
+  if (grid_size.x % cluster) fail("a grid that is no whole number of clusters");
   if (shared > kMaxShared) fail("more dynamic shared memory than a GPU has");
 }
 
 }  // namespace
 
-void run_grid(Extent grid, Extent block, std::size_t dynamic_shared_bytes, void (*body)(void*),
-              void* context) {
+void run_grid(Extent grid, Extent block, std::size_t dynamic_shared_bytes, void (*body)(void*), void* context,
+              unsigned cluster) {
   static std::mutex one_at_a_time;  // __shared__ arrays are static
   const std::lock_guard<std::mutex> lock(one_at_a_time);
   grid_size = grid;
   block_size = block;
   block_index = {0, 0, 0};
-  check_sizes(dynamic_shared_bytes);
+  check_sizes(dynamic_shared_bytes, cluster);
   Scheduler& scheduler = Scheduler::instance();
-  scheduler.start(block.x * block.y * block.z, dynamic_shared_bytes, body, context);
+  scheduler.start(cluster, dynamic_shared_bytes, body, context);
   for (unsigned z = 0; z < grid.z; ++z) {
     for (unsigned y = 0; y < grid.y; ++y) {
-      for (unsigned x = 0; x < grid.x; ++x) {
+      for (unsigned x = 0; x < grid.x; x += cluster) {
         block_index = {x, y, z};
-        scheduler.run_block();
+        scheduler.run_cluster(x);
       }
     }
   }
 }
 
-int lane() { return Scheduler::instance().current() % kWarp; }
-void* dynamic_shared() { return shared_memory; }
+int lane() { return Scheduler::instance().lane(); }
+int thread_of_cluster() { return Scheduler::instance().current(); }
+void* dynamic_shared() { return shared_memory[Scheduler::instance().rank()].bytes; }
+unsigned cluster_rank() { return Scheduler::instance().rank(); }
+void* dynamic_shared_of(unsigned rank) { return Scheduler::instance().shared_of(rank); }
+void cluster_barrier() { Scheduler::instance().wait_for_cluster(); }
 unsigned barrier(int id, unsigned count, unsigned value) {
   return Scheduler::instance().wait(id, count, value);
 }
 void yield() { Scheduler::instance().yield(); }
+void progress() { Scheduler::instance().progress(); }
 std::uint64_t exchange(Exchange kind, std::uint32_t mask, std::uint64_t value, int source) {
   return Scheduler::instance().exchange(kind, mask, value, source);
 }
