@@ -97,6 +97,7 @@ inline void wgmma_wait() {
     product.run(product);
   }
   products.waiting.erase(products.waiting.begin(), products.waiting.begin() + done);
+  emulator::part();  // a warp waits together: what one lane then tells of its stage is true of all
 }
 
 template <TensorCoreType type, int n>
