@@ -31,6 +31,7 @@ RECIPE_net_v2_vgg16_aspp = net --model deeplab_v2/vgg16_aspp --name v2_vgg16_asp
 RECIPE_net_v2_resnet101_aspp_msc = net --model deeplab_v2/resnet101_aspp_msc --name v2_resnet101_aspp_msc --sizes 513 --threads 2 --rounds 9
 RECIPE_net_v3plus_xception_65 = net --model deeplab_v3plus/xception_65 --name v3plus_xception_65 --sizes 513 --threads 2 --rounds 9
 RECIPE_train_largefov = train --sizes 321 --threads 2 --rounds 5
+RECIPE_roofline = roofline --size 513 --threads 1
 RECIPE_conv_depthwise = conv --layers depthwise --sizes 513 --batches 1 --rounds 15 --device cpu
 RECIPE_crf = crf --rounds 9 $(if $(PEER),--peer-python $(PEER))
 RESULTS := $(patsubst RECIPE_%,%,$(filter RECIPE_%,$(.VARIABLES)))

@@ -24,11 +24,13 @@ DISTINCT = 100  # photos whose scores are written for the job crf; the others ar
 
 LOOPS = {
     "predict": """
+from deeplab_caffe import Segmenter
 segmenter = Segmenter(net, net, threads=threads)
 for photo in photos:
     write(photo, segmenter.labels(read_image(photo)))
 """,
     "predict-crf": """
+from deeplab_caffe import Segmenter
 segmenter = Segmenter(net, net, threads=threads)
 for photo in photos:
     image = read_image(photo)
@@ -45,7 +47,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from PIL import Image
-from deeplab_caffe import Segmenter, read_image
+from deeplab_caffe import read_image
 from deeplab_caffe.crf import refine
 from deeplab_caffe.images.palettes import palette
 

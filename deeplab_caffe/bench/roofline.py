@@ -26,26 +26,34 @@ from .measure import machine
 _PRODUCT = 1536  # rows and columns of the matrices that sgemm multiplies
 _COPIED = 1 << 26  # bytes: far more than caches hold
 _SGEMM = f"""
-import time
+import sys, time
 import numpy as np
+clock, count = (time.perf_counter, 1) if sys.argv[1] == "wall" else (time.process_time, int(sys.argv[2]))
 a, best = np.ones(({_PRODUCT}, {_PRODUCT}), np.float32), 1e9
 for _ in range(6):
-    start = time.perf_counter()
+    start = clock()
     a @ a
-    best = min(best, time.perf_counter() - start)
-print(2 * {_PRODUCT}**3 / best)
+    best = min(best, clock() - start)
+print(2 * {_PRODUCT}**3 / best * count)
 """
 
 
 def run(
-    model: str, size: Pair, threads: int, rounds: int, variables: dict[str, str], precision: str = "exact"
+    model: str,
+    size: Pair,
+    threads: int,
+    rounds: int,
+    variables: dict[str, str],
+    precision: str = "exact",
+    processor: bool = False,
 ) -> dict[str, Any]:
     """Times every step of a forward with random weights; the result as plain data.
 
     Steps are what the net really runs: a layer with those fused into it, or a chain of layers that goes in
     bands of rows. Of each: median seconds; flops, two for each multiply-add inside the image; bytes, those of
     what it reads, writes and of its weights, once each; `peak_share` of the processor's fused multiply-adds;
-    `roof_share` of what its flops and bytes allow, with the bandwidth of a copy.
+    `roof_share` of what its flops and bytes allow, with the bandwidth of a copy. processor: seconds are the
+    processor's, of all threads, over their number: for machines on which others are at work.
     """
     definition = read_model(model, variables)
     net = Net(definition, threads=threads, precision=precision)
@@ -55,13 +63,14 @@ def run(
     name = next(iter(net.inputs))
     image = 60 * torch.randn(1, 3, *size, generator=torch.Generator().manual_seed(1))
     cost = {layer.index: layer for layer in analyse(definition, size).layers}
+    clock: Callable[[], float] = (lambda: time.process_time() / threads) if processor else time.perf_counter
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:
-        limits = [_limits(threads)]
+        limits = [_limits(threads, clock, processor)]
         net(image)
-        passes = [timed_steps(net, **{name: image}) for _ in range(rounds)]
-        limits.append(_limits(threads))
+        passes = [timed_steps(net, clock, **{name: image}) for _ in range(rounds)]
+        limits.append(_limits(threads, clock, processor))
     finally:
         torch.set_num_threads(before)
     best = {key: max(each[key] for each in limits) for key in limits[0]}
@@ -87,6 +96,7 @@ def run(
         "size": list(size),
         "threads": threads,
         "precision": precision,
+        "clock": "processor" if processor else "wall",
         "machine": machine(),
         "limits": best,
         "layers": rows,
@@ -131,31 +141,31 @@ def table(result: dict[str, Any]) -> Table:
     return found
 
 
-def _limits(threads: int) -> dict[str, float]:
+def _limits(threads: int, clock: Callable[[], float], processor: bool) -> dict[str, float]:
     """What the machine can do at all; flops and bytes a second."""
     a = torch.ones(_PRODUCT, _PRODUCT)
     source, target = torch.ones(_COPIED // FLOAT), torch.ones(_COPIED // FLOAT)
     return {
-        "fma": ops.fma_peak(threads),
-        "sgemm": _numpy_sgemm(threads),
-        "torch_sgemm": 2 * _PRODUCT**3 / _best(lambda: a @ a),
-        "bandwidth": 2 * _COPIED / _best(lambda: target.copy_(source)),
+        "fma": ops.fma_peak(threads, clock=clock),
+        "sgemm": _numpy_sgemm(threads, processor),
+        "torch_sgemm": 2 * _PRODUCT**3 / _best(lambda: a @ a, clock),
+        "bandwidth": 2 * _COPIED / _best(lambda: target.copy_(source), clock),
     }
 
 
-def _best(work: Callable[[], object], times: int = 6) -> float:
+def _best(work: Callable[[], object], clock: Callable[[], float], times: int = 6) -> float:
     seconds = []
     for _ in range(times):
-        start = time.perf_counter()
+        start = clock()
         work()
-        seconds.append(time.perf_counter() - start)
+        seconds.append(clock() - start)
     return min(seconds)
 
 
-def _numpy_sgemm(threads: int) -> float:
+def _numpy_sgemm(threads: int, processor: bool) -> float:
     """Of numpy's BLAS, in a process of its own: it reads its number of threads when it is loaded."""
     names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
     environment = os.environ | dict.fromkeys(names, str(threads))
-    command = [sys.executable, "-c", _SGEMM]
+    command = [sys.executable, "-c", _SGEMM, "processor" if processor else "wall", str(threads)]
     run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     return float(run.stdout)

@@ -16,6 +16,9 @@ def bench_roofline(
     threads: Threads = 1,
     precision: Annotated[str, typer.Option("--precision", help="exact or fp32.")] = "exact",
     rounds: Rounds = 7,
+    clock: Annotated[
+        str, typer.Option("--clock", help="wall, or processor: its time, where others are at work, too.")
+    ] = "wall",
     variables: Variables = None,
     output: Output = Path("benchmarks/results"),
 ) -> None:
@@ -26,12 +29,14 @@ def bench_roofline(
 
     if precision not in ("exact", "fp32"):
         raise DeepLabError(f"--precision {precision}: exact or fp32 wanted, whose layers run one by one")
+    if clock not in ("wall", "processor"):
+        raise DeepLabError(f"--clock {clock}: wall or processor wanted")
     sizes = parse_sizes(size)
     if len(sizes) != 1:
         raise DeepLabError(f"--size {size}: one size wanted")
     count, values = thread_count(threads), parse_variables(variables)
     with console().status("measuring"):
-        result = roofline.run(str(model), sizes[0], count, rounds, values, precision)
+        result = roofline.run(str(model), sizes[0], count, rounds, values, precision, clock == "processor")
     path = output / f"roofline_{result['model']}.json"
     write_json(path, result)
     print_table(roofline.table(result))

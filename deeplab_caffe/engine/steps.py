@@ -1,6 +1,6 @@
 """The steps of a net's forward as they are run, with their times."""
 
-import time
+from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -27,16 +27,16 @@ class Step(NamedTuple):
     seconds: float
 
 
-def timed_steps(net: Net, **inputs: Any) -> list[Step]:
+def timed_steps(net: Net, clock: Callable[[], float], **inputs: Any) -> list[Step]:
     """The steps of a forward, which is run, of a net that has run with these sizes before.
 
     Those that only share memory are left out. For nets on the CPU in exact or fp32, which run layer by layer.
     """
     given = as_tensors(inputs, net.inputs, net.definition.source, net.device)
     execution, values = net._prepared(None, given, "forward")
-    marks = [time.perf_counter()]
+    marks = [clock()]
     with torch.no_grad(), torch_threads(net.context.threads):
-        execution(values, None, lambda *_: marks.append(time.perf_counter()))
+        execution(values, None, lambda *_: marks.append(clock()))
     schedule = execution.schedule
     steps = []
     for node, (start, end) in zip(schedule.nodes, pairwise(marks), strict=True):

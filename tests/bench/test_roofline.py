@@ -21,13 +21,16 @@ def model(tmp_path):
     return path
 
 
-def test_steps_and_shares(model, tmp_path, capsys):
+@pytest.mark.parametrize("clock", ["wall", "processor"])
+def test_steps_and_shares(model, tmp_path, capsys, clock):
     out = tmp_path / "out"
     run = ["bench", "roofline", "--model", model, "--size", "12x10", "--rounds", "2", "-o", out]
+    run += ["--clock", clock]
     assert main([str(word) for word in run]) == 0
     assert "of its roof" in capsys.readouterr().out
     result = json.loads((out / "roofline_tiny.json").read_text())
     limits = result["limits"]
+    assert result["clock"] == clock
     assert set(limits) == {"fma", "sgemm", "torch_sgemm", "bandwidth"} and min(limits.values()) > 1e6
     convolution, pooling = result["layers"]  # ReLU in the convolution's pass, Dropout does nothing
     assert convolution["layers"] == ["c"] and pooling["layers"] == ["p"]
@@ -51,8 +54,12 @@ def test_a_chain_in_bands_is_one_step():
 
 
 def test_errors(model, capsys):
-    for words, text in {("--precision", "bf16"): "exact or fp32", ("--size", "8,9"): "one size"}.items():
-        assert main(["bench", "roofline", "--model", str(model), *words]) == 2
+    for words, text in {
+        ("--precision", "bf16"): "exact or fp32",
+        ("--size", "8,9"): "one size",
+        ("--clock", "x"): "wall or",
+    }.items():
+        assert main(["bench", "roofline", "--model", str(model), *words.split()]) == 2
         assert text in capsys.readouterr().err
     from deeplab_caffe.bench.roofline import run
 
