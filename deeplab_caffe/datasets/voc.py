@@ -57,7 +57,12 @@ def plan(root: Path, sbd: Path | None = None, incomplete: bool = False) -> Plan:
     if sbd is not None:
         sbd = find_root(sbd, (".", "dataset", "benchmark_RELEASE/dataset"), ("cls",), "SBD")
         added = files_by_stem(sbd / "cls", (".mat",))
-        labels = {stem: Source(sbd / "cls" / name, read_sbd_label) for stem, name in added.items()} | labels
+        own = dict(ids["trainval"])  # of these VOC's labels count, SBD's have no border
+        labels |= {
+            stem: Source(sbd / "cls" / name, read_sbd_label)
+            for stem, name in added.items()
+            if stem not in own and stem not in labels
+        }
         both = {name: where for part in ("train", "val") for name, where in read_ids(sbd / f"{part}.txt")}
         both |= dict(ids["train"])
         val = dict(ids["val"])

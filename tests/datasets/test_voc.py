@@ -84,6 +84,12 @@ def test_what_is_missing(voc_root, small_voc):
         plan(voc_root)
 
 
+def test_sbd_does_not_stand_in_for_voc(voc_root, tmp_path):
+    (voc_root / "SegmentationClass/2007_000033.png").unlink()  # SBD has it, without a border
+    with pytest.raises(DeepLabError, match="val.txt:1: no SegmentationClass/2007_000033.png"):
+        plan(voc_root, tmp_path / "benchmark_RELEASE")
+
+
 def test_lists_are_wanted(voc_root, tmp_path):
     (tmp_path / "benchmark_RELEASE/dataset/val.txt").unlink()
     with pytest.raises(DeepLabError, match="benchmark_RELEASE/dataset/val.txt: No such file"):
