@@ -2,11 +2,14 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from ..errors import DeepLabError, reason_of
+
+_PATIENCE = 10.0  # seconds
 
 
 @contextmanager
@@ -21,7 +24,7 @@ def connected(address: str) -> Iterator[Any]:
         return
     try:
         _connect(ray, address)
-    except (ConnectionError, RuntimeError, ValueError, OSError) as error:
+    except (RuntimeError, ValueError, OSError, OverflowError) as error:
         raise DeepLabError(f"--ray {address}: {reason_of(error)}") from None
     try:
         with _no_news(ray):
@@ -53,6 +56,9 @@ def _connect(ray: Any, address: str) -> None:
             return
         except ConnectionError:  # none runs here
             address = "local"
+    elif address != "local":  # Ray itself tries for minutes
+        host, _, port = address.rpartition(":")
+        socket.create_connection((host.strip("[]"), int(port)), _PATIENCE).close()
     if address == "local":
         quiet["include_dashboard"] = False
     ray.init(address, **quiet)

@@ -12,7 +12,7 @@ Make = Callable[[int | None], Work[Item, Result]]  # makes the work for so many 
 
 @dataclass(frozen=True)
 class Cluster:
-    """Where workers are. address: auto (the cluster that runs here, else `local`), local, HOST:PORT, ray://...
+    """Where workers are. address: auto (the cluster that runs here, else `local`), local, HOST:PORT
 
     threads: CPU cores of each worker; None: a few. gpus: of each worker.
     """

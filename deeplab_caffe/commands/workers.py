@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
-_ADDRESS = re.compile(r"auto|local|ray://\S+|[^\s/:]+:\d+|\[[0-9a-fA-F:]+\]:\d+")
+_ADDRESS = re.compile(r"auto|local|[^\s/:]+:\d+|\[[0-9a-fA-F:]+\]:\d+")
 _NEWS = 30.0  # seconds between lines about progress where no bar can be drawn
 _OF_LATE = 30.0  # seconds
 
@@ -44,7 +44,7 @@ def _with_address(words: list[str]) -> list[str]:
 
 def _checked(address: str | None) -> str | None:
     if address is not None and not _ADDRESS.fullmatch(address):
-        raise DeepLabError(f"--ray {address}: auto, local, HOST:PORT or ray://HOST:PORT wanted")
+        raise DeepLabError(f"--ray {address}: auto, local or HOST:PORT wanted")
     return address
 
 
@@ -54,7 +54,7 @@ Ray = Annotated[
         "--ray",
         metavar="[ADDRESS]",
         callback=_checked,
-        help="Work on the Ray cluster that runs here, or that at HOST:PORT or ray://HOST:PORT; `local`: on "
+        help="Work on the Ray cluster that runs here, or that at HOST:PORT; `local`: on "
         "this machine's cores. --threads are then those of a worker (default 4). The same command goes on "
         "where it was stopped.",
     ),

@@ -16,7 +16,6 @@ from deeplab_caffe.errors import DeepLabError
         ("photos --ray --crf", "photos --ray=auto --crf"),
         ("--ray local photos", "--ray local photos"),
         ("--ray 10.0.0.1:6379 photos", "--ray 10.0.0.1:6379 photos"),
-        ("--ray ray://head:10001", "--ray ray://head:10001"),
         ("--ray s3://bucket/photos", "--ray=auto s3://bucket/photos"),
         ("--ray=x", "--ray=x"),
         ("-- --ray", "-- --ray"),
@@ -35,7 +34,14 @@ def test_cluster():
 
 def test_wrong_address(net, tmp_path, fails):
     line = fails("predict", "-m", net, tmp_path, "-o", tmp_path / "out", "--ray=x")
-    assert "--ray x: auto, local, HOST:PORT or ray://HOST:PORT wanted" in line
+    assert "--ray x: auto, local or HOST:PORT wanted" in line
+
+
+def test_nobody_at_the_address(net, tmp_path, fails):
+    pytest.importorskip("ray", reason="needs ray")
+    (tmp_path / "a.png").write_bytes(b"never opened")
+    line = fails("predict", "-m", net, tmp_path / "a.png", "-o", tmp_path / "out", "--ray", "127.0.0.1:1")
+    assert "--ray 127.0.0.1:1: " in line and "refused" in line
 
 
 def test_without_ray(net, tmp_path):
