@@ -91,7 +91,6 @@ TESTED_BY = {
     "export.weighted": "export/test_operators.py",
     # Parts of a net, of a CRF, of an op or a verb, by what they are parts of.
     "autograd.convolution": "autograd/test_layer.py",
-    "cluster.session": "cluster/test_pool.py",
     "cluster.terms": "cluster/test_pool.py",
     "cluster.worker": "cluster/test_pool.py",
     "commands.bench_roofline": "bench/test_roofline.py",

@@ -5,11 +5,13 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from ..errors import DeepLabError, reason_of
 
 _PATIENCE = 10.0  # seconds
+_LAST_STARTED = Path("/tmp/ray/ray_current_cluster")  # what Ray itself looks at
 
 
 @contextmanager
@@ -52,13 +54,30 @@ def _connect(ray: Any, address: str) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     if address == "auto":
         try:
+            if known := _last_started():
+                _probe(known)
             ray.init("auto", **quiet)
             return
-        except ConnectionError:  # none runs here
+        except OSError:  # none runs here
             address = "local"
-    elif address != "local":  # Ray itself tries for minutes
-        host, _, port = address.rpartition(":")
-        socket.create_connection((host.strip("[]"), int(port)), _PATIENCE).close()
+    elif address != "local":
+        _probe(address)
     if address == "local":
         quiet["include_dashboard"] = False
     ray.init(address, **quiet)
+
+
+def _last_started() -> str | None:
+    """Where the cluster last started on this machine was; a killed one leaves this behind."""
+    if os.environ.get("RAY_ADDRESS"):
+        return None
+    try:
+        return _LAST_STARTED.read_text().strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
+
+
+def _probe(address: str) -> None:
+    """OSError if nobody answers there; Ray itself would try for minutes."""
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), _PATIENCE).close()

@@ -12,6 +12,9 @@ from .options import Model, Threads, Variables, console, parse_variables, print_
 @verb("roofline", into=bench)
 def bench_roofline(
     model: Model = Path("deeplab_v1/largefov"),
+    name: Annotated[
+        str | None, typer.Option("--name", help="In the file's name; default: the folder's.")
+    ] = None,
     size: Annotated[str, typer.Option("--size", help="Input size, N or HxW.")] = "513",
     threads: Threads = 1,
     precision: Annotated[str, typer.Option("--precision", help="exact or fp32.")] = "exact",
@@ -37,7 +40,7 @@ def bench_roofline(
     count, values = thread_count(threads), parse_variables(variables)
     with console().status("measuring"):
         result = roofline.run(str(model), sizes[0], count, rounds, values, precision, clock == "processor")
-    path = output / f"roofline_{result['model']}.json"
+    path = output / f"roofline_{name or Path(model).parent.name}.json"
     write_json(path, result)
     print_table(roofline.table(result))
     console().print(f"written: {path}")

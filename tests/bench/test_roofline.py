@@ -25,7 +25,7 @@ def model(tmp_path):
 def test_steps_and_shares(model, tmp_path, capsys, clock):
     out = tmp_path / "out"
     run = ["bench", "roofline", "--model", model, "--size", "12x10", "--rounds", "2", "-o", out]
-    run += ["--clock", clock]
+    run += ["--clock", clock, "--name", "tiny"]
     assert main([str(word) for word in run]) == 0
     assert "of its roof" in capsys.readouterr().out
     result = json.loads((out / "roofline_tiny.json").read_text())
@@ -59,7 +59,7 @@ def test_errors(model, capsys):
         ("--size", "8,9"): "one size",
         ("--clock", "x"): "wall or",
     }.items():
-        assert main(["bench", "roofline", "--model", str(model), *words.split()]) == 2
+        assert main(["bench", "roofline", "--model", str(model), *words]) == 2
         assert text in capsys.readouterr().err
     from deeplab_caffe.bench.roofline import run
 
