@@ -184,9 +184,10 @@ def started(folder, *words):
 def test_signals_stop_and_snapshot(folder):
     process, _ = started(folder)
     process.send_signal(signal.SIGHUP)
-    for line in process.stderr:
-        if "Snapshotting solver state" in line:
-            break
+    following = iter(process.stderr)
+    assert any("Snapshotting solver state" in line for line in following)
+    for _ in range(2):  # so that the second snapshot is of a later iteration
+        assert any(", loss" in line for line in following)
     process.send_signal(signal.SIGINT)
     rest = process.stderr.read()
     assert process.wait() == 0 and "Optimization stopped early." in rest
