@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from deeplab_caffe.engine.net import Net
 from deeplab_caffe.errors import DeepLabError
 from tests import reference
+from tests.fuzz.check import check
 
 
 def interp(fields, v1=False):
@@ -99,3 +100,12 @@ def test_scores_of_bfloat16_are_not_rounded_again(tmp_path, rand):
     scores = Net(path, seed=1, precision="bf16").forward(x=rand(1, 16, 7, 4), outputs=["c", "i"])
     assert torch.equal(scores["c"].bfloat16().float(), scores["c"])
     assert torch.equal(scores["i"], reference.interp(scores["c"], (9, 14)))
+
+
+def test_long_maps_take_their_own_memory(run_layer, tmp_path):
+    (tmp_path / "none").touch()
+    height = 10_000_000  # 40 MB
+    forward, tops = run_layer(interp(f"height: {height} width: 1")), []
+    bottom = torch.tensor([1.0, 2.0]).reshape(1, 1, 2, 1)
+    assert check(lambda path: tops.extend(forward(bottom)), str(tmp_path / "none"), 3 * 4 * height) is None
+    assert tops[0].shape == (1, 1, height, 1) and tops[0][0, 0, -1, 0] == 2
