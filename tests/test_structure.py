@@ -333,6 +333,20 @@ def test_starts_quickly(code, heavy):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
+def test_nets_without_image_files_load_only_what_they_need():
+    """Pillow and numpy's random numbers take 5 MB; torch 2.13 loads neither."""
+    code = """
+import sys, torch
+before = set(sys.modules)
+from deeplab_caffe import Net
+Net("camvid_largefov")
+sys.exit(", ".join({"PIL", "numpy.random"} & (sys.modules.keys() - before)) or 0)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_every_module_has_its_tests():
     """At the same path below tests/, or where TESTED_BY says."""
     wrong = []

@@ -10,14 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from ..errors import DeepLabError, DeepLabWarning, missing_package
 from ..formats.files import replacing
 from ..types import Bytes
 from .stored_image import StoredImage
+
+if TYPE_CHECKING:  # nets that read no image files do without Pillow's memory
+    from PIL import Image
 
 MAX_PIXELS = 50_000_000  # phones take photos of 48 million; a small file may unpack to any number
 # Those that Pillow decodes itself or with libraries for it; for others (EPS) it starts programs.
@@ -80,7 +83,7 @@ def read_image_bytes(data: bytes, name: str, color: bool | None = None) -> Bytes
     return _pixels(image, stored if color is None else color, name)
 
 
-def _pixels(image: Image.Image, color: bool, path: str) -> Bytes:
+def _pixels(image: "Image.Image", color: bool, path: str) -> Bytes:
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in _16_BITS_AS_I):
         grey = (np.asarray(image) >> 8).astype(np.uint8)
         return np.repeat(grey[:, :, None], 3 if color else 1, axis=2)
@@ -112,7 +115,7 @@ def read_label(path: str | os.PathLike[str], max_pixels: int | None = None) -> B
     )
 
 
-def decode_image(path: str | os.PathLike[str], max_pixels: int | None = None) -> Image.Image:
+def decode_image(path: str | os.PathLike[str], max_pixels: int | None = None) -> "Image.Image":
     """The image as Pillow has it, in its own mode. Raises DeepLabError as read_image does."""
     _check_file(path)
     return _open(path, os.fspath(path), max_pixels)
@@ -132,7 +135,9 @@ def _check_file(path: str | os.PathLike[str]) -> None:
         raise DeepLabError(f"{path}: not a file")
 
 
-def _open(source: str | os.PathLike[str] | BytesIO, path: str, max_pixels: int | None = None) -> Image.Image:
+def _open(
+    source: str | os.PathLike[str] | BytesIO, path: str, max_pixels: int | None = None
+) -> "Image.Image":
     """Decodes a file, or the bytes of one; `path` names it in errors."""
     with _opened(source, path, max_pixels) as image:
         image.load()
@@ -142,8 +147,10 @@ def _open(source: str | os.PathLike[str] | BytesIO, path: str, max_pixels: int |
 @contextmanager
 def _opened(
     source: str | os.PathLike[str] | BytesIO, path: str, max_pixels: int | None
-) -> Iterator[Image.Image]:
+) -> "Iterator[Image.Image]":
     """The image, of which only the size and the mode are read yet."""
+    from PIL import Image
+
     most = MAX_PIXELS if max_pixels is None else max_pixels
     try:
         if _is_heif(source):
@@ -183,6 +190,8 @@ def _without_warnings() -> Iterator[None]:
 
 def _known(format_name: str) -> bool:
     """Whether this Pillow reads it."""
+    from PIL import Image
+
     if format_name not in Image.OPEN:
         Image.init()
     return format_name in Image.OPEN
@@ -208,6 +217,8 @@ def write_image(path: str | os.PathLike[str], pixels: Bytes, palette: Bytes | No
 
     The format follows the file name's extension. The file appears whole or not at all.
     """
+    from PIL import Image
+
     image = Image.fromarray(np.ascontiguousarray(pixels))
     if palette is not None:
         image = image.convert("L")

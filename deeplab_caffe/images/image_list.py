@@ -83,6 +83,6 @@ class Stream:
         return self.entries[int(order[1][index])]
 
 
-def generator(*key: int) -> np.random.Generator:
+def generator(*key: int) -> "np.random.Generator":
     """Random numbers that depend on the key only."""
     return np.random.default_rng([number % 2**64 for number in key])

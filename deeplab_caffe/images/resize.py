@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ..types import Bytes, Floats
 
@@ -47,6 +46,8 @@ def resize_image(image: Bytes, height: int, width: int, window: Window | None = 
 
 def smooth_resize(image: Bytes, height: int, width: int) -> Bytes:
     """Pillow's bilinear resize of (H, W, 3) or (H, W, 1) bytes: where it shrinks, every pixel counts."""
+    from PIL import Image  # here, for few nets resize images, and it takes 2 MB
+
     pixels = image[:, :, 0] if image.shape[2] == 1 else image
     resized = Image.fromarray(np.ascontiguousarray(pixels)).resize((width, height), Image.Resampling.BILINEAR)
     return np.array(resized).reshape(height, width, image.shape[2])

@@ -56,7 +56,7 @@ class ImageData(ImageListData[Sample]):
                 tops[1][n] = label
 
     @override
-    def sample(self, entry: image_list.Entry, generator: np.random.Generator) -> Sample:
+    def sample(self, entry: image_list.Entry, generator: "np.random.Generator") -> Sample:
         try:
             label = int(entry.label or 0)
         except ValueError:

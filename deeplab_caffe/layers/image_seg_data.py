@@ -83,7 +83,7 @@ class ImageSegData(ImageListData[Sample]):
                 top[n].copy_(torch.from_numpy(values).reshape(top[n].shape))
 
     @override
-    def sample(self, entry: image_list.Entry, generator: np.random.Generator) -> Sample:
+    def sample(self, entry: image_list.Entry, generator: "np.random.Generator") -> Sample:
         image = self.read(entry)
         label = self._label(entry, image.shape[:2])
         if label.shape != image.shape[:2]:
@@ -102,7 +102,7 @@ class ImageSegData(ImageListData[Sample]):
             data, label = data[:, :, ::-1], label[:, :, ::-1]
         return Sample(np.ascontiguousarray(data), np.ascontiguousarray(label), (shown.height, shown.width))
 
-    def _size(self, image: types.Bytes, generator: np.random.Generator) -> types.Pair:
+    def _size(self, image: types.Bytes, generator: "np.random.Generator") -> types.Pair:
         """Rows and columns of the image before it is cropped."""
         height, width = self.data.new_height or image.shape[0], self.data.new_width or image.shape[1]
         factors = self.transform.scale_factors
@@ -111,13 +111,13 @@ class ImageSegData(ImageListData[Sample]):
             height, width = max(1, round(height * factor)), max(1, round(width * factor))
         return height, width
 
-    def _window(self, height: int, width: int, generator: np.random.Generator) -> resize.Window:
+    def _window(self, height: int, width: int, generator: "np.random.Generator") -> resize.Window:
         """The part of an image of this size that the tops show."""
         rows, columns = (min(c or size, size) for c, size in zip(self.crop, (height, width), strict=True))
         top = self.offset(height, rows, generator)
         return resize.Window(top, self.offset(width, columns, generator), rows, columns)
 
-    def _brighten(self, image: types.Bytes, generator: np.random.Generator) -> types.Bytes:
+    def _brighten(self, image: types.Bytes, generator: "np.random.Generator") -> types.Bytes:
         most = self.transform.brightness
         if not (self.train and most):
             return image

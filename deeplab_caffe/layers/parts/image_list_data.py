@@ -56,7 +56,7 @@ class ImageListData(Layer, Generic[Sample]):
         self._peeked.clear()
 
     @abstractmethod
-    def sample(self, entry: image_list.Entry, generator: np.random.Generator) -> Sample:
+    def sample(self, entry: image_list.Entry, generator: "np.random.Generator") -> Sample:
         """What the layer reads for one line of the list; DeepLabError if it cannot."""
 
     def peek(self) -> Sample:
@@ -76,7 +76,7 @@ class ImageListData(Layer, Generic[Sample]):
         self._samples.begin([*numbers, *(number for p in ahead for number in self._numbers(p))])
         return [self._peeked.pop(n) if n in self._peeked else self._samples.take(n) for n in numbers]
 
-    def offset(self, size: int, crop: int, generator: np.random.Generator) -> int:
+    def offset(self, size: int, crop: int, generator: "np.random.Generator") -> int:
         """Where a crop begins: anywhere (TRAIN), or so that it is the middle one (TEST)."""
         return int(generator.integers(size - crop + 1)) if self.train else (size - crop) // 2
 

@@ -33,7 +33,7 @@ class Transform:
             except DeepLabError as error:
                 raise layer.error("transform_param.mean_file", str(error)) from None
 
-    def __call__(self, planes: NDArray, generator: np.random.Generator) -> Floats:
+    def __call__(self, planes: NDArray, generator: "np.random.Generator") -> Floats:
         """(C, H, W) values as (C, h, w) float32, in new memory; DeepLabError where sizes do not fit."""
         channels, height, width = planes.shape
         crop = self.param.crop_size
@@ -55,6 +55,6 @@ class Transform:
             data = data[:, :, ::-1]
         return np.ascontiguousarray(data) * np.float32(self.param.scale)
 
-    def offset(self, size: int, crop: int, generator: np.random.Generator) -> int:
+    def offset(self, size: int, crop: int, generator: "np.random.Generator") -> int:
         """Where a crop begins: anywhere (TRAIN), or so that it is the middle one (TEST)."""
         return int(generator.integers(size - crop + 1)) if self.train else (size - crop) // 2
