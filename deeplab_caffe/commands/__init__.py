@@ -8,9 +8,11 @@ import pkgutil
 import sys
 import warnings
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import typer
+from typer.main import get_command
 
 from ..errors import (
     MOST_TEXT,
@@ -44,12 +46,18 @@ def main(arguments: list[str] | None = None) -> int:
         return _run(arguments)
 
 
+@cache
+def _command(app: typer.Typer) -> Callable[..., Any]:
+    """What a call of `app` makes of all its verbs, made once: that takes longer than many a verb does."""
+    return get_command(app)
+
+
 def _run(arguments: list[str] | None) -> int:
     # click's UsageError, from typer's own copy of click or the package.
     usage_error: Any = typer.BadParameter.__base__
     try:
         check_environment()
-        result = app(arguments, prog_name="deeplab-caffe", standalone_mode=False)
+        result = _command(app)(arguments, prog_name="deeplab-caffe", standalone_mode=False)
         if result == INTERRUPTED:
             print("interrupted", file=sys.stderr)
         return result if isinstance(result, int) else 0
