@@ -29,21 +29,20 @@ def read_deploy_net(
     Raises DeepLabError as read_model does, and for a net that feeds itself from data layers: the error names
     the deploy net among those that ship that has its layers.
     """
-    path = model_path(model)
+    path, whole = model_path(model), None
     try:
         definition = read_model(path, variables, **rules)
+        if _takes_images(definition):
+            return definition
     except DeepLabError:
-        # The variables of such a net would be of no use.
+        # The variables of a net that feeds itself would be of no use.
         whole = _read_anyhow(path, rules)
         if whole is None or _takes_images(whole):
             raise
-        definition = whole
-    if not _takes_images(definition):
-        raise DeepLabError(
-            f"{path}: the net feeds itself from data layers; photos need a deploy net with `input:`, "
-            f"{_advice(path, rules)} (for a net with data layers use the verb forward)"
-        )
-    return definition
+    raise DeepLabError(
+        f"{path}: the net feeds itself from data layers; photos need a deploy net with `input:`, "
+        f"{_advice(whole or _read_anyhow(path, rules))} (for a net with data layers use the verb forward)"
+    )
 
 
 def _takes_images(definition: NetDefinition) -> bool:
@@ -57,9 +56,8 @@ def _is_input(kind: str) -> bool:
         return False
 
 
-def _advice(path: PathLike[str], rules: Mapping[str, Any]) -> str:
+def _advice(net: NetDefinition | None) -> str:
     """Which shipped nets have this one's convolutions; else where to look."""
-    net = _read_anyhow(path, rules)
     own = _marks(net) if net else frozenset()
     shares = {}
     for shipped in shipped_nets():

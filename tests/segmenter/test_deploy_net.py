@@ -3,6 +3,7 @@ import pytest
 from deeplab_caffe.assets import asset
 from deeplab_caffe.assets.models import shipped_nets
 from deeplab_caffe.errors import DeepLabError
+from deeplab_caffe.segmenter import deploy_net
 from deeplab_caffe.segmenter.deploy_net import read_deploy_net
 
 TWINS = {  # the same layers, other weights
@@ -12,6 +13,14 @@ TWINS = {  # the same layers, other weights
 TESTED = [net.name for net in shipped_nets() if net.path.with_name("test.prototxt").exists()]
 
 
+@pytest.fixture
+def two_ship(monkeypatch):
+    """Two nets only: to read all of those that ship takes seconds."""
+    nets = [net for net in shipped_nets() if net.name in ("camvid_largefov", "deeplab_v2/vgg16_aspp")]
+    monkeypatch.setattr(deploy_net, "shipped_nets", lambda: nets)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", TESTED)
 def test_a_test_net_is_told_its_deploy_net(name):
     assert len(TESTED) == 13
@@ -25,7 +34,7 @@ def test_a_test_net_is_told_its_deploy_net(name):
     } == twins[0]
 
 
-def test_a_train_net_with_the_authors_variables(tmp_path):
+def test_a_train_net_with_the_authors_variables(two_ship, tmp_path):
     text = asset("prototxt/deeplab_v2/vgg16_aspp/test.prototxt").read_text()
     train = tmp_path / "train.prototxt"
     train.write_text(text.replace("phase: TEST", "phase: TRAIN"))
@@ -34,7 +43,7 @@ def test_a_train_net_with_the_authors_variables(tmp_path):
             read_deploy_net(train, variables)
 
 
-def test_other_nets(tmp_path):
+def test_other_nets(two_ship, tmp_path):
     net = tmp_path / "net.prototxt"
     net.write_text('layer { name: "d" type: "ImageSegData" top: "data" }')
     with pytest.raises(DeepLabError, match="deeplab-caffe models. lists those that ship"):
