@@ -46,7 +46,6 @@ def same_bits(a, b):
     )
 
 
-@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize(
     "d, points, channels",
     [
@@ -64,37 +63,38 @@ def same_bits(a, b):
         (40, 22, 3),
     ],
 )
-def test_filter(d, points, channels, threads):
+def test_filter(d, points, channels):
     features, values = random(d, points, scale=2), random(points, channels, seed=1).abs()
-    native, plain = ops.lattice(features, threads=threads), reference.lattice(features)
-    assert (native.points, native.dims, native.vertices) == (points, d, plain.neighbours.shape[2])
-    for adjoint in (False, True):
-        assert same_bits(
-            ops.lattice_filter(native, values, None, adjoint, threads=threads),
-            reference.lattice_filter(plain, values, None, adjoint),
-        )
-    assert same_bits(ops.lattice_ones(native, threads=threads), reference.lattice_ones(plain))
+    plain = reference.lattice(features)
+    ones = reference.lattice_ones(plain)
+    filtered = [reference.lattice_filter(plain, values, None, adjoint) for adjoint in (False, True)]
+    for threads in (1, 2):
+        native = ops.lattice(features, threads=threads)
+        assert (native.points, native.dims, native.vertices) == (points, d, plain.neighbours.shape[2])
+        for adjoint in (False, True):
+            result = ops.lattice_filter(native, values, None, adjoint, threads=threads)
+            assert same_bits(result, filtered[adjoint])
+        assert same_bits(ops.lattice_ones(native, threads=threads), ones)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("d, points, scale", [(1, 30, 1e6), (2, 41, 2e4), (5, 37, 25500), (34, 6, 1e5)])
-def test_wide_keys(d, points, scale, threads):
+def test_wide_keys(d, points, scale):
     """Features beyond 16-bit coordinates: the bits of the twin in doubles; without wide_keys, an error."""
     features, values = random(d, points, scale=scale), random(points, 3, seed=1).abs()
     features[:, 1] = features[:, 0]  # points in one simplex
     features[0, 2] = features[0, 0] + 0.25
-    with pytest.raises(DeepLabError, match="too large for 16-bit .* standard deviations, is "):
-        ops.lattice(features, threads=threads)
-    with pytest.warns(DeepLabWarning, match="32-bit ones are taken"):
-        native = ops.lattice(features, wide_keys=True, threads=threads)
     plain = reference.lattice(features.double())
     plain = plain._replace(weights=plain.weights.float())
-    assert native.wide and native.vertices == plain.neighbours.shape[2]
-    for adjoint in (False, True):
-        assert same_bits(
-            ops.lattice_filter(native, values, None, adjoint, threads=threads),
-            reference.lattice_filter(plain, values, None, adjoint),
-        )
+    filtered = [reference.lattice_filter(plain, values, None, adjoint) for adjoint in (False, True)]
+    for threads in (1, 2):
+        with pytest.raises(DeepLabError, match="too large for 16-bit .* standard deviations, is "):
+            ops.lattice(features, threads=threads)
+        with pytest.warns(DeepLabWarning, match="32-bit ones are taken"):
+            native = ops.lattice(features, wide_keys=True, threads=threads)
+        assert native.wide and native.vertices == plain.neighbours.shape[2]
+        for adjoint in (False, True):
+            result = ops.lattice_filter(native, values, None, adjoint, threads=threads)
+            assert same_bits(result, filtered[adjoint])
 
 
 def test_wide_keys_only_where_needed():
@@ -123,31 +123,26 @@ def test_filter_in_double_precision(adjoint):
     assert torch.allclose(result, expected, rtol=1e-6, atol=1e-7)
 
 
-@pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("labels", [1, 2, 8, 21, 24, 33, 70])
-def test_mean_field(labels, threads):
+def test_mean_field(labels):
     points = 41
     features, unary = random(3, points), random(points, labels, seed=2, scale=9)
     native, plain = ops.lattice(features), reference.lattice(features)
     scale = 0.2 + random(points, seed=3).abs()
     weights = random(labels, seed=4)
-    q = ops.mean_field_start(unary, threads=threads)
-    expected = reference.mean_field_start(unary)
-    assert same_bits(q, expected)
-    for _ in range(3):
-        q = ops.mean_field_iterate(
-            [ops.Pairwise(native, scale), ops.Pairwise(native, scale, None, weights)],
-            unary,
-            q,
-            threads=threads,
-        )
-        # label_weights: the kernel multiplies before the scale.
-        expected = reference.mean_field_iterate(
-            [reference.Pairwise(plain, scale), reference.Pairwise(plain, scale, None, weights)],
-            unary,
-            expected,
-        )
-        assert same_bits(q, expected)
+    start = reference.mean_field_start(unary)
+    # label_weights: the kernel multiplies before the scale.
+    kernels = [reference.Pairwise(plain, scale), reference.Pairwise(plain, scale, None, weights)]
+    expected = [reference.mean_field_iterate(kernels, unary, start)]
+    for _ in range(2):
+        expected.append(reference.mean_field_iterate(kernels, unary, expected[-1]))
+    kernels = [ops.Pairwise(native, scale), ops.Pairwise(native, scale, None, weights)]
+    for threads in (1, 2):
+        q = ops.mean_field_start(unary, threads=threads)
+        assert same_bits(q, start)
+        for wanted in expected:
+            q = ops.mean_field_iterate(kernels, unary, q, threads=threads)
+            assert same_bits(q, wanted)
 
 
 @pytest.mark.parametrize("built_with", [(1, 1), (3, 3), (1, 3), (5, 2)])
