@@ -25,16 +25,17 @@ from .measure import machine
 
 _PRODUCT = 1536  # rows and columns of the matrices that sgemm multiplies
 _COPIED = 1 << 26  # bytes: far more than caches hold
-_SGEMM = f"""
+_SGEMM = """
 import sys, time
 import numpy as np
 clock, count = (time.perf_counter, 1) if sys.argv[1] == "wall" else (time.process_time, int(sys.argv[2]))
-a, best = np.ones(({_PRODUCT}, {_PRODUCT}), np.float32), 1e9
+size = int(sys.argv[3])
+a, best = np.ones((size, size), np.float32), 1e9
 for _ in range(6):
     start = clock()
     a @ a
     best = min(best, clock() - start)
-print(2 * {_PRODUCT}**3 / best * count)
+print(2 * size**3 / best * count)
 """
 
 
@@ -166,6 +167,8 @@ def _numpy_sgemm(threads: int, processor: bool) -> float:
     """Of numpy's BLAS, in a process of its own: it reads its number of threads when it is loaded."""
     names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
     environment = os.environ | dict.fromkeys(names, str(threads))
-    command = [sys.executable, "-c", _SGEMM, "processor" if processor else "wall", str(threads)]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    words = ["processor" if processor else "wall", str(threads), str(_PRODUCT)]
+    run = subprocess.run(
+        [sys.executable, "-c", _SGEMM, *words], env=environment, capture_output=True, text=True, check=True
+    )
     return float(run.stdout)
