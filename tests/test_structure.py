@@ -206,8 +206,9 @@ def imported_names(module):
             start = package[: len(package) - node.level + 1] if node.level else []
             base = [part for part in start if part] + ([node.module] if node.module else [])
             yield from (".".join([*base, alias.name]) for alias in node.names)
-        elif isinstance(node, ast.Constant) and re.fullmatch(rf"{PACKAGE.name}(\.\w+)+", str(node.value)):
-            yield node.value.removeprefix(f"{PACKAGE.name}.")  # what import_module is given
+        elif isinstance(node, ast.Constant) and str(node.value).startswith(f"{PACKAGE.name}."):
+            if re.fullmatch(r"\w+(\.\w+)+", node.value):
+                yield node.value.removeprefix(f"{PACKAGE.name}.")  # what import_module is given
 
 
 @cache

@@ -21,7 +21,12 @@ def test_every_net_that_ships_is_listed():
     assert sorted(net.name for net in shipped_nets()) == sorted(names) and len(names) == 26
 
 
-@pytest.mark.parametrize("net", shipped_nets(), ids=lambda net: net.name)
+@pytest.mark.parametrize(
+    "net",
+    # Long texts take a tenth of a second and more to read.
+    [pytest.param(n, marks=[pytest.mark.slow] * (n.path.stat().st_size > 50_000)) for n in shipped_nets()],
+    ids=lambda net: net.name,
+)
 def test_what_the_list_says_is_so(net):
     definition = read_net(net.path, net.set)
     cost = analyse(definition)

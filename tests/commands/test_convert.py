@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "tf"
 MOBILENET = ("--backbone", "mobilenet_v2", "--size", "65x65")
 
 
+@cache
 def variables(**options):
     """Arrays of zeros for every variable of a net (a MobileNet v2 has 2 million values)."""
     net = read_net("x", text=DeepLabV3("mobilenet_v2", size=(65, 65), **options).deploy())
@@ -43,8 +45,7 @@ def npz(tmp_path):
 
 
 def test_writes_a_net_with_the_weights_classes(tmp_path, npz, succeeds):
-    arrays = variables(classes=5)
-    arrays["logits/semantic/biases"] = np.arange(5, dtype=np.float32)
+    arrays = variables(classes=5) | {"logits/semantic/biases": np.arange(5, dtype=np.float32)}
     source = npz(**{f"{name}:0": array for name, array in arrays.items()}, global_step=np.int64(3))
     assert f"{len(arrays)} variables in" in succeeds("convert", source, *MOBILENET, "-o", tmp_path / "out")
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == [

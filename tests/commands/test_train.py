@@ -54,6 +54,7 @@ def run(*arguments):
     return main(["train", "--solver", "solver.prototxt", "--threads", "1", *map(str, arguments)])
 
 
+@pytest.mark.slow
 def test_snapshot_and_auto(folder, capsys):
     assert run("--snapshot", "auto") == 0  # nothing there yet
     assert "starting from the fillers" in capsys.readouterr().err

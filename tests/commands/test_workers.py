@@ -1,4 +1,3 @@
-import subprocess
 import sys
 
 import pytest
@@ -44,18 +43,9 @@ def test_nobody_at_the_address(net, tmp_path, fails):
     assert "--ray 127.0.0.1:1: " in line and "refused" in line
 
 
-def test_without_ray(net, tmp_path):
+def test_without_ray(net, tmp_path, fails, monkeypatch):
     """One line, as for every package that is missing."""
+    monkeypatch.setitem(sys.modules, "ray", None)
     (tmp_path / "a.png").write_bytes(b"never opened")
-    code = """
-import sys
-sys.modules["ray"] = None
-from deeplab_caffe.commands import main
-sys.exit(main(sys.argv[1:]))
-"""
-    words = ["predict", "-m", net, tmp_path / "a.png", "-o", tmp_path / "out", "--ray"]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 2
-    assert done.stderr == "error: this needs ray: pip install 'deeplab_caffe[ray]'\n"
+    line = fails("predict", "-m", net, tmp_path / "a.png", "-o", tmp_path / "out", "--ray")
+    assert line == "error: this needs ray: pip install 'deeplab_caffe[ray]'\n"

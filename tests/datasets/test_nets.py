@@ -19,7 +19,10 @@ VARIABLES = {
 }
 
 
-@pytest.mark.parametrize("name", [net.name for net in FAMILY])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(net.name, marks=[pytest.mark.slow] * net.name.startswith("resnet101")) for net in FAMILY],
+)
 def test_files(cityscapes_root, name, tmp_path):
     files = make_net(plan(cityscapes_root), name, 19, (1024, 2048))
     assert files.trains == ("msc" not in name) and not files.normalised

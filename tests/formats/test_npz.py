@@ -32,6 +32,7 @@ def test_never_unpickles(tmp_path):
     assert read_npz(tmp_path / "x.npz") == {}
 
 
+@pytest.mark.slow
 def test_damaged(tmp_path):
     path = tmp_path / "x.npz"
     np.savez_compressed(path, **ARRAYS)

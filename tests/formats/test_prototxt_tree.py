@@ -22,6 +22,7 @@ def test_a_text_is_kept_to_the_letter():
     assert layer.message("param").text("lr_mult") == "1" and "# inside }" in layer.tail
 
 
+@pytest.mark.slow
 def test_every_prototxt():
     files = [path for folder in FOLDERS for path in folder.rglob("*.prototxt")]
     assert len(files) > 30

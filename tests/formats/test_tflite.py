@@ -57,6 +57,7 @@ def test_sparse_weights(tmp_path):
         read_tflite(tmp_path / "a.tflite")
 
 
+@pytest.mark.slow
 def test_damaged_files(path):
     """Cut off, or with any byte changed: an error of one line, or another graph; nothing else."""
     data = path.read_bytes()

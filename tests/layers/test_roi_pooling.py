@@ -40,7 +40,7 @@ def test_against_loops(run_layer, rand):
 
 def test_gradients(run_layer, rand):
     pool = run_layer(layer("ROIPooling", FIELDS, bottoms=2)).layer
-    x = rand(2, 2, 7, 6).double().requires_grad_()
+    x = rand(2, 1, 7, 6).double().requires_grad_()
     assert torch.autograd.gradcheck(lambda x: pool.formula([x, REGIONS.double()], [])[0], [x])
 
 

@@ -90,6 +90,7 @@ def test_as_the_original(name, original):
 
 
 @needs_reference
+@pytest.mark.slow
 def test_one_scale_is_the_original_at_its_first():
     def first_scale(path):
         layers = [x for x in core(path) if "_res0" not in x["name"] and x["name"] != "fc_fusion"]
@@ -123,6 +124,7 @@ def test_deploy_and_test_agree(name, labels):
     assert measured.outputs == {f"{scores[:3]}_accuracy": (1, 1, 1, 3)}
 
 
+@pytest.mark.slow
 def test_the_released_sizes():
     """With the 21 labels of PASCAL VOC; the scales share their parameters."""
     variables = {"EXP": "voc12", "NUM_LABELS": 21}

@@ -77,6 +77,7 @@ def rates(net, part):
     }
 
 
+@pytest.mark.slow
 def test_rates():
     """Of the layers that the paper's tables name."""
     net = DeepLabV3("resnet_v1_50_beta", 8)

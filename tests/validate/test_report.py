@@ -48,7 +48,7 @@ def comparison(index, layer, status, **more):
     return Comparison(index, layer, type_, blob, "blob", "", f"{layer}.npy", status, shape, shape, **more)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def result():
     grid = Grid.of(np.arange(25, dtype=np.uint8).reshape(5, 5))
     both = Picture("labels", 0, grid, grid)
@@ -90,14 +90,20 @@ def result():
     )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def report(result, tmp_path_factory):
+    """The page of that result."""
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    write_html(result, path)
+    return path
+
+
 def embedded(path):
     return json.loads(re.search(r'id="net-data">(.*?)</script>', path.read_text())[1])
 
 
-def test_it_tells_everything(result, tmp_path):
-    write_html(result, tmp_path / "report.html")
-    text = tmp_path / "report.html"
-    text = re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", text.read_text())))
+def test_it_tells_everything(report):
+    text = re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]*>", " ", report.read_text())))
     for words in (
         "Differs from layer",
         "at most 3 ulp apart and blobs whose largest difference is at most 1e-06",
@@ -124,17 +130,15 @@ def test_it_tells_everything(result, tmp_path):
         assert words in text, words
 
 
-def test_nothing_from_a_file_is_markup(result, tmp_path):
-    write_html(result, tmp_path / "report.html")
-    text = (tmp_path / "report.html").read_text()
+def test_nothing_from_a_file_is_markup(report):
+    text = report.read_text()
     assert "<img src=x" not in text and "&lt;img src=x" in text
     assert len(re.findall("<script", text)) == len(re.findall("</script", text)) == 2
     assert not re.search(r"""(src|href)=["']?(?!data:|#)\w+:""", text)
 
 
-def test_the_graph_is_coloured_by_the_worst(result, tmp_path):
-    write_html(result, tmp_path / "report.html")
-    data = embedded(tmp_path / "report.html")
+def test_the_graph_is_coloured_by_the_worst(report):
+    data = embedded(report)
     marks = {stack["lines"][0]: (stack.get("mark"), stack["lines"][-1]) for stack in data["stacks"]}
     assert marks["conv1"] == ("close", "30 %, 5 ulp")  # relu1 stands on it
     assert marks["fc8"] == ("different", "99 %, error 4.0e-01")
@@ -215,9 +219,8 @@ def test_theirs_are_named_within_their_folder(result, tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [400, 1400])
-def test_in_a_browser(result, tmp_path, look, width, scheme):
-    write_html(result, tmp_path / "report.html")
-    page = look(tmp_path / "report.html", width, scheme)
+def test_in_a_browser(report, look, width, scheme):
+    page = look(report, width, scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     panel = page.locator("#panel")
     assert panel.locator("h2").inner_text() == EVIL  # the first that differs

@@ -210,6 +210,7 @@ def test_errors(written, tmp_path, file, message):
     assert "\n" not in str(caught.value) and not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_damaged_files(tmp_path):
     """Changed bytes: an error of one line, or another net; nothing else."""
     data = small_net(half=True).bytes()
