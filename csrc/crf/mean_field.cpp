@@ -61,12 +61,14 @@ void splat(std::vector<Filter>& filters, const float* q, std::size_t q_stride, s
 }
 
 // The late links of a splat, then the blur, which ends in `blurred`. Threads meet twice only: they may share
-// their processors with others.
+// their processors with others. They take lattices rather than labels where there are enough: labels of one
+// row share a cache line, which threads that write to it hand to and fro.
 void blur(std::vector<Filter>& filters, const float* q, std::size_t q_stride, std::size_t labels,
           bool adjoint, int threads) {
   const std::size_t row = padded_labels(labels), count = filters.size();
   const std::size_t pieces = 16 * threads;
-  const std::size_t chunk = (row / kRow + threads - 1) / threads * kRow, chunks = (row + chunk - 1) / chunk;
+  const std::size_t parts = (threads + count - 1) / count;  // of a row
+  const std::size_t chunk = (row / kRow + parts - 1) / parts * kRow, chunks = (row + chunk - 1) / chunk;
   bool late = false;
   for (const Filter& filter : filters) late = late || filter.lattice->has_late_links();
 #pragma omp parallel num_threads(threads)
