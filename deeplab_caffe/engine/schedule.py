@@ -16,6 +16,7 @@ from .passes.depth_first import depth_first
 from .passes.fuse import fuse
 from .passes.lockstep import lockstep
 from .passes.needed import needed
+from .passes.repeats import without_repeats
 from .passes.row_bands import row_bands, scratch_shapes
 
 Fused = Literal["no", "forward", "training"]  # which layers do the work of those behind them, too
@@ -90,7 +91,8 @@ def make_schedule(
         kept &= {value for node in nodes for value in node.tops}
         visible = wanted | kept
     if threads is not None:
-        nodes = row_bands(nodes, shapes, visible, threads)
+        nodes = without_repeats(nodes, shapes, visible)
+        nodes = row_bands(nodes, shapes, visible, threads, streamed)
         shapes = {**shapes, **scratch_shapes(nodes)}
     used = wanted.union(*(node.bottoms + node.tops for node in nodes))
     inputs = used.intersection(net.inputs.values())

@@ -42,7 +42,7 @@ def timed_steps(net: Net, clock: Callable[[], float], **inputs: Any) -> list[Ste
     for node, (start, end) in zip(schedule.nodes, pairwise(marks), strict=True):
         if node in schedule.plan.repeats or node.layer.fed_by_caller:
             continue
-        tops = node.tops[:-1] if isinstance(node, RowBands) else node.tops  # without its scratch
+        tops = node.tops[:1] if isinstance(node, RowBands) else node.tops  # without its scratch
         shapes = [schedule.shapes[value] for value in (*node.bottoms, *tops)]
         parts: list[Node] = [s.node for s in node.stages] if isinstance(node, RowBands) else [node]
         parameters = sum(blob.count for blob in node.parameters)

@@ -18,8 +18,11 @@ from ..dag import Node, Value, readers_of
 # than the cache saves. With much more, what lies between the layers leaves the cache: of 64 channels it is
 # 2.8 MB.
 POSITIONS_PER_THREAD = 10800
-# With so many a band of half as many positions is as much memory, and as much work a tile.
-MANY_CHANNELS = 128
+# What lies between the layers counts so often if it has so many channels: fewer positions are then as much
+# memory, and as much work.
+MANY_CHANNELS = {1024: 6, 128: 2}
+# Streamed weights of a chain, all together: more may not stay in memory, and each band would read them anew.
+MOST_STREAMED = 2 << 20
 # Values between the layers of a chain that make one worth its while: more than caches hold.
 LEAST_SAVED = 1 << 20
 
@@ -57,8 +60,8 @@ class RowBands(Node):
     """Nodes of which each reads one value, made by the node before for nobody else.
 
     Takes the bottoms of the first and the further ones of the last; its tops are the last one's and a scratch
-    area. Rows that the next band reads as well are kept, so nothing is computed twice, and each row has the
-    bits that the whole layer gives it.
+    area for each of those before. Rows that the next band reads as well are kept, so nothing is computed
+    twice, and each row has the bits that the whole layer gives it.
     """
 
     stages: Sequence[Stage] = ()
@@ -93,9 +96,8 @@ class RowBands(Node):
 
     @override
     def forward(self, bottoms: list[Tensor], tops: list[Tensor]) -> None:
-        """Fills the first top; the second is flat, of `scratch` values."""
-        between, last = self.stages[:-1], self.stages[-1]
-        areas = tops[1].split([stage.size for stage in between])
+        """Fills the first top; the others are flat, as large as their stages."""
+        between, last, areas = self.stages[:-1], self.stages[-1], tops[1:]
         whole, top = (Rows(x, 0, x.shape[2], x.shape[2]) for x in (bottoms[0], tops[0]))
         there = [
             Rows(area[:0].view(*stage.shape[:2], 0, stage.shape[3]), 0, 0, stage.shape[2])
@@ -122,18 +124,26 @@ def _moved(there: Rows, wanted: Pair, area: Tensor, shape: Shape) -> Rows:
 
 
 def row_bands(
-    nodes: list[Node], shapes: Mapping[Value, Shape], visible: set[Value], threads: int
+    nodes: list[Node],
+    shapes: Mapping[Value, Shape],
+    visible: set[Value],
+    threads: int,
+    streamed: bool = False,
 ) -> list[Node]:
     """The nodes with every worthwhile chain made one; `visible` values stay whole.
 
-    threads: as many are kept busy by each band. The scratch values have no shapes yet: see scratch_shapes.
+    threads: as many are kept busy by each band. streamed: whether the weights are. The scratch values have no
+    shapes yet: see scratch_shapes.
     """
     readers = readers_of(nodes)
     instead: dict[Node, RowBands] = {}  # by the last node of each chain
     gone: set[Node] = set()
     for node in nodes:
         links = [] if node in gone else _links(node, shapes, readers, visible)
-        if len(links) > 1 and (bands := _banded(links, shapes, threads)).worthwhile:
+        weights = sum(blob.count for link in links for blob in link.parameters) if streamed else 0
+        if len(links) < 2 or weights > MOST_STREAMED:
+            continue
+        if (bands := _banded(links, shapes, threads)).worthwhile:
             instead[links[-1]] = bands
             gone.update(links)
     return [instead.get(node, node) for node in nodes if node not in gone or node in instead]
@@ -141,7 +151,12 @@ def row_bands(
 
 def scratch_shapes(nodes: list[Node]) -> dict[Value, Shape]:
     """The shapes of the values that `row_bands` has added."""
-    return {node.tops[1]: (node.scratch,) for node in nodes if isinstance(node, RowBands)}
+    bands = [node for node in nodes if isinstance(node, RowBands)]
+    return {
+        area: (stage.size,)
+        for node in bands
+        for area, stage in zip(node.tops[1:], node.stages[:-1], strict=True)
+    }
 
 
 def _links(
@@ -172,24 +187,26 @@ def _banded(links: list[Node], shapes: Mapping[Value, Shape], threads: int) -> R
         for link, top, rows in zip(links, tops, zip(*bands, strict=True), strict=True)
     ]
     bottoms = [links[0].bottoms[0], *last.bottoms[1:]]
-    scratch = Value(f"{last.tops[0].name} (rows)", last.index)
-    return RowBands(last.index, last.layer, bottoms, [last.tops[0], scratch], last.fused, stages, bands)
+    areas = [Value(f"{link.tops[0].name} (rows)", last.index) for link in links[:-1]]
+    return RowBands(last.index, last.layer, bottoms, [last.tops[0], *areas], last.fused, stages, bands)
 
 
 def _bands(links: list[Node], heights: list[int], tops: list[Shape], threads: int) -> list[Band]:
     """As low as threads stay busy. heights: of the bottoms."""
     height = tops[-1][2]
+    counted = [next((n for many, n in MANY_CHANNELS.items() if top[1] >= many), 1) for top in tops[:-1]] + [1]
 
     def positions(rows: int) -> int:
-        """Of the layer that has most, in the first band; those of many channels count twice."""
+        """Of the layer that has most, in the first band; see MANY_CHANNELS."""
         band = _band(links, heights, (0, rows))
         return tops[0][0] * max(
-            (end - first) * top[3] * (2 if top[1] >= MANY_CHANNELS else 1)
-            for top, (first, end) in zip(tops, band, strict=True)
+            (end - first) * top[3] * times
+            for top, times, (first, end) in zip(tops, counted, band, strict=True)
         )
 
     enough = (rows for rows in range(1, height) if positions(rows) >= POSITIONS_PER_THREAD * threads)
-    rows = next(enough, height)
+    count = -(-height // next(enough, height))
+    rows = -(-height // count)  # no narrow band at the end
     return [_band(links, heights, (first, min(first + rows, height))) for first in range(0, height, rows)]
 
 

@@ -88,3 +88,24 @@ def test_watched_and_kept_blobs_are_whole(small_bands, tmp_path):
     net.forward(x=x, on_layer=lambda i, layer, tops: seen.update({n: t.clone() for n, t in tops.items()}))
     assert seen["b"].shape == (2, 5, 41, 37)
     assert torch.equal(net.forward(x=x, outputs=["b"])["b"], seen["b"])
+
+
+def test_bands_are_of_a_size_and_lower_with_many_channels(small_bands, tmp_path, monkeypatch):
+    path = tmp_path / "net.prototxt"
+    path.write_text(INPUT.replace("dim: 41", "dim: 410") + NETS["convolutions and a pooling"])
+    counts = []
+    for many in ({}, {5: 1, 4: 2}, {4: 4}):
+        monkeypatch.setattr(row_bands, "MANY_CHANNELS", many)
+        (bands,) = bands_of(Net(path, threads=8))
+        heights = [end - first for first, end in (band[-1] for band in bands.bands)]
+        assert len(set(heights[:-1])) == 1 and heights[0] - heights[-1] < len(heights)
+        counts.append(len(heights))
+    assert counts[0] < counts[1] < counts[2]
+
+
+def test_streamed_weights_that_do_not_stay_are_read_once(small_bands, tmp_path, monkeypatch):
+    path = tmp_path / "net.prototxt"
+    path.write_text(INPUT + NETS["convolutions and a pooling"])
+    assert bands_of(Net(path, threads=1, weight_memory=0))
+    monkeypatch.setattr(row_bands, "MOST_STREAMED", 4 * 3 * 9 + 4)  # those of the first layer
+    assert bands_of(Net(path, threads=1)) and not bands_of(Net(path, threads=1, weight_memory=0))

@@ -1,0 +1,26 @@
+"""Leaves out the nodes that only repeat what there is already: their readers read that."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ...types import Shape
+from ..dag import Node, Value
+
+
+def without_repeats(nodes: list[Node], shapes: Mapping[Value, Shape], visible: set[Value]) -> list[Node]:
+    """The nodes without those that neither compute nor reshape (Dropout in the test phase).
+
+    Those that make `visible` values stay.
+    """
+    instead: dict[Value, Value] = {}
+    result = []
+    for node in nodes:
+        if any(bottom in instead for bottom in node.bottoms):
+            node = replace(node, bottoms=[instead.get(bottom, bottom) for bottom in node.bottoms])
+        sources = node.repeated or []
+        same = all(shapes[value] == shapes[source] for value, source in zip(node.tops, sources, strict=False))
+        if sources and same and visible.isdisjoint(node.tops):
+            instead.update(zip(node.tops, sources, strict=True))
+        else:
+            result.append(node)
+    return result
