@@ -65,6 +65,7 @@ void splat(std::vector<Filter>& filters, const float* q, std::size_t q_stride, s
 // row share a cache line, which threads that write to it hand to and fro.
 void blur(std::vector<Filter>& filters, const float* q, std::size_t q_stride, std::size_t labels,
           bool adjoint, int threads) {
+  if (filters.empty()) return;  // a CRF without kernels
   const std::size_t row = padded_labels(labels), count = filters.size();
   const std::size_t pieces = 16 * threads;
   const std::size_t parts = (threads + count - 1) / count;  // of a row
