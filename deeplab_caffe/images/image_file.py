@@ -8,6 +8,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,8 @@ from .stored_image import StoredImage
 
 if TYPE_CHECKING:  # nets that read no image files do without Pillow's memory
     from PIL import Image
+if find_spec("PIL") is None:  # told at once, all the same
+    raise ModuleNotFoundError("No module named 'PIL'", name="PIL")
 
 MAX_PIXELS = 50_000_000  # phones take photos of 48 million; a small file may unpack to any number
 # Those that Pillow decodes itself or with libraries for it; for others (EPS) it starts programs.
