@@ -44,6 +44,7 @@ def npz(tmp_path):
     return write
 
 
+@pytest.mark.slow
 def test_writes_a_net_with_the_weights_classes(tmp_path, npz, succeeds):
     arrays = variables(classes=5) | {"logits/semantic/biases": np.arange(5, dtype=np.float32)}
     source = npz(**{f"{name}:0": array for name, array in arrays.items()}, global_step=np.int64(3))

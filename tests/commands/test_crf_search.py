@@ -63,6 +63,7 @@ def test_search(tmp_path, succeeds, fails):
     assert "another grid or list" in fails(*arguments, *GRID, "--pos-w", "4")
 
 
+@pytest.mark.slow
 def test_search_goes_on_after_an_interruption(tmp_path, succeeds, fails):
     arguments = search_case(tmp_path)
     succeeds(*arguments, *GRID)

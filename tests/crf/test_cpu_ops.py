@@ -60,7 +60,7 @@ def same_bits(a, b):
         (16, 13, 4),
         (32, 9, 2),
         (33, 9, 2),
-        (40, 22, 3),
+        pytest.param(40, 22, 3, marks=pytest.mark.slow),
     ],
 )
 def test_filter(d, points, channels):

@@ -64,6 +64,7 @@ def test_what_is_no_label_map(tmp_path, value, message):
         read_mat_labels(path, "LabelMap")
 
 
+@pytest.mark.slow
 def test_broken_files(tmp_path):
     path = tmp_path / "a.mat"
     sbd(path, compressed=False)

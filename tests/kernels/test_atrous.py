@@ -21,7 +21,7 @@ CASES = {
     "depthwise": ((1, 5, 8, 9), (5, 1, 3, 3), {"rate": 3, "padding": "same", "groups": 5}),
     "even, same": ((1, 2, 6, 7), (3, 2, 4, 2), {"rate": (1, 3), "padding": "same"}),
     "valid": ((1, 2, 6, 7), (3, 2, 1, 1), {"padding": "valid"}),
-    "long sums": ((1, 200, 5, 6), (3, 200, 3, 3), {"rate": 2, "padding": "same"}),
+    "long sums": ((1, 200, 3, 4), (2, 200, 3, 3), {"rate": 2, "padding": "same"}),
 }
 cases = pytest.mark.parametrize("case", CASES)
 

@@ -35,6 +35,7 @@ def embedded(path):
     return json.loads(re.search(r'id="net-data">(.*?)</script>', path.read_text())[1])
 
 
+@pytest.mark.slow
 def test_one_file_holds_every_layer(resnet):
     path, definition, cost = resnet
     data = embedded(path)
@@ -76,6 +77,7 @@ def test_a_photo_that_is_none(tmp_path):
     assert not (tmp_path / "net.html").exists()
 
 
+@pytest.mark.slow
 def test_marks_colour_boxes_and_the_blocks_that_hold_them(resnet):
     _, definition, cost = resnet
     cards = cards_of(definition, cost)

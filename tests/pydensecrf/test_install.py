@@ -80,6 +80,7 @@ def test_children(python, tmp_path):
     assert done.stdout.split() == [f"{OURS}.densecrf", f"{OURS}.utils"]
 
 
+@pytest.mark.slow
 def test_nothing_to_run(python):
     done = python("-m", OURS, "none.py")
     assert (done.returncode, done.stderr) == (2, "none.py: no such script\n")

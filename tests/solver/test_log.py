@@ -22,6 +22,7 @@ def test_log(make_solver, folder):
     assert len(list((folder / "out/tiny_events").iterdir())) == 1
 
 
+@pytest.mark.slow
 def test_a_log_goes_on(tmp_path):
     log = TrainingLog(str(tmp_path / "x"))
     line = {"loss": 1.0, "smoothed": float("nan"), "lr": 0.1}

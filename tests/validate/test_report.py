@@ -189,6 +189,7 @@ def test_an_equal_result(result, tmp_path):
     assert embedded(tmp_path / "report.html")["start"] is None
 
 
+@pytest.mark.slow
 def test_only_some_blobs_are_shown_in_full(result, tmp_path):
     many = [
         comparison(2, f"blob {i}", "different", numbers=dataclasses.replace(FEW, error=i * 1e-7))
@@ -206,6 +207,7 @@ def test_a_net_without_comparisons(result, tmp_path):
     assert "0 equal of 0 compared" in (tmp_path / "report.html").read_text()
 
 
+@pytest.mark.slow
 def test_theirs_are_named_within_their_folder(result, tmp_path):
     there = [dataclasses.replace(c, theirs=f"/some/folder/{c.theirs}") for c in result.comparisons]
     write_html(dataclasses.replace(result, comparisons=there), tmp_path / "report.html")

@@ -61,7 +61,7 @@ def slow_numbers(a, b):
     return different, zeros, histogram
 
 
-@pytest.mark.parametrize("shape", [(2, 5, 7, 3), (1, 2, 300, 301), (40,), (6, 9)])
+@pytest.mark.parametrize("shape", [(2, 5, 7, 3), (1, 2, 30, 301), (40,), (6, 9)])
 def test_compare(shape):
     generator = np.random.default_rng(1)
     b = generator.standard_normal(shape).astype(np.float32)
