@@ -28,34 +28,43 @@ HOST_DEVICE Vector if_else(const Mask& mask, const Vector& yes, const Vector& no
 constexpr float kExpThreshold = 0.689999997615814208984375f;
 constexpr int kExpTerms = 8, kExpSquarings = 5;
 
-// -x halved n times. Each halving is exact, so n, by which the exponent is above the threshold's, alone says
-// which path was taken. (A size of NaN leaves its product NaN; one of -0 has large bits.) Int: as large as
-// Float.
+// n, the number of halvings, as an exponent: n << 23. Each halving is exact, so n, by which the exponent is
+// above the threshold's, alone says which path was taken. (A size of NaN leaves its product NaN; one of -0
+// has large bits.) size: -x. Int: as large as Float.
 template <class Float, class Int>
-HOST_DEVICE Float exp_halved(Float x) {
-  const Float size = 0.0f - x;
+HOST_DEVICE Int exp_halvings(Float size) {
   Int above;
   __builtin_memcpy(&above, &size, sizeof above);
   above += static_cast<std::int32_t>(0x7fffffu - float_bits(kExpThreshold));
   above = above > 0 ? above : Int{};
-  const Int scale_bits = static_cast<std::int32_t>(float_bits(1.0f)) - (above & ~0x7fffff);
+  return above & ~0x7fffff;
+}
+
+template <class Float, class Int>
+HOST_DEVICE Float exp_halved(Float size, Int halvings) {
+  const Int scale_bits = static_cast<std::int32_t>(float_bits(1.0f)) - halvings;
   Float scale;
   __builtin_memcpy(&scale, &scale_bits, sizeof scale);
   return size * scale;
 }
 
-// The polynomial, p the terms above k's.
+// The polynomial begins with its last term; p: the terms above k's.
+template <class Float>
+HOST_DEVICE Float exp_last_term() {
+  return 0.0001413161f - Float{};
+}
+
 template <class Float>
 HOST_DEVICE Float exp_term(int k, Float a, Float p) {
-  constexpr float terms[kExpTerms] = {1.0f,          0.9999999995f, 0.4999999206f, 0.1666653019f,
-                                      0.0416573475f, 0.0083013598f, 0.0013298820f, 0.0001413161f};
+  constexpr float terms[kExpTerms - 1] = {1.0f,          0.9999999995f, 0.4999999206f, 0.1666653019f,
+                                          0.0416573475f, 0.0083013598f, 0.0013298820f};
   return terms[k] - a * p;
 }
 
-// p squared if x was halved more than k times. (A multiplication by 1 changes nothing.)
-template <class Float>
-HOST_DEVICE Float exp_squared(int k, Float x, Float p) {
-  return p * if_else(x < -kExpThreshold * static_cast<float>(1 << k), p, 1.0f - Float{});
+// p squared if x was halved once more. (A multiplication by 1 changes nothing.)
+template <class Mask, class Float>
+HOST_DEVICE Float exp_squared(const Mask& halved, Float p) {
+  return p * if_else(halved, p, 1.0f - Float{});
 }
 
 template <class Float>
@@ -64,12 +73,17 @@ HOST_DEVICE Float exp_bounded(Float x, Float p) {
 }
 
 HOST_DEVICE float fast_exp(float x) {
-  const float a = exp_halved<float, std::int32_t>(x);
-  float p = 0;
+  const float size = 0.0f - x;
+  const auto halvings = exp_halvings<float, std::int32_t>(size);
+  const float a = exp_halved(size, halvings);
+  float p = exp_last_term<float>();
 #pragma GCC unroll 8
-  for (int k = kExpTerms - 1; k >= 0; --k) p = exp_term(k, a, p);
+  for (int k = kExpTerms - 2; k >= 0; --k) p = exp_term(k, a, p);
 #pragma GCC unroll 8
-  for (int k = 0; k < kExpSquarings; ++k) p = exp_squared(k, x, p);
+  for (int k = 0; k < kExpSquarings; ++k) {
+    // (Of the halvings compilers see that one comparison follows from another, branch, and do not vectorise.)
+    p = exp_squared(x < -kExpThreshold * static_cast<float>(1 << k), p);
+  }
   return exp_bounded(x, p);
 }
 

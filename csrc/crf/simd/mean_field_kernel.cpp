@@ -2,7 +2,7 @@
 // splat of the result for the next iteration.
 #include <algorithm>
 
-#include "crf/mean_field.h"
+#include "crf/simd/exponentials.h"
 #include "crf/simd/links.h"
 
 namespace ISA {
@@ -25,7 +25,7 @@ struct Tile {
   const Update& update;
   std::size_t first;  // pixel
   int pixels;
-  float* rows;    // [pixel, row]: logits
+  float* rows;    // [pixel, row]: logits, in the end q
   float* packed;  // [pixel, labels], as in q: exponentials
 
   std::size_t row() const { return G ? G * kRow : update.row; }
@@ -42,10 +42,9 @@ bool is_whole(const Tile<G>& tile, std::size_t pixel, std::size_t last) {
   return pixel * tile.update.labels + tile.row() <= last * tile.update.labels;
 }
 
-// rows = -unary + sum of scale * label weight * slice over the terms without a matrix. padded: room for a
-// row.
+// rows = -unary. padded: room for a row.
 template <int G>
-void sum_terms(const Tile<G>& tile, std::size_t last, float* padded) {
+void negate_unary(const Tile<G>& tile, std::size_t last, float* padded) {
   const Update& update = tile.update;
   const std::size_t labels = update.labels, row = tile.row();
   for (int i = 0; i < tile.pixels; ++i) {
@@ -56,28 +55,31 @@ void sum_terms(const Tile<G>& tile, std::size_t last, float* padded) {
       std::copy(unary, unary + labels, padded);
       unary = padded;
     }
-    for_labels<G>(row, [&](std::size_t label, auto vectors) {
-      constexpr int kVectors = decltype(vectors)::value;
-      Vec t[kVectors];
-      load_row(unary + label, t);
-#pragma GCC unroll 4
-      for (int g = 0; g < kVectors; ++g) t[g] = -t[g];
-      for (const KernelTerm* term = update.terms; term < update.terms + update.count; ++term) {
-        if (!term->values || term->compatibility) continue;
-        with_links(term->links, term->degree, p, [&](const auto& links) {
-          Vec sliced[kVectors];
-          slice(links, 0, broadcast_row(term->gain), row, term->values + label, sliced);
-          if (term->label_weights) {
-#pragma GCC unroll 4
-            for (int g = 0; g < kVectors; ++g) sliced[g] *= load_row(term->label_weights + label + g * kRow);
-          }
-#pragma GCC unroll 4
-          for (int g = 0; g < kVectors; ++g) t[g] += term->scale[p] * sliced[g];
-        });
-      }
-      store_row(tile.rows + i * row + label, t);
-    });
+    for (std::size_t l = 0; l < row; l += kRow) store_row(tile.rows + i * row + l, -load_row(unary + l));
   }
+}
+
+// rows += scale * label weight * slice.
+template <int G>
+void add_term(const Tile<G>& tile, const KernelTerm& term) {
+  const std::size_t row = tile.row();
+  const Vec gain = broadcast_row(term.gain);
+  with_links(term.links, term.degree, tile.first, [&](const auto& links) {
+    for (int i = 0; i < tile.pixels; ++i) {
+      const float scale = term.scale[tile.first + i];
+      for_labels<G>(row, [&](std::size_t label, auto vectors) {
+        constexpr int kVectors = decltype(vectors)::value;
+        Vec sliced[kVectors];
+        slice(links, i, gain, row, term.values + label, sliced);
+        float* t = tile.rows + i * row + label;
+#pragma GCC unroll 4
+        for (int g = 0; g < kVectors; ++g) {
+          if (term.label_weights) sliced[g] *= load_row(term.label_weights + label + g * kRow);
+          store_row(t + g * kRow, load_row(t + g * kRow) + scale * sliced[g]);
+        }
+      });
+    }
+  });
 }
 
 // rows += scale * (slice times matrix).
@@ -98,6 +100,19 @@ void add_matrix_term(const Tile<G>& tile, const KernelTerm& term, float* sliced)
       const float* to = term.compatibility + from * row;
       for (std::size_t l = 0; l < labels; ++l) t[l] += factor * to[l];
     }
+  }
+}
+
+// rows = -unary + sum of the terms, those without a matrix first. padded: room for a row.
+template <int G>
+void sum_terms(const Tile<G>& tile, std::size_t last, float* padded) {
+  const Update& update = tile.update;
+  negate_unary(tile, last, padded);
+  for (int k = 0; k < update.count; ++k) {
+    if (update.terms[k].values && !update.terms[k].compatibility) add_term(tile, update.terms[k]);
+  }
+  for (int k = 0; k < update.count; ++k) {
+    if (update.terms[k].compatibility) add_matrix_term(tile, update.terms[k], padded);
   }
 }
 
@@ -123,39 +138,6 @@ void subtract_largest(const Tile<G>& tile) {
   }
 }
 
-#ifdef ISA_AVX2
-// fast_exp of several vectors, step by step side by side: each step waits for the one before it, and these
-// processors look few instructions ahead. What follows t[count - 1] up to a whole step is changed, too.
-void fast_exponentials(float* t, std::size_t count) {
-  typedef std::int32_t IntVec __attribute__((vector_size(sizeof(Vec))));
-  constexpr int kVectors = 4;
-  const auto each = [](const auto& step) {
-#pragma GCC unroll 4
-    for (int i = 0; i < kVectors; ++i) step(i);
-  };
-  for (const float* end = t + count; t < end; t += kVectors * kRow) {
-    Vec a[kVectors], p[kVectors] = {}, x[kVectors];
-    each([&](int i) { a[i] = exp_halved<Vec, IntVec>(load_row(t + i * kRow)); });
-#pragma GCC unroll 8
-    for (int k = kExpTerms - 1; k >= 0; --k) each([&](int i) { p[i] = exp_term(k, a[i], p[i]); });
-    asm("" : "+r"(t));  // loaded again: registers do not hold all
-    load_row(t, x);
-#pragma GCC unroll 8
-    for (int k = 0; k < kExpSquarings; ++k) each([&](int i) { p[i] = exp_squared(k, x[i], p[i]); });
-    each([&](int i) { store_row(t + i * kRow, exp_bounded(x[i], p[i])); });
-  }
-}
-#else
-void fast_exponentials(float* t, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) t[i] = fast_exp(t[i]);
-}
-#endif
-
-void exponentials(float* t, std::size_t count, bool exact) {
-  if (!exact) return fast_exponentials(t, count);
-  for (std::size_t i = 0; i < count; ++i) t[i] = true_exp(t[i]);
-}
-
 // The sums of packed in the order of the labels, kRow pixels from `block` on side by side, because one's is a
 // chain of dependent additions.
 template <int G>
@@ -173,54 +155,60 @@ inline __attribute__((always_inline)) Vec sums(const Tile<G>& tile, int block) {
   return sum;
 }
 
-// Splats a pixel's q, the vectors of it from `label` on, for every term that wants it. Returns whether links
-// are left for later.
-template <int V>
-inline __attribute__((always_inline)) bool splat_terms(const Update& update, std::size_t row,
-                                                       std::size_t pixel, std::size_t label,
-                                                       const Vec (&q)[V]) {
-  bool late = false;
-  for (const KernelTerm* term = update.terms; term < update.terms + update.count; ++term) {
-    if (!term->next) continue;
-    with_links(term->links, term->degree, pixel, [&](const auto& links) {
-      float* next = term->next + label;
-      late |= term->pre
-                  ? splat(links, 0, term->first_vertex, Factor{broadcast_row(term->pre[pixel])}, row, q, next)
-                  : splat(links, 0, term->first_vertex, NoFactor{}, row, q, next);
-    });
-  }
-  return late;
-}
-
-// q = packed / sum, splatted; written where it is wanted. Returns the first pixel whose sum is not a number,
-// or `pixels`. padded: room for a row.
+// rows = q = packed / sum. Returns the first pixel whose sum is not a number, or `pixels`.
 template <int G>
-int normalize_and_splat(const Tile<G>& tile, std::size_t last, float* padded) {
-  const Update& update = tile.update;
-  const std::size_t labels = update.labels, row = tile.row();
+int normalize(const Tile<G>& tile) {
+  const std::size_t labels = tile.update.labels, row = tile.row();
+  Vec sum[kUpdateTile / kRow];
+  for (int block = 0; block < tile.pixels; block += kRow) sum[block / kRow] = sums(tile, block);
   int bad = tile.pixels;
-  for (int block = 0; block < tile.pixels; block += kRow) {
-    const Vec sum = sums(tile, block);
-    for (int i = block; i < block + kRow && i < tile.pixels; ++i) {
-      const std::size_t p = tile.first + i;
-      const Vec divisor = broadcast_row(sum[i - block]);
-      const bool whole = is_whole(tile, p, last);
-      float* const q = whole ? update.q + p * labels : padded;
-      bool wanted = update.keep;
-      for_labels<G>(row, [&](std::size_t label, auto vectors) {
-        constexpr int kVectors = decltype(vectors)::value;
-        Vec share[kVectors];
-        load_row(tile.packed + i * labels + label, share);
-#pragma GCC unroll 4
-        for (int g = 0; g < kVectors; ++g) share[g] /= divisor;
-        wanted |= splat_terms(update, row, p, label, share);
-        if (wanted) store_row(q + label, share);
-      });
-      if (wanted && !whole) std::copy(padded, padded + labels, update.q + p * labels);
-      if (sum[i - block] != sum[i - block] && bad == tile.pixels) bad = i;
+  for (int i = 0; i < tile.pixels; ++i) {
+    const float total = sum[i / kRow][i % kRow];
+    const Vec divisor = broadcast_row(total);
+    for (std::size_t l = 0; l < row; l += kRow) {
+      store_row(tile.rows + i * row + l, load_row(tile.packed + i * labels + l) / divisor);
     }
+    if (total != total && bad == tile.pixels) bad = i;
   }
   return bad;
+}
+
+// Splats q, the tile's rows, for every term that wants it. left[i]: whether pixel i has links that are left
+// for later.
+template <int G>
+void splat_terms(const Tile<G>& tile, bool (&left)[kUpdateTile]) {
+  const std::size_t row = tile.row();
+  for (const KernelTerm* term = tile.update.terms; term < tile.update.terms + tile.update.count; ++term) {
+    if (!term->next) continue;
+    with_links(term->links, term->degree, tile.first, [&](const auto& links) {
+      for (int i = 0; i < tile.pixels; ++i) {
+        for_labels<G>(row, [&](std::size_t label, auto vectors) {
+          Vec q[decltype(vectors)::value];
+          load_row(tile.rows + i * row + label, q);
+          float* next = term->next + label;
+          left[i] |= term->pre ? splat(links, i, term->first_vertex,
+                                       Factor{broadcast_row(term->pre[tile.first + i])}, row, q, next)
+                               : splat(links, i, term->first_vertex, NoFactor{}, row, q, next);
+        });
+      }
+    });
+  }
+}
+
+// Writes the tile's rows to q, for the pixels whose q is wanted.
+template <int G>
+void keep(const Tile<G>& tile, std::size_t last, const bool (&wanted)[kUpdateTile]) {
+  const std::size_t labels = tile.update.labels, row = tile.row();
+  for (int i = 0; i < tile.pixels; ++i) {
+    if (!wanted[i]) continue;
+    const float* from = tile.rows + i * row;
+    float* to = tile.update.q + (tile.first + i) * labels;
+    if (is_whole(tile, tile.first + i, last)) {
+      for (std::size_t l = 0; l < row; l += kRow) store_row(to + l, load_row(from + l));
+    } else {
+      std::copy(from, from + labels, to);
+    }
+  }
 }
 
 template <int G>
@@ -233,12 +221,13 @@ std::size_t update_range(const Update& update, std::size_t first, std::size_t la
     const Tile<G> tile{update, begin_of_tile, pixels, scratch + update.row,
                        scratch + (1 + kUpdateTile) * update.row};
     sum_terms(tile, last, scratch);
-    for (int k = 0; k < update.count; ++k) {
-      if (update.terms[k].compatibility) add_matrix_term(tile, update.terms[k], scratch);
-    }
     subtract_largest(tile);
     exponentials(tile.packed, (pixels - 1) * update.labels + update.row, exact);
-    const int found = normalize_and_splat(tile, last, scratch);
+    const int found = normalize(tile);
+    bool wanted[kUpdateTile];
+    std::fill(wanted, wanted + kUpdateTile, update.keep);
+    splat_terms(tile, wanted);
+    keep(tile, last, wanted);
     if (found < pixels && bad == last) bad = tile.first + found;
   }
   return bad;
