@@ -130,19 +130,33 @@ void Lattice::connect(const KeyTable& table, int threads) {
   const std::size_t rows = std::size_t{vertices_} + 1;
   neighbours_ = Buffer<unsigned[2]>(rows * (dims_ + 1));
   std::memset(neighbours_.data(), 0, neighbours_.size() * sizeof(unsigned[2]));
+  // The step back along each axis, as keys are kept: in whole words, since one is read as words right after
+  // it was made.
+  const int words = table.words();
+  typedef Key Word __attribute__((vector_size(sizeof(std::uint64_t))));
+  constexpr int kLanesOfWord = sizeof(Word) / sizeof(Key);
+  std::vector<Key> steps(static_cast<std::size_t>(dims_ + 1) * words * kLanesOfWord);
+  for (int axis = 0; axis <= dims_; ++axis) {
+    for (int i = 0; i < dims_; ++i) {
+      steps[axis * words * kLanesOfWord + i] = static_cast<Key>(previous_coordinate(0, i, axis, dims_));
+    }
+  }
 #pragma omp parallel num_threads(threads)
   {
-    Key key[kMaxDims], previous[kMaxDims];
-    std::uint64_t words[key_table_words<Key>(kMaxDims)] = {};
+    std::uint64_t previous[key_table_words<Key>(kMaxDims)];
 #pragma omp for
     for (unsigned v = 1; v <= vertices_; ++v) {
-      std::memcpy(key, table.key(v), dims_ * sizeof(Key));
+      const std::uint64_t* key = table.key(v);
+      const Key* step = steps.data();
       for (int axis = 0; axis <= dims_; ++axis) {
-        for (int i = 0; i < dims_; ++i) {
-          previous[i] = static_cast<Key>(previous_coordinate(key[i], i, axis, dims_));
+        for (int w = 0; w < words; ++w, step += kLanesOfWord) {
+          Word coordinates, change;
+          std::memcpy(&coordinates, key + w, sizeof coordinates);
+          std::memcpy(&change, step, sizeof change);
+          coordinates += change;
+          std::memcpy(previous + w, &coordinates, sizeof coordinates);
         }
-        std::memcpy(words, previous, dims_ * sizeof(Key));
-        const unsigned found = table.find(words);
+        const unsigned found = table.find(previous);
         if (found == 0) continue;
         // The step back of one is the step forward of the other, so no two threads write the same number.
         neighbours_[axis * rows + v][0] = found;
