@@ -108,6 +108,12 @@ class Layer(ABC):
         if value < least:
             raise self.error(field, f"{value} given, {least} or more wanted")
 
+    def want_dims(self, bottom: Shape, dims: int, or_more: bool = False) -> None:
+        """DeepLabError unless the bottom has so many dimensions."""
+        if len(bottom) < dims or (len(bottom) > dims and not or_more):
+            least = "at least " if or_more else ""
+            raise self.error("bottom", f"{bottom} given, {least}{dims} dimensions wanted")
+
     def axis(self, field: str, value: int, dims: int) -> int:
         """An axis number of a blob with `dims` axes, negative ones counted from the end."""
         if not -dims <= value < dims:

@@ -40,8 +40,7 @@ class BatchNorm(Epilogue, Fusing):
 
     @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        if len(bottoms[0]) < 2:
-            raise self.error("bottom", f"{bottoms[0]} given, at least 2 dimensions wanted")
+        self.want_dims(bottoms[0], 2, or_more=True)
         return [bottoms[0]]
 
     @override

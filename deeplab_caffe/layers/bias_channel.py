@@ -40,8 +40,7 @@ class BiasChannel(Layer):
     @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
         scores, labels = bottoms
-        if len(scores) != 4:
-            raise self.error("bottom", f"{scores} given, 4 dimensions wanted")
+        self.want_dims(scores, 4)
         fits = labels == (scores[0], 1, *scores[2:])
         if not self.pixel:
             fits = len(labels) == 4 and labels[0] == scores[0] and labels[1] > 0 and labels[2:] == (1, 1)

@@ -50,8 +50,7 @@ class BN(Layer):
 
     @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        if len(bottoms[0]) != 4:
-            raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
+        self.want_dims(bottoms[0], 4)
         channels: Shape = (1, bottoms[0][1], 1, 1)
         return [bottoms[0], channels, channels][: len(self.definition.tops)]
 

@@ -37,8 +37,7 @@ class ChannelAggregator(Layer):
 
     @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        if len(bottoms[0]) != 4:
-            raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
+        self.want_dims(bottoms[0], 4)
         num, channels, *size = bottoms[0]
         for channel in (channel for group in self.groups for channel in group):
             if not 0 <= channel < channels:

@@ -40,8 +40,7 @@ class GainChannel(Layer):
 
     @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        if len(bottoms[0]) != 4:
-            raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
+        self.want_dims(bottoms[0], 4)
         if not 0 < self.param.num_output_nz <= bottoms[0][1]:
             raise self.error(
                 "num_output_nz", f"{self.param.num_output_nz} given, 1 to {bottoms[0][1]} channels wanted"

@@ -53,10 +53,9 @@ class Interp(Windowed, Fusing):
 
     @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        if len(bottoms[0]) != 4:
-            raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
-        if self.like and len(bottoms[1]) != 4:
-            raise self.error("bottom", f"{bottoms[1]} given, 4 dimensions wanted")
+        self.want_dims(bottoms[0], 4)
+        if self.like:
+            self.want_dims(bottoms[1], 4)
         sizes = [size - sum(self.crop) for size in bottoms[0][2:]]
         if min(sizes) < 1:
             raise self.error("pad_beg", f"nothing is left of {bottoms[0]}")

@@ -25,8 +25,7 @@ class Normalize(Layer):
 
     @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        if len(bottoms[0]) != 4:
-            raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
+        self.want_dims(bottoms[0], 4)
         return [bottoms[0]]
 
     @override

@@ -24,8 +24,7 @@ class Padding(Alias, Layer):
 
     @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        if len(bottoms[0]) != 4:
-            raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
+        self.want_dims(bottoms[0], 4)
         batch, channels, height, width = bottoms[0]
         grow = self.begin + self.end
         return [(batch, channels, height + grow, width + grow)]

@@ -56,8 +56,7 @@ class Pooling(Windowed, RowWise, Layer):
 
     @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        if len(bottoms[0]) != 4:
-            raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
+        self.want_dims(bottoms[0], 4)
         if self.method == "STOCHASTIC" and self.context.phase == "train":
             raise self.error("pool", "STOCHASTIC is implemented in the test phase only")
         size = bottoms[0][2:]

@@ -50,8 +50,7 @@ class SPP(Windowed, Layer):
 
     @override
     def shape(self, bottoms: list[Shape]) -> list[Shape]:
-        if len(bottoms[0]) != 4:
-            raise self.error("bottom", f"{bottoms[0]} given, 4 dimensions wanted")
+        self.want_dims(bottoms[0], 4)
         num, channels, *size = bottoms[0]
         levels = self._levels(tuple(size))
         if len(levels) == 1:
