@@ -3,6 +3,8 @@
 import h5py
 import numpy as np
 
+from deeplab_caffe.formats.caffemodel import read_caffemodel
+
 NET = """name: "tiny"
 layer { name: "data" type: "HDF5Data" top: "data" top: "label" include { phase: TRAIN }
   hdf5_data_param { source: "list.txt" batch_size: 2 } }
@@ -34,3 +36,8 @@ def write_training(folder, net=NET, solver=SOLVER):
     (folder / "list.txt").write_text("train.h5\n")
     (folder / "net.prototxt").write_text(net)
     (folder / "solver.prototxt").write_text(solver)
+
+
+def parameters_of(path):
+    """The bytes of every blob in a caffemodel."""
+    return [blob.numpy().tobytes() for layer in read_caffemodel(path) for blob in layer.blobs]

@@ -7,15 +7,11 @@ import sys
 import pytest
 
 from deeplab_caffe.caffe_program import train
-from deeplab_caffe.formats.caffemodel import read_caffemodel
 from deeplab_caffe.formats.solverstate import read_solverstate
 from deeplab_caffe.solver import Solver, read_settings
+from tests.training import parameters_of
 
 NUMBER = r"-?[\d.]+(?:e[+-]\d+)?"
-
-
-def values(path):
-    return [blob.numpy().tobytes() for layer in read_caffemodel(path) for blob in layer.blobs]
 
 
 def read_as_scripts_do(messages):
@@ -107,17 +103,17 @@ def test_the_loss_shown_is_the_mean_of_the_last(program):
 
 
 def test_weights_and_snapshots(program, trained):
-    whole = values(trained)
+    whole = parameters_of(trained)
     assert (
         program("caffe", "train", "--solver=solver.prototxt", "--snapshot=out/tiny_iter_3.solverstate").code
         == 0
     )
-    assert values(trained) == whole
+    assert parameters_of(trained) == whole
     ran = program(
         "caffe", "train", "-solver", "solver.prototxt", "-weights", f"out/tiny_iter_3.caffemodel,{trained}"
     )
     assert "Finetuning from out/tiny_iter_3.caffemodel" in ran.messages() and ran.code == 0
-    assert f"Finetuning from {trained}" in ran.messages() and values(trained) != whole
+    assert f"Finetuning from {trained}" in ran.messages() and parameters_of(trained) != whole
     ran = program("caffe", "train", "--solver=solver.prototxt", "--snapshot=a", "--weights=b")
     assert ran.code == 134 and ran.messages("F") == ["--snapshot and --weights: one of them wanted, not both"]
     assert program("caffe", "train").messages("F") == ["--solver: missing, a solver prototxt wanted"]

@@ -1,8 +1,11 @@
 import json
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from deeplab_caffe.commands import main
+from tests.crf.cases import problem
 from tests.datasets.conftest import (  # noqa: F401
     camvid_root,
     cityscapes_root,
@@ -24,6 +27,15 @@ def net(tmp_path):
     path = tmp_path / "net.prototxt"
     path.write_text(NET)
     return path
+
+
+@pytest.fixture
+def crf_case(tmp_path):
+    """A folder with an image and its energies, and both."""
+    image, unary = problem()
+    Image.fromarray(image).save(tmp_path / "a.png")
+    np.save(tmp_path / "unary.npy", unary)
+    return tmp_path, image, unary
 
 
 @pytest.fixture

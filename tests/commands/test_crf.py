@@ -1,7 +1,6 @@
 """The verbs crf, refine-pascal and crf-search."""
 
 import numpy as np
-import pytest
 import torch
 from PIL import Image
 
@@ -11,18 +10,8 @@ from deeplab_caffe.formats.bin import write_bin
 from deeplab_caffe.formats.mat import write_mat
 
 
-@pytest.fixture
-def case(tmp_path):
-    generator = np.random.default_rng(0)
-    image = generator.integers(0, 256, (9, 11, 3), np.uint8)
-    Image.fromarray(image).save(tmp_path / "a.png")
-    unary = generator.random((9, 11, 4), np.float32) * 4
-    np.save(tmp_path / "unary.npy", unary)
-    return tmp_path, image, unary
-
-
-def test_defaults_and_outputs(case, succeeds):
-    folder, image, unary = case
+def test_defaults_and_outputs(crf_case, succeeds):
+    folder, image, unary = crf_case
     out = folder / "out/m.npy"
     succeeds("crf", "--image", folder / "a.png", "--unary", folder / "unary.npy", "--marginals", out)
     model = crf.image_crf(image, 4).unary(unary)
@@ -35,15 +24,15 @@ def test_defaults_and_outputs(case, succeeds):
     assert np.array_equal(np.asarray(Image.open(folder / "map.png")), model.map())
 
 
-def test_max_pixels(case, succeeds, fails):
-    folder = case[0]
+def test_max_pixels(crf_case, succeeds, fails):
+    folder = crf_case[0]
     given = ("--image", folder / "a.png", "--unary", folder / "unary.npy", "--map", folder / "map.png")
     assert "a.png: 11x9, more than 98 pixels" in fails("crf", *given, "--max-pixels", 98)
     succeeds("crf", *given, "--max-pixels", 99)
 
 
-def test_scores_and_probabilities(case, succeeds):
-    folder, image, unary = case
+def test_scores_and_probabilities(crf_case, succeeds):
+    folder, image, unary = crf_case
     probabilities = torch.softmax(-torch.from_numpy(unary), 2).numpy()
     larger = np.zeros((1, 4, 12, 13), np.float32)
     larger[0, :, :9, :11] = -unary.transpose(2, 0, 1)
@@ -68,8 +57,8 @@ def test_scores_and_probabilities(case, succeeds):
     assert all(np.allclose(results[0], r, atol=1e-4) for r in results[4:])
 
 
-def test_crf_errors(case, fails):
-    folder, _, unary = case
+def test_crf_errors(crf_case, fails):
+    folder, _, unary = crf_case
     image, out = ("--image", folder / "a.png"), ("--marginals", folder / "m.npy")
     good = "--unary", folder / "unary.npy"
     np.save(folder / "small.npy", unary[1:])
@@ -100,8 +89,8 @@ def test_crf_errors(case, fails):
     assert not (folder / "m.npy").exists()
 
 
-def test_folders(case, succeeds, fails, capsys):
-    folder, image, unary = case
+def test_folders(crf_case, succeeds, fails, capsys):
+    folder, image, unary = crf_case
     photos, scores = folder / "photos", folder / "scores"
     photos.mkdir(), scores.mkdir()
     expected = {}

@@ -15,16 +15,6 @@ PIPELINE = Path(__file__).parents[3] / "shared/reference/pipeline"
 FLAGS = "-i 10 -px 3 -py 3 -pw 3 -bx 50 -by 50 -br 10 -bg 10 -bb 10 -bw 5".split()
 
 
-@pytest.fixture
-def case(tmp_path):
-    generator = np.random.default_rng(0)
-    image = generator.integers(0, 256, (9, 11, 3), np.uint8)
-    Image.fromarray(image).save(tmp_path / "a.png")
-    unary = generator.random((9, 11, 4), np.float32) * 4
-    np.save(tmp_path / "unary.npy", unary)
-    return tmp_path, image, unary
-
-
 @pytest.mark.skipif(not PIPELINE.exists(), reason="needs the reference run")
 @pytest.mark.parametrize(
     "features, expected", [("refine_pascal/features", "refine_pascal"), ("mat", "refine_pascal_v4")]
@@ -37,10 +27,10 @@ def test_refine_pascal_writes_the_original_bytes(features, expected, tmp_path, s
     assert len(list((tmp_path / "out").iterdir())) == 3
 
 
-def test_refine_pascal_defaults_and_failures(case, fails, capsys):
+def test_refine_pascal_defaults_and_failures(crf_case, fails, capsys):
     from deeplab_caffe.commands import main
 
-    folder, image, unary = case
+    folder, image, unary = crf_case
     (folder / "ppm").mkdir()
     Image.fromarray(image).save(folder / "ppm/a.ppm")
     probabilities = torch.softmax(-torch.from_numpy(unary), 2).numpy()

@@ -13,7 +13,7 @@ from deeplab_caffe.commands import main
 from deeplab_caffe.formats.caffemodel import read_caffemodel
 from deeplab_caffe.formats.solverstate import read_solverstate
 from deeplab_caffe.solver.snapshot import newest
-from tests.training import NET, SOLVER, write_training
+from tests.training import NET, SOLVER, parameters_of, write_training
 
 
 @pytest.fixture
@@ -21,10 +21,6 @@ def folder(tmp_path, monkeypatch):
     write_training(tmp_path)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def values(path):
-    return [blob.numpy().tobytes() for layer in read_caffemodel(path) for blob in layer.blobs]
 
 
 def test_what_a_run_leaves(folder, capsys):
@@ -58,18 +54,18 @@ def run(*arguments):
 def test_snapshot_and_auto(folder, capsys):
     assert run("--snapshot", "auto") == 0  # nothing there yet
     assert "starting from the fillers" in capsys.readouterr().err
-    whole = values("out/tiny_iter_8.caffemodel")
+    whole = parameters_of("out/tiny_iter_8.caffemodel")
     for name in ("out/tiny_iter_8.solverstate", "out/tiny_iter_8.caffemodel"):
         (folder / name).unlink()
     assert run("--snapshot", "auto") == 0
     assert "going on from out/tiny_iter_6.solverstate" in capsys.readouterr().err
-    assert values("out/tiny_iter_8.caffemodel") == whole
+    assert parameters_of("out/tiny_iter_8.caffemodel") == whole
     (folder / "net.prototxt").write_text(NET.replace('name: "score"', 'name: "other"'))
     assert run("--weights", "out/tiny_iter_3.caffemodel,out/tiny_iter_8.caffemodel") == 0
     error = capsys.readouterr().err
     assert "layer 'score' is not in the net" in error and "layer 'other' is not in out/tiny" in error
     assert "warning: out/tiny_iter_3.caffemodel, out/tiny_iter_8.caffemodel: no weights for other;" in error
-    assert values("out/tiny_iter_8.caffemodel") != whole
+    assert parameters_of("out/tiny_iter_8.caffemodel") != whole
 
 
 @pytest.mark.slow

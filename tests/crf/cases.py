@@ -25,3 +25,10 @@ def load(folder):
 
 def sha256(array):
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+def problem(height=9, width=11, labels=4, seed=0):
+    """An image (height, width, 3) and energies (height, width, labels) without a meaning."""
+    generator = np.random.default_rng(seed)
+    image = generator.integers(0, 256, (height, width, 3), np.uint8)
+    return image, generator.random((height, width, labels), np.float32) * 4

@@ -1,18 +1,12 @@
 """Inference as a CUDA graph has the bits of the CPU."""
 
-import numpy as np
 import pytest
 import torch
 
 from deeplab_caffe import crf
 from deeplab_caffe.crf.captured import CapturedCRF
 from deeplab_caffe.errors import DeepLabError
-
-
-def problem(height, width, labels, seed=0):
-    generator = np.random.default_rng(seed)
-    image = generator.integers(0, 256, (height, width, 3), np.uint8)
-    return image, generator.random((height, width, labels), np.float32) * 4
+from tests.crf.cases import problem
 
 
 def test_captured(device):

@@ -1,8 +1,6 @@
 """CRFs and lattices that are copied, pickled, given to other processes."""
 
 import copy
-import io
-import pickle
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -14,20 +12,8 @@ from deeplab_caffe import DenseCRF
 from deeplab_caffe.crf.cpu_ops import Pairwise
 from deeplab_caffe.crf.lattice import Lattice, bilateral_lattice
 from deeplab_caffe.errors import DeepLabError
+from tests.copying import COPIES, through_pickle
 
-
-def through_pickle(x):
-    return pickle.loads(pickle.dumps(x))
-
-
-def through_a_file(x):
-    file = io.BytesIO()
-    torch.save(x, file)
-    file.seek(0)
-    return torch.load(file, weights_only=False)
-
-
-COPIES = [copy.copy, copy.deepcopy, through_pickle, through_a_file]
 CHANCE = np.random.default_rng(0)
 IMAGE = CHANCE.integers(0, 256, (11, 13, 3), dtype=np.uint8)
 ENERGY = CHANCE.random((11, 13, 5), dtype=np.float32)

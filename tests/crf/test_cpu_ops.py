@@ -13,6 +13,7 @@ from deeplab_caffe import ops as torch_ops
 from deeplab_caffe.crf import cpu_ops
 from deeplab_caffe.errors import DeepLabError, DeepLabWarning
 from tests import reference
+from tests.values import same_bits
 
 
 def numpy(x):
@@ -38,12 +39,6 @@ ops = SimpleNamespace(Pairwise=cpu_ops.Pairwise, **{name: on_tensors(getattr(cpu
 
 def random(*shape, seed=0, scale=1.0):
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed)) * scale
-
-
-def same_bits(a, b):
-    return a.shape == b.shape and torch.equal(
-        a.contiguous().view(torch.int32), b.contiguous().view(torch.int32)
-    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from deeplab_caffe import crf, ops
 from deeplab_caffe.crf.lattice import Lattice, bilateral_lattice, position_lattice
 from deeplab_caffe.errors import DeepLabError
-from tests.crf.cases import GOLDEN, PARAMETERS, REFERENCE, load, sha256
+from tests.crf.cases import GOLDEN, PARAMETERS, REFERENCE, load, problem, sha256
 
 LARGE = ["camvid_513x385", "camvid_full", "cat_full_v1", "cat_full_v2"]
 
@@ -63,26 +63,20 @@ def test_original_bits_with_each_instruction_set(isa):
     assert done.returncode == 0, done.stdout[-3000:]
 
 
-def small(height=9, width=11, labels=4, seed=0):
-    generator = np.random.default_rng(seed)
-    image = generator.integers(0, 256, (height, width, 3), np.uint8)
-    return image, generator.random((height, width, labels), np.float32) * 4
-
-
 def test_kept_lattices():
-    image, unary = small()
+    image, unary = problem()
     lattices = position_lattice(9, 11, 3), bilateral_lattice(image, 50, 10)
     for weight in (1.0, 5.0):
         model = crf.DenseCRF(9, 11, 4).add(lattices[0], 3).add(lattices[1], weight)
         for seed in (0, 1):
-            energy = small(seed=seed)[1]
+            energy = problem(seed=seed)[1]
             expected = crf.image_crf(image, 4, bi_w=weight).unary(energy).infer(4)
             assert np.array_equal(model.unary(energy).infer(4), expected)
             assert np.array_equal(model.infer(4), expected)
 
 
 def test_points_like_pixels():
-    image, unary = small()
+    image, unary = problem()
     y, x = np.mgrid[:9, :11].astype(np.float32)
     features = np.stack([x / np.float32(3), y / np.float32(3)], 2)
     expected = crf.DenseCRF(9, 11, 4).gaussian(3, 2).unary(unary).infer(5)
@@ -96,7 +90,7 @@ def test_points_like_pixels():
 @pytest.mark.parametrize("normalization", ["none", "before", "after", "symmetric"])
 def test_compatibilities_agree(normalization):
     """Potts, equal label weights and minus the identity as penalty are one model."""
-    image, unary = small(labels=5)
+    image, unary = problem(labels=5)
     results = [
         crf.DenseCRF(9, 11, 5).bilateral(image, 20, 30, 0.1, c, normalization).unary(unary).infer(4)
         for c in (None, np.ones(5), -np.eye(5))
@@ -105,7 +99,7 @@ def test_compatibilities_agree(normalization):
 
 
 def test_steps_and_divergence():
-    image, unary = small()
+    image, unary = problem()
     model = crf.image_crf(image, 4).unary(unary)
     steps = list(model.steps(5))
     assert [s.iteration for s in steps] == list(range(6))
@@ -115,7 +109,7 @@ def test_steps_and_divergence():
 
 
 def test_energies_of_a_labelling():
-    image, unary = small()
+    image, unary = problem()
     model = crf.image_crf(image, 4).unary(unary)
     labels = unary.argmin(2)
     assert np.array_equal(model.unary_energy(labels), unary.min(2))
@@ -131,7 +125,7 @@ def test_energies_of_a_labelling():
     "labels, height, width", [(1, 9, 11), (300, 9, 11), (4, 1, 1), (4, 1, 7), (300, 1, 1)]
 )
 def test_unusual_sizes(labels, height, width):
-    image, unary = small(height, width, labels)
+    image, unary = problem(height, width, labels)
     marginals = crf.image_crf(image, labels).unary(unary).infer(5)
     assert marginals.shape == (height, width, labels) and np.allclose(marginals.sum(2), 1, atol=1e-5)
     if labels == 1:
@@ -139,7 +133,7 @@ def test_unusual_sizes(labels, height, width):
 
 
 def test_label_ruled_out():
-    image, unary = small()
+    image, unary = problem()
     unary[..., 2] = np.inf
     model = crf.image_crf(image, 4).unary(unary)
     assert (model.infer(5)[..., 2] == 0).all() and np.isfinite(model.kl_divergence())
@@ -186,7 +180,7 @@ def test_label_ruled_out():
     ],
 )
 def test_errors(call, message):
-    image, unary = small()
+    image, unary = problem()
     with pytest.raises(DeepLabError, match=message) as error:
         call(image, unary)
     assert "\n" not in str(error.value)

@@ -10,7 +10,7 @@ from deeplab_caffe import crf
 from deeplab_caffe.crf.autograd import Kernel, dense_crf_loss, mean_field
 from deeplab_caffe.crf.lattice import Lattice, bilateral_lattice, position_lattice
 from deeplab_caffe.errors import DeepLabError
-from tests.crf.cases import GOLDEN, PARAMETERS, REFERENCE, load, sha256
+from tests.crf.cases import GOLDEN, PARAMETERS, REFERENCE, load, problem, sha256
 
 
 def check(folder):
@@ -44,12 +44,6 @@ def test_original_bits_of_all_cases(name):
 
 def model_iterations(name):
     return json.loads((REFERENCE / name / "expected.json").read_text())["iterations"]
-
-
-def problem(height, width, labels, seed=0):
-    generator = np.random.default_rng(seed)
-    image = generator.integers(0, 256, (height, width, 3), np.uint8)
-    return image, generator.random((height, width, labels), np.float32) * 4
 
 
 @pytest.mark.parametrize(

@@ -4,22 +4,11 @@ import numpy as np
 import torch
 
 from deeplab_caffe import crf
-
-
-def small(height=9, width=11, labels=4, seed=0):
-    generator = np.random.default_rng(seed)
-    image = generator.integers(0, 256, (height, width, 3), np.uint8)
-    return image, generator.random((height, width, labels), np.float32) * 4
-
-
-def problem(height, width, labels, seed=0):
-    generator = np.random.default_rng(seed)
-    image = generator.integers(0, 256, (height, width, 3), np.uint8)
-    return image, generator.random((height, width, labels), np.float32) * 4
+from tests.crf.cases import problem
 
 
 def test_numpy_and_torch_agree():
-    image, unary = small()
+    image, unary = problem()
     scores = np.ascontiguousarray(-unary.transpose(2, 0, 1))
     marginals = crf.refine(image, scores)
     assert isinstance(marginals, np.ndarray) and marginals.shape == scores.shape
@@ -31,7 +20,7 @@ def test_numpy_and_torch_agree():
 
 
 def test_a_batch_has_the_bits_of_each_image_at_any_number_of_threads():
-    images, unaries = zip(*(small(9 + 7 * n, 11 + n % 3, seed=n) for n in range(9)), strict=True)
+    images, unaries = zip(*(problem(9 + 7 * n, 11 + n % 3, seed=n) for n in range(9)), strict=True)
     scores = [-unary.transpose(2, 0, 1) for unary in unaries]
     alone = [crf.refine(image, one) for image, one in zip(images, scores, strict=True)]
     for threads in (None, 1, 2, 5, 20):
@@ -40,7 +29,7 @@ def test_a_batch_has_the_bits_of_each_image_at_any_number_of_threads():
 
 
 def test_batch_and_kinds():
-    images, unaries = zip(*(small(seed=s) for s in range(3)), strict=True)
+    images, unaries = zip(*(problem(seed=s) for s in range(3)), strict=True)
     scores = np.stack([-u.transpose(2, 0, 1) for u in unaries])
     batch = crf.refine(np.stack(images), scores, iterations=3)
     assert all(

@@ -1,6 +1,4 @@
 import copy
-import io
-import pickle
 
 import pytest
 import torch
@@ -8,6 +6,7 @@ import torch
 from deeplab_caffe.assets import asset
 from deeplab_caffe.engine.net import Net
 from deeplab_caffe.segmenter.segmenter import Segmenter
+from tests.copying import COPIES, through_pickle
 
 TEXT = """
 input: "data" input_shape { dim: 1 dim: 3 dim: 9 dim: 9 }
@@ -19,20 +18,6 @@ layer { name: "d" type: "Dropout" bottom: "a" top: "a" }
 layer { name: "c2" type: "Convolution" bottom: "a" top: "s" param { name: "w" } loss_weight: 1
   convolution_param { num_output: 3 kernel_size: 3 bias_term: false } }
 """
-
-
-def through_pickle(net):
-    return pickle.loads(pickle.dumps(net))
-
-
-def through_a_file(net):
-    file = io.BytesIO()
-    torch.save(net, file)
-    file.seek(0)
-    return torch.load(file, weights_only=False)
-
-
-COPIES = [copy.copy, copy.deepcopy, through_pickle, through_a_file]
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import copy
 import io
-import pickle
 
 import pytest
 import torch
@@ -11,6 +10,7 @@ from deeplab_caffe.commands import main
 from deeplab_caffe.engine.net import Net
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.formats.prototxt import read_net
+from tests.copying import through_a_file, through_pickle
 
 TEXT = """
 input: "data" input_shape { dim: 2 dim: 3 dim: 9 dim: 9 }
@@ -220,16 +220,7 @@ def test_it_stays_on_its_device():
     assert {p.device.type for p in module.parameters()} == {"cpu"}
 
 
-def through_a_file(module):
-    file = io.BytesIO()
-    torch.save(module, file)
-    file.seek(0)
-    return torch.load(file, weights_only=False)
-
-
-@pytest.mark.parametrize(
-    "duplicate", [copy.deepcopy, lambda m: pickle.loads(pickle.dumps(m)), through_a_file]
-)
+@pytest.mark.parametrize("duplicate", [copy.deepcopy, through_pickle, through_a_file])
 def test_copies_train_on_their_own(x, duplicate):
     module = make(seed=2).module()
     module(x).loss.backward()

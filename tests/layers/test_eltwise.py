@@ -8,12 +8,9 @@ import torch
 from deeplab_caffe import ops
 from deeplab_caffe.errors import DeepLabError
 from tests import reference
+from tests.values import same_bits
 
 SHAPE = (2, 3, 81, 83)  # enough for two threads, and no multiple of a vector
-
-
-def same_bits(a, b):
-    return torch.equal(a.view(torch.int32), b.view(torch.int32))
 
 
 @pytest.mark.parametrize("threads", [1, 2])

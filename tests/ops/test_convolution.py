@@ -14,6 +14,7 @@ from deeplab_caffe import ops
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.ops.epilogue import BatchNorm, Bias, Clip, ReLU, Scale, Sum
 from tests import reference
+from tests.values import same_bits
 
 ROOT = Path(__file__).parents[2]
 NO_SUCH_SET = "this processor (or build) has no such instructions"
@@ -140,10 +141,6 @@ def arguments(case: dict) -> dict:
         "epilogue": [operands[kind] for kind in case["steps"]],
         **{name: case[name] for name in ("stride", "pad", "dilation", "groups")},
     }
-
-
-def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
-    return a.shape == b.shape and torch.equal(a.view(torch.int32), b.view(torch.int32))
 
 
 def check_all_cases(twins: list[torch.Tensor]) -> None:

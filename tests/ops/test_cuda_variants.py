@@ -11,6 +11,7 @@ from deeplab_caffe.crf.refinement import image_crf
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.ops.device_convolution import TILE_VARIABLE
 from tests.conftest import has_module
+from tests.values import normal
 
 pytestmark = pytest.mark.slow
 
@@ -45,10 +46,6 @@ def both(device, request):
     return run
 
 
-def draw(*shape, seed=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
 def geometries(seed):
     """Some of channels, kernel, rate, stride and padding."""
     rng = random.Random(seed)
@@ -73,7 +70,7 @@ def needs_hopper(device, wgmma=True):
 def test_tensor_cores(both, variant, precision, wgmma, device):
     needs_hopper(device, wgmma)
     for seed, (channels, kernel, rate, stride, pad) in enumerate(geometries(1)):
-        x, w = draw(2, channels, 12, 11, seed=seed), draw(45, channels, kernel, kernel, seed=seed + 1)
+        x, w = normal(2, channels, 12, 11, seed=seed), normal(45, channels, kernel, kernel, seed=seed + 1)
 
         def convolve(x, w, rate=rate, stride=stride, pad=pad):
             packed = ops.pack_tensor_core(w, None, 1, precision)
@@ -97,7 +94,7 @@ def test_clusters(device, precision, rows, columns):
     needs_hopper(device)
     for seed, (batch, height, width) in enumerate(POSITIONS):
         out = [columns + 24, 2 * columns, 8][seed % 3]  # the last tile's weights are fewer
-        x, w = draw(batch, 72, height, width, seed=seed), draw(out, 72, 3, 3, seed=seed + 9)
+        x, w = normal(batch, 72, height, width, seed=seed), normal(out, 72, 3, 3, seed=seed + 9)
         rate = (1, 4, 6)[seed % 3]
 
         def convolve(x, w, b, cluster, rate=rate):
@@ -105,7 +102,7 @@ def test_clusters(device, precision, rows, columns):
             packed = ops.pack_tensor_core(w, b, 1, precision)
             return ops.tensor_core_conv(x, packed, tile=(rows, columns, cluster), **named)
 
-        b = draw(out, seed=seed + 5)
+        b = normal(out, seed=seed + 5)
         today = device(convolve, x, w, b, 1)
         with ops.cuda_variant("cluster_weights"):
             assert torch.equal(device(convolve, x, w, b, 2), today)
@@ -113,7 +110,7 @@ def test_clusters(device, precision, rows, columns):
 
 def test_clusters_are_of_their_variant(device):
     needs_hopper(device)
-    x, w = draw(1, 16, 5, 5), draw(8, 16, 3, 3)
+    x, w = normal(1, 16, 5, 5), normal(8, 16, 3, 3)
 
     def convolve(x, w):
         return ops.tensor_core_conv(x, ops.pack_tensor_core(w), tile=(64, 64, 2), wgmma=True)
@@ -126,7 +123,7 @@ def test_clusters_are_of_their_variant(device):
 def test_exact(both, tile, monkeypatch):
     monkeypatch.setenv(TILE_VARIABLE, tile)
     for seed, (channels, kernel, rate, stride, pad) in enumerate(geometries(2)):
-        x, w = draw(2, channels, 12, 11, seed=seed), draw(45, channels, kernel, kernel, seed=seed + 1)
+        x, w = normal(2, channels, 12, 11, seed=seed), normal(45, channels, kernel, kernel, seed=seed + 1)
 
         def convolve(x, w, rate=rate, stride=stride, pad=pad):
             return ops.atrous_conv(x, w, (stride, stride), (pad, pad), (rate, rate))

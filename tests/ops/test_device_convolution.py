@@ -18,6 +18,7 @@ from deeplab_caffe.layers import Context, create
 from deeplab_caffe.ops import device_convolution
 from deeplab_caffe.ops.device_convolution import TILE_VARIABLE
 from deeplab_caffe.ops.epilogue import BatchNorm, Bias, Clip, ReLU, Scale, Sum
+from tests.values import same_bits
 
 pytestmark = pytest.mark.slow
 
@@ -119,10 +120,6 @@ def arguments(case: dict) -> dict:
         "epilogue": [operands[kind] for kind in case["steps"]],
         **{name: case[name] for name in ("stride", "pad", "dilation", "groups")},
     }
-
-
-def same_bits(a: torch.Tensor, b: torch.Tensor) -> bool:
-    return a.shape == b.shape and torch.equal(a.view(torch.int32), b.view(torch.int32))
 
 
 @pytest.mark.parametrize("make,share", [(random_case, 1.0), (random_depthwise, 0.4)])

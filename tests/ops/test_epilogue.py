@@ -8,15 +8,15 @@ from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.layers.parts import fold
 from deeplab_caffe.ops.epilogue import BatchNorm, Bias, Clip, ReLU, Scale, Sum
 from tests import reference
+from tests.values import normal
 
-
-def rand(*shape, seed=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
-Y = rand(2, 5, 4, 3)
-CHANNEL_OPS = [Bias(rand(5, seed=1)), Scale(rand(5, seed=2)), BatchNorm(rand(5, seed=3), rand(5).abs() + 0.5)]
-OTHERS = [Sum(rand(2, 5, 4, 3, seed=4), 1.5, -0.5, True), ReLU(), ReLU(0.25), Clip(-0.5, 0.5)]
+Y = normal(2, 5, 4, 3)
+CHANNEL_OPS = [
+    Bias(normal(5, seed=1)),
+    Scale(normal(5, seed=2)),
+    BatchNorm(normal(5, seed=3), normal(5).abs() + 0.5),
+]
+OTHERS = [Sum(normal(2, 5, 4, 3, seed=4), 1.5, -0.5, True), ReLU(), ReLU(0.25), Clip(-0.5, 0.5)]
 
 
 @pytest.mark.parametrize("op", [*CHANNEL_OPS, *OTHERS], ids=lambda op: op.kind)

@@ -4,12 +4,9 @@ import torch
 from deeplab_caffe import ops
 from deeplab_caffe.errors import DeepLabError
 from tests import reference
+from tests.values import same_bits
 
 LOWEST = torch.finfo(torch.float32).min
-
-
-def same_bits(a, b):
-    return torch.equal(a.view(torch.int32), b.view(torch.int32))
 
 
 def out_size(size, kernel, stride, pad):

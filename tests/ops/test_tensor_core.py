@@ -12,6 +12,7 @@ from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.ops.epilogue import BatchNorm, Bias, Clip, ReLU, Scale, Sum
 from tests import reference
 from tests.ops.tensor_core_cases import KERNELS, PRECISIONS, random_case
+from tests.values import normal
 
 pytestmark = pytest.mark.slow
 
@@ -23,10 +24,6 @@ def needs(device, wgmma):
 
 def integers(*shape, seed=0):
     return torch.randint(-2, 3, shape, generator=torch.Generator().manual_seed(seed)).float()
-
-
-def normal(*shape, seed=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
 
 
 def conv(x, w, b=None, *, groups=1, precision="bf16", **named):

@@ -2,10 +2,7 @@ import torch
 
 from deeplab_caffe import ops
 from tests import reference
-
-
-def normal(*shape, seed=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+from tests.values import normal
 
 
 def test_packed_weights():

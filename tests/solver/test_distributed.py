@@ -11,10 +11,10 @@ import deeplab_caffe
 from deeplab_caffe.autograd import accumulating
 from deeplab_caffe.engine.execution import torch_threads
 from deeplab_caffe.engine.net import Net
-from deeplab_caffe.formats.caffemodel import read_caffemodel
 from deeplab_caffe.solver import Solver, read_settings
 from deeplab_caffe.solver.distributed import layers_before_losses
 from deeplab_caffe.solver.log import read_log
+from tests.training import parameters_of
 
 pytestmark = pytest.mark.slow
 
@@ -29,10 +29,6 @@ names = [task.read_text().strip() for task in Path("/proc/self/task").glob("*/co
 sys.stderr.writelines(name for name in names if "gloo" in name)
 sys.exit(code)
 """
-
-
-def values(path):
-    return [blob.numpy().tobytes() for layer in read_caffemodel(path) for blob in layer.blobs]
 
 
 def together(folder, count, *arguments):
@@ -88,7 +84,7 @@ def test_two_processes_have_the_mean_of_their_gradients(folder, write_solver):
     with torch_threads(1):
         solver, losses = by_hand(read_settings(settings), 8)
     ours = [found.tensor.detach().numpy().tobytes() for found in solver.learnables]
-    assert values(folder / "out/tiny_iter_8.caffemodel") == ours
+    assert parameters_of(folder / "out/tiny_iter_8.caffemodel") == ours
     records = [record for record in read_log(folder / "out/tiny_log.jsonl") if record["iteration"] < 8]
     assert [f"{record['loss']:.5g}" for record in records] == [f"{loss:.5g}" for loss in losses[::2]]
     assert len(records) == 4

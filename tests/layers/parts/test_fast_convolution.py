@@ -7,6 +7,7 @@ from torch.nn import functional
 from deeplab_caffe.layers.parts import fast_convolution
 from deeplab_caffe.layers.parts.fast_convolution import Geometry
 from deeplab_caffe.ops.epilogue import Clip, ReLU, Scale, Sum
+from tests.values import normal
 
 NONE, ONE = [(0, 0), (0, 0)], [(1, 1), (1, 1)]
 KINDS = {
@@ -20,15 +21,11 @@ KINDS = {
 }
 
 
-def rand(*shape, seed=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
 def case(kind, size=(12, 10), bias=True):
     shape, geometry, padding = KINDS[kind]
-    x = rand(2, shape[1] * geometry.groups, *size)
-    weights = rand(*shape, seed=1)
-    return x, weights, rand(shape[0], seed=2) if bias else None, geometry, padding
+    x = normal(2, shape[1] * geometry.groups, *size)
+    weights = normal(*shape, seed=1)
+    return x, weights, normal(shape[0], seed=2) if bias else None, geometry, padding
 
 
 def plain(x, weights, bias, g, padding):
@@ -43,7 +40,7 @@ def test_each_kind_with_steps(kind, bias):
     x, weights, b, geometry, padding = case(kind, bias=bias)
     convolve = fast_convolution.make(weights, b, geometry, tuple(x.shape), padding)
     y = plain(x, weights, b, geometry, padding)
-    other, factor = rand(*y.shape, seed=3), rand(y.shape[1], seed=4)
+    other, factor = normal(*y.shape, seed=3), normal(y.shape[1], seed=4)
     for steps, wanted in (
         ([], y),
         ([ReLU()], y.relu()),

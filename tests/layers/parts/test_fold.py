@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from deeplab_caffe.engine.net import Net
+from tests.values import normal
 
 CONVOLUTION = """
 layer { name: "data" type: "Input" top: "data" input_param { shape { dim: 2 dim: 6 dim: 17 dim: 13 } } }
@@ -24,10 +25,6 @@ layer { name: "relu" type: "ReLU" bottom: "sum" top: "sum" }
 """
 
 
-def rand(*shape, seed=0):
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
 @pytest.fixture
 def nets(tmp_path):
     def make(text):
@@ -37,7 +34,7 @@ def nets(tmp_path):
         for net in nets:
             if "bn" in net.params:
                 mean, variance, factor = net.params["bn"]
-                mean.data, variance.data = rand(10, seed=2), 0.5 + rand(10, seed=3).abs()
+                mean.data, variance.data = normal(10, seed=2), 0.5 + normal(10, seed=3).abs()
                 factor.data = torch.ones(1)
         return nets
 
@@ -48,7 +45,7 @@ def nets(tmp_path):
 @pytest.mark.parametrize("following", [NORMALISATION, NORMALISATION + SUM])
 def test_the_same_but_for_rounding(nets, bias, following):
     exact, fast = nets(CONVOLUTION % bias + following)
-    x = rand(2, 6, 17, 13)
+    x = normal(2, 6, 17, 13)
     wanted, got = exact(x), fast(x)
     error = (got - wanted).abs().max() / wanted.abs().max()
     assert 0 < error < 1e-6
@@ -59,15 +56,15 @@ def test_the_same_but_for_rounding(nets, bias, following):
 
 def test_changed_parameters_are_seen(nets):
     exact, fast = nets(CONVOLUTION % "" + NORMALISATION)
-    x = rand(2, 6, 17, 13)
+    x = normal(2, 6, 17, 13)
     before = fast(x)
     for net in (exact, fast):
-        net.params["scale"][0].data = rand(10, seed=5)
+        net.params["scale"][0].data = normal(10, seed=5)
     assert not torch.equal(fast(x), before)
     torch.testing.assert_close(fast(x), exact(x), rtol=1e-5, atol=1e-5)
 
 
 def test_without_normalisation_nothing_changes(nets):
     exact, fast = nets(CONVOLUTION % "")
-    x = rand(2, 6, 17, 13)
+    x = normal(2, 6, 17, 13)
     assert torch.equal(fast(x), exact(x))
