@@ -1,9 +1,6 @@
-import importlib.util
 import os
 import shutil
 import signal
-from contextlib import nullcontext
-from dataclasses import is_dataclass, replace
 
 # Who is started in the background of a script ignores Ctrl-C, which tests send to themselves and to others.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -17,51 +14,21 @@ if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0")):
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pytest  # noqa: E402
-import torch  # noqa: E402
-
-from deeplab_caffe import ops  # noqa: E402
 
 
-def has_module(name):
-    return importlib.util.find_spec(f"deeplab_caffe.{name}") is not None
-
-
-class Device:
-    """Where a test's ops run: `device(op, *arguments)` moves the tensors there and the results back."""
-
-    def __init__(self, name):
-        self.name = name
-        self.emulated = name == "emulated"
-
-    def to(self, value):
-        """`value` on the device, tensors in lists and tuples too."""
-        if isinstance(value, torch.Tensor):
-            return value if self.emulated else value.cuda()
-        if isinstance(value, list | tuple):
-            return type(value)(self.to(item) for item in value)
-        if is_dataclass(value):
-            return replace(value, **{name: self.to(v) for name, v in vars(value).items()})
-        return value
-
-    def back(self, value):
-        if isinstance(value, torch.Tensor):
-            return value.cpu()
-        return type(value)(map(self.back, value)) if isinstance(value, list | tuple) else value
-
-    def kernels(self):
-        """A context in which ops of tensors that were moved with `to` run on the device."""
-        return ops.emulated_cuda() if self.emulated else nullcontext()
-
-    def __call__(self, op, *arguments, **named):
-        with self.kernels():
-            return self.back(
-                op(*map(self.to, arguments), **{name: self.to(value) for name, value in named.items()})
-            )
+def pytest_configure(config):
+    """Torch before whatever else brings OpenMP; the process that only hands out tests does without both."""
+    if "PYTEST_XDIST_WORKER" in os.environ or not config.getoption("numprocesses", None):
+        import torch  # noqa: F401
 
 
 @pytest.fixture(params=["emulated", pytest.param("cuda", marks=pytest.mark.gpu)])
 def device(request):
     """CUDA kernels: run on the host by the emulator, and on a GPU where there is one."""
+    import torch
+
+    from tests.device import Device, has_module
+
     if request.param == "cuda" and not (torch.cuda.is_available() and has_module("_cuda")):
         pytest.skip("needs a GPU and the CUDA kernels")
     if request.param == "emulated" and not has_module("_cuda_emulated"):

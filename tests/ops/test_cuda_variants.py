@@ -10,7 +10,7 @@ from deeplab_caffe import ops
 from deeplab_caffe.crf.refinement import image_crf
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.ops.device_convolution import TILE_VARIABLE
-from tests.conftest import has_module
+from tests.device import has_module
 from tests.values import normal
 
 pytestmark = pytest.mark.slow
