@@ -22,7 +22,7 @@ def model(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("clock", ["wall", "processor"])
+@pytest.mark.parametrize("clock", ["wall", pytest.param("processor", marks=pytest.mark.slow)])
 def test_steps_and_shares(model, tmp_path, capsys, monkeypatch, clock):
     monkeypatch.setattr(roofline, "_PRODUCT", 192)  # what the machine can do is not the point here
     monkeypatch.setattr(roofline, "_COPIED", 1 << 22)

@@ -39,6 +39,7 @@ def search_case(folder, count=2):
 GRID = "--bi-xy-std 5,20 --bi-rgb-std 3,10,30 --bi-w 2,5 --iterations 3".split()
 
 
+@pytest.mark.slow
 def test_max_pixels(tmp_path, succeeds, fails):
     arguments = [*search_case(tmp_path, 1), "--bi-xy-std", 5, "--bi-rgb-std", 3, "--bi-w", 2]
     assert "i0.png: 14x12, more than 167 pixels" in fails(*arguments, "--max-pixels", 167)

@@ -12,6 +12,7 @@ from deeplab_caffe.datasets.prepare import prepare
 from deeplab_caffe.images.palettes import palette
 
 
+@pytest.mark.slow
 def test_run_takes_it(cityscapes_root, out):
     plan = cityscapes.plan(cityscapes_root)
     done = prepare(plan, out, 1)

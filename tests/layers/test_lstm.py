@@ -79,7 +79,7 @@ def test_an_exposed_state(tmp_path, rand):
             torch.testing.assert_close(tops[name].double().view(value.shape), value, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("kind", ["LSTM", "RNN"])
+@pytest.mark.parametrize("kind", [pytest.param("LSTM", marks=pytest.mark.slow), "RNN"])
 def test_gradients(tmp_path, rand, kind):
     net = net_of(tmp_path, phase="train", kind=kind)
     (layer,) = net.layers

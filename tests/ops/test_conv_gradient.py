@@ -35,7 +35,7 @@ def operands(case):
     return x, w, torch.randn(y.shape, generator=generator), (stride, pad, dilation, groups)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [pytest.param(c, marks=[pytest.mark.slow] * (c == "deep")) for c in CASES])
 def test_bits(case):
     x, w, dy, geometry = operands(case)
     dx = ops.conv_data_gradient(dy, w, tuple(x.shape[2:]), *geometry, threads=1)

@@ -133,6 +133,7 @@ def test_the_labels_in_another_order(planted):
     check(planted.diagnose(theirs), "label order", "background last")
 
 
+@pytest.mark.slow
 def test_scores_of_another_size(planted):
     scores = planted.blobs()["interp", "scores"]
     planted.small.dump(planted.folder, {("interp", "scores"): scores[:, :, 1:16, 2:15]})
@@ -145,6 +146,7 @@ def test_scores_of_another_size(planted):
     assert best.effect == "equal"
 
 
+@pytest.mark.slow
 def test_label_maps_counted_from_1(planted):
     from deeplab_caffe.evaluation.metrics import argmax_labels
 
@@ -163,6 +165,7 @@ def test_a_transposed_mat(planted, axes):
     check(planted.diagnose(path), "order of axes", "axes of theirs in the order")
 
 
+@pytest.mark.slow
 def test_values_in_matlab_order(planted):
     scores = planted.blobs()["interp", "scores"]
     path = planted.small.folder / "scores.npy"
@@ -269,6 +272,7 @@ def other_weights(planted, size):
     return net, path
 
 
+@pytest.mark.slow
 def test_weights_of_another_iteration(planted):
     net, path = other_weights(planted, 0.01)
     theirs = planted.blobs(net=net)
@@ -283,6 +287,7 @@ def test_weights_of_another_iteration(planted):
     assert best.effect == "equal" and best.equal_blobs == best.blobs == 5
 
 
+@pytest.mark.slow
 def test_other_weights_altogether(planted):
     net, _ = other_weights(planted, 5)
     best = check(planted.diagnose(planted.blobs(net=net)), "weights of another iteration")
@@ -295,6 +300,7 @@ def test_weights_against_weights(planted):
     assert (best.equal_blobs, best.blobs) == (2, 4)
 
 
+@pytest.mark.slow
 def test_two_causes(planted):
     net = edited(planted.small, ("stride: 2", "stride: 2 round_mode: FLOOR"))
     theirs = planted.blobs(np.ascontiguousarray(planted.x[:, ::-1]), net)
@@ -303,6 +309,7 @@ def test_two_causes(planted):
     assert "channel order" in diagnosis.sentence and "pooling's rounding" in diagnosis.sentence
 
 
+@pytest.mark.slow
 def test_a_difference_that_fits_none(planted):
     theirs = planted.blobs()
     theirs["pool1", "pool1"] = np.sqrt(np.abs(theirs["pool1", "pool1"])) + 3
@@ -424,12 +431,14 @@ def test_other_crf_parameters(refined, change, pairs):
     check(refined(*pairs), "CRF parameters", change)
 
 
+@pytest.mark.slow
 def test_two_other_crf_parameters(refined):
     diagnosis = refined(("bi_xy_std: 50", "bi_xy_std: 80"), ("bi_rgb_std: 10", "bi_rgb_std: 13"))
     check(diagnosis, "CRF parameters")
     assert "bi_xy_std 80" in diagnosis.sentence and "bi_rgb_std 13" in diagnosis.sentence
 
 
+@pytest.mark.slow
 def test_numbers_of_fewer_bits(planted):
     theirs = {key: torch.from_numpy(blob).bfloat16().float().numpy() for key, blob in planted.blobs().items()}
     check(planted.diagnose(theirs), "fewer bits", "each value of theirs is one of bfloat16")
