@@ -76,6 +76,7 @@ def test_another_backbone(tmp_path, npz, fails):
     assert "left over: MobilenetV2/" in message and not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_another_number_of_classes(tmp_path, npz, fails):
     source = npz(**variables())
     message = fails("convert", source, *MOBILENET, "--classes", "7", "-o", tmp_path / "out")

@@ -55,7 +55,7 @@ def blobs(path):
     return [(x.name, [(tuple(b.shape), b.numpy().tobytes()) for b in x.blobs]) for x in layers]
 
 
-@pytest.mark.parametrize("case", ["golden", "camvid"])
+@pytest.mark.parametrize("case", ["golden", pytest.param("camvid", marks=pytest.mark.slow)])
 def test_there_and_back(case, tmp_path):
     model, weights = CAMVID if case == "camvid" else (GOLDEN / "net.prototxt", GOLDEN / "weights.caffemodel")
     x = np.load(GOLDEN / "input.npy")

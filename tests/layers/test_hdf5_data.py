@@ -33,7 +33,7 @@ def test_shuffle_gives_every_row_once(folder, run_layer):
         assert sorted(layer()[1].tolist()) == [0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("more", ["", "shuffle: true"])
+@pytest.mark.parametrize("more", [pytest.param("", marks=pytest.mark.slow), "shuffle: true"])
 def test_seek_and_processes_see_one_stream(folder, run_layer, more):
     def stream(passes, **context):
         layer = run_layer(data_layer(folder, 2, more), **context)

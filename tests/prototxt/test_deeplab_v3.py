@@ -58,8 +58,8 @@ def test_sizes(backbone, output_stride):
     ("backbone", "decoder", "classes", "parameters"),
     [
         ("resnet_v1_50_beta", 0, 21, 39228885),
-        ("resnet_v1_101_beta", 0, 21, 58273237),
-        ("xception_65", 4, 21, 41258213),
+        pytest.param("resnet_v1_101_beta", 0, 21, 58273237, marks=pytest.mark.slow),
+        pytest.param("xception_65", 4, 21, 41258213, marks=pytest.mark.slow),
     ],
 )
 def test_parameters(backbone, decoder, classes, parameters):

@@ -104,6 +104,7 @@ def test_deeplab_layers():
     assert list(net.layer[1].convolution_param.dilation) == [12]
 
 
+@pytest.mark.slow
 def test_deep_nets():
     top = L.Input(shape={"dim": 1})
     for _ in range(3000):

@@ -60,6 +60,7 @@ def test_installed_too_late(python):
     assert "pydensecrf was imported before from" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_script(python, tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT + "from beside import VALUE; print(VALUE); sys.exit(3)")
     (tmp_path / "beside.py").write_text("VALUE = 7")

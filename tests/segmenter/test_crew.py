@@ -36,7 +36,10 @@ def scores(crew, photos):
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
-@pytest.mark.parametrize("options", [{}, {"precision": "bf16"}, {"scales": (0.5, 1.0), "flip": True}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"precision": "bf16"}, pytest.param({"scales": (0.5, 1.0), "flip": True}, marks=pytest.mark.slow)],
+)
 def test_the_bits_of_a_loop(model, threads, options):
     segmenter = Segmenter(model, random_weights=True, threads=threads, **options)
     photos = images(20)
