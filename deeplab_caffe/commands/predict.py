@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..cluster.journal import Journal
+    from ..images.palettes import Palette
     from ..images.stored_image import ImageFile
+    from ..segmenter.contact_sheet import ContactSheet
     from ..segmenter.photo_files import Results, Written
     from ..segmenter.segmenter import Segmenter
 
@@ -88,7 +90,6 @@ def predict(
     """
     from ..cluster.journal import Journal, digest
     from ..images import palettes
-    from ..segmenter.contact_sheet import ContactSheet
     from ..segmenter.deploy_net import read_deploy_net
     from ..segmenter.photo_files import Results
 
@@ -97,7 +98,7 @@ def predict(
     jobs = collect(images, root)
     _check_names(jobs, kinds)
     parameters = CRFParameters(iterations, pos_std, pos_w, bi_xy_std, bi_rgb_std, bi_w) if crf else None
-    pages = ContactSheet(output, table) if (len(jobs) > 1 if sheet is None else sheet) else None
+    pages = _pages(output, table) if (len(jobs) > 1 if sheet is None else sheet) else None
     results = Results(output, kinds, table, pages)
     given: dict[str, Any] = {
         "random_weights": random_weights,
@@ -242,6 +243,13 @@ def _worker(
 
     crew = Crew(make(threads=threads), images=1)
     return lambda job: segment_file(crew, *job, results, crf, max_pixels)
+
+
+def _pages(folder: Path, table: "Palette") -> "ContactSheet":
+    """The sheet; its modules, which take time to load, only where one is wanted."""
+    from ..segmenter.contact_sheet import ContactSheet
+
+    return ContactSheet(folder, table)
 
 
 def _check_names(jobs: dict[str, "ImageFile"], kinds: list[str]) -> None:

@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,15 +12,18 @@ from ..formats.scores import write_scores
 from ..images import image_file
 from ..images.palettes import Palette
 from ..images.stored_image import ImageFile
-from .contact_sheet import Cell, ContactSheet
 from .crew import Crew
 from .segmentation import segment
 from .segmenter import overlay
 
+if TYPE_CHECKING:  # pages take time to load, and may not be wanted
+    from .contact_sheet import Cell, ContactSheet
+
 KINDS = ("labels", "overlay", "scores", "mat")
 ENDINGS = {"scores": ".npy", "mat": "_blob_0.mat"}  # of what is not a picture
 
-Written = tuple[dict[str, Any], Cell | None]  # of a photo: its record for predict.json, its cell on the sheet
+# Of a photo: its record for predict.json, its cell on the sheet.
+Written = tuple[dict[str, Any], "Cell | None"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Results:
     folder: Path
     kinds: list[str]
     table: Palette
-    sheet: ContactSheet | None = None
+    sheet: "ContactSheet | None" = None
 
     def file(self, kind: str, name: str) -> Path:
         """The file of that kind of an image."""
@@ -68,13 +71,13 @@ def segment_file(
             write_scores(file, scores.cpu().numpy())
     sheet = results.sheet
     cell = sheet.cell(name, path, crew.segmenter.rgb(image), labels, files) if sheet else None
-    values, counts = np.unique(labels, return_counts=True)
+    counts = np.bincount(labels.ravel())  # a tenth of the time of unique, which sorts
     record = {
         "image": str(path),
         "height": image.shape[0],
         "width": image.shape[1],
         "seconds": round(time.perf_counter() - start, 4),
-        "classes": {results.table.name(int(v)): int(c) for v, c in zip(values, counts, strict=True)},
+        "classes": {results.table.name(int(v)): int(c) for v, c in enumerate(counts) if c},
         "files": files,
     }
     return record, cell
