@@ -112,6 +112,13 @@ def atrous_conv(
     y: Address,
     threads: int,
 ) -> None: ...
+
+class ZeroInputs:
+    """What `atrous_conv` does with inputs of zero, csrc/conv/zero_inputs.h."""
+
+    name: str
+
+def choose_zero_inputs(geometry: ConvGeometry, x: Address, packed: Address, threads: int) -> ZeroInputs: ...
 def gradient_weights_size(geometry: ConvGeometry) -> int: ...
 def pack_gradient_weights(
     geometry: ConvGeometry, weights: Address, packed: Address, threads: int

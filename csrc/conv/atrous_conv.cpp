@@ -7,10 +7,12 @@
 #include <new>
 
 #include "conv/few_outputs.h"
+#include "conv/nonzero_pairs.h"
 #include "conv/output_tiles.h"
 #include "conv/packed_input.h"
 #include "conv/simd/conv_tile.h"
 #include "conv/simd/depthwise.h"
+#include "conv/zero_inputs.h"
 #include "platform/buffer.h"
 
 namespace {
@@ -58,9 +60,10 @@ void store_tile(const ConvGeometry& g, const ConvKernels& kernels, const Operand
 // whole.
 class TaskRunner {
  public:
-  // in_place: inputs are not packed, where that is possible.
+  // in_place: inputs are not packed, where that is possible. zeros: a tile's inputs that are all zero are
+  // summed.
   TaskRunner(const ConvGeometry& g, const ConvKernels& kernels, const Task& task, const Operands& o,
-             bool in_place, Workspace* memory)
+             bool in_place, bool zeros, Workspace* memory)
       : g_(g),
         kernels_(kernels),
         task_(task),
@@ -70,7 +73,8 @@ class TaskRunner {
         x_(o.x + task.group * g.channels() * g.in_plane),
         input_(g, kernels, region_, runs_, x_),
         output_(g, runs_, kernels.lanes),
-        tiles_(input_.tiles()) {
+        tiles_(input_.tiles()),
+        zeros_(zeros) {
     const std::vector<CopyRun>* copies = input_.one_run_each();
     const int64_t taps = static_cast<int64_t>(region_.rows.taps.size() * region_.columns.taps.size());
     if (in_place && copies && taps <= InPlace::kMostTaps) in_place_ = copies->data();
@@ -87,6 +91,7 @@ class TaskRunner {
     }
     make_lines();
     weight_offset_.resize(input_.deepest());
+    if (!zeros_) nonzero_.resize(tiles_);
   }
 
   void run() {
@@ -95,23 +100,21 @@ class TaskRunner {
       const int64_t depth = region_.block_end[b] - begin;
       for (int64_t i = 0; i < depth; ++i) weight_offset_[i] = region_.k[begin + i] * kConvRows;
       input_.prepare(begin, depth);
+      if (!zeros_) list_nonzero(depth);
       for (int64_t r = 0; r < task_.last_tile - task_.first_tile; ++r) {
         const int64_t row = (task_.first_tile + r) * kConvRows, channel = task_.group * g_.rows() + row;
         const float* weights =
             o_.packed + (task_.group * g_.row_tiles() + task_.first_tile + r) * g_.depth() * kConvRows;
         for (int64_t t = 0; t < tiles_; ++t) {
-          const int lanes_of_tile = output_.tiles[t].lanes;
           const Ahead ahead = next(r, t, weights, b + 1 == blocks() ? channel : -1);
-          const Offsets offsets{weight_offset_.data(), input_.offsets(t)};
           float* sum = sums_ + (blocks() > 1 ? (r * tiles_ + t) * sums_of_tile() : 0);
           if (g_.taps_first && depth > 0 && depth < g_.channels()) {
             float* tap_sum = tap_sums_ + (r * tiles_ + t) * sums_of_tile();
             const int64_t first = begin % g_.channels();
-            kernels_.accumulate(depth, offsets, weights, ahead, input_.input(t), lanes_of_tile, first == 0,
-                                tap_sum);
+            accumulate(depth, t, weights, ahead, first == 0, tap_sum);
             if (first + depth == g_.channels()) add(tap_sum, begin < g_.channels(), sum);
           } else {
-            kernels_.accumulate(depth, offsets, weights, ahead, input_.input(t), lanes_of_tile, b == 0, sum);
+            accumulate(depth, t, weights, ahead, b == 0, sum);
           }
           if (b + 1 == blocks()) store(r, t, sum);
         }
@@ -125,6 +128,40 @@ class TaskRunner {
   int lanes() const { return kernels_.lanes; }
   int64_t sums_of_tile() const { return kConvRows * lanes(); }
   int64_t blocks() const { return static_cast<int64_t>(region_.block_end.size()); }
+
+  // Of a tile and block, the k whose inputs are not all zero.
+  struct Nonzero {
+    int64_t count;
+    std::vector<int64_t> weight_offset, input_offset;
+  };
+
+  Offsets offsets(int64_t t) const { return {weight_offset_.data(), input_.offsets(t)}; }
+
+  void list_nonzero(int64_t depth) {
+    for (int64_t t = 0; t < tiles_; ++t) {
+      Nonzero& tile = nonzero_[t];
+      tile.weight_offset.resize(input_.deepest());
+      tile.input_offset.resize(input_.deepest());
+      tile.count = kernels_.zero.list_nonzero(depth, offsets(t), input_.input(t), output_.tiles[t].lanes,
+                                              tile.weight_offset.data(), tile.input_offset.data());
+    }
+  }
+
+  // sum = (first ? 0 : sum) + the block's chains
+  void accumulate(int64_t depth, int64_t t, const float* weights, const Ahead& ahead, bool first,
+                  float* sum) const {
+    const float* input = input_.input(t);
+    const int lanes_of_tile = output_.tiles[t].lanes;
+    if (zeros_) {
+      kernels_.accumulate(depth, offsets(t), weights, ahead, input, lanes_of_tile, first, sum);
+      return;
+    }
+    const Nonzero& tile = nonzero_[t];
+    const Offsets nonzero{tile.weight_offset.data(), tile.input_offset.data()};
+    kernels_.accumulate(tile.count, nonzero, weights, ahead, input, lanes_of_tile, first, sum);
+    if (!kernels_.zero.any_negative_zero(sums_of_tile(), sum)) return;
+    sum_negative_zeros(depth, offsets(t), weights, input, kConvRows, lanes(), lanes_of_tile, 1, first, sum);
+  }
 
   // All row tiles of a tile of positions at once, block after block.
   void run_in_place() {
@@ -209,14 +246,18 @@ class TaskRunner {
   float* tap_sums_ = nullptr;  // taps_first: sums over a tap whose channels are several blocks
   std::vector<int64_t> lines_, first_line_;
   std::vector<int64_t> weight_offset_;
+  const bool zeros_;
+  std::vector<Nonzero> nonzero_;  // of each tile, if zeros are left out
 };
 
-void run_few_outputs(const ConvGeometry& g, const ConvKernels& kernels, const Task& task, const Operands& o,
-                     Workspace* memory) {
+// A task by another way than TaskRunner's.
+template <typename Way>
+void run_otherwise(const ConvGeometry& g, const ConvKernels& kernels, const Task& task, const Operands& o,
+                   Workspace* memory) {
   const float* x = o.x + task.group * g.channels() * g.in_plane;
   const int64_t first_tile = task.group * g.row_tiles() + task.first_tile;
-  FewOutputs few(g, kernels, task, x, o.packed + first_tile * g.depth() * kConvRows);
-  few.run(memory->get(few.size()),
+  Way way(g, kernels, task, x, o.packed + first_tile * g.depth() * kConvRows);
+  way.run(memory->get(way.size()),
           [&](int64_t r, const OutputTiles::Tile& tile, const StoreRun* stores, const float* sums) {
             store_tile(g, kernels, o, task.group, (task.first_tile + r) * kConvRows, tile, stores, sums);
           });
@@ -232,9 +273,12 @@ void atrous_conv(const ConvGeometry& g, const float* x, const float* packed,
     return;
   }
   const ConvKernels& kernels = SELECT_ISA(conv_kernels);
-  const bool in_place = kernels.accumulate_in_place && g.row_tiles() <= InPlace::kMostRowTiles &&
-                        g.stride_width == 1 && g.out_width == g.in_width && !g.taps_first;
   const bool few_outputs = FewOutputs::suits(g, kernels);
+  const ZeroInputs zeros =
+      few_outputs ? ZeroInputs::summed : choose_zero_inputs(g, kernels, x, packed, threads);
+  const bool summed = zeros == ZeroInputs::summed;
+  const bool in_place = summed && kernels.accumulate_in_place && g.row_tiles() <= InPlace::kMostRowTiles &&
+                        g.stride_width == 1 && g.out_width == g.in_width && !g.taps_first;
   const Cuts cuts = few_outputs ? Cuts::all : in_place ? Cuts::whole_rows : Cuts::worthwhile;
   const std::vector<Region> regions = make_regions(g, cuts);
   const std::vector<Task> tasks = make_tasks(g, regions, kernels.lanes, threads);
@@ -248,10 +292,12 @@ void atrous_conv(const ConvGeometry& g, const float* x, const float* packed,
       try {
         if (out_of_memory) continue;
         if (few_outputs) {
-          run_few_outputs(g, kernels, tasks[i], operands, &workspace);
-          continue;
+          run_otherwise<FewOutputs>(g, kernels, tasks[i], operands, &workspace);
+        } else if (zeros == ZeroInputs::left_out_of_pairs) {
+          run_otherwise<NonzeroPairs>(g, kernels, tasks[i], operands, &workspace);
+        } else {
+          TaskRunner(g, kernels, tasks[i], operands, in_place, summed, &workspace).run();
         }
-        TaskRunner(g, kernels, tasks[i], operands, in_place, &workspace).run();
       } catch (const std::bad_alloc&) {
         out_of_memory = true;
       }

@@ -8,6 +8,8 @@
 #include "conv/channel_sums.h"
 #include "conv/conv_gradient.h"
 #include "conv/conv_weights.h"
+#include "conv/simd/conv_tile.h"
+#include "conv/zero_inputs.h"
 
 namespace py = pybind11;
 
@@ -51,6 +53,16 @@ BINDINGS {
       "atrous_conv",
       [](const ConvGeometry& g, Address x, Address packed, const std::vector<EpilogueStep>& steps, Address y,
          int threads) { atrous_conv(g, at(x), at(packed), steps, at(y), threads); },
+      no_gil);
+  py::enum_<ZeroInputs>(m, "ZeroInputs")
+      .value("summed", ZeroInputs::summed)
+      .value("left_out_of_tiles", ZeroInputs::left_out_of_tiles)
+      .value("left_out_of_pairs", ZeroInputs::left_out_of_pairs);
+  m.def(
+      "choose_zero_inputs",
+      [](const ConvGeometry& g, Address x, Address packed, int threads) {
+        return choose_zero_inputs(g, SELECT_ISA(conv_kernels), at(x), at(packed), threads);
+      },
       no_gil);
   m.def("gradient_weights_size", gradient_weights_size);
   m.def(

@@ -54,7 +54,15 @@ void print(const std::string& name, const Floats& values) {
 
 struct Convolution {
   int64_t batch, groups, in, size, out, kernel, stride, pad, dilation;
+  int64_t run = 0;  // so many neighbours of three times as many are not zero
 };
+
+void leave_runs(int64_t run, Floats* values) {
+  if (run == 0) return;
+  for (std::size_t i = 0; i < values->size(); ++i) {
+    if (static_cast<int64_t>(i) / run % 3 != 0) (*values)[i] = 0;
+  }
+}
 
 void convolution(const Convolution& c) {
   const int64_t width = c.size + 2;
@@ -66,7 +74,8 @@ void convolution(const Convolution& c) {
                  c.dilation,      c.dilation, 0,        0};
   g.in_plane = g.in_height * g.in_width;
   g.out_plane = g.out_height * g.out_width;
-  const Floats x = numbers(g.batch * g.in_channels * g.in_plane, 1);
+  Floats x = numbers(g.batch * g.in_channels * g.in_plane, 1);
+  leave_runs(c.run, &x);
   const Floats w = numbers(g.out_channels * g.depth(), 2);
   const Floats a = numbers(g.out_channels, 3), other = numbers(g.batch * g.out_channels * g.out_plane, 4);
   Floats deviation = numbers(g.out_channels, 5);
@@ -75,7 +84,8 @@ void convolution(const Convolution& c) {
   pack_weights(g, w.data(), packed.data(), kThreads);
   const std::string name = "convolution " + std::to_string(c.in) + "-" + std::to_string(c.out) + " k" +
                            std::to_string(c.kernel) + " s" + std::to_string(c.stride) + " d" +
-                           std::to_string(c.dilation) + " g" + std::to_string(c.groups);
+                           std::to_string(c.dilation) + " g" + std::to_string(c.groups) + " run " +
+                           std::to_string(c.run);
   Floats y(other.size());
   atrous_conv(g, x.data(), packed.data(), {}, y.data(), kThreads);
   print(name, y);
@@ -168,7 +178,9 @@ int main() {
                                                                    {2, 12, 12, 21, 12, 3, 1, 2, 2},
                                                                    {1, 12, 12, 45, 12, 3, 1, 1, 1},
                                                                    {1, 12, 12, 45, 12, 3, 2, 1, 1},
-                                                                   {1, 6, 6, 13, 6, 5, 3, 2, 1}}) {
+                                                                   {1, 6, 6, 13, 6, 5, 3, 2, 1},
+                                                                   {1, 1, 64, 19, 72, 3, 1, 1, 1, 2},
+                                                                   {1, 1, 64, 19, 72, 3, 1, 1, 1, 500}}) {
     convolution(one);
   }
   pixelwise();

@@ -5,6 +5,8 @@
 #include "conv/simd/conv_tile.h"
 #include "conv/simd/epilogue_vector.h"
 #include "conv/simd/few_outputs.h"
+#include "conv/simd/nonzero_pairs.h"
+#include "conv/simd/zero_inputs.h"
 #include "platform/host_device.h"
 #include "platform/simd/vector.h"
 
@@ -197,6 +199,7 @@ void store(const float* tile, int rows, const EpilogueStep* steps, int64_t step_
 
 extern const ConvKernels conv_kernels;
 const ConvKernels conv_kernels = {
-    kLanes, pack, pack_rows, accumulate, accumulate_in_place, accumulate_few_outputs, store};
+    kLanes, pack,         pack_rows,   accumulate, accumulate_in_place, accumulate_few_outputs,
+    store,  kZeroKernels, kPairKernels};
 
 }  // namespace ISA

@@ -52,6 +52,51 @@ constexpr int few_outputs_positions(int64_t row_tiles) {
   return row_tiles == 3 ? 4 : row_tiles == 2 ? 6 : kFewOutputsPositions;
 }
 
+// What sums that leave out inputs of zero need besides (see conv/zero_inputs.h). Null where there is no such
+// way.
+struct ZeroKernels {
+  bool (*all_finite)(int64_t count, const float* values);
+  bool (*any_negative_zero)(int64_t count, const float* values);
+  // Of the k for which one of the tile's first `lanes` inputs is not zero: their offsets, in order. Returns
+  // how many there are.
+  int64_t (*list_nonzero)(int64_t depth, const Offsets& offset, const float* input, int lanes,
+                          int64_t* weight_offset, int64_t* input_offset);
+};
+
+// Of pairs of neighbouring positions, the k of up to kPart for which not both inputs are zero, in order, and
+// these inputs. The room behind them is for whole vectors.
+struct PairLists {
+  static constexpr int64_t kPart = 128, kRoom = kPart + 8;
+  float* values;   // [pair][2][kRoom]
+  uint8_t* k;      // [pair][kRoom]
+  int32_t* count;  // [pair]
+};
+
+// The weights of `row_tiles` row tiles, row_tile_step floats apart, and some k, which begin at these offsets.
+struct PanelSource {
+  const float* weights;
+  int64_t row_tile_step;
+  const int64_t* offset;
+  int64_t depth;
+  int row_tiles;
+};
+
+// Sums of pairs, see conv/nonzero_pairs.h; a panel is a copy [k][row] of weights. Null where there are none.
+struct PairKernels {
+  static constexpr int kPanelTiles = 6;  // at most
+  static constexpr int kPairs = 4;       // listed at once
+  // Fills the lists of kPairs pairs, neighbours, whose i-th inputs lie at offset[i] from `input`.
+  void (*list)(int64_t depth, const int64_t* offset, const float* input, const PairLists& lists);
+  void (*copy_panel)(const PanelSource& source, float* panel);
+  // sums [pair][2][row] = (first ? 0 : sums) + values * weights, chains of fused multiply-adds. ahead: what
+  // is copied next.
+  void (*accumulate)(int row_tiles, int64_t pairs, const PairLists& lists, const float* panel,
+                     const PanelSource& ahead, bool first, float* sums);
+  // Sums [position][row], `step` floats from one position to the next, of a row tile and `lanes` positions,
+  // rounded up to whole vectors, to tile [row][tile_lanes].
+  void (*transpose_sums)(const float* sums, int64_t step, int lanes, int tile_lanes, float* tile);
+};
+
 struct ConvKernels {
   int lanes;  // output positions in a tile, at most 63
   // Copies the runs of `channels` input channels, every `stride`-th float of the source, to packed lanes. The
@@ -81,6 +126,8 @@ struct ConvKernels {
   // place), then writes the runs to y, where channels are `channel_stride` floats apart.
   void (*store)(const float* tile, int rows, const EpilogueStep* steps, int64_t step_count,
                 const StoreRun* runs, int64_t run_count, int64_t channel, int64_t channel_stride, float* y);
+  ZeroKernels zero;
+  PairKernels pairs;
 };
 
 DECLARE_PER_ISA(extern const ConvKernels conv_kernels)

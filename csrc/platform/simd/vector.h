@@ -84,6 +84,12 @@ HOST_DEVICE void store_vector(float* p, Vector v) { _mm256_storeu_ps(p, v); }
 HOST_DEVICE Vector broadcast(float v) { return _mm256_set1_ps(v); }
 HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
 HOST_DEVICE Vector negative_fma(Vector a, Vector b, Vector c) { return _mm256_fnmadd_ps(a, b, c); }
+// Every bit that is set in one of them.
+HOST_DEVICE Vector either(Vector a, Vector b) { return _mm256_or_ps(a, b); }
+// Whether a bit besides the sign's is set.
+HOST_DEVICE bool any_nonzero(Vector v) {
+  return !_mm256_testz_si256(_mm256_castps_si256(v), _mm256_set1_epi32(INT32_MAX));
+}
 template <int n>
 HOST_DEVICE bool all_between(const Vector (&v)[n], float low, float high) {
   Vector between = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
@@ -130,6 +136,10 @@ HOST_DEVICE Vector load_lanes(const float* p, Mask m, Vector others) {
 HOST_DEVICE Vector load(const float* p, Mask m) { return load_lanes(p, m, broadcast(0.0f)); }
 HOST_DEVICE Vector fma_vector(Vector a, Vector b, Vector c) { return vfmaq_f32(c, a, b); }
 HOST_DEVICE Vector negative_fma(Vector a, Vector b, Vector c) { return vfmsq_f32(c, a, b); }
+HOST_DEVICE Vector either(Vector a, Vector b) {
+  return vreinterpretq_f32_u32(vorrq_u32(vreinterpretq_u32_f32(a), vreinterpretq_u32_f32(b)));
+}
+HOST_DEVICE bool any_nonzero(Vector v) { return vmaxvq_u32(vshlq_n_u32(vreinterpretq_u32_f32(v), 1)) != 0; }
 template <int n>
 HOST_DEVICE bool all_between(const Vector (&v)[n], float low, float high) {
   uint32x4_t between = vdupq_n_u32(0xffffffffu);
