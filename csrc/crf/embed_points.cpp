@@ -31,7 +31,7 @@ void make_key(const std::int16_t* remainder_0, const std::int16_t* rank, int r, 
 // and so their vertices.
 class RecentSimplices {
  public:
-  explicit RecentSimplices(int d) : slots_(d <= kDims ? kSlots : 0) {}
+  explicit RecentSimplices(int d) : slots_(d <= kDims ? std::size_t{1} << kSlotBits : 0) {}
 
   // Where the links of a pixel in that simplex are, or null; the next to be asked for it are told `links`.
   const Link* exchange(const std::int16_t* remainder_0, const std::int16_t* rank, const Link* links) {
@@ -42,7 +42,7 @@ class RecentSimplices {
     std::uint64_t hash = simplex.words[0] + 0x9E3779B97F4A7C15u * simplex.words[2];
     hash = (hash ^ (hash >> 29)) * 0xBF58476D1CE4E5B9u + simplex.words[1] + (simplex.words[3] << 7);
     hash *= 0x9E3779B97F4A7C15u;
-    Slot& slot = slots_[hash >> 53];
+    Slot& slot = slots_[hash >> (64 - kSlotBits)];
     const Link* const known = slot.simplex == simplex ? slot.links : nullptr;
     slot = {simplex, links};
     return known;
@@ -50,7 +50,7 @@ class RecentSimplices {
 
  private:
   static constexpr int kDims = 8;
-  static constexpr std::size_t kSlots = std::size_t{1} << (64 - 53);
+  static constexpr int kSlotBits = 11;
   struct Simplex {
     std::uint64_t words[4];
     bool operator==(const Simplex& other) const {
