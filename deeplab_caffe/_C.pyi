@@ -114,9 +114,9 @@ def atrous_conv(
 ) -> None: ...
 
 class ZeroInputs:
-    """What `atrous_conv` does with inputs of zero, csrc/conv/zero_inputs.h."""
-
-    name: str
+    summed: ZeroInputs
+    left_out_of_tiles: ZeroInputs
+    left_out_of_pairs: ZeroInputs
 
 def choose_zero_inputs(geometry: ConvGeometry, x: Address, packed: Address, threads: int) -> ZeroInputs: ...
 def gradient_weights_size(geometry: ConvGeometry) -> int: ...

@@ -7,6 +7,7 @@ of torch.save with a list of cases, each a list of tensors.
 import sys
 
 sys.path.pop(0)  # the folder of this file, whose neighbours it must not see
+sys.dont_write_bytecode = True  # in the user's folder
 sys.modules["deeplab_caffe"] = None  # type: ignore[assignment]  # from now on importing it fails
 
 import importlib.util  # noqa: E402

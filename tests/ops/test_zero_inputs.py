@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from deeplab_caffe import _C, ops
+from deeplab_caffe._C import ZeroInputs
 
 DEFAULTS = {"stride": (1, 1), "pad": (0, 0), "dilation": (1, 1)}
 
@@ -17,17 +18,17 @@ def geometry(x: torch.Tensor, weights: torch.Tensor, **options) -> ops.ConvGeome
     return ops.ConvGeometry.of(tuple(x.shape), tuple(weights.shape), stride, pad, dilation, 1, None)
 
 
-def way(x: torch.Tensor, weights: torch.Tensor, **options) -> str:
+def way(x: torch.Tensor, weights: torch.Tensor, **options) -> _C.ZeroInputs:
     packed = ops.pack_weights(weights)
     native = geometry(x, weights, **options).native()
-    return _C.choose_zero_inputs(native, x.data_ptr(), packed.data_ptr(), 1).name
+    return _C.choose_zero_inputs(native, x.data_ptr(), packed.data_ptr(), 1)
 
 
 def sums_of_all(x: torch.Tensor, weights: torch.Tensor, **options) -> torch.Tensor:
     """A further output channel with an infinite weight: nothing may be left out then."""
     infinite = torch.full_like(weights[:1], torch.inf)
     wider = torch.cat([weights, infinite])
-    assert way(x, wider, **options) == "summed"
+    assert way(x, wider, **options) == ZeroInputs.summed
     return ops.atrous_conv(x, wider, **options)[:, : len(weights)]
 
 
@@ -56,11 +57,11 @@ def weights_of(out: int, channels: int, kernel: int) -> torch.Tensor:
 
 
 CASES = {
-    "dense": (0.0, 1, "summed"),
-    "scattered zeros": (0.3, 1, "summed"),
-    "pairs": (0.6, 2, "left_out_of_pairs"),
-    "long runs": (0.6, 200, "left_out_of_tiles"),
-    "all zero": (1.0, 1, "left_out_of_tiles"),
+    "dense": (0.0, 1, ZeroInputs.summed),
+    "scattered zeros": (0.3, 1, ZeroInputs.summed),
+    "pairs": (0.6, 2, ZeroInputs.left_out_of_pairs),
+    "long runs": (0.6, 200, ZeroInputs.left_out_of_tiles),
+    "all zero": (1.0, 1, ZeroInputs.left_out_of_tiles),
 }
 
 
@@ -68,9 +69,9 @@ CASES = {
 def test_the_way_depends_on_the_inputs(case):
     zeros, run, expected = CASES[case]
     x, weights = inputs((1, 64, 30, 200), zeros, run), weights_of(256, 64, 3)
-    if ops.isa() == "neon" and expected == "left_out_of_pairs":
-        expected = "summed"
-    assert way(x, weights, pad=(1, 1)) == (expected if has_ways() else "summed")
+    if ops.isa() == "neon" and expected == ZeroInputs.left_out_of_pairs:
+        expected = ZeroInputs.summed
+    assert way(x, weights, pad=(1, 1)) == (expected if has_ways() else ZeroInputs.summed)
     assert_same_bits(x, weights, pad=(1, 1))
 
 
@@ -98,7 +99,7 @@ def test_sums_of_negative_zero(run):
     x[:, -1, :, :30] = 0  # what comes last decides the sign
     x[:, -1, :, 30:] = 1e-23
     if has_ways():
-        assert way(x, weights, pad=(1, 1)) != "summed"
+        assert way(x, weights, pad=(1, 1)) != ZeroInputs.summed
     expected = sums_of_all(x, weights, pad=(1, 1))
     signs = torch.signbit(expected[expected == 0])
     assert signs.any() and not signs.all()
@@ -109,7 +110,7 @@ def test_sums_of_negative_zero(run):
 def test_a_weight_that_is_not_finite(value):
     x, weights = inputs((1, 64, 10, 60), 0.9, 60), weights_of(128, 64, 3)
     weights[77, 3, 1, 2] = value
-    assert way(x, weights, pad=(1, 1)) == "summed"
+    assert way(x, weights, pad=(1, 1)) == ZeroInputs.summed
     assert ops.atrous_conv(x, weights, pad=(1, 1))[:, 77].isnan().any()
 
 
@@ -127,13 +128,13 @@ def test_a_band_is_judged_by_its_own_rows():
     x[:, :, 16:30] = inputs((1, 64, 14, 60), 0.0, 1)
     packed, whole = ops.pack_weights(weights), geometry(x, weights, pad=(1, 1))
 
-    def way_of_rows(first: int, last: int) -> str:
+    def way_of_rows(first: int, last: int) -> _C.ZeroInputs:
         band = whole.of_rows((first, last), x[0, 0].numel(), whole.out_size[0] * whole.out_size[1])
-        return _C.choose_zero_inputs(band.native(), x.data_ptr(), packed.data_ptr(), 1).name
+        return _C.choose_zero_inputs(band.native(), x.data_ptr(), packed.data_ptr(), 1)
 
-    assert way_of_rows(17, 29) == "summed"
+    assert way_of_rows(17, 29) == ZeroInputs.summed
     if has_ways():
-        assert way_of_rows(0, 15) == way_of_rows(31, 40) == "left_out_of_tiles"
+        assert way_of_rows(0, 15) == way_of_rows(31, 40) == ZeroInputs.left_out_of_tiles
     out = torch.empty(1, 128, 12, 60)
     held = x[:, :, 16:30].contiguous()
     ops.atrous_conv_rows(held, packed, tuple(weights.shape), (17, 29), 40, 16, out, 17, pad=(1, 1))
