@@ -147,7 +147,7 @@ def run(
     from ..segmenter.crew import Crew
     from ..segmenter.photo_files import segment_file
 
-    crew = Crew(segmenter, len(jobs))
+    crew = Crew(segmenter, len(jobs), only_net=crf is None)
 
     def work(job: "Job") -> "Written":
         return segment_file(crew, *job, results, crf, max_pixels)

@@ -13,6 +13,8 @@ from .segmenter import Segmenter
 
 # Where only one image at a time can be in the net: that one, one being read and one being written.
 _AROUND_ONE = 3
+# So many threads a net keeps busy by itself: two images at a time took 1.09 of the processor time there.
+_BUSY = 2
 _FLOAT = 4
 # Floats of each pixel and label besides the net's blobs: scores, energies, marginals and the CRF's own.
 _OF_SCORES = 6
@@ -24,17 +26,22 @@ class Crew:
     at_once: how many images at a time keep `threads` CPU threads busy; to be worked at with
     `threads.side_by_side`, told `shared`. On a GPU, and where weights are streamed, only one is in the net
     while others are read and written. It is 1, and so in order, where one image's results could depend on
-    those before it: layers with memory, data layers beside the input, the phase TRAIN.
+    those before it: layers with memory, data layers beside the input, the phase TRAIN. only_net: the net is
+    all that takes long (no CRF); on few threads it is 1 then, too.
     """
 
-    def __init__(self, segmenter: Segmenter, images: int) -> None:
+    def __init__(self, segmenter: Segmenter, images: int, only_net: bool = False) -> None:
         self.segmenter = segmenter
         self.threads = segmenter.net.context.threads
         one_net = segmenter.net.streamed or segmenter.net.device.type != "cpu"
         self.shared = not one_net
         self.at_once = 1
         if segmenter.net.independent and images > 1:
-            self.at_once = _AROUND_ONE if one_net else min(thread_count(self.threads), images)
+            threads = thread_count(self.threads)
+            if one_net:
+                self.at_once = _AROUND_ONE
+            elif not only_net or threads > _BUSY:
+                self.at_once = min(threads, images)
         self._copies = self.shared and self.at_once > 1
         self._idle = [] if self._copies else [segmenter]
         self._changed = threading.Condition()

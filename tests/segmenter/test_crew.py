@@ -72,6 +72,9 @@ def test_weights_are_there_once():
 def test_one_after_the_other_where_images_could_meet(model, tmp_path):
     segmenter = Segmenter(model, random_weights=True, threads=4)
     assert Crew(segmenter, 2).at_once == 2 and Crew(segmenter, 1).at_once == 1
+    assert Crew(segmenter, 9, only_net=True).at_once == Crew(segmenter, 9).at_once > 2
+    two = Segmenter(model, random_weights=True, threads=2)
+    assert Crew(two, 9, only_net=True).at_once == 1 and Crew(two, 9).at_once == 2
     segmenter.net.phase = "train"
     assert Crew(segmenter, 9).at_once == 1
     writes = tmp_path / "writes.prototxt"
