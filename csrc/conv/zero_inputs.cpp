@@ -35,8 +35,8 @@ Shares sample(const ConvGeometry& g, int lanes, const float* x) {
   const int64_t first_row = std::max<int64_t>(0, -g.pad_height);
   const int64_t end_row = std::min(g.in_height, reach - g.pad_height);
   const int64_t floats = (end_row - first_row) * g.in_width, stride = g.stride_width;
-  if (floats < lanes * stride) return {1, 1};
   const int64_t planes = g.batch * g.in_channels, all = std::max(planes, kTiles);
+  if (planes == 0 || floats < lanes * stride) return {1, 1};
   int64_t looked_at = 0, tiles = 0, pairs = 0;
   for (int64_t i = 0; i < all; i += divide_up(all, kTiles), ++looked_at) {
     const int64_t at = first_row * g.in_width + i * kFar * lanes % (floats - lanes * stride + 1);

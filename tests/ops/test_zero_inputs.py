@@ -122,6 +122,10 @@ def test_an_input_that_is_not_finite(value):
     assert not ops.atrous_conv(x, weights, pad=(1, 1))[0, :, 3:6, 29:32].isfinite().any()
 
 
+def test_an_empty_batch():
+    assert ops.atrous_conv(torch.empty(0, 64, 30, 60), weights_of(64, 64, 3)).shape == (0, 64, 28, 58)
+
+
 def test_a_band_is_judged_by_its_own_rows():
     """The rows beside it may not even be in memory."""
     x, weights = inputs((1, 64, 40, 60), 1.0, 60), weights_of(128, 64, 3)
