@@ -10,6 +10,7 @@ namespace {
 // Eight coordinates at a time: a key is read as words right after it was made, which is slow if it was
 // written in smaller pieces.
 typedef std::int16_t Shorts __attribute__((vector_size(16)));
+constexpr int kSpareWords = 2;  // what writing eight of them may overrun
 
 // The key of vertex r: vertex_coordinate of all coordinates. `used` is -1 for each of them, 0 for the
 // padding.
@@ -150,11 +151,13 @@ void embed_strip(const float* features, std::size_t points, int d, EmbeddedStrip
   std::vector<float> padded;
   float scales[kMaxLaneDims];
   for (int i = 0; i < d; ++i) scales[i] = elevation_scale<float>(i, d);
-  const unsigned degree = d + 1;
-  std::uint64_t key[key_table_words<std::int16_t>(kMaxLaneDims)] = {};
+  const int degree = d + 1;
   std::int16_t used[kMaxLaneDims] = {};
   std::fill(used, used + d, std::int16_t{-1});
   RecentSimplices recent(d);
+  const int words = strip.table.words();
+  std::vector<std::uint64_t> keys(static_cast<std::size_t>(kLanes) * degree * words + kSpareWords);
+  std::vector<std::uint32_t> hashes(static_cast<std::size_t>(kLanes) * degree);
   for (std::size_t begin = strip.first; begin < strip.last; begin += kLanes) {
     const float* source = features + begin;
     std::size_t plane = points;
@@ -170,22 +173,26 @@ void embed_strip(const float* features, std::size_t points, int d, EmbeddedStrip
       strip.fits = false;
       return;
     }
-    const std::size_t lanes = std::min<std::size_t>(kLanes, strip.last - begin);
-    for (std::size_t lane = 0; lane < lanes; ++lane) {
+    const int lanes = static_cast<int>(std::min<std::size_t>(kLanes, strip.last - begin));
+    // All keys are hashed before the first is looked up.
+    const Link* known[kLanes];
+    for (int lane = 0; lane < lanes; ++lane) {
       const std::size_t p = begin + lane;
-      Link* const own = p < points ? links + p * degree : nullptr;
       const std::int16_t* remainder_0 = block.remainder_0[lane];
       const std::int16_t* rank = block.rank[lane];
-      const Link* const known = own == nullptr ? nullptr : recent.exchange(remainder_0, rank, own);
-      for (unsigned r = 0; r < degree; ++r) {
-        unsigned vertex;
-        if (known != nullptr) {
-          vertex = known[r].index;
-        } else {
-          make_key(remainder_0, rank, static_cast<int>(r), d, used, key);
-          vertex = strip.table.insert(key);
-        }
-        if (own != nullptr) own[r] = {vertex, block.weight[r][lane]};
+      known[lane] = p < points ? recent.exchange(remainder_0, rank, links + p * degree) : nullptr;
+      if (known[lane] != nullptr) continue;
+      for (int i = lane * degree, r = 0; r < degree; ++i, ++r) {
+        make_key(remainder_0, rank, r, d, used, &keys[i * words]);
+        hashes[i] = strip.table.hash(&keys[i * words]);
+      }
+    }
+    for (int lane = 0; lane < lanes; ++lane) {
+      const std::size_t p = begin + lane;
+      for (int i = lane * degree, r = 0; r < degree; ++i, ++r) {
+        const unsigned vertex =
+            known[lane] != nullptr ? known[lane][r].index : strip.table.insert(&keys[i * words], hashes[i]);
+        if (p < points) links[p * degree + r] = {vertex, block.weight[r][lane]};
       }
     }
   }

@@ -11,13 +11,21 @@ class KeyTable {
  public:
   explicit KeyTable(int words) : words_(words), mask_(kFirstSize - 1), slots_(kFirstSize), keys_(words) {}
 
-  // The vertex's number; inserted if it is new.
-  unsigned insert(const std::uint64_t* key) {
-    return words_ == 1 ? insert_words<1>(key) : words_ == 2 ? insert_words<2>(key) : insert_words<0>(key);
+  // For `insert` and `find`; the table's memory is asked for, which answers late.
+  std::uint32_t hash(const std::uint64_t* key) const {
+    const std::uint32_t h = words_ == 1 ? hash_of<1>(key) : words_ == 2 ? hash_of<2>(key) : hash_of<0>(key);
+    __builtin_prefetch(&slots_[h & mask_]);
+    return h;
   }
+  // The vertex's number; inserted if it is new.
+  unsigned insert(const std::uint64_t* key, std::uint32_t hash) {
+    Slot& slot = slots_[locate(key, hash)];
+    return slot.vertex != 0 ? slot.vertex : add(key, slot, hash);
+  }
+  unsigned insert(const std::uint64_t* key) { return insert(key, hash(key)); }
   // The vertex's number, or 0.
-  unsigned find(const std::uint64_t* key) const {
-    return words_ == 1 ? find_words<1>(key) : words_ == 2 ? find_words<2>(key) : find_words<0>(key);
+  unsigned find(const std::uint64_t* key, std::uint32_t hash) const {
+    return slots_[locate(key, hash)].vertex;
   }
 
   unsigned count() const { return static_cast<unsigned>(keys_.size() / words_) - 1; }
@@ -47,23 +55,18 @@ class KeyTable {
     for (int w = 0; w < (W ? W : words_); ++w) difference |= own[w] ^ key[w];
     return difference == 0;
   }
-  template <int W>
   std::size_t locate(const std::uint64_t* key, std::uint32_t hash) const {
+    return words_ == 1   ? locate_words<1>(key, hash)
+           : words_ == 2 ? locate_words<2>(key, hash)
+                         : locate_words<0>(key, hash);
+  }
+  template <int W>
+  std::size_t locate_words(const std::uint64_t* key, std::uint32_t hash) const {
     std::size_t i = hash & mask_;
     while (slots_[i].vertex != 0 && !(slots_[i].hash == hash && is_key<W>(slots_[i].vertex, key))) {
       i = (i + 1) & mask_;
     }
     return i;
-  }
-  template <int W>
-  unsigned find_words(const std::uint64_t* key) const {
-    return slots_[locate<W>(key, hash_of<W>(key))].vertex;
-  }
-  template <int W>
-  unsigned insert_words(const std::uint64_t* key) {
-    const std::uint32_t hash = hash_of<W>(key);
-    Slot& slot = slots_[locate<W>(key, hash)];
-    return slot.vertex != 0 ? slot.vertex : add(key, slot, hash);
   }
   unsigned add(const std::uint64_t* key, Slot& slot, std::uint32_t hash);
   void grow();

@@ -143,7 +143,8 @@ void Lattice::connect(const KeyTable& table, int threads) {
   }
 #pragma omp parallel num_threads(threads)
   {
-    std::uint64_t previous[key_table_words<Key>(kMaxDims)];
+    std::vector<std::uint64_t> previous(static_cast<std::size_t>(dims_ + 1) * words);
+    std::vector<std::uint32_t> hashes(dims_ + 1);
 #pragma omp for
     for (unsigned v = 1; v <= vertices_; ++v) {
       const std::uint64_t* key = table.key(v);
@@ -154,9 +155,12 @@ void Lattice::connect(const KeyTable& table, int threads) {
           std::memcpy(&coordinates, key + w, sizeof coordinates);
           std::memcpy(&change, step, sizeof change);
           coordinates += change;
-          std::memcpy(previous + w, &coordinates, sizeof coordinates);
+          std::memcpy(&previous[axis * words + w], &coordinates, sizeof coordinates);
         }
-        const unsigned found = table.find(previous);
+        hashes[axis] = table.hash(&previous[axis * words]);
+      }
+      for (int axis = 0; axis <= dims_; ++axis) {
+        const unsigned found = table.find(&previous[axis * words], hashes[axis]);
         if (found == 0) continue;
         // The step back of one is the step forward of the other, so no two threads write the same number.
         neighbours_[axis * rows + v][0] = found;
