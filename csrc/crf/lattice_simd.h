@@ -9,8 +9,8 @@
 
 // Rows of a lattice's values hold the labels, rounded up to this many floats.
 constexpr int kRow = 8;
-// Pixels whose softmax is computed together.
-constexpr int kUpdateTile = 16;
+// At most so many pixels' softmax is computed together.
+constexpr int kUpdateTile = 64;
 
 static inline std::size_t padded_labels(std::size_t labels) { return (labels + kRow - 1) / kRow * kRow; }
 

@@ -32,7 +32,7 @@ struct Tile {
 };
 
 // The energies stream from memory: they are asked for this many pixels early.
-constexpr int kAhead = 2 * kUpdateTile;
+constexpr int kAhead = 64;
 constexpr int kCacheLine = 64 / sizeof(float);
 
 // Whether the pixel's labels, padded to whole vectors, end before the pixel `last`: what runs over is the
@@ -155,42 +155,65 @@ inline __attribute__((always_inline)) Vec sums(const Tile<G>& tile, int block) {
   return sum;
 }
 
-// rows = q = packed / sum. Returns the first pixel whose sum is not a number, or `pixels`.
+// total[i]: the sum of pixel i's exponentials. Returns the first pixel whose sum is not a number, or
+// `pixels`.
 template <int G>
-int normalize(const Tile<G>& tile) {
-  const std::size_t labels = tile.update.labels, row = tile.row();
-  Vec sum[kUpdateTile / kRow];
-  for (int block = 0; block < tile.pixels; block += kRow) sum[block / kRow] = sums(tile, block);
-  int bad = tile.pixels;
+int sum_exponentials(const Tile<G>& tile, float (&total)[kUpdateTile]) {
+  for (int block = 0; block < tile.pixels; block += kRow) store_row(total + block, sums(tile, block));
   for (int i = 0; i < tile.pixels; ++i) {
-    const float total = sum[i / kRow][i % kRow];
-    const Vec divisor = broadcast_row(total);
-    for (std::size_t l = 0; l < row; l += kRow) {
-      store_row(tile.rows + i * row + l, load_row(tile.packed + i * labels + l) / divisor);
-    }
-    if (total != total && bad == tile.pixels) bad = i;
+    if (total[i] != total[i]) return i;
   }
-  return bad;
+  return tile.pixels;
 }
 
-// Splats q, the tile's rows, for every term that wants it. left[i]: whether pixel i has links that are left
-// for later.
+// q of a pixel, V vectors from `label` on: packed / total, which it leaves in the tile's rows.
+template <int V, int G>
+inline __attribute__((always_inline)) void divide(const Tile<G>& tile, int i, std::size_t label, float total,
+                                                  Vec (&q)[V]) {
+  const Vec divisor = broadcast_row(total);
+  load_row(tile.packed + i * tile.update.labels + label, q);
+#pragma GCC unroll 4
+  for (int g = 0; g < V; ++g) q[g] /= divisor;
+  store_row(tile.rows + i * tile.row() + label, q);
+}
+
+// Splats q, the tile's rows, for a term that wants it; total: of pixels whose q has not been divided, or
+// null. left[i]: whether pixel i has links that are left for later.
 template <int G>
-void splat_terms(const Tile<G>& tile, bool (&left)[kUpdateTile]) {
+void splat_term(const Tile<G>& tile, const KernelTerm& term, const float* total, bool (&left)[kUpdateTile]) {
   const std::size_t row = tile.row();
+  with_links(term.links, term.degree, tile.first, [&](const auto& links) {
+    for (int i = 0; i < tile.pixels; ++i) {
+      for_labels<G>(row, [&](std::size_t label, auto vectors) {
+        Vec q[decltype(vectors)::value];
+        if (total) {
+          divide(tile, i, label, total[i], q);
+        } else {
+          load_row(tile.rows + i * row + label, q);
+        }
+        float* next = term.next + label;
+        left[i] |= term.pre ? splat(links, i, term.first_vertex,
+                                    Factor{broadcast_row(term.pre[tile.first + i])}, row, q, next)
+                            : splat(links, i, term.first_vertex, NoFactor{}, row, q, next);
+      });
+    }
+  });
+}
+
+// rows = q = packed / total, splatted for every term that wants it: divisions are slow, and a splat has other
+// work to do meanwhile.
+template <int G>
+void divide_and_splat(const Tile<G>& tile, const float (&total)[kUpdateTile], bool (&left)[kUpdateTile]) {
+  const float* undivided = total;
   for (const KernelTerm* term = tile.update.terms; term < tile.update.terms + tile.update.count; ++term) {
     if (!term->next) continue;
-    with_links(term->links, term->degree, tile.first, [&](const auto& links) {
-      for (int i = 0; i < tile.pixels; ++i) {
-        for_labels<G>(row, [&](std::size_t label, auto vectors) {
-          Vec q[decltype(vectors)::value];
-          load_row(tile.rows + i * row + label, q);
-          float* next = term->next + label;
-          left[i] |= term->pre ? splat(links, i, term->first_vertex,
-                                       Factor{broadcast_row(term->pre[tile.first + i])}, row, q, next)
-                               : splat(links, i, term->first_vertex, NoFactor{}, row, q, next);
-        });
-      }
+    splat_term(tile, *term, undivided, left);
+    undivided = nullptr;
+  }
+  for (int i = 0; undivided && i < tile.pixels; ++i) {
+    for_labels<G>(tile.row(), [&](std::size_t label, auto vectors) {
+      Vec q[decltype(vectors)::value];
+      divide(tile, i, label, total[i], q);
     });
   }
 }
@@ -211,22 +234,30 @@ void keep(const Tile<G>& tile, std::size_t last, const bool (&wanted)[kUpdateTil
   }
 }
 
+// Pixels of a tile: as many as the first-level cache holds beside what they gather.
+std::size_t tile_of(std::size_t row) {
+  constexpr std::size_t kBytes = 24 << 10, kLeast = 16;
+  const std::size_t pixels = kBytes / (2 * row * sizeof(float)) / kRow * kRow;
+  return std::min<std::size_t>(std::max(pixels, kLeast), kUpdateTile);
+}
+
 template <int G>
 std::size_t update_range(const Update& update, std::size_t first, std::size_t last, bool exact,
                          float* scratch) {
+  const std::size_t most = tile_of(update.row);
   std::size_t bad = last;
-  for (std::size_t begin_of_tile = first; begin_of_tile < last; begin_of_tile += kUpdateTile) {
-    const std::size_t left = last - begin_of_tile;
-    const int pixels = left < kUpdateTile ? static_cast<int>(left) : kUpdateTile;
+  for (std::size_t begin_of_tile = first; begin_of_tile < last; begin_of_tile += most) {
+    const int pixels = static_cast<int>(std::min(last - begin_of_tile, most));
     const Tile<G> tile{update, begin_of_tile, pixels, scratch + update.row,
                        scratch + (1 + kUpdateTile) * update.row};
     sum_terms(tile, last, scratch);
     subtract_largest(tile);
     exponentials(tile.packed, (pixels - 1) * update.labels + update.row, exact);
-    const int found = normalize(tile);
+    alignas(sizeof(Vec)) float total[kUpdateTile];
+    const int found = sum_exponentials(tile, total);
     bool wanted[kUpdateTile];
     std::fill(wanted, wanted + kUpdateTile, update.keep);
-    splat_terms(tile, wanted);
+    divide_and_splat(tile, total, wanted);
     keep(tile, last, wanted);
     if (found < pixels && bad == last) bad = tile.first + found;
   }
