@@ -2,17 +2,23 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ..errors import DeepLabError
+from ..threads import thread_count
 from ..types import Pair, override
 from .arrays import Array, as_array, is_tensor
+from .backend import Backend
 from .devices import Device, backend_for
 from .parameters import Std
 
 Normalization = Literal["none", "before", "after", "symmetric"]
+
+# Lattices of positions are kept up to this many points, of about 30 bytes each.
+_KEPT_POINTS = 1 << 19
 
 NORMALIZATIONS: tuple[str, ...] = ("none", "before", "after", "symmetric")
 
@@ -176,9 +182,37 @@ def lattice_of_images(
     """The lattice of images of (height, width), by the standard deviations of x, y and each channel.
 
     Without images it is one of positions. Deviations may be infinite, which leaves the feature out, and
-    negative, which turns its axis round; the callers above allow neither.
+    negative, which turns its axis round; the callers above allow neither. On the CPU, that of positions may
+    be the one that an earlier call gave.
     """
     backend = backend_for(device)
+    points = sum(height * width for height, width in sizes)
+    if not images and backend.device is None and points <= _KEPT_POINTS:
+        return _kept(tuple(sizes), stds, threads, thread_count(threads), wide_keys)
+    return _built(sizes, stds, images, threads, backend, wide_keys)
+
+
+@lru_cache(maxsize=4)
+def _kept(
+    sizes: tuple[Pair, ...], stds: tuple[float, ...], threads: int | None, _count: int, wide_keys: bool
+) -> Lattice:
+    """A lattice of positions: that of the next image of the same size, too. _count: what `threads` is now."""
+    return _built(sizes, stds, [], threads, backend_for(None), wide_keys)
+
+
+def forget_positions() -> None:
+    """Frees the lattices of positions that are kept for the next image of a size."""
+    _kept.cache_clear()
+
+
+def _built(
+    sizes: Sequence[Pair],
+    stds: tuple[float, ...],
+    images: Sequence[Array],
+    threads: int | None,
+    backend: Backend,
+    wide_keys: bool,
+) -> Lattice:
     planes = backend.image_features(sizes, stds, images)
     copies = tuple(image.clone() if is_tensor(image) else image.copy() for image in images)
     recipe = Recipe(None, tuple(sizes), stds, copies, wide_keys=wide_keys)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from deeplab_caffe.crf.lattice import Lattice, bilateral_lattice, position_lattice
+from deeplab_caffe.crf.lattice import Lattice, bilateral_lattice, forget_positions, position_lattice
 from deeplab_caffe.errors import DeepLabError
 
 
@@ -42,3 +42,23 @@ def test_pixels_are_points():
 def test_several_images_need_a_gpu():
     with pytest.raises(DeepLabError, match="built on a GPU"):
         Lattice(np.zeros((2, 5)), image_sizes=[2, 3])
+
+
+def test_positions_are_kept(monkeypatch):
+    """Images of one size share the lattice of their positions, with the same bits as one built anew."""
+    kept = position_lattice(6, 7, 2, threads=1)
+    assert position_lattice(6, 7, 2, threads=1) is kept
+    for other in (
+        position_lattice(7, 6, 2, threads=1),
+        position_lattice(6, 7, 3, threads=1),
+        position_lattice(6, 7, 2, threads=2),
+        bilateral_lattice(np.zeros((6, 7, 3)), 2, 2, threads=1),
+    ):
+        assert other is not kept
+    values = np.random.default_rng(0).random((42, 3), np.float32)
+    forget_positions()
+    anew = position_lattice(6, 7, 2, threads=1)
+    assert anew is not kept
+    assert np.array_equal(anew.filter(values), kept.filter(values))
+    monkeypatch.setattr("deeplab_caffe.crf.lattice._KEPT_POINTS", 41)
+    assert position_lattice(6, 7, 2, threads=1) is not position_lattice(6, 7, 2, threads=1)
