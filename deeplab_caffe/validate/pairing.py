@@ -7,7 +7,7 @@ from pathlib import Path
 from ..engine.net import Net
 from ..errors import DeepLabError
 from ..formats.net_definition import NetDefinition
-from ..types import Shape
+from ..types import Shape, plane
 from .labels import holds_scores
 from .passes import Pass
 from .results import Unpaired
@@ -109,7 +109,11 @@ def without_writers(definition: NetDefinition) -> NetDefinition:
 
 
 def pair(ours: list[Ours], net: Net, passes: list[Pass], catalog: Catalog) -> Plan:
-    """Finds the partners. DeepLabError: there is not a single pair; it says what names there are."""
+    """Finds the partners.
+
+    DeepLabError: there is not a single pair (it says what names there are), or but one, with a label map of
+    another size.
+    """
     plan = Plan()
     for single in passes:
         for one in ours:
@@ -145,6 +149,7 @@ def pair(ours: list[Ours], net: Net, passes: list[Pass], catalog: Catalog) -> Pl
         raise DeepLabError(
             f"nothing to compare: names of theirs: {theirs}, ...; blobs of the net: {blobs}, ..."
         )
+    _check_lone_labels(plan, ours_of, net, passes)
     return plan
 
 
@@ -194,6 +199,34 @@ def _pair_lone(ours: list[Ours], passes: list[Pass], catalog: Catalog, plan: Pla
     if one is not None:
         catalog.taken.add(items[0])
         plan.pairs[passes[0].number, one.index, one.blob] = items
+
+
+def _check_lone_labels(
+    plan: Plan, ours_of: dict[tuple[int, str], Ours], net: Net, passes: list[Pass]
+) -> None:
+    """A label map of another size says nothing; where there is no more, nothing need run to know that.
+
+    A net that feeds itself tells the sizes of later passes only when it runs.
+    """
+    if len(plan.pairs) != 1 or plan.parameters:
+        return
+    [((number, *value), partners)] = plan.pairs.items()
+    theirs, one = partners[0], ours_of[value[0], value[1]]
+    size = next(single.size for single in passes if single.number == number)
+    if len(partners) > 1 or theirs.kind != "labels" or theirs.read is None or len(one.shape) != 4:
+        return
+    wanted = tuple(theirs.read().shape)
+    if size is not None and wanted != size:
+        raise DeepLabError(f"{theirs.where}: {_pixels(wanted)} labels, the photo has {_pixels(size)} pixels")
+    mine = plane(one.shape)
+    if size is None and net.inputs and (wanted[0] > mine[0] or wanted[1] > mine[1]):
+        raise DeepLabError(
+            f"{theirs.where}: {_pixels(wanted)} labels, blob '{one.blob}' of the net has {_pixels(mine)}"
+        )
+
+
+def _pixels(size: Shape) -> str:
+    return "x".join(map(str, size))
 
 
 def _alike(one: Ours, item: Theirs) -> bool:

@@ -1,15 +1,18 @@
 import json
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from deeplab_caffe.engine.net import Net
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.evaluation.metrics import argmax_labels
 from deeplab_caffe.formats.mat import write_mat
 from deeplab_caffe.segmenter.segmenter import Segmenter
 from deeplab_caffe.validate.comparing import Measure
+from deeplab_caffe.validate.diagnosis.diagnose import diagnose
 from deeplab_caffe.validate.request import Request, read_photos
 from deeplab_caffe.validate.validation import first_difference, validate
 
@@ -123,6 +126,43 @@ def test_a_lone_file_is_the_scores(small, tmp_path):
     Image.fromarray(labels).save(tmp_path / "whatever.png")
     result = run(small, tmp_path / "whatever.png")
     assert not result.equal and "1 of 289 labels change" in result.headline
+
+
+def test_a_lone_label_map_of_another_size(small, tmp_path, monkeypatch):
+    monkeypatch.setattr(Net, "forward", lambda *_, **__: pytest.fail("nothing need run"))
+    Image.fromarray(np.zeros((16, 18), np.uint8)).save(tmp_path / "large.png")
+    with pytest.raises(DeepLabError, match=r"large\.png: 16x18 labels, blob 'scores' of the net has 17x17$"):
+        run(small, tmp_path / "large.png")
+    Image.fromarray(np.zeros((12, 15, 3), np.uint8)).save(tmp_path / "photo.png")
+    Image.fromarray(np.zeros((15, 12), np.uint8)).save(tmp_path / "labels.png")
+    segmenter = Segmenter(small.model, small.weights)
+    for name in ("labels.png", "large.png"):
+        request = Request(
+            small.model,
+            small.weights,
+            [tmp_path / name],
+            photos=[str(tmp_path / "photo.png")],
+            segmenter=segmenter,
+        )
+        with pytest.raises(DeepLabError, match=rf"{name}: 1.x1. labels, the photo has 12x15 pixels$"):
+            request.job()
+
+
+def test_label_maps_of_another_size_explain_nothing(small, tmp_path):
+    photos = [str(tmp_path / f"{name}.png") for name in "ab"]
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    for path in photos:
+        Image.fromarray(np.zeros((12, 15, 3), np.uint8)).save(path)
+        Image.fromarray(np.zeros((15, 12), np.uint8)).save(theirs / Path(path).name)
+    segmenter = Segmenter(small.model, small.weights)
+    request = Request(small.model, small.weights, [theirs], photos=photos, segmenter=segmenter)
+    result = validate(request.job(), request.environment("a test"), diagnose)
+    assert [c.status for c in result.comparisons] == ["shape", "shape"] and result.diagnosis.trials == []
+    assert result.headline == (
+        "differs from layer 'interp' (Interp), blob 'scores' of a on: ours is 12x15, theirs 15x12; "
+        "label maps of different sizes are not compared, so nothing was tried"
+    )
 
 
 def test_a_lone_file_is_the_blob_of_its_shape(small, tmp_path):

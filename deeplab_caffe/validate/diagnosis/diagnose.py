@@ -25,6 +25,9 @@ def diagnose(
     probe = comparisons[first]
     if probe.kind == "parameter":
         return _of_parameters(comparisons, probe)
+    if probe.kind == "labels" and probe.status == "shape":
+        sentence = "label maps of different sizes are not compared, so nothing was tried"
+        return Diagnosis("none", sentence, place(probe), None, [probe.layer], [])
     several = len(job.passes) > 1
     name = probe.image
     single = next(one for one in job.passes if not several or name in (one.name, str(one.number)))
