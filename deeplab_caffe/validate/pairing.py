@@ -210,8 +210,8 @@ def _check_lone_labels(
     """
     if len(plan.pairs) != 1 or plan.parameters:
         return
-    [((number, *value), partners)] = plan.pairs.items()
-    theirs, one = partners[0], ours_of[value[0], value[1]]
+    [((number, index, blob), partners)] = plan.pairs.items()
+    theirs, one = partners[0], ours_of[index, blob]
     size = next(single.size for single in passes if single.number == number)
     if len(partners) > 1 or theirs.kind != "labels" or theirs.read is None or len(one.shape) != 4:
         return
