@@ -17,10 +17,10 @@ def without_repeats(nodes: list[Node], shapes: Mapping[Value, Shape], visible: s
     for node in nodes:
         if any(bottom in instead for bottom in node.bottoms):
             node = replace(node, bottoms=[instead.get(bottom, bottom) for bottom in node.bottoms])
-        sources = node.repeated or []
-        same = all(shapes[value] == shapes[source] for value, source in zip(node.tops, sources, strict=False))
-        if sources and same and visible.isdisjoint(node.tops):
-            instead.update(zip(node.tops, sources, strict=True))
+        repeated = dict(zip(node.tops, node.repeated, strict=True)) if node.repeated else {}
+        reshapes = any(shapes[top] != shapes[source] for top, source in repeated.items())
+        if repeated and not reshapes and visible.isdisjoint(repeated):
+            instead.update(repeated)
         else:
             result.append(node)
     return result

@@ -19,7 +19,7 @@ from ..dag import Node, Value, readers_of
 # 2.8 MB.
 POSITIONS_PER_THREAD = 10800
 # What lies between the layers counts so often if it has so many channels: fewer positions are then as much
-# memory, and as much work.
+# memory, and as much work. The largest number first.
 MANY_CHANNELS = {1024: 6, 128: 2}
 # Streamed weights of a chain, all together: more may not stay in memory, and each band would read them anew.
 MOST_STREAMED = 2 << 20
