@@ -48,6 +48,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--pack", action="store_true", help="lay out what to carry to a machine, and its size"
     )
+    parser.add_argument(
+        "--build-for", metavar="90a", default="", help="--pack also builds the modules, for such GPUs"
+    )
     parser.add_argument("--list", action="store_true", help="the steps, with their limits")
     return parser.parse_args()
 
@@ -58,7 +61,7 @@ def main() -> int:
     name = os.environ.get("DEEPLAB_CAFFE_REFERENCE")
     reference = given.reference or (Path(name) if name else None)
     if given.pack:
-        print("\n".join(pack(reference, given.resume)))
+        print("\n".join(pack(reference, given.resume, given.build_for)))
         return 0
     if reference:
         os.environ["DEEPLAB_CAFFE_REFERENCE"] = str(reference.resolve())

@@ -1,9 +1,10 @@
-"""What this machine has: the GPU, nvcc, Python's packages that the build and the tests want."""
+"""What this machine has: the GPU, nvcc, Python's packages that are wanted, and what torch says of the GPU."""
 
 import importlib.metadata
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -34,7 +35,32 @@ def main() -> int:
     print(", ".join(f"{name} {number or 'missing'}" for name, number in found.items()))
     if missing := [name for name in BUILD + RUN if found[name] is None]:
         print(f"missing: {', '.join(missing)}; PYTHONPATH may name a folder that has them", flush=True)
-    return int(bool(missing))
+        return 1
+    return use_torch()
+
+
+def use_torch() -> int:
+    """A product on the GPU, if there is one, and the seconds that took from the import on."""
+    begun = time.monotonic()
+    import torch
+
+    imported = time.monotonic() - begun
+    print(
+        f"torch {torch.__version__} for CUDA {torch.version.cuda}, imported in {imported:.1f} s", flush=True
+    )
+    if not torch.cuda.is_available():
+        wanted = bool(build_cuda.present_gpus())
+        print("torch sees no GPU", "(nvidia-smi does)" if wanted else "")
+        return int(wanted)
+    x = torch.ones(256, 256, device="cuda")
+    good = bool((x @ x == 256).all())
+    card, free = torch.cuda.get_device_properties(0), torch.cuda.mem_get_info()[0] / 2**30
+    print(f"{card.name}, sm_{card.major}{card.minor}, {card.multi_processor_count} multiprocessors, "
+          f"{free:.0f} GiB free, cuDNN {torch.backends.cudnn.version()}")  # fmt: skip
+    print(
+        f"first product {'right' if good else 'WRONG'}, {time.monotonic() - begun:.1f} s from the import on"
+    )
+    return int(not good)
 
 
 if __name__ == "__main__":

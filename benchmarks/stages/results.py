@@ -1,7 +1,7 @@
 """The results of all steps: gpu.json, gpu.html and one archive, whole after every step.
 
 Steps write into `work`. `out`, which may come back from a machine only as a few files of limited size, holds
-no others than FILES.
+no others than STATE, ARCHIVE, PAGE and BUILT.
 """
 
 import io
@@ -18,7 +18,8 @@ from .page import page
 from .process import Running, Step
 from .targets import targets
 
-STATE, ARCHIVE, MODULES, PAGE = FILES = ("gpu.json", "results.tar.gz", "modules.tar.gz", "gpu.html")
+STATE, ARCHIVE, PAGE = "gpu.json", "results.tar.gz", "gpu.html"
+BUILT = ("modules.tar.gz", "variants.tar.gz")  # by build.py
 DONE = ("passed", "failed", "out of time")
 LARGEST = 8 << 20  # bytes of a file in the archive; longer logs lose their middle
 
@@ -46,13 +47,14 @@ class Results:
     ) -> None:
         self.out, self.work = out, work
         out.mkdir(parents=True, exist_ok=True)
-        if fresh:
-            shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True, exist_ok=True)
         for left_over in out.glob("*.part"):
             left_over.unlink()
-        if not fresh and not (work / STATE).exists():
-            self._unpack(next((f for f in (before, out) if f and (f / STATE).exists()), None))
+        if fresh or self._is_of_another(work, about):
+            self._forget()
+        work.mkdir(parents=True, exist_ok=True)
+        if not fresh:
+            for folder in filter(None, (before, out)):
+                self._take(folder, about)
         self.about, self.steps = about, {}
         if (work / STATE).exists():
             for entry in json.loads((work / STATE).read_text())["steps"]:
@@ -61,14 +63,28 @@ class Results:
                 self.steps[entry["stage"], entry["step"]] = entry
         self._archived = 0.0
 
-    def _unpack(self, folder: Path | None) -> None:
-        if folder is None:
-            return
-        with tarfile.open(folder / ARCHIVE) as archive:
-            archive.extractall(self.work, filter="data")
-        for name in (STATE, MODULES):
-            if (folder / name).exists():
-                shutil.copy(folder / name, self.work / name)
+    @staticmethod
+    def _is_of_another(folder: Path, about: dict[str, Any]) -> bool:
+        """Whether the results there are of another GPU, or of a rehearsal."""
+        state = folder / STATE
+        return state.exists() and json.loads(state.read_text()).get("gpu") != about.get("gpu")
+
+    def _forget(self) -> None:
+        """Removes all results; what build.py has built is no result."""
+        for path in self.work.iterdir() if self.work.exists() else ():
+            if path.name not in BUILT:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def _take(self, folder: Path, about: dict[str, Any]) -> None:
+        """What is in an earlier call's `out`, unless it is here already."""
+        new = (folder / STATE).exists() and not (self.work / STATE).exists()
+        if new and not self._is_of_another(folder, about):
+            with tarfile.open(folder / ARCHIVE) as archive:
+                archive.extractall(self.work, filter="data")
+            shutil.copy(folder / STATE, self.work)
+        for name in BUILT:
+            if (folder / name).exists() and not (self.work / name).exists():
+                shutil.copy(folder / name, self.work)
 
     def state(self, step: Step) -> str | None:
         entry = self.steps.get((step.stage, step.name))
@@ -124,12 +140,12 @@ class Results:
         buffer = io.BytesIO()
         with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
             for path in sorted(p for p in self.work.rglob("*") if p.is_file()):
-                if path.name not in (MODULES, STATE) and not path.name.endswith(".part"):
+                if path.name not in (*BUILT, STATE) and not path.name.endswith(".part"):
                     self._add(archive, path)
         put(self.out / ARCHIVE, buffer.getvalue())
-        modules = self.work / MODULES
-        if modules.exists() and not self._same(modules, self.out / MODULES):
-            put(self.out / MODULES, modules.read_bytes())
+        for name in BUILT:
+            if (self.work / name).exists() and not self._same(self.work / name, self.out / name):
+                put(self.out / name, (self.work / name).read_bytes())
         self._archived = time.monotonic()
 
     def _add(self, archive: tarfile.TarFile, path: Path) -> None:

@@ -1,7 +1,6 @@
 """The steps, in the order of what would be missed most. Without a GPU the same ones are rehearsed, small."""
 
 import importlib.util
-import os
 import re
 import shutil
 import sys
@@ -49,9 +48,7 @@ REHEARSED = {
     "tests/ops/test_device_ops.py": ("-m", "not gpu", "-k", "relu"),
 }
 TENSOR_CORES = "tests/ops/test_tensor_core.py"
-BUILD = ("-q", "build_ext", "--inplace", f"-j{os.cpu_count()}")
 NO_POOL = {"PYTORCH_NO_CUDA_MEMORY_CACHING": "1"}  # so that what is past a tensor is nobody's memory
-VARIANTS = {"DEEPLAB_CAFFE_VARIANTS": "all", "DEEPLAB_CAFFE_CUDA_ARCHS": "native"}
 
 
 def pytest(*arguments: str) -> tuple[str, ...]:
@@ -76,12 +73,17 @@ def steps(work: Path, gpu: bool) -> list[Step]:
     return _for_gpu(work) if gpu else _rehearsal(work)
 
 
-def _build(work: Path) -> list[Step]:
+def _builds(work: Path, limit: float, name: str = "modules") -> tuple[tuple[str, ...], float]:
+    return (sys.executable, "benchmarks/stages/build.py", str(work), name), limit
+
+
+def _begin(work: Path, limit: float) -> list[Step]:
+    """What the machine has, beside the build: the first import of torch reads gigabytes. limit: of the build,
+    without which there is nothing else to do with the time."""
     card = (sys.executable, "benchmarks/stages/card.py")
-    build = (sys.executable, "benchmarks/stages/build.py", str(work))
     return [
-        Step("a", "card", card, 40, always=True),
-        Step("a", "build", build, 150, 10, required=True, always=True),
+        Step("a", "card", card, 90, always=True, beside=True),
+        Step("a", "build", *_builds(work, limit), 10, beside=True, required=True, always=True),
     ]
 
 
@@ -136,7 +138,7 @@ def _for_gpu(work: Path) -> list[Step]:
     )
     switches = (sys.executable, "benchmarks/switches.py", "-o", str(tail))
     return [
-        *_build(work),
+        *_begin(work, 300),
         Step("b", "smoke", smoke, 40),
         *_tests("c", list(EXACT), "-m", "gpu", limit=90),
         *headlines,
@@ -147,7 +149,7 @@ def _for_gpu(work: Path) -> list[Step]:
         ),
         Step("f", "synccheck", (*_sanitizer("synccheck"), *smoke, "exact", "wgmma"), 40, 15),
         Step("g", "tiles", (sys.executable, "benchmarks/tiles.py", "-o", str(tail), "--limit", "25"), 45, 15),
-        Step("g", "variants", (sys.executable, "setup.py", *BUILD), 90, 30, environment=VARIANTS),
+        Step("g", "variants", *_builds(work, 120, "variants"), 30),
         Step("g", "switches", (*switches, "--limit", "60"), 80, 20),
         Step("g", "sass", pytest("tests/building/test_sass.py"), 60, 20),
         Step("g", "bench conv", _bench("conv", "--no-repeatable", *conv, "--limit", "100", to=tail), 140, 30),
@@ -169,7 +171,7 @@ def _rehearsal(work: Path) -> list[Step]:
         patience=4,
     )
     return [
-        *_build(work),
+        *_begin(work, 1500),
         Step("b", "smoke", smoke, 60),
         *(_tests("c", [file], *REHEARSED.get(file, ("-m", "gpu")), limit=240)[0] for file in EXACT),
         *headlines,

@@ -154,3 +154,15 @@ def test_results_go_on_on_another_machine(tmp_path):
     there = Results(tmp_path / "new", tmp_path / "elsewhere", {"gpu": None}, False, tmp_path / "out")
     assert there.state(Step("c", "step c", (), 1)) == "passed"
     assert (tmp_path / "elsewhere/c.txt").read_text() == "result\n"
+
+
+@pytest.mark.parametrize("where", ["same work", "resumed"])
+def test_a_rehearsal_is_no_result_of_a_gpu(where, tmp_path):
+    subprocess.run(command(tmp_path, 60), check=True, capture_output=True)
+    from stages.results import Results
+
+    (tmp_path / "work/modules.tar.gz").write_text("built")
+    work = tmp_path / ("work" if where == "same work" else "new")
+    there = Results(tmp_path / "there", work, {"gpu": "NVIDIA H200"}, False, tmp_path / "out")
+    assert not there.steps and not (work / "c.txt").exists()
+    assert (work / "modules.tar.gz").exists() == (where == "same work")

@@ -36,7 +36,8 @@ def test_the_time_of_the_first_stages_is_bounded(tmp_path):
     from stages.steps import steps
 
     by_name = {(step.stage, step.name): step for step in steps(tmp_path, True)}
-    assert by_name["a", "build"].required
+    card, build = by_name["a", "card"], by_name["a", "build"]
+    assert build.required and card.beside and build.beside  # the first import of torch is slow
     assert by_name["b", "smoke"].limit <= 40
     assert list(by_name)[:3] == [("a", "card"), ("a", "build"), ("b", "smoke")]
 
@@ -83,6 +84,25 @@ def test_what_is_carried_fits(tmp_path, monkeypatch):
         pack.pack(reference, None)
     with pytest.raises(SystemExit, match="no nets"):
         pack.pack(tmp_path / "nowhere", None)
+
+
+def test_what_was_built_elsewhere_is_carried_along(tmp_path, monkeypatch):
+    from stages import pack, results
+
+    monkeypatch.setattr(pack, "ROOT", tmp_path)
+    monkeypatch.setattr(pack, "tree_size", lambda: 0)
+    (tmp_path / "benchmarks/stages").mkdir(parents=True)
+    (tmp_path / "benchmarks/stages/build.py").write_text(
+        "import os, pathlib, sys; folder = pathlib.Path(sys.argv[1]); folder.mkdir(exist_ok=True)\n"
+        "(folder / f'{sys.argv[2]}.tar.gz').write_text(os.environ['DEEPLAB_CAFFE_CUDA_ARCHS'])"
+    )
+    assert pack.pack(None, None, "90a")[-1].endswith("--resume build/carried/earlier")
+    carried = tmp_path / pack.FOLDER / "earlier"
+    assert {p.name: p.read_text() for p in carried.iterdir()} == dict.fromkeys(results.BUILT, "90a")
+    there = results.Results(tmp_path / "out", tmp_path / "work", {"gpu": "H200"}, False, carried)
+    assert not there.steps and sorted(p.name for p in there.work.iterdir()) == sorted(results.BUILT)
+    with pytest.raises(SystemExit, match="no results there"):
+        pack.pack(None, tmp_path / "nowhere")
 
 
 @pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no checkout")
