@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..errors import DeepLabError
 from .backend import Backend
+from .devices import keep_for_graphs
 from .geometry import ConvGeometry
 
 # Which tiles the kernel uses, for benchmarks: "128x64x128" (output channels x positions x threads), then
@@ -26,10 +27,6 @@ class DevicePlan:
 
     plan: Any
     tables: Tensor
-
-
-# Plans that a CUDA graph may use: it knows their addresses.
-_captured: dict[int, DevicePlan] = {}
 
 
 def tile_names(native: ModuleType) -> list[str]:
@@ -75,8 +72,7 @@ def device_plan(backend: Backend, geometry: ConvGeometry, device: torch.device) 
     """The plan for a geometry, made on first use."""
     choice = _tile_choice(backend.native, os.environ.get(TILE_VARIABLE, ""))
     plan = _device_plan(backend, geometry, device, _processors(backend, device), choice)
-    if device.type == "cuda" and torch.cuda.is_current_stream_capturing():
-        _captured[id(plan)] = plan
+    keep_for_graphs(plan, device)
     return plan
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -51,6 +52,16 @@ def free_memory(device: torch.device) -> int:
     """Bytes of a GPU's memory that torch can still give out."""
     free, _ = torch.cuda.mem_get_info(device)
     return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+
+
+# What CUDA graphs know the addresses of.
+_of_graphs: dict[int, Any] = {}
+
+
+def keep_for_graphs(owner: Any, device: torch.device) -> None:
+    """Keeps what owns memory on `device` for good if a CUDA graph is being captured: it knows addresses."""
+    if device.type == "cuda" and torch.cuda.is_current_stream_capturing():
+        _of_graphs[id(owner)] = owner
 
 
 @contextmanager

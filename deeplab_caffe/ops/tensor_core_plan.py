@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .. import _C
 from ..errors import DeepLabError
+from .devices import keep_for_graphs
 from .geometry import ConvGeometry
 from .tensor_core_weights import tensor_core_type
 
@@ -76,6 +77,7 @@ def plan_on(device: torch.device, plans: dict[Any, Plan], *key: Any) -> Plan:
         while len(plans) >= _KEPT_PLANS:
             plans.pop(next(iter(plans)))
         plans[device, key] = replace(plan, table=plan.table.to(device))
+    keep_for_graphs(plans[device, key], device)  # others may push it out
     return plans[device, key]
 
 

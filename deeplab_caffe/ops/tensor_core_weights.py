@@ -28,9 +28,8 @@ class TensorCoreWeights:
     """A convolution's weights as the tensor-core kernels read them, and its bias; see `pack_tensor_core`.
 
     values: [part, group, chunk, padded channel, 128 bytes]; bias: float32 [group, padded channel] or None;
-    shape: that of the plain weights; plans: those of the latest launches, on their device, which must stay
-    there as long as a CUDA graph with these weights does. by_tap: the values are those of a 1x1 convolution
-    whose outputs are [tap, padded channel], to be summed tap by tap.
+    shape: that of the plain weights; plans: those of the latest launches, on their device. by_tap: the values
+    are those of a 1x1 convolution whose outputs are [tap, padded channel], to be summed tap by tap.
     """
 
     values: Tensor

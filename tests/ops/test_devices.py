@@ -1,8 +1,11 @@
+import gc
+import weakref
+
 import pytest
 import torch
 
 from deeplab_caffe.errors import DeepLabError
-from deeplab_caffe.ops.devices import torch_precision, usable_device
+from deeplab_caffe.ops.devices import keep_for_graphs, torch_precision, usable_device
 
 
 def test_the_cpu():
@@ -28,3 +31,17 @@ def test_tf32_only_where_asked_for():
             assert torch.backends.cudnn.allow_tf32 == (precision == "tf32")
             assert torch.backends.cudnn.deterministic
     assert torch.backends.cudnn.allow_tf32 == before
+
+
+@pytest.mark.parametrize("captures", [True, False])
+def test_what_a_graph_knows_is_kept(captures, monkeypatch):
+    class Owner:
+        pass
+
+    owner = Owner()
+    seen = weakref.ref(owner)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: captures)
+    keep_for_graphs(owner, torch.device("cuda"))
+    del owner
+    gc.collect()
+    assert (seen() is not None) == captures

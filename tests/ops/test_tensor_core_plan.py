@@ -1,8 +1,10 @@
 import random
 
 import pytest
+import torch
 
 from deeplab_caffe import ops
+from deeplab_caffe.ops import tensor_core_plan
 from tests.ops.tensor_core_cases import KERNELS, random_case
 
 
@@ -59,3 +61,15 @@ def test_tiles_leave_padding_out():
     planned = sum(item[7] for item in items) / full
     needed = ops.planned_multiply_adds(geometry) / (8 * 65 * 65 * 1024 * 512 * 9)
     assert needed <= planned < 1.03 * needed
+
+
+def test_plans_that_a_graph_may_know_are_named_each_time(monkeypatch):
+    """Those of the latest shapes are kept; a CUDA graph may have been captured with any."""
+    named = []
+    monkeypatch.setattr(tensor_core_plan, "keep_for_graphs", lambda plan, device: named.append(plan))
+    plans, cpu = {}, torch.device("cpu")
+    for size in [*range(4, 24), 23]:
+        geometry = ops.ConvGeometry.of((1, 16, size, size), (16, 16, 1, 1))
+        plan = tensor_core_plan.plan_on(cpu, plans, (geometry,), "bf16", None, False, False, 132)
+        assert named.pop() is plan and not named
+    assert len(plans) == 16
