@@ -14,7 +14,7 @@ from .checks import check, output
 from .device_convolution import convolve_on_device
 from .epilogue import EpilogueOp, native_epilogue
 from .geometry import ConvGeometry, rows_read
-from .memory import empty
+from .memory import aligned, empty
 
 
 def pack_weights(weights: Tensor, groups: int = 1) -> Tensor:
@@ -89,6 +89,7 @@ def atrous_conv(
     if packed_shape is None:
         weights = pack_weights(weights, groups)
     packed = check("atrous_conv", weights, 1, native.packed_weights_size(geometry.native(native)), like=x)
+    packed = aligned(packed) if backend.is_gpu else packed
     steps, _kept = native_epilogue(native, epilogue, geometry.out_shape, x)
     y = output("atrous_conv", out, geometry.out_shape, x)
     operands = x.data_ptr(), packed.data_ptr(), steps, y.data_ptr()

@@ -6,6 +6,12 @@ from torch import Tensor
 from .. import _C
 
 _HUGE_PAGE = 2 << 20  # bytes
+_WORD = 16  # bytes that a GPU's kernels copy at once, from multiples of that
+
+
+def aligned(x: Tensor) -> Tensor:
+    """Contiguous `x`, copied if it begins where a GPU cannot copy words from, being part of other memory."""
+    return x if x.data_ptr() % _WORD == 0 else x.clone()
 
 
 def empty(count: int, device: torch.device | str = "cpu") -> Tensor:

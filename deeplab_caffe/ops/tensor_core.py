@@ -13,6 +13,7 @@ from .backend import backend_of, kernels
 from .checks import refuse_gradient
 from .epilogue import ChannelOp, EpilogueOp, check_epilogue
 from .geometry import ConvGeometry
+from .memory import aligned
 from .tensor_core_plan import plan_on
 from .tensor_core_weights import TENSOR_CORE_DTYPES, TensorCoreWeights, tensor_core_type
 
@@ -35,8 +36,7 @@ class TensorCoreBranch:
 
 def _channels_last(x: Tensor, dtype: torch.dtype) -> Tensor:
     """The values of [batch, channels, height, width] as aligned [batch, height, width, channels]."""
-    memory = x.to(dtype).permute(0, 2, 3, 1).contiguous()
-    return memory if memory.data_ptr() % 16 == 0 else memory.clone()
+    return aligned(x.to(dtype).permute(0, 2, 3, 1).contiguous())
 
 
 def _padded(x: Tensor, groups: int, unit: int) -> Tensor:
@@ -113,8 +113,10 @@ class _Branches:
     def read(self, inputs: Sequence[Tensor]) -> list["_C.TensorCoreBranch"]:
         """The branches with their operands, each with its own of `inputs`."""
         for native, b, x, y in zip(self.native, self.branches, inputs, self.results, strict=True):
-            bias = 0 if b.weights.bias is None else b.weights.bias.data_ptr()
-            values = b.weights.values.data_ptr()
+            words = [aligned(b.weights.values)]
+            words += [] if b.weights.bias is None else [aligned(b.weights.bias)]
+            self.kept += words
+            values, bias = ([*(word.data_ptr() for word in words), 0])[:2]
             native.set_operands(x.data_ptr(), values, bias, y.data_ptr(), y.dtype == torch.float32)
         return self.native
 

@@ -2,6 +2,7 @@
 precision's error of double precision on other values."""
 
 import random
+from dataclasses import replace
 
 import pytest
 import torch
@@ -196,6 +197,24 @@ def test_unaligned_memory(device):
 
     expected = F.conv2d(x[1:].view(1, 5, 6, 16).permute(0, 3, 1, 2).float(), w)
     assert torch.equal(device(shifted, x, w), expected)
+
+
+def shifted(x):
+    """The same values, in memory that begins 4 bytes behind a multiple of 16."""
+    return torch.cat([x.new_zeros(4 // x.element_size()), x.flatten()])[4 // x.element_size() :].view(x.shape)
+
+
+def test_packed_weights_in_unaligned_memory(device):
+    x, w, b = integers(2, 64, 5, 6), integers(24, 64, 1, 1), integers(24, seed=1)
+
+    def moved(x, w, b):
+        packed = ops.pack_tensor_core(w, b)
+        packed = replace(packed, values=shifted(packed.values), bias=shifted(packed.bias))
+        exact = ops.atrous_conv(x, shifted(ops.pack_weights(w)), packed_shape=tuple(w.shape))
+        return ops.tensor_core_conv(x, packed, float_output=True), exact
+
+    on_cores, exact = device(moved, x, w, b)
+    assert torch.equal(on_cores, F.conv2d(x, w, b)) and torch.equal(exact, F.conv2d(x, w))
 
 
 @pytest.mark.parametrize("wgmma", [False, True])
