@@ -191,6 +191,10 @@ def test_sizes_beyond_the_device_are_errors():
     axis = make_axis(40000, 1, 1, 0, 1)
     with pytest.raises(ValueError, match="32-bit"):
         native.ConvTilePlan(Case(2, 1, 1, 1, axis, axis).geometry(), 1, -1, -1)
+    # A tap so far below the first one that the input between them has 2^31 values.
+    rows, columns = make_axis(31000, 2, 1, 40000, 70000), make_axis(31000, 1, 1, 0, 1)
+    with pytest.raises(ValueError, match="32-bit"):
+        native.ConvTilePlan(Case(1, 1, 1, 1, rows, columns).geometry(), 1, -1, -1)
     with pytest.raises(ValueError, match="no such tile"):
         small = make_axis(4, 1, 1, 0, 1)
         native.ConvTilePlan(Case(1, 1, 1, 1, small, small).geometry(), 1, 99, -1)

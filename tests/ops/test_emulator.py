@@ -38,6 +38,8 @@ def test_many_barriers():
         ("half_a_warp", "not all lanes of a mask have come"),
         ("past_the_end", "written past its end"),
         ("endless", "poll for what nobody does"),
+        ("crooked_source", "not 16-byte aligned"),
+        ("crooked_target", "not 16-byte aligned"),
         ("foreign_lane", "a lane that takes no part|not in the mask"),
         ("block_too_large", "size of the block"),
     ],

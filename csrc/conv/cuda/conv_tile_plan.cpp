@@ -209,9 +209,13 @@ void check_sizes(const ConvGeometry& g) {
   const int64_t channels = g.in_channels / g.groups, in_area = g.in_height * g.in_width;
   const int64_t reach = (g.kernel_height - 1) * g.dilation_height,
                 wide = (g.kernel_width - 1) * g.dilation_width;
+  // The farthest tap that an output sees.
+  const int64_t row = std::min(reach, g.in_height + g.pad_height),
+                column = std::min(wide, g.in_width + g.pad_width);
+  const int64_t farthest = (channels - 1) * in_area + row * g.in_width + column;
   if (g.batch * g.out_height * g.out_width > kInt32 - 256 || g.depth() > kInt32 - kStageDepth ||
-      (channels + 1) * in_area > kInt32 || reach > kInt32 || wide > kInt32 || g.pad_height > kInt32 / 2 ||
-      g.pad_width > kInt32 / 2) {
+      (channels + 1) * in_area > kInt32 || farthest > kInt32 || reach > kInt32 || wide > kInt32 ||
+      g.pad_height > kInt32 / 2 || g.pad_width > kInt32 / 2) {
     throw std::invalid_argument("atrous_conv: too large for the device's 32-bit positions");
   }
 }

@@ -1,6 +1,6 @@
 // Kernels that test the emulator itself: words whose result is known, and mistakes that must be found.
 #include "platform/bind.h"
-#include "platform/cuda/runtime.cuh"
+#include "platform/cuda/ptx.cuh"
 
 namespace {
 
@@ -65,6 +65,16 @@ KERNEL(64, 1) void endless(int) {
   for (;;) emulator::yield();
 }
 
+// Copies of 16 bytes that begin `from` and `to` bytes behind a multiple of 16.
+KERNEL(32, 1) void copy_between(int from, int to) {
+  DYNAMIC_SHARED(unsigned char, shared);
+  alignas(16) static const unsigned char bytes[32] = {};
+  copy_async_16(shared + to, bytes + from, to != 0);
+  ptx::copy_async_16(ptx::shared_address(shared) + to, bytes + from, to != 0);
+  commit_copies();
+  wait_for_copies<0>();
+}
+
 KERNEL(64, 1) void foreign_lane(int) { __shfl_sync(0xffffu << threadIdx.x / 16 % 2 * 16, 0, 40); }
 
 void check_block_sum(const int* from, int* to, int blocks, int threads) {
@@ -78,6 +88,8 @@ void check_half_a_barrier() { launch(half_a_barrier, 1, 64, 0, Stream{}, 0); }
 void check_half_a_warp() { launch(half_a_warp, 1, 64, 0, Stream{}, 0); }
 void check_past_the_end() { launch(past_the_end, 1, 64, 256, Stream{}, 0); }
 void check_endless() { launch(endless, 1, 64, 0, Stream{}, 0); }
+void check_crooked_source() { launch(copy_between, 1, 32, 32, Stream{}, 8, 0); }
+void check_crooked_target() { launch(copy_between, 1, 32, 32, Stream{}, 0, 4); }
 void check_foreign_lane() { launch(foreign_lane, 1, 64, 0, Stream{}, 0); }
 void check_block_too_large() { launch(half_a_warp, 1, 1025, 0, Stream{}, 0); }
 
@@ -91,6 +103,8 @@ BINDINGS {
   BIND(m, check_half_a_warp);
   BIND(m, check_past_the_end);
   BIND(m, check_endless);
+  BIND(m, check_crooked_source);
+  BIND(m, check_crooked_target);
   BIND(m, check_foreign_lane);
   BIND(m, check_block_too_large);
 }

@@ -89,6 +89,7 @@ struct BarrierWord {
 };
 static_assert(sizeof(BarrierWord) == 8);
 inline BarrierWord& barrier_word(uint32_t address) {
+  if (address % 8) throw std::runtime_error("emulated mbarrier: not 8-byte aligned");
   return *reinterpret_cast<BarrierWord*>(shared_bytes(address));
 }
 
@@ -104,6 +105,7 @@ inline SharedAddress shared_address(const void* p) {
 
 inline void copy_async_16(SharedAddress to, const void* from, bool zero) {
   unsigned char* const target = emulator::shared_bytes(to);
+  emulator::check_alignment(target, from, 16);
   if (blockIdx.x % 2 == 0) {
     ::copy_async_16(target, from, zero);
   } else if (zero) {
@@ -118,6 +120,7 @@ inline void copy_async_4(SharedAddress to, const void* from, bool zero) {
 }
 
 inline void load_matrices(uint32_t (&r)[4], SharedAddress row) {
+  if (row % 16) throw std::runtime_error("emulated ldmatrix: a row that is not 16-byte aligned");
   const SharedAddress* const* rows = emulator::meet(row);
   const int lane = emulator::lane();
   for (int i = 0; i < 4; ++i) {
