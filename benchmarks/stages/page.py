@@ -12,7 +12,7 @@ td.n { text-align: right; font-variant-numeric: tabular-nums }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 12px }
 .passed, .met { color: #1a7f37 }
 .failed, .missed { color: #cf222e; font-weight: 600 }
-.out-of-time, .interrupted { color: #bc6c00 }
+.out-of-time, .interrupted, .skipped { color: #bc6c00 }
 """
 VERDICTS = {True: "met", False: "missed", None: "not measured"}
 

@@ -17,7 +17,7 @@ STEP = """
 import os, sys, time
 letter, folder = sys.argv[1:]
 open(os.path.join(folder, letter + ".txt"), "a").write("result\\n")
-print("tests/x.py" + "::test_x PASSED", flush=True)
+print("tests/x.py::test_x", "SKIPPED" if letter == os.environ.get("SKIPS") else "PASSED", flush=True)
 time.sleep(60 if letter == os.environ.get("HANGS") else 0)
 sys.exit(letter == os.environ.get("FAILS"))
 """
@@ -125,6 +125,11 @@ def test_another_step_may_fail(tmp_path):
     subprocess.run(command(tmp_path), env=os.environ | {"FAILS": "b"}, check=True, capture_output=True)
     found = states(tmp_path)
     assert found.pop("b") == "failed" and set(found.values()) == {"passed"}
+
+
+def test_skipped_tests_show_nothing(tmp_path):
+    subprocess.run(command(tmp_path), env=os.environ | {"SKIPS": "c"}, check=True, capture_output=True)
+    assert states(tmp_path) == dict.fromkeys(LETTERS, "passed") | {"c": "skipped"}
 
 
 def test_an_interrupt_leaves_results(tmp_path):
