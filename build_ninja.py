@@ -2,6 +2,7 @@
 
 csrc/<subject>/*.cpp            once
 csrc/<subject>/simd/*.cpp       once per instruction set
+csrc/<subject>/bf16/*.cpp       once, each for instructions of its own
 csrc/<subject>/cuda/*.cu        with nvcc for _cuda, with the C++ compiler for _cuda_emulated
 csrc/<subject>/cuda/*.cpp       once, for both
 csrc/platform/emulator/*.cpp    for _cuda_emulated
@@ -21,6 +22,7 @@ import sys
 import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import build_cuda
@@ -47,8 +49,16 @@ X86 = {
     "avx512": "-mavx512f -mavx512vl -mavx512bw -mavx512dq -mfma -mprefer-vector-width=512".split(),
 }
 ARM: dict[str, list[str]] = {"neon": []}
+# csrc/*/bf16/<name>.cpp: its namespace ISA, the set whose vectors it uses, and further flags.
+BF16 = {"plain": ("portable", "portable", [])}
+_PAIRS = ["-mavx512bf16"]
+X86_BF16 = {
+    "avx512": ("avx512bf16", "avx512", _PAIRS),
+    "amx": ("amx", "avx512", [*_PAIRS, "-mamx-tile", "-mamx-bf16"]),
+}
 # What tells the sources which copies there are.
 HAVE = {"x86": ["-DHAVE_X86=1"], "arm": ["-DHAVE_NEON=1"]}
+HAVE_BF16 = "-DHAVE_X86_BF16=1"
 # Host code of the CPU's module that the device modules use too.
 SHARED = ["csrc/conv/conv_plan.cpp"]
 # What DEEPLAB_CAFFE_WARNINGS=1 checks; the pragmas are nvcc's.
@@ -77,6 +87,23 @@ class Tools:
     machine: str  # "x86", "arm" or another
     nvcc: Path | None = None
     targets: tuple[str, ...] = ()
+
+    @cached_property
+    def bf16(self) -> bool:
+        """Whether the compiler knows the instructions of X86_BF16 (g++ does from version 11 on)."""
+        flags = [flag for *_, flags in X86_BF16.values() for flag in flags]
+        command = [*self.cxx, *flags, "-fsyntax-only", "-x", "c++", os.devnull]
+        return self.machine == "x86" and not subprocess.run(command, capture_output=True).returncode
+
+
+def copies(tools: Tools) -> Iterator[tuple[str, str, list[str]]]:
+    """Of what is compiled for certain instructions: pattern of the sources, name and flags of a copy."""
+    sets = instruction_sets(tools.machine)
+    for isa, flags in sets.items():
+        yield "csrc/*/simd/*.cpp", isa, [f"-DISA={isa}", f"-DISA_{isa.upper()}=1", *flags]
+    for name, (space, isa, flags) in (BF16 | (X86_BF16 if tools.bf16 else {})).items():
+        macros = [f"-DISA={space}", f"-DISA_{isa.upper()}=1"]
+        yield f"csrc/*/bf16/{name}.cpp", f"bf16_{name}", [*macros, *sets[isa], *flags]
 
 
 def instruction_sets(machine: str) -> dict[str, list[str]]:
@@ -190,7 +217,8 @@ class Graph:
         common = COMMON
         if checks := sanitizers():
             common = [SANITIZED.get(flag, flag) for flag in COMMON] + checks
-        return [*self.tools.cxx, *own, *common, "-Icsrc", *HAVE.get(self.tools.machine, []), *flags]
+        have = HAVE.get(self.tools.machine, []) + [HAVE_BF16] * self.tools.bf16
+        return [*self.tools.cxx, *own, *common, "-Icsrc", *have, *flags]
 
     def host(self, module: str, sources: list[str]) -> list[str]:
         """Objects of what may include pybind11; those that are the same in all modules are made once."""
@@ -211,10 +239,8 @@ class Graph:
 
     def cpu(self) -> Iterator[str]:
         """Objects of _C."""
-        for name, flags in instruction_sets(self.tools.machine).items():
-            macros = [f"-DISA={name}", f"-DISA_{name.upper()}=1"]
-            sources = self.sources("csrc/*/simd/*.cpp")
-            yield from self.compile("cxx", name, sources, self.cxx(*macros, *flags), f"for {name}")
+        for pattern, name, flags in copies(self.tools):
+            yield from self.compile("cxx", name, self.sources(pattern), self.cxx(*flags), f"for {name}")
         yield from self.host("_C", self.sources("csrc/*/*.cpp"))
 
     def device_host(self, module: str) -> list[str]:

@@ -113,6 +113,26 @@ def atrous_conv(
     threads: int,
 ) -> None: ...
 
+# Whose arithmetic: see csrc/conv/bf16_conv.h.
+class Bf16Way:
+    avx512: Bf16Way
+    amx: Bf16Way
+    avx512_plain: Bf16Way
+    amx_plain: Bf16Way
+
+def has_bf16_way(way: Bf16Way) -> bool: ...
+def bf16_weights_size(geometry: ConvGeometry) -> int: ...
+def pack_bf16_weights(geometry: ConvGeometry, weights: Address, packed: Address, threads: int) -> None: ...
+def bf16_conv(
+    geometry: ConvGeometry,
+    way: Bf16Way,
+    x: Address,
+    packed: Address,
+    steps: Sequence[EpilogueStep],
+    y: Address,
+    threads: int,
+) -> None: ...
+
 class ZeroInputs:
     summed: ZeroInputs
     left_out_of_tiles: ZeroInputs

@@ -1,51 +1,15 @@
 #include "conv/atrous_conv.h"
 
-#include <omp.h>
-
-#include <algorithm>
-#include <atomic>
-#include <new>
-
 #include "conv/few_outputs.h"
 #include "conv/nonzero_pairs.h"
 #include "conv/output_tiles.h"
 #include "conv/packed_input.h"
 #include "conv/simd/conv_tile.h"
 #include "conv/simd/depthwise.h"
+#include "conv/task_loop.h"
 #include "conv/zero_inputs.h"
-#include "platform/buffer.h"
 
 namespace {
-
-// A thread's working memory, kept from task to task.
-class Workspace {
- public:
-  float* get(int64_t floats) {
-    const auto wanted = static_cast<std::size_t>(floats);
-    if (wanted > memory_.size()) {
-      memory_ = Buffer<float>();
-      memory_ = Buffer<float>(wanted);
-    }
-    return memory_.data();
-  }
-
- private:
-  Buffer<float> memory_;
-};
-
-struct Operands {
-  const float *x, *packed;
-  const std::vector<EpilogueStep>& steps;
-  float* y;
-};
-
-// Takes a tile's sums through the epilogue and writes them; row: of the group.
-void store_tile(const ConvGeometry& g, const ConvKernels& kernels, const Operands& o, int64_t group,
-                int64_t row, const OutputTiles::Tile& tile, const StoreRun* stores, const float* sums) {
-  const auto rows = static_cast<int>(std::min<int64_t>(kConvRows, g.rows() - row));
-  kernels.store(sums, rows, o.steps.data(), static_cast<int64_t>(o.steps.size()), stores + tile.first_store,
-                tile.last_store - tile.first_store, group * g.rows() + row, g.out_plane, o.y);
-}
 
 // One task at work: its tiles, and the input they read, packed block by block. What it does, naively:
 //
@@ -283,25 +247,13 @@ void atrous_conv(const ConvGeometry& g, const float* x, const float* packed,
   const std::vector<Region> regions = make_regions(g, cuts);
   const std::vector<Task> tasks = make_tasks(g, regions, kernels.lanes, threads);
   const Operands operands{x, packed, steps, y};
-  std::atomic<bool> out_of_memory{false};
-#pragma omp parallel num_threads(threads)
-  {
-    static thread_local Workspace workspace;
-#pragma omp for schedule(dynamic, 1)
-    for (size_t i = 0; i < tasks.size(); ++i) {
-      try {
-        if (out_of_memory) continue;
-        if (few_outputs) {
-          run_otherwise<FewOutputs>(g, kernels, tasks[i], operands, &workspace);
-        } else if (zeros == ZeroInputs::left_out_of_pairs) {
-          run_otherwise<NonzeroPairs>(g, kernels, tasks[i], operands, &workspace);
-        } else {
-          TaskRunner(g, kernels, tasks[i], operands, in_place, summed, &workspace).run();
-        }
-      } catch (const std::bad_alloc&) {
-        out_of_memory = true;
-      }
+  run_tasks(tasks, threads, [&](const Task& task, Workspace* workspace) {
+    if (few_outputs) {
+      run_otherwise<FewOutputs>(g, kernels, task, operands, workspace);
+    } else if (zeros == ZeroInputs::left_out_of_pairs) {
+      run_otherwise<NonzeroPairs>(g, kernels, task, operands, workspace);
+    } else {
+      TaskRunner(g, kernels, task, operands, in_place, summed, workspace).run();
     }
-  }
-  if (out_of_memory) throw std::bad_alloc();
+  });
 }

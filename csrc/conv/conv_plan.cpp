@@ -137,7 +137,7 @@ int64_t planned_multiply_adds(const ConvGeometry& g) {
 }
 
 std::vector<Task> make_tasks(const ConvGeometry& g, const std::vector<Region>& regions, int lanes,
-                             int threads) {
+                             int threads, int64_t row_tiles) {
   int64_t left = 0;
   for (const Region& r : regions) left += r.positions(g.batch);
   // Every thread shall have about four tasks, so that the slowest does not hold up the others. Where there
@@ -146,7 +146,7 @@ std::vector<Task> make_tasks(const ConvGeometry& g, const std::vector<Region>& r
   // than needed.
   const int64_t wanted = threads == 1 ? 1 : 4 * threads;
   const int64_t parts = std::min(g.row_tiles(), divide_up(wanted, std::max<int64_t>(1, left / (2 * lanes))));
-  const int64_t tiles = divide_up(g.row_tiles(), parts);
+  const int64_t tiles = divide_up(divide_up(g.row_tiles(), parts), row_tiles) * row_tiles;
   // A short sum leaves room for more positions: the longer a task's runs, the better memory streams.
   const int64_t block = std::max<int64_t>(1, reduction_block(g.depth()));
   const int64_t most = kTaskTiles * lanes * kLongestBlock / block;

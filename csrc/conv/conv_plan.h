@@ -86,9 +86,9 @@ struct Task {
 };
 
 // Tasks of falling size: large ones reuse the weights best, small ones at the end even out the threads.
-// lanes: output positions in a tile.
+// lanes: output positions in a tile; row_tiles: a task's first row tile is a multiple of that.
 std::vector<Task> make_tasks(const ConvGeometry& g, const std::vector<Region>& regions, int lanes,
-                             int threads);
+                             int threads, int64_t row_tiles = 1);
 
 // A run of neighbouring outputs of one row.
 struct Run {

@@ -5,7 +5,28 @@
 
 namespace {
 
-bool has(Isa isa) {
+Isa choose() {
+  const char* wanted = std::getenv("DEEPLAB_CAFFE_ISA");
+  if (wanted == nullptr || *wanted == 0) {
+    for (Isa isa : {Isa::avx512, Isa::avx2, Isa::neon}) {
+      if (has_isa(isa)) return isa;
+    }
+    return Isa::portable;
+  }
+  for (Isa isa : {Isa::portable, Isa::avx2, Isa::avx512, Isa::neon}) {
+    if (isa_name(isa) == std::string(wanted)) {
+      if (has_isa(isa)) return isa;
+      throw std::invalid_argument(std::string("DEEPLAB_CAFFE_ISA=") + wanted +
+                                  ": this processor (or build) has no such instructions");
+    }
+  }
+  throw std::invalid_argument(std::string("DEEPLAB_CAFFE_ISA=") + wanted +
+                              ": unknown; one of portable, avx2, avx512, neon");
+}
+
+}  // namespace
+
+bool has_isa(Isa isa) {
 #ifdef HAVE_X86
   __builtin_cpu_init();
   if (isa == Isa::avx512) {
@@ -19,27 +40,6 @@ bool has(Isa isa) {
 #endif
   return isa == Isa::portable;
 }
-
-Isa choose() {
-  const char* wanted = std::getenv("DEEPLAB_CAFFE_ISA");
-  if (wanted == nullptr || *wanted == 0) {
-    for (Isa isa : {Isa::avx512, Isa::avx2, Isa::neon}) {
-      if (has(isa)) return isa;
-    }
-    return Isa::portable;
-  }
-  for (Isa isa : {Isa::portable, Isa::avx2, Isa::avx512, Isa::neon}) {
-    if (isa_name(isa) == std::string(wanted)) {
-      if (has(isa)) return isa;
-      throw std::invalid_argument(std::string("DEEPLAB_CAFFE_ISA=") + wanted +
-                                  ": this processor (or build) has no such instructions");
-    }
-  }
-  throw std::invalid_argument(std::string("DEEPLAB_CAFFE_ISA=") + wanted +
-                              ": unknown; one of portable, avx2, avx512, neon");
-}
-
-}  // namespace
 
 const char* isa_name(Isa isa) {
   constexpr const char* names[] = {"portable", "avx2", "avx512", "neon"};

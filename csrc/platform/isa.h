@@ -10,6 +10,9 @@ enum class Isa { portable, avx2, avx512, neon };
 // std::invalid_argument if that one is unknown or not to be had.
 Isa active_isa();
 
+// Whether this processor and build have it.
+bool has_isa(Isa isa);
+
 const char* isa_name(Isa isa);
 
 // Picks namespace-per-ISA copies: SELECT_ISA(conv_kernel) names the active one's object.

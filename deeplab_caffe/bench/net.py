@@ -23,6 +23,8 @@ from .torch_net import TorchNet
 
 STREAMED = "exact streamed"
 OURS = ("exact", STREAMED, "fp32", "bf16")
+# bf16 by kernels of our own, where the processor has the instructions.
+OWN_BF16 = {f"bf16 {name}": name for name in ops.BF16_INSTRUCTIONS}
 PEERS: dict[str, Callable[[Net], TorchNet]] = {
     "torch NCHW": partial(TorchNet, channels_last=False),
     "torch NHWC": TorchNet,
@@ -44,16 +46,17 @@ def candidate(
     training: bool = False,
     weight_memory: int = 16 << 20,
 ) -> Callable[[], object]:
-    """The candidate `name` (one of OURS or PEERS) as a function without arguments.
+    """The candidate `name` (one of OURS, OWN_BF16 or PEERS) as a function without arguments.
 
     training: it goes forwards and backwards, else only forwards. weight_memory: of the candidate STREAMED.
     """
-    precision = name if name in OURS and name != STREAMED else "exact"
+    precision = "bf16" if name in OWN_BF16 else name if name in OURS and name != STREAMED else "exact"
     limit = weight_memory if name == STREAMED else None
-    net = Net(model, weights, precision=precision, **rules, weight_memory=limit)
+    with ops.choose_bf16_kernels(OWN_BF16.get(name, "torch")):
+        net = Net(model, weights, precision=precision, **rules, weight_memory=limit)
     image = _image(size)
     net.reshape(**{next(iter(net.inputs)): tuple(image.shape)})
-    if name in OURS:
+    if name not in PEERS:
         if training:
             module = net.module()
             return lambda: _back(next(iter(module(image).outputs.values())), list(module.parameters()))
@@ -117,6 +120,8 @@ def _measure(
     definition = read_model(model, **rules)
     folded = any(layer.type == "BatchNorm" for layer in definition.layers)
     ours = [name for name in OURS if not (training and name == STREAMED)]
+    if not training:
+        ours += [name for name, kernels in OWN_BF16.items() if ops.has_bf16_kernels(kernels)]
     names = [*ours, *(name for name in PEERS if "folded" not in name or (folded and not training))]
     passes = 3 if training else 1  # backwards: a product for the data and one for the weights
     try:

@@ -31,7 +31,8 @@ def make_context(phase: str, device: str | torch.device, precision: str, threads
         raise DeepLabError(f"threads: {threads} given, at least 1 wanted")
     if threads is not None:
         check_threads(threads)
-    return Context(phase, found, precision, threads)
+    own = ops.bf16_kernels() if precision == "bf16" and not ops.backend_of(found).is_gpu else "torch"
+    return Context(phase, found, precision, threads, bf16_kernels=own)
 
 
 def make_weight_memory(limit: int | None, context: Context) -> WeightMemory | None:

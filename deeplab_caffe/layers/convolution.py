@@ -9,12 +9,10 @@ from typing_extensions import override
 
 from .. import ops
 from ..autograd import ConvolutionFunction
-from ..formats.file_blob import FileBlob
 from ..types import Pair, Shape, plane
 from .abilities import Branches, Epilogue, Fused, Fusing, Rows, RowWise
 from .base import Layer, register
-from .parameters.weight_memory import Allocate
-from .parts import fast_convolution, fold
+from .parts import fast_convolution, fold, packed_weights
 from .parts.any_fields import AnyFields
 from .relu import ReLU
 
@@ -109,25 +107,14 @@ class Convolution(AnyFields, RowWise, Branches, Fusing):
             top, others = layer.definition.tops[0], others[count:]
         return found
 
+    @property
+    def _bf16(self) -> str:
+        """Our own kernels that convolve in bf16, if any: several groups are convolved in float32."""
+        own = self.context.precision == "bf16" and self.context.runs_forward and self.groups == 1
+        return self.context.bf16_kernels if own else ""
+
     def _packed_weights(self) -> Tensor:
-        weights = self.blobs[0]
-        shape, groups = weights.shape, self.groups
-
-        def load(blob: FileBlob, allocate: Allocate) -> Tensor:
-            packed = allocate(ops.packed_weights_size(shape, groups))
-
-            def read(file: int, offset: int) -> bool:
-                return ops.read_packed_weights(file, offset, shape, packed, groups, self.context.threads)
-
-            blob.read_with(read)
-            return packed
-
-        return weights.packed(
-            ("conv", groups),
-            lambda plain: ops.pack_weights(plain, groups),
-            lambda packed: ops.unpack_weights(packed, shape, groups),
-            load,
-        )
+        return packed_weights.of(self.blobs[0], self.groups, self._bf16, self.context.threads)
 
     @override
     def prepare(self) -> None:
@@ -137,7 +124,7 @@ class Convolution(AnyFields, RowWise, Branches, Fusing):
     def _weights_and_epilogue(
         self, fused: Fused, others: list[Tensor]
     ) -> tuple[Tensor, list[ops.EpilogueOp]]:
-        """Packed weights and the epilogue; in fp32 its first ops are one scale and shift."""
+        """Packed weights and the epilogue; but for exact its first ops are one scale and shift."""
         weights, epilogue = self._packed_weights(), self._epilogue(fused, others)
         if self.context.precision == "exact":
             return weights, epilogue
@@ -180,6 +167,7 @@ class Convolution(AnyFields, RowWise, Branches, Fusing):
             self.groups,
             epilogue,
             threads=self.context.threads,
+            bf16=self._bf16,
         )
 
     @override
@@ -204,6 +192,7 @@ class Convolution(AnyFields, RowWise, Branches, Fusing):
                 size=geometry.out_size,
                 out=top,
                 threads=self.context.threads,
+                bf16=self._bf16,
             )
 
     @override

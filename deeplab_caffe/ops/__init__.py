@@ -7,6 +7,15 @@ plain twin with the same arguments is in `tests/reference`.
 
 from . import epilogue
 from .backend import backend_of, cuda_targets, cuda_variant, emulated_cuda, isa, on_host
+from .bf16 import (
+    BF16_INSTRUCTIONS,
+    BF16_KERNELS,
+    bf16_kernels,
+    bf16_weights_size,
+    choose_bf16_kernels,
+    has_bf16_kernels,
+    pack_bf16_weights,
+)
 from .conv_gradient import channel_sums, conv_data_gradient, conv_weight_gradient
 from .convolution import (
     atrous_conv,
@@ -46,6 +55,8 @@ from .tensor_core_plan import tensor_core_shapes, tensor_core_tiles
 from .tensor_core_weights import TENSOR_CORE_DTYPES, TensorCoreWeights, pack_tensor_core, round_tf32
 
 __all__ = [
+    "BF16_INSTRUCTIONS",
+    "BF16_KERNELS",
     "ConvGeometry",
     "EpilogueOp",
     "ELTWISE_OPERATIONS",
@@ -107,4 +118,9 @@ __all__ = [
     "tensor_core_steps",
     "tensor_core_tiles",
     "unpack_weights",
+    "bf16_kernels",
+    "bf16_weights_size",
+    "choose_bf16_kernels",
+    "has_bf16_kernels",
+    "pack_bf16_weights",
 ]

@@ -1,6 +1,7 @@
 """Atrous convolution in the canonical reduction order, and its packed weights."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from ..errors import DeepLabError
 from ..threads import thread_count
 from ..types import Pair, Shape
 from .backend import backend_of, kernels
+from .bf16 import bf16_way, bf16_weights_size, pack_bf16_weights
 from .checks import check, output
 from .device_convolution import convolve_on_device
 from .epilogue import EpilogueOp, native_epilogue
@@ -69,6 +71,7 @@ def atrous_conv(
     size: Pair | None = None,
     out: Tensor | None = None,
     threads: int | None = None,
+    bf16: str = "",
 ) -> Tensor:
     """Convolution with holes, every output summed in the canonical order: the original program's bits.
 
@@ -76,8 +79,10 @@ def atrous_conv(
     `pack_weights` made of them, with their shape in `packed_shape`. dilation is DeepLab's `hole`, the rate of
     atrous convolution (Chen et al., "DeepLab", 2016, section 3.1). epilogue: what each output goes
     through, in order: Bias, ReLU and so on, see `ops.epilogue`. size: rows and columns of the result, for
-    a padding that differs at both ends (`pad` is the one before); by default it is the same. Returns float32
-    [batch, out, h, w]. Raises DeepLabError if the shapes do not fit together.
+    a padding that differs at both ends (`pad` is the one before); by default it is the same. bf16: kernels of
+    BF16_KERNELS (not torch's) that round x and the weights instead, of one group on the CPU; packed weights
+    are those of `pack_bf16_weights` then. Returns float32 [batch, out, h, w]. Raises DeepLabError if the
+    shapes do not fit together.
     """
     x = check("atrous_conv", x, 4)
     shape = tuple(weights.shape) if packed_shape is None else tuple(packed_shape)
@@ -86,18 +91,32 @@ def atrous_conv(
     backend = backend_of(x.device)
     native = backend.native
     geometry = ConvGeometry.of(tuple(x.shape), shape, stride, pad, dilation, groups, size)
+    if bf16 and (groups != 1 or backend.is_gpu):
+        raise DeepLabError("atrous_conv: in bf16 one group on the CPU wanted")
     if packed_shape is None:
-        weights = pack_weights(weights, groups)
-    packed = check("atrous_conv", weights, 1, native.packed_weights_size(geometry.native(native)), like=x)
+        weights = pack_bf16_weights(weights, threads) if bf16 else pack_weights(weights, groups)
+    count = bf16_weights_size(shape) if bf16 else native.packed_weights_size(geometry.native(native))
+    packed = check("atrous_conv", weights, 1, count, like=x)
     packed = aligned(packed) if backend.is_gpu else packed
     steps, _kept = native_epilogue(native, epilogue, geometry.out_shape, x)
     y = output("atrous_conv", out, geometry.out_shape, x)
     operands = x.data_ptr(), packed.data_ptr(), steps, y.data_ptr()
     if not backend.is_gpu:
-        native.atrous_conv(geometry.native(), *operands, thread_count(threads))
+        _convolve(geometry, operands, threads, bf16)
     elif y.numel():
         convolve_on_device(backend, geometry, *operands, x)
     return y
+
+
+def _convolve(
+    geometry: ConvGeometry, operands: tuple[int, int, list[Any], int], threads: int | None, bf16: str
+) -> None:
+    """On the CPU. operands: addresses of x and the packed weights, the epilogue's steps, the address of y."""
+    native = geometry.native()
+    if bf16:
+        _C.bf16_conv(native, bf16_way(bf16, "atrous_conv: bf16"), *operands, thread_count(threads))
+    else:
+        _C.atrous_conv(native, *operands, thread_count(threads))
 
 
 def atrous_conv_rows(
@@ -115,6 +134,7 @@ def atrous_conv_rows(
     groups: int = 1,
     epilogue: Sequence[EpilogueOp] = (),
     threads: int | None = None,
+    bf16: str = "",
 ) -> Tensor:
     """`atrous_conv` of some rows, on the CPU: nothing else of the input and output need be in memory.
 
@@ -133,15 +153,15 @@ def atrous_conv_rows(
             raise DeepLabError(f"atrous_conv_rows: {held}, {wanted[0]} to {wanted[1]} wanted")
     whole, size = (*x.shape[:2], height, x.shape[3]), (rows[1] - rows[0], out.shape[3])
     geometry = ConvGeometry.of(whole, packed_shape, stride, pad, dilation, groups, size)
-    part = geometry.of_rows(rows, x[0, 0].numel(), out[0, 0].numel()).native()
+    part = geometry.of_rows(rows, x[0, 0].numel(), out[0, 0].numel())
     moved = 4 * out.shape[3] * (rows[0] - out_first)
     steps, _kept = native_epilogue(_C, epilogue, tuple(out.shape), x, moved)
-    _C.atrous_conv(
-        part,
+    count = bf16_weights_size(packed_shape) if bf16 else _C.packed_weights_size(part.native())
+    operands = (
         (x.data_ptr() - 4 * x.shape[3] * x_first) % 2**64,  # where row 0 would lie: only an address
-        check("atrous_conv_rows", packed, 1, _C.packed_weights_size(part)).data_ptr(),
+        check("atrous_conv_rows", packed, 1, count).data_ptr(),
         steps,
         out.data_ptr() + moved,
-        thread_count(threads),
     )
+    _convolve(part, operands, threads, bf16)
     return out

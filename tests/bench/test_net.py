@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from deeplab_caffe import ops
 from deeplab_caffe.bench import net
 from deeplab_caffe.commands import main
 
@@ -28,6 +29,7 @@ def test_bench_net_leaves_json_and_a_picture(model, tmp_path, monkeypatch):
         "exact streamed",
         "fp32",
         "bf16",
+        *(name for name, kernels in net.OWN_BF16.items() if ops.has_bf16_kernels(kernels)),
         *net.PEERS,
     }
     assert all(row["median"] > 0 and row["memory"] > 1e6 for row in result["results"])
@@ -42,3 +44,14 @@ def test_bench_train(model, tmp_path, monkeypatch):
     names = ["exact", "fp32", "bf16", "torch NCHW", "torch NHWC", "torch NHWC bf16"]
     assert [row["candidate"] for row in result["results"]] == names
     assert (tmp_path / "train_tiny.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_own_kernels_in_bf16_beside_torchs(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(net, "peak_memory", lambda *_: 2_000_000)
+    monkeypatch.setattr(net, "OWN_BF16", {"bf16 amx": "amx_plain", "bf16 avx512": "none"})
+    monkeypatch.setattr(ops, "has_bf16_kernels", lambda name: name == "amx_plain")
+    arguments = ["--sizes", "17", "--threads", "1", "--rounds", "1", "-o", str(tmp_path)]
+    assert main(["bench", "net", "--model", str(model), *arguments]) == 0
+    result = json.loads((tmp_path / "net_tiny.json").read_text())
+    names = [row["candidate"] for row in result["results"]]
+    assert names[3:5] == ["bf16", "bf16 amx"] and "bf16 avx512" not in names

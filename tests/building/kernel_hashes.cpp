@@ -5,8 +5,10 @@
 #include <cstring>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "conv/atrous_conv.h"
+#include "conv/bf16_conv.h"
 #include "conv/channel_sums.h"
 #include "conv/conv_gradient.h"
 #include "conv/conv_weights.h"
@@ -64,6 +66,24 @@ void leave_runs(int64_t run, Floats* values) {
   }
 }
 
+// The plain kernels', and whether the instructions give the same, where there are any.
+void convolution_in_bf16(const std::string& name, const ConvGeometry& g, const Floats& x, const Floats& w,
+                         const std::vector<EpilogueStep>& steps, Floats* y) {
+  Floats packed(bf16_weights_size(g));
+  pack_bf16_weights(g, w.data(), packed.data(), kThreads);
+  for (const auto& [plain, way] :
+       {std::pair{Bf16Way::avx512_plain, Bf16Way::avx512}, std::pair{Bf16Way::amx_plain, Bf16Way::amx}}) {
+    bf16_conv(g, plain, x.data(), packed.data(), steps, y->data(), kThreads);
+    const std::string kind = kBf16Ways[static_cast<int>(way)];
+    print(name + " bf16 " + kind, *y);
+    if (!has(way)) continue;
+    const Floats expected = *y;
+    bf16_conv(g, way, x.data(), packed.data(), steps, y->data(), kThreads);
+    const bool same = std::memcmp(expected.data(), y->data(), y->size() * sizeof(float)) == 0;
+    std::printf("instructions: %s bf16 %s: %s\n", name.c_str(), kind.c_str(), same ? "same" : "differ");
+  }
+}
+
 void convolution(const Convolution& c) {
   const int64_t width = c.size + 2;
   const auto out_size = [&](int64_t size) {
@@ -97,6 +117,7 @@ void convolution(const Convolution& c) {
                                         {EpilogueStep::kClip, nullptr, nullptr, -1.5f, 40, false}};
   atrous_conv(g, x.data(), packed.data(), steps, y.data(), kThreads);
   print(name + " epilogue", y);
+  if (g.groups == 1) convolution_in_bf16(name, g, x, w, steps, &y);
   Floats dw = w;
   conv_weight_gradient(g, x.data(), other.data(), dw.data(), kThreads);
   print(name + " weight gradient", dw);

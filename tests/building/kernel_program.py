@@ -21,9 +21,8 @@ def build(build_ninja, cxx, machine, folder, compile_flags=("-O2",), link_flags=
         (path, "once", command)
         for path in [*sources("*/*.cpp"), Path(__file__).with_name("kernel_hashes.cpp")]
     ]
-    for isa, flags in build_ninja.instruction_sets(machine).items():
-        macros = [f"-DISA={isa}", f"-DISA_{isa.upper()}=1", *flags]
-        jobs += [(path, isa, [*command, *macros]) for path in sources("*/simd/*.cpp")]
+    for pattern, name, flags in build_ninja.copies(graph.tools):
+        jobs += [(path, name, [*command, *flags]) for path in sources(pattern.removeprefix("csrc/"))]
 
     def compile(job):
         path, isa, compiler = job

@@ -28,7 +28,9 @@ def hashes(program, isa, *emulator):
     environment = {**os.environ, "DEEPLAB_CAFFE_ISA": isa}
     done = subprocess.run([*emulator, program], env=environment, capture_output=True, text=True, check=True)
     assert done.stderr.strip() == isa and "not finite" not in done.stdout
-    return done.stdout.splitlines()
+    # Of instructions that only some processors have, the program says itself whether the bits are right.
+    assert "differ" not in done.stdout
+    return [line for line in done.stdout.splitlines() if not line.startswith("instructions: ")]
 
 
 def test_bits_of_neon(build_ninja, tmp_path):

@@ -2,21 +2,11 @@
 #pragma once
 
 #include "conv/simd/conv_tile.h"
+#include "conv/simd/tile_size.h"
 #include "platform/simd/vector.h"
 
 namespace ISA {
 namespace {
-
-// Output positions in a tile, and whether tiles may be packed by row.
-#if defined(ISA_AVX2) || defined(ISA_NEON)
-constexpr int kLanes = 24;
-constexpr bool kByRow = true;
-#else
-constexpr int kLanes = 48;
-constexpr bool kByRow = false;
-#endif
-
-constexpr int kVectors = kLanes / kWidth;
 
 // Vectors over `length` floats, no fewer than one has: copy(i) does kWidth of them from the i-th on. The last
 // overlaps the one before, since masks are slower.
