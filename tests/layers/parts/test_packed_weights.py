@@ -9,7 +9,8 @@ from tests.values import normal, same_bits
 
 NET = """input: "data" input_dim: 1 input_dim: 3 input_dim: 19 input_dim: 23
 layer { name: "c" type: "Convolution" bottom: "data" top: "c" convolution_param { num_output: 12
-  kernel_size: 3 pad: 2 dilation: 2 weight_filler { type: "gaussian" std: 1 } bias_filler { type: "gaussian" std: 1 } } }
+  kernel_size: 3 pad: 2 dilation: 2
+  weight_filler { type: "gaussian" std: 1 } bias_filler { type: "gaussian" std: 1 } } }
 layer { name: "n" type: "BatchNorm" bottom: "c" top: "n" }
 layer { name: "s" type: "Scale" bottom: "n" top: "n" scale_param { bias_term: true } }
 layer { name: "r" type: "ReLU" bottom: "n" top: "n" }
