@@ -21,7 +21,7 @@ def _sum(products: list[tuple[Tensor, Tensor]], total: Tensor | None = None) -> 
     for begin, end in reduction_blocks(len(products)):
         acc = torch.zeros_like(products[0][0] * products[0][1])
         for a, b in products[begin:end]:
-            acc = fma(a.expand_as(acc), b.expand_as(acc), acc)
+            acc = fma(a, b, acc)
         total = acc if total is None else total + acc
     return total
 

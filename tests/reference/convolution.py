@@ -68,7 +68,7 @@ def atrous_conv(
     )
     behind_h = (out_h - 1) * stride[0] + dilation[0] * (kernel_h - 1) + 1 - height - pad[0]
     behind_w = (out_w - 1) * stride[1] + dilation[1] * (kernel_w - 1) + 1 - width - pad[1]
-    padded = F.pad(x, (pad[1], behind_w, pad[0], behind_h))
+    padded = F.pad(x, (pad[1], behind_w, pad[0], behind_h)).double()
     y = x.new_empty(batch, out_channels, out_h, out_w)
     rows = out_channels // groups
     for group in range(groups):
@@ -79,12 +79,12 @@ def atrous_conv(
                     top, left = ky * dilation[0], kx * dilation[1]
                     bottom, right = top + (out_h - 1) * stride[0] + 1, left + (out_w - 1) * stride[1] + 1
                     terms.append(padded[:, channel, None, top : bottom : stride[0], left : right : stride[1]])
-        w = weights[group * rows : (group + 1) * rows].reshape(rows, -1)
+        w = weights[group * rows : (group + 1) * rows].reshape(rows, -1).double()
         total = None
         for begin, end in reduction_blocks(len(terms)):
             acc = x.new_zeros(batch, rows, out_h, out_w)
             for k in range(begin, end):
-                acc = fma(w[:, k].view(1, rows, 1, 1).expand_as(acc), terms[k].expand_as(acc), acc)
+                acc = fma(w[:, k].view(1, rows, 1, 1), terms[k], acc)
             total = acc if total is None else total + acc
         y[:, group * rows : (group + 1) * rows] = total
     for op in epilogue:
