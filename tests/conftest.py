@@ -1,6 +1,9 @@
 import os
 import shutil
 import signal
+import tempfile
+from functools import partial
+from pathlib import Path
 
 # Who is started in the background of a script ignores Ctrl-C, which tests send to themselves and to others.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -15,9 +18,15 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import pytest  # noqa: E402
 
+# A folder for all processes of a run; the first of them makes and removes it.
+SHARED = "DEEPLAB_CAFFE_TESTS_SHARED"
+
 
 def pytest_configure(config):
     """Torch before whatever else brings OpenMP; the process that only hands out tests does without both."""
+    if SHARED not in os.environ:
+        os.environ[SHARED] = tempfile.mkdtemp(prefix="deeplab_caffe_tests_")
+        config.add_cleanup(partial(shutil.rmtree, os.environ[SHARED], ignore_errors=True))
     if "PYTEST_XDIST_WORKER" in os.environ or not config.getoption("numprocesses", None):
         import torch  # noqa: F401
 
@@ -67,3 +76,11 @@ def look(chromium):
     for context in contexts:
         context.close()
     assert not complaints
+
+
+@pytest.fixture(scope="session")
+def weights_of():
+    """The weights file of a large reference net, drawn once for all processes: that takes seconds."""
+    from tests.reference_nets import weights_of
+
+    return lambda case: weights_of(case, Path(os.environ[SHARED]))

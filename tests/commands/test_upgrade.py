@@ -1,9 +1,7 @@
 """The verb on whole nets: text and weights upgraded give the original programs' bits."""
 
 import hashlib
-import importlib.util
 import json
-import os
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +10,9 @@ import pytest
 from deeplab_caffe import Net
 from deeplab_caffe.assets import asset
 from deeplab_caffe.formats.caffemodel import read_caffemodel
+from tests.reference_nets import REFERENCE, needs_reference
 
 GOLDEN = Path(__file__).parents[1] / "golden/nets"
-REFERENCE = Path(os.environ.get("DEEPLAB_CAFFE_REFERENCE") or Path(__file__).parents[3] / "shared/reference")
 
 
 def upgraded(succeeds, case, weights, folder):
@@ -51,20 +49,13 @@ def test_golden_nets(tmp_path, succeeds, case):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not (REFERENCE / "nets").exists(), reason="the large reference cases are not there")
+@needs_reference
 @pytest.mark.parametrize(
     "case", ["v1_conv_sweep", "v1_largefov_321", "v1_deeplab_306", "v1_msc_largefov_321"]
 )
-def test_large_nets(tmp_path, succeeds, case):
+def test_large_nets(tmp_path, succeeds, case, weights_of):
     folder = REFERENCE / "nets" / case
-    weights = folder / "weights.caffemodel"
-    if not weights.exists():
-        spec = importlib.util.spec_from_file_location("recipe", REFERENCE / "recipe.py")
-        recipe = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(recipe)
-        weights = tmp_path / "drawn.caffemodel"
-        recipe.build(folder, weights)
-    check(upgraded(succeeds, folder, weights, tmp_path), folder)
+    check(upgraded(succeeds, folder, weights_of(case), tmp_path), folder)
 
 
 def test_solver_and_nothing_to_do(tmp_path, succeeds):

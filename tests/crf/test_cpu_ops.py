@@ -1,7 +1,6 @@
 """The lattice and mean-field kernels against their readable twins, bit for bit."""
 
 import os
-import subprocess
 import sys
 import warnings
 from types import SimpleNamespace
@@ -277,18 +276,3 @@ def test_thread_count(monkeypatch):
     assert cpu_ops.thread_count(None) == 5
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert cpu_ops.thread_count(None) == len(os.sched_getaffinity(0))
-
-
-@pytest.mark.slow
-@pytest.mark.skipif("DEEPLAB_CAFFE_ISA" in os.environ, reason="an instruction set is forced already")
-@pytest.mark.parametrize("isa", ["portable", "avx2"])
-def test_each_instruction_set(isa):
-    if torch_ops.isa() == isa:
-        pytest.skip("tested directly")
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-x", __file__],
-        env={**os.environ, "DEEPLAB_CAFFE_ISA": isa},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout[-3000:]

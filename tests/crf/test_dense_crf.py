@@ -1,13 +1,12 @@
 """The dense CRF against the original program's marginals after every iteration; energies, errors."""
 
-import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from deeplab_caffe import crf, ops
+from deeplab_caffe import crf
 from deeplab_caffe.crf.lattice import Lattice, bilateral_lattice, position_lattice
 from deeplab_caffe.errors import DeepLabError
 from tests.crf.cases import GOLDEN, PARAMETERS, REFERENCE, load, problem, sha256
@@ -37,30 +36,6 @@ def test_original_bits(name, threads):
 @pytest.mark.parametrize("name", LARGE)
 def test_original_bits_large(name, threads):
     check(REFERENCE / name, threads)
-
-
-@pytest.mark.slow
-@pytest.mark.skipif("DEEPLAB_CAFFE_ISA" in os.environ, reason="an instruction set is forced already")
-@pytest.mark.parametrize("isa", ["portable", "avx2"])
-def test_original_bits_with_each_instruction_set(isa):
-    if ops.isa() == isa:
-        pytest.skip("tested directly")
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-x",
-            "-k",
-            "original_bits and (not large or camvid_full)",
-            __file__,
-        ],
-        env={**os.environ, "DEEPLAB_CAFFE_ISA": isa},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
 
 
 def test_kept_lattices():

@@ -5,11 +5,7 @@ DEEPLAB_CAFFE_REFERENCE names, where it is there.
 """
 
 import hashlib
-import importlib.util
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,14 +14,11 @@ import torch
 
 from deeplab_caffe.engine.net import Net
 from deeplab_caffe.engine.random_weights import random_weights
-from tests.instruction_sets import lesser_sets
+from tests.reference_nets import LARGE, REFERENCE, needs_reference
 
 pytestmark = pytest.mark.slow
 
 GOLDEN = Path(__file__).parents[1] / "golden/nets"
-REFERENCE = Path(
-    os.environ.get("DEEPLAB_CAFFE_REFERENCE") or Path(__file__).parents[3] / "shared/reference"
-).resolve()
 
 
 def sha256(tensor):
@@ -68,26 +61,6 @@ def test_golden(case, threads):
     check(GOLDEN / case, GOLDEN / case / "weights.caffemodel", threads=threads)
 
 
-@pytest.mark.parametrize("isa", ["portable", "avx2"])
-def test_golden_with_each_instruction_set(isa):
-    """In a process of its own, as the set is chosen once per process."""
-    if isa not in lesser_sets():
-        pytest.skip("tested directly, or not to be had here")
-    environment = os.environ | {"DEEPLAB_CAFFE_ISA": isa}
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-p",
-        "no:cacheprovider",
-        __file__,
-        "-k",
-        "test_golden and not each",
-    ]
-    run = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert run.returncode == 0, run.stdout[-2000:]
-
-
 def test_a_batch_has_the_bits_of_its_images():
     case = GOLDEN / "v1_layers"
     net = Net(case / "net.prototxt", case / "weights.caffemodel")
@@ -98,62 +71,16 @@ def test_a_batch_has_the_bits_of_its_images():
         assert all(sha256(together[name][i : i + 1]) == sha256(alone[name]) for name in alone)
 
 
-needs_reference = pytest.mark.skipif(not REFERENCE.exists(), reason=f"no {REFERENCE}")
-
-
-@pytest.fixture(scope="session")
-def weights_of(tmp_path_factory):
-    """The weights file of a reference case, drawn by the recipe where it is not stored."""
-    folder = tmp_path_factory.mktemp("weights")
-
-    def find(case):
-        stored, drawn = REFERENCE / "nets" / case / "weights.caffemodel", folder / f"{case}.caffemodel"
-        if stored.exists():
-            return stored
-        if not drawn.exists():
-            spec = importlib.util.spec_from_file_location("recipe", REFERENCE / "recipe.py")
-            recipe = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(recipe)
-            recipe.build(REFERENCE / "nets" / case, drawn)
-        return drawn
-
-    yield find
-    for path in folder.iterdir():
-        path.unlink()
-
-
 @needs_reference
-@pytest.mark.parametrize(
-    "case, threads",
-    [
-        ("v1_conv_sweep", 1),
-        ("v1_conv_sweep", 2),
-        ("v2_conv_sweep", 1),
-        ("v2_conv_sweep", 2),
-        ("v2_conv_sweep_65", 1),
-        ("v2_conv_sweep_65", 2),
-        ("v1_largefov_321", 1),
-        ("v1_largefov_321", 2),
-        ("v1_largefov_513", 2),
-        ("v1_deeplab_306", 2),
-        ("v1_msc_largefov_321", 2),
-        ("v2_vgg16_aspp_161", 1),
-        ("v2_vgg16_aspp_161", 2),
-        ("v2_resnet101_msc_161", 1),
-        ("v2_resnet101_msc_161", 2),
-    ],
-)
-def test_reference(case, threads, weights_of):
-    check(REFERENCE / "nets" / case, weights_of(case), threads=threads)
-
-
-LARGE = "v1_conv_sweep v2_conv_sweep v2_conv_sweep_65 v1_largefov_321 v1_largefov_513 v1_deeplab_306"
-LARGE += " v1_msc_largefov_321 v2_vgg16_aspp_161 v2_resnet101_msc_161"
+@pytest.mark.parametrize("case", LARGE)
+def test_reference(case, weights_of):
+    """With two threads; tests/validate/test_reference.py has them with one."""
+    check(REFERENCE / "nets" / case, weights_of(case), threads=2)
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-@pytest.mark.parametrize("case", ["v1_layers", "v2_layers", "v1_conv_sweep_rgb", *LARGE.split()])
+@pytest.mark.parametrize("case", ["v1_layers", "v2_layers", "v1_conv_sweep_rgb", *LARGE])
 def test_on_a_gpu(case, weights_of):
     if (GOLDEN / case).exists():
         check(GOLDEN / case, GOLDEN / case / "weights.caffemodel", device="cuda")

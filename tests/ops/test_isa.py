@@ -18,19 +18,29 @@ OTHERS = [
 ]
 
 
+TESTS = Path(__file__).parents[1]
+# Beside the neighbours.
+FURTHER = [
+    "layers/test_eltwise.py::test_the_op_agrees_with_its_reference",
+    "crf/test_cpu_ops.py",
+    "crf/test_dense_crf.py::test_original_bits",
+    *(f"crf/test_dense_crf.py::test_original_bits_large[camvid_full-{threads}]" for threads in (1, 2)),
+    "engine/test_reference_nets.py::test_golden",
+]
+
+
 @pytest.mark.slow
 @pytest.mark.skipif("DEEPLAB_CAFFE_ISA" in os.environ, reason="an instruction set is forced already")
 @pytest.mark.parametrize("isa", SETS[:-1])
-def test_every_op_has_the_same_bits_with_each_instruction_set(isa):
-    """The set is chosen once per process, so the neighbouring tests run again in a process of their own."""
+def test_the_same_bits_with_each_instruction_set(isa):
+    """The set is chosen once per process, so what compares bits runs again in a process of its own."""
     if isa not in lesser_sets():
         pytest.skip("tested directly, or not to be had here")
-    here = Path(__file__).parent
-    left_out = [f"--ignore-glob={here / name}" for name in OTHERS]
+    left_out = [f"--ignore-glob={TESTS / 'ops' / name}" for name in OTHERS]
     # The twin's cases have a process for each instruction set already.
-    words = ["-q", "-x", "-k", "not equals_the_twin", *left_out, str(here)]
+    words = ["-q", "-x", "-p", "no:cacheprovider", "-k", "not equals_the_twin_bit_for_bit", *left_out]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *words],
+        [sys.executable, "-m", "pytest", *words, *(str(TESTS / name) for name in ["ops", *FURTHER])],
         env={**os.environ, "DEEPLAB_CAFFE_ISA": isa},
         capture_output=True,
         text=True,
