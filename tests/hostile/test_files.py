@@ -335,13 +335,13 @@ def test_images_of_too_many_pixels(bounded, net, tmp_path, size):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [b"data", b"else"])
 def test_mat_that_inflates(bounded, net, tmp_path, name):
-    count = 250_000_000
+    count = 80_000_000  # 320 MB: more than may be taken
     head = struct.pack("<IIII", 6, 8, 7, 0) + struct.pack("<II4i", 5, 16, count, 1, 1, 1)
     head += struct.pack("<HH4s", 1, 4, name) + struct.pack("<II", 7, 4 * count)
     packed = inflating(struct.pack("<II", 14, len(head) + 4 * count) + head, 4 * count)
     path = tmp_path / "a.mat"
     path.write_bytes(b"MATLAB 5.0".ljust(124) + b"\0\1IM" + struct.pack("<II", 15, len(packed)) + packed)
-    assert path.stat().st_size < 2_000_000
+    assert path.stat().st_size < 1_000_000
     line = bounded(
         "crf",
         "--image",
@@ -352,7 +352,7 @@ def test_mat_that_inflates(bounded, net, tmp_path, name):
         tmp_path / "m.png",
         path=path,
     )
-    assert ("GB of memory wanted" if name == b"data" else "no variable 'data'") in line
+    assert ("320 MB of memory wanted" if name == b"data" else "no variable 'data'") in line
 
 
 @pytest.mark.slow
@@ -363,7 +363,7 @@ def test_devices_as_lists(bounded, net, tmp_path):
 
 @pytest.mark.slow
 def test_safetensors_with_a_huge_header(bounded, tmp_path):
-    tensors = (f'"t{i}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}' for i in range(1_300_000))
+    tensors = (f'"t{i}":{{"dtype":"F32","shape":[0],"data_offsets":[0,0]}}' for i in range(500_000))
     header = "{" + ",".join(tensors) + "}"
     path = tmp_path / "a.safetensors"
     path.write_bytes(struct.pack("<Q", len(header)) + header.encode())
@@ -396,10 +396,10 @@ def test_hdf5_and_npz_that_inflate(bounded, tmp_path):
     bounded("upgrade", path, "-o", tmp_path / "b.caffemodel", path=path)
     path = npz(
         tmp_path / "a.npz",
-        "{'descr': '|u1', 'fortran_order': False, 'shape': (400000000,), }".ljust(117) + "\n",
-        bytes(400_000_000),
+        "{'descr': '|u1', 'fortran_order': False, 'shape': (100000000,), }".ljust(117) + "\n",
+        bytes(100_000_000),
     )
-    with pytest.raises(DeepLabError, match="array 'a': 2.0 GB of memory wanted"):
+    with pytest.raises(DeepLabError, match="array 'a': 500 MB of memory wanted"):
         read_npz(path)["a"].read()
 
 
