@@ -31,6 +31,29 @@ def pytest_configure(config):
         import torch  # noqa: F401
 
 
+# The files that take longest: begun late, one of them would leave the other workers idle at the end.
+LONG = [
+    "validate/diagnosis/test_diagnose.py",
+    "validate/test_reference.py",
+    "engine/test_reference_nets.py",
+    "ops/test_isa.py",
+    "commands/test_shipped_model.py",
+    "faults/test_writing.py",
+    "prototxt/test_deeplab_v3.py",
+    "site/test_pages.py",
+    "fuzz/test_fuzz.py",
+    "convert/test_reference_cases.py",
+    "hostile/test_files.py",
+    "prototxt/test_torch_deeplab.py",
+    "solver/test_reference_cases.py",
+]
+
+
+def pytest_collection_modifyitems(items):
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: places.get(item.path, len(LONG)))
+
+
 @pytest.fixture(params=["emulated", pytest.param("cuda", marks=pytest.mark.gpu)])
 def device(request):
     """CUDA kernels: run on the host by the emulator, and on a GPU where there is one."""
