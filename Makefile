@@ -91,17 +91,20 @@ format: $(INSTALLED)
 	$(BIN)/ruff format .
 	$(BIN)/clang-format -i $(CXX_FILES)
 
-# The kernels' tests under the compiler's checks of memory and undefined behaviour, on a copy of the sources.
+# The kernels' tests under the compiler's checks of memory and undefined behaviour, on a copy of the sources: those
+# that are not slow, and of some files all, since kernels have other ways for large sizes.
 SANITIZERS ?= address,undefined
 SANITIZE_TESTS ?= tests/ops tests/kernels tests/crf tests/layers tests/autograd
+SANITIZE_WHOLE ?= tests/ops/test_convolution.py tests/ops/test_conv_gradient.py tests/crf/test_cpu_ops.py
+CHECKED = LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libstdc++.so)" \
+	ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 $(CURDIR)/$(BIN)/python -m pytest
 sanitize: $(INSTALLED)
 	mkdir -p build/sanitize
 	git ls-files -z | xargs -0 cp -u --parents -t build/sanitize
 	cd build/sanitize && DEEPLAB_CAFFE_SANITIZE=$(SANITIZERS) DEEPLAB_CAFFE_CUDA=0 DEEPLAB_CAFFE_EMULATOR=0 \
 		$(CURDIR)/$(BIN)/python -W ignore setup.py -q build_ext --inplace
-	cd build/sanitize && LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libstdc++.so)" \
-		ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 \
-		$(CURDIR)/$(BIN)/python -m pytest -m "not slow" $(SANITIZE_TESTS)
+	cd build/sanitize && $(CHECKED) -m "not slow" $(SANITIZE_TESTS)
+	cd build/sanitize && $(CHECKED) -m slow $(SANITIZE_WHOLE)
 
 # In place and by itself, since pip would hide its progress; ninja knows what is to be done, so it is always asked.
 native: $(TOOLS)
