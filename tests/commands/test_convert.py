@@ -1,8 +1,6 @@
 """The verb on small files: what it writes, and an error of one line for what does not fit."""
 
 import shutil
-import subprocess
-import sys
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from deeplab_caffe.convert.layouts import TENSORFLOW
 from deeplab_caffe.engine.cost import analyse
 from deeplab_caffe.formats.prototxt import read_net
 from deeplab_caffe.generate.deeplab_v3 import DeepLabV3
+from tests import fresh
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "tf"
 MOBILENET = ("--backbone", "mobilenet_v2", "--size", "65x65")
@@ -192,9 +191,8 @@ def test_exported_tuned_in_plain_torch_and_back(tmp_path, succeeds):
             for one, other in zip(same.params[layer], blobs, strict=True):
                 assert torch.equal(one.values(), other.values())
     (tmp_path / "tune.py").write_text(TUNE)
-    run = subprocess.run(
-        [sys.executable, tmp_path / "tune.py", out], cwd=tmp_path, capture_output=True, text=True, check=True
-    )
+    run = fresh.run(tmp_path / "tune.py", out, cwd=tmp_path)
+    assert run.returncode == 0, run.stderr
     losses = [float(line) for line in run.stdout.split()]
     assert len(losses) == 20 and losses[-1] < losses[0]
     succeeds("convert", out / "fine.pt", "--model", model, "-o", out / "back")

@@ -10,6 +10,7 @@ import typer
 import deeplab_caffe
 from deeplab_caffe.commands import main, options
 from deeplab_caffe.errors import DeepLabError
+from tests import fresh
 
 
 def test_help_lists_the_verbs(capsys):
@@ -100,26 +101,10 @@ def test_allow_python_layers(tmp_path):
     (tmp_path / "net.prototxt").write_text(net + 'python_param { module: "user_layers" layer: "Ten" } }')
     np.save(tmp_path / "x.npy", np.zeros(2, np.float32))
     paths = os.pathsep.join([str(tmp_path), *filter(None, sys.path)])
-    command = [
-        sys.executable,
-        "-m",
-        "deeplab_caffe",
-        "forward",
-        "-m",
-        "net.prototxt",
-        "--input",
-        "x.npy",
-        "--json",
-    ]
+    command = ["-m", "deeplab_caffe", "forward", "-m", "net.prototxt", "--input", "x.npy", "--json"]
     for allowed in False, True:
-        done = subprocess.run(
-            command + ["--allow-python-layers"] * allowed,
-            cwd=tmp_path,
-            env=os.environ | {"PYTHONPATH": paths},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        words = command + ["--allow-python-layers"] * allowed
+        done = fresh.run(*words, cwd=tmp_path, env=os.environ | {"PYTHONPATH": paths})
         if allowed:
             assert done.returncode == 0, done.stderr
             assert json.loads(done.stdout)[0]["y"]["values"] == [10, 10]

@@ -17,6 +17,7 @@ from deeplab_caffe.evaluation.metrics import argmax_labels
 from deeplab_caffe.formats.mat import read_mat
 from deeplab_caffe.images.image_file import read_image, read_label
 from deeplab_caffe.images.preprocessing import MEAN, to_blob
+from tests import fresh
 
 
 @pytest.fixture
@@ -53,7 +54,7 @@ def test_pages_are_loaded_only_where_one_is_wanted(net, photo, tmp_path):
     words = ["predict", "-m", str(net), str(photo), "-o", str(tmp_path / "out")]
     code = f"import sys; from deeplab_caffe.commands import main; main({words})"
     code += "; sys.exit('jinja2' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = fresh.run("-c", code)
     assert done.returncode == 0 and "1 of 1 images" in done.stdout + done.stderr
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from deeplab_caffe.errors import DeepLabError, DeepLabWarning
+from tests import fresh
 from tests.fuzz import __main__ as fuzzer
 from tests.fuzz.check import check
 from tests.fuzz.mutate import mutate
@@ -109,8 +110,5 @@ def test_the_corpus_has_targets():
 
 @pytest.mark.slow
 def test_a_short_run():
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzz.short", "40"],
-        cwd=fuzzer.ROOT, capture_output=True, text=True, timeout=600, check=False,
-    )  # fmt: skip
+    done = fresh.run("-m", "tests.fuzz.short", "40", cwd=fuzzer.ROOT)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -12,6 +10,7 @@ from deeplab_caffe import DenseCRF, Net
 from deeplab_caffe.errors import DeepLabError
 from deeplab_caffe.images import image_file
 from deeplab_caffe.threads import MOST_THREADS, most_threads, thread_count
+from tests import fresh
 
 HUGE = ["2147483648", "999999999999", "9" * 5000]
 
@@ -44,13 +43,7 @@ sys.exit(min(main(arguments) for arguments in json.loads(sys.argv[1])))
 def run(*commands, **environment):
     """The command lines in one process of their own."""
     words = [list(map(str, arguments)) for arguments in commands]
-    return subprocess.run(
-        [sys.executable, "-c", COMMANDS, json.dumps(words)],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=os.environ | environment,
-    )
+    return fresh.run("-c", COMMANDS, json.dumps(words), env=os.environ | environment)
 
 
 @pytest.mark.parametrize("threads", ["3000", "1000000", "999999999999", "2,3000"])

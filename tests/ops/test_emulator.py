@@ -3,11 +3,11 @@
 import importlib
 import os
 import re
-import subprocess
-import sys
 
 import pytest
 import torch
+
+from tests import fresh
 
 emulated = pytest.importorskip("deeplab_caffe._cuda_emulated")
 
@@ -131,11 +131,6 @@ with ops.emulated_cuda():
     ],
 )
 def test_tensor_cores_align_and_cut_off(bits, first, steps):
-    run = subprocess.run(
-        [sys.executable, "-c", SUM, str(first)],
-        env=os.environ | {"DEEPLAB_CAFFE_EMULATED_EXTRA_BITS": bits},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    run = fresh.run("-c", SUM, first, env=os.environ | {"DEEPLAB_CAFFE_EMULATED_EXTRA_BITS": bits})
+    assert run.returncode == 0, run.stderr
     assert set(map(float, run.stdout.split())) == {steps}

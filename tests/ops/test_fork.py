@@ -1,9 +1,8 @@
 """Forked children compute after their parent has: pools of processes, torch's DataLoader."""
 
-import subprocess
-import sys
-
 import pytest
+
+from tests import fresh
 
 CRF = """
 import numpy as np
@@ -53,5 +52,5 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("workers", [POOL, LOADER], ids=["pool", "loader"])
 def test_children_of_a_fork_compute_the_same_bits(work: str, workers: str) -> None:
     # Hanging for ever is what happens where the parent's threads are waited for.
-    done = subprocess.run([sys.executable, "-c", work + workers], capture_output=True, text=True, timeout=240)
+    done = fresh.run("-c", work + workers)
     assert done.returncode == 0, done.stderr

@@ -1,10 +1,9 @@
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests import fresh
 from tests.instruction_sets import SETS, lesser_sets
 
 # Plans, processes and CUDA kernels, which know no instruction set.
@@ -39,10 +38,6 @@ def test_the_same_bits_with_each_instruction_set(isa):
     left_out = [f"--ignore-glob={TESTS / 'ops' / name}" for name in OTHERS]
     # The twin's cases have a process for each instruction set already.
     words = ["-q", "-x", "-p", "no:cacheprovider", "-k", "not equals_the_twin_bit_for_bit", *left_out]
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", *words, *(str(TESTS / name) for name in ["ops", *FURTHER])],
-        env={**os.environ, "DEEPLAB_CAFFE_ISA": isa},
-        capture_output=True,
-        text=True,
-    )
+    paths = [TESTS / name for name in ["ops", *FURTHER]]
+    done = fresh.run("-m", "pytest", *words, *paths, env={**os.environ, "DEEPLAB_CAFFE_ISA": isa})
     assert done.returncode == 0, done.stdout[-3000:]

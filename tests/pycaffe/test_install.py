@@ -1,10 +1,10 @@
 """The top-level name caffe: install(), and scripts that know nothing of this package."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+
+from tests import fresh
 
 pytestmark = pytest.mark.slow  # interpreters that load torch
 
@@ -32,8 +32,7 @@ def python(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", f"{ROOT}:{other.parent}")
 
     def run(*arguments):
-        command = [sys.executable, *map(str, arguments)]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        return fresh.run(*arguments, cwd=tmp_path)
 
     return run
 

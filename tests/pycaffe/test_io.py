@@ -1,10 +1,8 @@
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from deeplab_caffe.pycaffe import io
+from tests import fresh
 
 
 def test_names():
@@ -19,7 +17,7 @@ def test_names_of_libraries_that_are_missing():
         "import sys; sys.modules['skimage'] = sys.modules['skimage.transform'] = None\n"
         "from deeplab_caffe.pycaffe import io; io.resize"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = fresh.run("-c", code)
     assert "caffe.io.resize: this needs skimage: pip install 'deeplab_caffe[pycaffe]'" in done.stderr
 
 

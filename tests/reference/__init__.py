@@ -1,7 +1,7 @@
 """Plain, slow, readable twins of the ops, same arguments; they follow their input's dtype (float64 too)."""
 
 from tests.reference.conv_gradient import channel_sums, conv_data_gradient, conv_weight_gradient
-from tests.reference.convolution import atrous_conv, atrous_conv_rows, reduction_blocks
+from tests.reference.convolution import atrous_conv, epilogue_rows, reduction_blocks
 from tests.reference.crf import (
     Pairwise,
     lattice,
@@ -34,13 +34,13 @@ __all__ = [
     "adam_update",
     "argmax",
     "atrous_conv",
-    "atrous_conv_rows",
     "average_pool",
     "batch_norm",
     "channel_sums",
     "conv_data_gradient",
     "conv_weight_gradient",
     "eltwise",
+    "epilogue_rows",
     "exp",
     "fma",
     "interp",

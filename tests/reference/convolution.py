@@ -92,28 +92,10 @@ def atrous_conv(
     return y
 
 
-def atrous_conv_rows(
-    x: Tensor,
-    weights: Tensor,
-    rows: Pair,
-    height: int,
-    x_first: int,
-    out: Tensor,
-    out_first: int,
-    stride: Pair = (1, 1),
-    pad: Pair = (0, 0),
-    dilation: Pair = (1, 1),
-    groups: int = 1,
-    epilogue: Sequence[EpilogueOp] = (),
-) -> Tensor:
-    """See ops.atrous_conv_rows; weights are plain. Works on the whole image, zeros where x has no rows."""
-    whole = F.pad(x, (0, 0, x_first, height - x_first - x.shape[2]))
-    y = atrous_conv(whole, weights, stride, pad, dilation, groups)
-    first, end = rows[0] - out_first, rows[1] - out_first
-    result = y[:, :, rows[0] : rows[1]]
+def epilogue_rows(y: Tensor, epilogue: Sequence[EpilogueOp], first: int) -> Tensor:
+    """The epilogue on some rows of a convolution; a Sum's other term has them from row `first` on."""
     for op in epilogue:
         if isinstance(op, Sum):
-            op = replace(op, other=op.other[:, :, first:end])
-        result = apply(op, result)
-    out[:, :, first:end] = result
-    return out
+            op = replace(op, other=op.other[:, :, first : first + y.shape[2]])
+        y = apply(op, y)
+    return y
