@@ -17,7 +17,6 @@ from bisect import bisect_left
 import numpy as np
 import pytest
 import torch
-from matplotlib.figure import Figure
 from PIL import Image
 
 from deeplab_caffe.commands import main
@@ -98,6 +97,8 @@ def run(arguments, folder, number=0, fault="", log="log"):
             else builtins.open(path, mode, **how)
         )
         # What takes seconds and writes nothing has tests of its own: exported nets that run, charts.
+        from matplotlib.figure import Figure
+
         export.run_fresh = lambda kind, file, weights, cases: [list(c.outputs.values()) for c in cases]
         Figure.savefig = blank
         code = main(arguments)
@@ -145,6 +146,8 @@ def check_whole(path, twin):
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     """What the commands read."""
+    import matplotlib.figure  # noqa: F401 before the forks, and not where tests are only collected
+
     folder = tmp_path_factory.mktemp("prepared")
     prepare(folder)
     return folder
