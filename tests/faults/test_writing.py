@@ -146,8 +146,17 @@ def check_whole(path, twin):
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
     """What the commands read."""
-    import matplotlib.figure  # noqa: F401 before the forks, and not where tests are only collected
+    # What the verbs load and make, once: before the forks, and not where tests are only collected.
+    import matplotlib.figure  # noqa: F401
 
+    import deeplab_caffe.netgraph.page
+    import deeplab_caffe.segmenter.contact_sheet
+    import deeplab_caffe.solver
+    import deeplab_caffe.validate.diagnosis.diagnose
+    import deeplab_caffe.validate.report  # noqa: F401
+
+    assert main(["version"]) == 0
+    Image.init()
     folder = tmp_path_factory.mktemp("prepared")
     prepare(folder)
     return folder

@@ -31,8 +31,8 @@ def assert_equal(result, count):
     assert result.headline.startswith(f"equal: all {count:,} arrays have the same bits")
 
 
-def check_net(case, weights):
-    """Layer by layer by a validation, then as users run it (with fusion), with one thread."""
+def check_net(case, weights, fused=True):
+    """Layer by layer by a validation, then, if `fused`, as users run it, with one thread."""
     records = json.loads((case / "expected.json").read_text())["layers"]
     inputs = {"data": np.load(case / "input.npy")}
     request = Request(case / "net.prototxt", weights, [case / "expected.json"], inputs=inputs, threads=1)
@@ -42,6 +42,8 @@ def check_net(case, weights):
     assert not result.unpaired_theirs
     stored = [record for record in records if (case / record.get("file", "none")).is_file()]
     assert sum(not c.by_hash for c in result.comparisons) == len(stored)
+    if not fused:
+        return
     last = {record["blob"]: record["sha256"] for record in records}
     outputs = job.net.forward(**inputs)
     hashes = {name: hashlib.sha256(top.numpy().tobytes()).hexdigest() for name, top in outputs.items()}
@@ -58,8 +60,9 @@ def test_golden_nets(case):
 @pytest.mark.slow
 @pytest.mark.parametrize("case", LARGE)
 def test_reference_nets(case, weights_of):
-    """As tests/engine/test_reference_nets.py does with two threads."""
-    check_net(REFERENCE / "nets" / case, weights_of(case))
+    """As tests/engine/test_reference_nets.py does with two threads; the longest fused only there."""
+    fused = case not in ("v1_largefov_513", "v1_deeplab_306", "v1_msc_largefov_321")
+    check_net(REFERENCE / "nets" / case, weights_of(case), fused)
 
 
 def check_pipeline(folder, test_set, crop, tmp_path, mats=None):
