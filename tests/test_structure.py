@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONG
+
 TESTS = Path(__file__).parent
 PACKAGE = TESTS.parent / "deeplab_caffe"
 
@@ -346,6 +348,10 @@ sys.exit(", ".join({"PIL", "numpy.random"} & (sys.modules.keys() - before)) or 0
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_long_test_files_are_there():
+    assert [name for name in LONG if not (TESTS / name).is_file()] == []
 
 
 def test_every_module_has_its_tests():
