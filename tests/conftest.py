@@ -101,6 +101,20 @@ def look(chromium):
     assert not complaints
 
 
+@pytest.fixture
+def quick_exports(monkeypatch):
+    """`export` tries what it has written in forked processes; tests/export/test_check.py has real ones."""
+    from types import SimpleNamespace
+
+    from deeplab_caffe.export import check
+    from tests import fresh
+
+    def run(command, input, **how):
+        return fresh.run(*command[1:], input=input)
+
+    monkeypatch.setattr(check, "subprocess", SimpleNamespace(run=run))
+
+
 @pytest.fixture(scope="session")
 def weights_of():
     """The weights file of a large reference net, drawn once for all processes: that takes seconds."""

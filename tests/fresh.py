@@ -1,7 +1,7 @@
 """Python programs in processes that are new but for torch, which takes two seconds to load.
 
 They are forked from one that has loaded it and done nothing else: this file as a program. It reads lines of
-JSON, the arguments, the folder and the environment of a process, and answers each with its exit code, stdout
+JSON, the arguments, folder, environment and input of a process, and answers each with its exit code, stdout
 and stderr.
 """
 
@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 
-def run(*arguments, cwd=None, env=None):
+def run(*arguments, cwd=None, env=None, input=""):
     """As `subprocess.run([sys.executable, *arguments], ...)` with text, captured.
 
     arguments: as Python takes them: -c and code, -m and a module, or a script; then the program's own.
@@ -26,10 +26,11 @@ def run(*arguments, cwd=None, env=None):
     words = list(map(str, arguments))
     environment = dict(os.environ if env is None else env)
     if not hasattr(os, "fork"):
-        command = [sys.executable, *words]
-        return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, check=False)
+        how = {"cwd": cwd, "env": environment, "input": input, "text": True, "capture_output": True}
+        return subprocess.run([sys.executable, *words], **how, check=False)
     server = _server()
-    print(json.dumps([words, os.path.abspath(cwd or "."), environment]), file=server.stdin, flush=True)
+    request = words, os.path.abspath(cwd or "."), environment, input
+    print(json.dumps(request), file=server.stdin, flush=True)
     return subprocess.CompletedProcess(words, *json.loads(server.stdout.readline()))
 
 
@@ -64,11 +65,15 @@ def _python_path(environment):
     return list(filter(None, environment.get("PYTHONPATH", "").split(os.pathsep)))
 
 
-def _become(words, folder, environment, path, output, errors):
+def _become(words, folder, environment, given, path, output, errors):
     """In the child: never returns."""
     code = 1
     try:
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        with tempfile.TemporaryFile() as file:
+            file.write(given.encode())
+            file.seek(0)
+            os.dup2(file.fileno(), 0)
+        sys.stdin = open(0, closefd=False)
         os.dup2(output, 1)
         os.dup2(errors, 2)
         os.chdir(folder)

@@ -175,6 +175,7 @@ assert "deeplab_caffe" not in sys.modules
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_exports")
 def test_exported_tuned_in_plain_torch_and_back(tmp_path, succeeds):
     model, first, out = tmp_path / "net.prototxt", tmp_path / "first.caffemodel", tmp_path / "out"
     model.write_text(V1)

@@ -8,6 +8,8 @@ from deeplab_caffe.assets import asset
 from deeplab_caffe.engine.net import Net
 from deeplab_caffe.formats.caffemodel import read_caffemodel
 
+pytestmark = pytest.mark.usefixtures("quick_exports")
+
 EVERY_LAYER = Path(__file__).parents[1] / "export/every_layer.prototxt"
 NET = """name: "small"
 input: "data" input_shape { dim: 1 dim: 3 dim: 17 dim: 20 }

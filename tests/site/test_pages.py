@@ -137,6 +137,7 @@ AFTERWARDS = {"port.md": labels_are_those_of_predict, "validate.md": the_port_wa
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_exports")
 @pytest.mark.parametrize(
     "page", [p for p in PAGES if p.name not in ELSEWHERE and blocks(p)], ids=lambda p: p.name
 )
@@ -153,6 +154,7 @@ def test_the_python_blocks_run(page, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick_exports")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_the_notebooks_run(path, tmp_path, monkeypatch):
     """Cell by cell, as Jupyter does when the site is built; no cell keeps what an earlier run gave."""
