@@ -352,7 +352,7 @@ def test_mat_that_inflates(bounded, net, tmp_path, name):
         tmp_path / "m.png",
         path=path,
     )
-    assert ("320 MB of memory wanted" if name == b"data" else "no variable 'data'") in line
+    assert ("640 MB of memory wanted" if name == b"data" else "no variable 'data'") in line
 
 
 @pytest.mark.slow
