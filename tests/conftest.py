@@ -31,18 +31,27 @@ def pytest_configure(config):
         import torch  # noqa: F401
 
 
-# The files that take longest: begun late, one of them would leave the other workers idle at the end.
+# The files that take longest: begun late, one of them would leave the other workers idle at the end. What
+# draws the weights of the reference nets comes well before what finds them there.
 LONG = [
-    "validate/diagnosis/test_diagnose.py",
-    "validate/test_reference.py",
     "engine/test_reference_nets.py",
+    "commands/test_export.py",
     "ops/test_isa.py",
+    "bench/test_net.py",
+    "validate/test_reference.py",
     "commands/test_shipped_model.py",
-    "faults/test_writing.py",
-    "prototxt/test_deeplab_v3.py",
-    "site/test_pages.py",
-    "fuzz/test_fuzz.py",
+    "export/test_nets.py",
+    "kernels/test_atrous.py",
     "convert/test_reference_cases.py",
+    "prototxt/test_deeplab_v3.py",
+    "convert/test_torch.py",
+    "site/test_pages.py",
+    "commands/test_eval.py",
+    "solver/test_distributed.py",
+    "commands/test_train.py",
+    "autograd/test_layer.py",
+    "faults/test_writing.py",
+    "fuzz/test_fuzz.py",
     "hostile/test_files.py",
     "prototxt/test_torch_deeplab.py",
     "solver/test_reference_cases.py",
