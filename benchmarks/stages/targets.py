@@ -47,8 +47,8 @@ def _least(target: str, limit: float, values: dict[str, float], form: str) -> di
 
 def _conv(work: Path) -> Iterator[dict[str, Any]]:
     found = {}
-    for name in ("headline/conv_gpu.json", "tail/conv_gpu.json"):
-        for row in (read(work / name) or {}).get("results", []):
+    for folder in ("headline/exact", "headline/bf16", "tail"):
+        for row in (read(work / folder / "conv_gpu.json") or {}).get("results", []):
             found[f"{row['layer']}, {row['size']}, batch {row['batch']}", row["candidate"]] = row
     exact = {case: row for (case, name), row in found.items() if name == "ours exact"}
     wide = {

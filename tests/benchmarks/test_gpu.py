@@ -48,7 +48,7 @@ def test_what_is_measured_on_a_gpu_is_rehearsed_by_the_emulator(tmp_path):
     there, here = (
         {s.name: s.command for s in steps(tmp_path, gpu) if s.stage == "d"} for gpu in (True, False)
     )
-    assert list(there) == list(here) == ["bench net", "bench crf", "bench conv"]
+    assert list(there) == list(here) == ["bench net", "bench crf", "bench conv exact", "bench conv bf16"]
     for name in there:
         options = [{word for word in found[name] if word.startswith("--")} for found in (there, here)]
         assert options[0] <= options[1] and "--device" in options[0], name

@@ -28,8 +28,11 @@ def met(tmp_path):
     def write(conv=(), net=(), crf=(), steps=()):
         from stages.targets import targets
 
-        (tmp_path / "headline").mkdir(exist_ok=True)
-        for name, rows in (("conv_gpu", conv), ("net_largefov_gpu", net), ("crf_gpu", crf)):
+        for precision in "exact", "bf16":
+            (tmp_path / "headline" / precision).mkdir(parents=True, exist_ok=True)
+            own = [row for row in conv if precision in row["candidate"]]
+            (tmp_path / f"headline/{precision}/conv_gpu.json").write_text(json.dumps({"results": own}))
+        for name, rows in (("net_largefov_gpu", net), ("crf_gpu", crf)):
             (tmp_path / f"headline/{name}.json").write_text(json.dumps({"results": list(rows)}))
         return {row["target"]: (row["met"], row["measured"]) for row in targets(tmp_path, list(steps))}
 
