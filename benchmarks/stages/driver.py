@@ -3,11 +3,11 @@
 import time
 from collections.abc import Callable, Sequence
 
-from .process import Running, Step
+from .process import LADDER, Running, Step
 from .results import DONE, Results
 
 ARCHIVE_EVERY = 10.0  # seconds between archives while steps are under way
-SPARE = 3.0  # seconds that a step must leave to the end of the budget
+SPARE = LADDER[0][1] + 1  # seconds before the end of the budget when steps are interrupted
 BESIDE = 4  # steps at a time that may run beside each other
 
 
