@@ -2,6 +2,7 @@
 // written once. A thread block takes a band of output rows of one plane: it copies the input rows they need
 // to shared memory, 16 bytes at a time, with zeros between them where taps reach beyond the sides.
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "conv/cuda/atrous_conv.h"
@@ -292,7 +293,8 @@ void depthwise_conv(const ConvGeometry& g, const float* x, const float* weights,
   a.pad_width = static_cast<int>(g.pad_width);
   a.dilation_height = static_cast<int>(g.dilation_height);
   a.dilation_width = static_cast<int>(g.dilation_width);
-  a.bands = choose_bands(g);
+  // A band counts the outputs of its plane in 32 bits.
+  if (g.out_height * g.out_width <= std::numeric_limits<int>::max()) a.bands = choose_bands(g);
   const int64_t planes = g.batch * g.out_channels;
   if (a.bands.count == 0) {
     const int64_t count = planes * g.out_height * g.out_width;
