@@ -13,6 +13,12 @@
 
 #include "platform/emulator/context_switch.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#else
+#define __asan_unpoison_memory_region(address, bytes)
+#endif
+
 namespace emulator {
 
 Extent thread_index, block_index, block_size, grid_size;
@@ -297,6 +303,8 @@ class Scheduler {
     running_ = free_.back();
     free_.pop_back();
     Fiber& fiber = fibers_[running_];
+    // A thread that ends does not return, and leaves what it has poisoned.
+    __asan_unpoison_memory_region(fiber.memory + kPage, kStack - kPage);
     fiber.stack = fresh_stack(fiber.memory + kStack, entry);
     emulator_switch(save, fiber.stack);
     return true;
