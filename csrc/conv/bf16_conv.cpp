@@ -51,7 +51,8 @@ class InUse {
   const Bf16Kernels& kernels_;
 };
 
-// One task at work: for each block of channels, for each tile of positions, all of its rows.
+// One task at work: for each block of channels, for each tile of positions, all of its rows. A tile is packed
+// when its turn comes, so that it is still in a near cache when it is rounded, then summed.
 class Bf16Task {
  public:
   Bf16Task(const ConvGeometry& g, const Bf16Kernels& kernels, const Task& task, const Operands& o,
@@ -62,14 +63,17 @@ class Bf16Task {
         region_(*task.region),
         o_(o),
         taps_(static_cast<int64_t>(region_.rows.taps.size() * region_.columns.taps.size())),
-        runs_(make_runs(task, kernels.conv->lanes)),
-        input_(g, *kernels.conv, region_, runs_, o.x),
-        output_(g, runs_, kernels.conv->lanes) {
-    const int64_t words = taps_ * filled(std::min(g.channels(), block_channels(g))) * kernels.conv->lanes;
-    const int64_t kept = blocks() > 1 ? units() * input_.tiles() : 1;
-    words_ = memory->get(words + kept * sums_of_unit() + input_.size());
+        output_(g, make_runs(task, lanes()), lanes()) {
+    for (int64_t first = task.first; first < task.last; first += lanes()) {
+      Task tile = task;
+      tile.first = first, tile.last = std::min(first + lanes(), task.last);
+      inputs_.emplace_back(g, *kernels.conv, region_, make_runs(tile, lanes()), o.x);
+    }
+    const int64_t words = taps_ * filled(std::min(g.channels(), block_channels(g))) * lanes();
+    const int64_t kept = blocks() > 1 ? units() * tiles() : 1;
+    words_ = memory->get(words + kept * sums_of_unit() + inputs_.front().size());
     sums_ = words_ + words;
-    input_.use(sums_ + kept * sums_of_unit());
+    for (PackedInput& input : inputs_) input.use(sums_ + kept * sums_of_unit());
   }
 
   void run() {
@@ -77,12 +81,12 @@ class Bf16Task {
     for (int64_t b = 0; b < blocks(); ++b) {
       const int64_t channel = b * block_channels(g_);
       const int64_t channels = std::min(block_channels(g_), g_.channels() - channel);
-      input_.prepare(channel * taps_, channels * taps_);
       list_weights(channel, channels);
-      for (int64_t t = 0; t < input_.tiles(); ++t) {
-        kernels_.round(input_.input(t), channels, taps_, words_);
+      for (int64_t t = 0; t < tiles(); ++t) {
+        inputs_[t].prepare(channel * taps_, channels * taps_);
+        kernels_.round(inputs_[t].input(0), channels, taps_, words_);
         for (int64_t unit = 0; unit < units(); ++unit) {
-          float* sums = sums_ + (blocks() > 1 ? unit * input_.tiles() + t : 0) * sums_of_unit();
+          float* sums = sums_ + (blocks() > 1 ? unit * tiles() + t : 0) * sums_of_unit();
           sum(unit, t, b == 0, sums);
           if (b + 1 == blocks()) store(unit, t, sums);
         }
@@ -91,7 +95,9 @@ class Bf16Task {
   }
 
  private:
-  int64_t sums_of_unit() const { return kBf16Rows * kernels_.conv->lanes; }
+  int lanes() const { return kernels_.conv->lanes; }
+  int64_t tiles() const { return static_cast<int64_t>(inputs_.size()); }
+  int64_t sums_of_unit() const { return kBf16Rows * lanes(); }
   int64_t blocks() const { return static_cast<int64_t>(region_.block_end.size()); }
   // Units of kBf16Rows rows.
   int64_t units() const { return divide_up(task_.last_tile - task_.first_tile, 2); }
@@ -125,7 +131,7 @@ class Bf16Task {
       const int64_t row = first_row(unit) + half * kConvRows;
       if (row >= task_.last_tile * kConvRows) break;
       store_tile(g_, *kernels_.conv, o_, 0, row, output_.tiles[t], output_.stores.data(),
-                 sums + half * kConvRows * kernels_.conv->lanes);
+                 sums + half * kConvRows * lanes());
     }
   }
 
@@ -135,8 +141,7 @@ class Bf16Task {
   const Region& region_;
   const Operands& o_;
   const int64_t taps_;
-  const std::vector<Run> runs_;
-  PackedInput input_;
+  std::vector<PackedInput> inputs_;  // of each tile
   const OutputTiles output_;
   float *words_ = nullptr, *sums_ = nullptr;
   std::vector<int64_t> weight_offset_;
