@@ -1,6 +1,6 @@
 // Sums by VDPBF16PS (AVX-512-BF16).
+#include "conv/bf16/accumulate_pairs.h"
 #include "conv/bf16/rounding.h"
-#include "conv/simd/conv_accumulate.h"
 
 namespace ISA {
 namespace {
@@ -16,17 +16,9 @@ struct Pair {
   }
 };
 
-void accumulate_pairs(int64_t depth, const int64_t* weight_offset, const float* weights, const float* words,
-                      int lanes, int rows, bool first, float* sums) {
-  const Offsets offset{weight_offset, nullptr};
-  for (int row = 0; row < rows; row += kConvRows) {
-    accumulate<Pair>(depth, offset, weights + row * kBf16Chunk, Ahead{}, words, lanes, first,
-                     sums + row * kLanes);
-  }
-}
-
 }  // namespace
 
-const Bf16Kernels bf16_pair_kernels = {&avx512::conv_kernels, 1, nullptr, nullptr, round, accumulate_pairs};
+const Bf16Kernels bf16_pair_kernels = {&avx512::conv_kernels, 1, nullptr, nullptr, round,
+                                       accumulate_pairs<Pair>};
 
 }  // namespace ISA

@@ -1,7 +1,7 @@
 // What the instructions compute, plainly: it defines the numbers.
+#include "conv/bf16/accumulate_pairs.h"
 #include "conv/bf16/bf16_value.h"
 #include "conv/bf16/rounding.h"
-#include "conv/simd/conv_accumulate.h"
 
 namespace ISA {
 namespace {
@@ -21,15 +21,6 @@ struct Pair {
     return flush(fused_multiply_add(first_of_pair(w), first_of_pair(x), sum));
   }
 };
-
-void accumulate_pairs(int64_t depth, const int64_t* weight_offset, const float* weights, const float* words,
-                      int lanes, int rows, bool first, float* sums) {
-  const Offsets offset{weight_offset, nullptr};
-  for (int row = 0; row < rows; row += kConvRows) {
-    accumulate<Pair>(depth, offset, weights + row * kBf16Chunk, Ahead{}, words, lanes, first,
-                     sums + row * kLanes);
-  }
-}
 
 // TDPBF16PS: of 16 pairs a chain of the first numbers' products and one of the second ones', which are added,
 // then added to the sum.
@@ -54,7 +45,7 @@ void accumulate_tiles(int64_t depth, const int64_t* weight_offset, const float* 
 
 }  // namespace
 
-const Bf16Kernels bf16_pair_kernels = {&conv_kernels, 1, nullptr, nullptr, round<1>, accumulate_pairs};
+const Bf16Kernels bf16_pair_kernels = {&conv_kernels, 1, nullptr, nullptr, round<1>, accumulate_pairs<Pair>};
 const Bf16Kernels bf16_tile_kernels = {&conv_kernels, kBf16Chunk,        nullptr,
                                        nullptr,       round<kBf16Chunk>, accumulate_tiles};
 
