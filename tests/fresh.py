@@ -9,6 +9,8 @@ import atexit
 import json
 import os
 import runpy
+import select
+import signal
 import subprocess
 import sys
 import tempfile
@@ -18,7 +20,7 @@ from functools import cache
 from pathlib import Path
 
 
-def run(*arguments, cwd=None, env=None, input=""):
+def run(*arguments, cwd=None, env=None, input="", timeout=None):
     """As `subprocess.run([sys.executable, *arguments], ...)` with text, captured.
 
     arguments: as Python takes them: -c and code, -m and a module, or a script; then the program's own.
@@ -31,15 +33,18 @@ def run(*arguments, cwd=None, env=None, input=""):
     server = _server()
     request = words, os.path.abspath(cwd or "."), environment, input
     print(json.dumps(request), file=server.stdin, flush=True)
+    if not select.select([server.stdout], [], [], timeout)[0]:
+        os.killpg(server.pid, signal.SIGKILL)
+        _server.cache_clear()
+        raise subprocess.TimeoutExpired(words, timeout)
     return subprocess.CompletedProcess(words, *json.loads(server.stdout.readline()))
 
 
 @cache
 def _server():
     command = [sys.executable, __file__]
-    server = subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent
-    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    server = subprocess.Popen(command, **pipes, cwd=Path(__file__).parent, start_new_session=True)
     atexit.register(server.communicate)  # which closes its stdin, so that it ends
     return server
 

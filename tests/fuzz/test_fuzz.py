@@ -110,5 +110,5 @@ def test_the_corpus_has_targets():
 
 @pytest.mark.slow
 def test_a_short_run():
-    done = fresh.run("-m", "tests.fuzz.short", "40", cwd=fuzzer.ROOT)
+    done = fresh.run("-m", "tests.fuzz.short", "40", cwd=fuzzer.ROOT, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr

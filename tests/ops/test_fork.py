@@ -52,5 +52,5 @@ if __name__ == "__main__":
 @pytest.mark.parametrize("workers", [POOL, LOADER], ids=["pool", "loader"])
 def test_children_of_a_fork_compute_the_same_bits(work: str, workers: str) -> None:
     # Hanging for ever is what happens where the parent's threads are waited for.
-    done = fresh.run("-c", work + workers)
+    done = fresh.run("-c", work + workers, timeout=240)
     assert done.returncode == 0, done.stderr
