@@ -250,6 +250,7 @@ def test_floods_are_refused(tmp_path, monkeypatch):
     assert "pieces" in error(tmp_path, wire.bytes_field(100, wire.bytes_field(7, pieces)))
 
 
+@pytest.mark.slow
 def test_broken_files(tmp_path):
     """Cut off anywhere, or with bytes changed, a file reads as something or gives its line."""
     for layout in ("v1", "v2"):

@@ -95,6 +95,7 @@ def test_caffemodel_shapes(tmp_path, dims):
         read_caffemodel(path)
 
 
+@pytest.mark.slow
 def test_hdf5_addresses_that_point_outside(tmp_path):
     path = tmp_path / "a.caffemodel.h5"
     with h5py.File(path, "w") as file:

@@ -38,6 +38,7 @@ def test_against_loops(run_layer, rand):
     assert torch.equal(top, loops(x, REGIONS))
 
 
+@pytest.mark.slow
 def test_gradients(run_layer, rand):
     pool = run_layer(layer("ROIPooling", FIELDS, bottoms=2)).layer
     x = rand(2, 1, 7, 6).double().requires_grad_()
