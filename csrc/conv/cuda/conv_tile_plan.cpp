@@ -229,7 +229,7 @@ int64_t ConvTilePlan::table_bytes() const {
 void ConvTilePlan::write_tables(void* to) const {
   char* target = static_cast<char*>(to);
   const auto append = [&](const auto& v) {
-    std::memcpy(target, v.data(), v.size() * sizeof(v[0]));
+    if (!v.empty()) std::memcpy(target, v.data(), v.size() * sizeof(v[0]));
     target += bytes_of(v);
   };
   append(stages);
