@@ -53,7 +53,7 @@ def random(*shape, seed=0, scale=1.0):
         (9, 21, 33),
         (16, 13, 4),
         (32, 9, 2),
-        (33, 9, 2),
+        pytest.param(33, 9, 2, marks=pytest.mark.slow),
         pytest.param(40, 22, 3, marks=pytest.mark.slow),
     ],
 )

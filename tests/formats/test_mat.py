@@ -58,6 +58,7 @@ def test_what_is_no_blob(tmp_path):
         write_mat(path, np.zeros((1,) * 5))
 
 
+@pytest.mark.slow
 def test_broken_files(tmp_path):
     path = tmp_path / "a.mat"
     write_mat(path, BLOB[:1, :1])

@@ -54,6 +54,7 @@ def test_the_originals_bytes(path, tmp_path):
     assert ours == message
 
 
+@pytest.mark.slow
 def test_broken_files(tmp_path):
     path = tmp_path / "a.solverstate"
     write_solverstate(path, STATE)

@@ -63,7 +63,10 @@ def test_an_image_changed_in_place_is_another_image(draw):
     assert second.equal(bilateral_filter(image.copy(), values, 3, 20))
 
 
-@pytest.mark.parametrize("normalization", NORMALIZATIONS)
+@pytest.mark.parametrize(
+    "normalization",
+    [NORMALIZATIONS[0], *(pytest.param(n, marks=pytest.mark.slow) for n in NORMALIZATIONS[1:])],
+)
 def test_gradients(normalization, draw):
     image = IMAGE[:3, :4]
 

@@ -419,12 +419,15 @@ def refined(tmp_path):
     "change, pairs",
     [
         ("5 iterations", [("max_iter: 10", "max_iter: 5")]),
-        ("bi_rgb_std 3", [("bi_rgb_std: 10", "bi_rgb_std: 3")]),
-        (
+        pytest.param("bi_rgb_std 3", [("bi_rgb_std: 10", "bi_rgb_std: 3")], marks=pytest.mark.slow),
+        pytest.param(
             "bi_xy_std and bi_rgb_std exchanged",
             [("bi_xy_std: 50 bi_rgb_std: 10", "bi_xy_std: 10 bi_rgb_std: 50")],
+            marks=pytest.mark.slow,
         ),
-        ("no bilateral kernel", [("bi_xy_std: 50 bi_rgb_std: 10 bi_w: 5", "")]),
+        pytest.param(
+            "no bilateral kernel", [("bi_xy_std: 50 bi_rgb_std: 10 bi_w: 5", "")], marks=pytest.mark.slow
+        ),
     ],
 )
 def test_other_crf_parameters(refined, change, pairs):
