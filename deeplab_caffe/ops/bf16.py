@@ -40,7 +40,7 @@ def bf16_kernels() -> str:
     return name
 
 
-def bf16_way(name: str, where: str, wanted: Sequence[str] = BF16_KERNELS[1:]) -> _C.Bf16Way:
+def bf16_way(name: str, where: str, wanted: Sequence[str] = BF16_KERNELS[1:]) -> "_C.Bf16Way":
     """The native module's word for kernels of our own; DeepLabError if there are none of that name."""
     if name not in wanted:
         raise DeepLabError(f"{where}: {name} given, one of {', '.join(wanted)} wanted")
