@@ -2,7 +2,7 @@
 built, if they are of these sources and load here; else it builds them, on all cores.
 
 `python benchmarks/stages/build.py FOLDER [variants]`: FOLDER/modules.tar.gz keeps them, with a digest of what
-they are made of; of the other forms of kernels (build_ninja.VARIANTS) variants.tar.gz.
+they are made of; of the other forms of kernels (build_ninja.VARIANTS) variants.tar.xz.
 DEEPLAB_CAFFE_CUDA_ARCHS=90a builds for a machine elsewhere with the same Python.
 """
 
@@ -21,6 +21,8 @@ import build_cuda
 import build_ninja
 
 PACKAGE = ROOT / "deeplab_caffe"
+# What keeps the modules of each name. xz sees what the variants, some megabytes each, have in common.
+KEPT = {"modules": "modules.tar.gz", "variants": "variants.tar.xz"}
 ARCHS = "DEEPLAB_CAFFE_CUDA_ARCHS"
 CHECK = (
     "import importlib, sys; from deeplab_caffe import _C; print('_C', _C.isa());"
@@ -64,7 +66,7 @@ def unpack(kept: Path, key: str) -> bool:
 def keep(kept: Path, key: str, built: list[Path]) -> None:
     """Packs the modules."""
     kept.parent.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(kept.with_suffix(".part"), "w:gz", compresslevel=9) as archive:
+    with tarfile.open(kept.with_suffix(".part"), f"w:{kept.suffix[1:]}") as archive:
         archive.addfile(tarfile.TarInfo(key))
         for path in built:
             archive.add(path, path.relative_to(ROOT).as_posix())
@@ -77,11 +79,12 @@ def load(modules: list[str]) -> bool:
 
 
 def main(folder: Path, name: str = "modules") -> int:
-    kept, key, begun = folder / f"{name}.tar.gz", made_of(name), time.monotonic()
+    kept, key, begun = folder / KEPT[name], made_of(name), time.monotonic()
     devices, environment = ["_cuda"], {ARCHS: "native"} | os.environ
-    # Where in the sources something went wrong is worth knowing; the code stays the same.
-    environment["NVCC_APPEND_FLAGS"] = f"{os.environ.get('NVCC_APPEND_FLAGS', '')} -lineinfo".strip()
-    if name == "variants":
+    if name == "modules":
+        # Where in the sources something went wrong is worth knowing; the code stays the same.
+        environment["NVCC_APPEND_FLAGS"] = f"{os.environ.get('NVCC_APPEND_FLAGS', '')} -lineinfo".strip()
+    else:
         devices = [f"_cuda_{variant}" for variant in build_ninja.VARIANTS]
         environment["DEEPLAB_CAFFE_VARIANTS"] = "all"
     devices = devices if targets() else []

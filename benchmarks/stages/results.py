@@ -19,7 +19,7 @@ from .process import Running, Step
 from .targets import targets
 
 STATE, ARCHIVE, PAGE = "gpu.json", "results.tar.gz", "gpu.html"
-BUILT = ("modules.tar.gz", "variants.tar.gz")  # by build.py
+BUILT = ("modules.tar.gz", "variants.tar.xz")  # by build.py
 DONE = ("passed", "failed", "out of time")
 LARGEST = 8 << 20  # bytes of a file in the archive; longer logs lose their middle
 

@@ -94,7 +94,8 @@ def test_what_was_built_elsewhere_is_carried_along(tmp_path, monkeypatch):
     (tmp_path / "benchmarks/stages").mkdir(parents=True)
     (tmp_path / "benchmarks/stages/build.py").write_text(
         "import os, pathlib, sys; folder = pathlib.Path(sys.argv[1]); folder.mkdir(exist_ok=True)\n"
-        "(folder / f'{sys.argv[2]}.tar.gz').write_text(os.environ['DEEPLAB_CAFFE_CUDA_ARCHS'])"
+        "name = {'modules': 'modules.tar.gz', 'variants': 'variants.tar.xz'}[sys.argv[2]]\n"
+        "(folder / name).write_text(os.environ['DEEPLAB_CAFFE_CUDA_ARCHS'])"
     )
     assert pack.pack(None, None, "90a")[-1].endswith("--resume build/carried/earlier")
     carried = tmp_path / pack.FOLDER / "earlier"
