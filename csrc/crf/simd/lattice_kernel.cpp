@@ -1,8 +1,44 @@
 // Embedding, splat, blur and slice: plain loops over lanes or labels, which the compiler vectorises.
+#include <algorithm>
+#include <cstring>
+
 #include "crf/simd/links.h"
 
 namespace ISA {
 namespace {
+
+typedef std::int16_t Shorts __attribute__((vector_size(16)));
+typedef std::int32_t Ints __attribute__((vector_size(32)));
+
+// to[lane][i] = from[i][lane] for i < d, and 0 up to 8 where d is a constant D.
+template <int D>
+inline __attribute__((always_inline)) void lanes_to_rows(const int (*from)[kLanes], int d,
+                                                         std::int16_t (*to)[kMaxLaneDims]) {
+  if constexpr (D == 0) {
+    for (int i = 0; i < d; ++i) {
+      for (int l = 0; l < kLanes; ++l) to[l][i] = static_cast<std::int16_t>(from[i][l]);
+    }
+  } else {
+    static_assert(D <= 8, "a row is a vector");
+    for (int lane = 0; lane < kLanes; lane += 8) {
+      // Row j of three steps that each take elements from rows j and j + 4 in turn.
+      Shorts rows[8] = {}, mixed[8];
+      for (int i = 0; i < D; ++i) {
+        Ints column;
+        std::memcpy(&column, from[i] + lane, sizeof column);
+        rows[i] = __builtin_convertvector(column, Shorts);
+      }
+      for (int step = 0; step < 3; ++step) {
+        for (int j = 0; j < 4; ++j) {
+          mixed[2 * j] = __builtin_shufflevector(rows[j], rows[j + 4], 0, 8, 1, 9, 2, 10, 3, 11);
+          mixed[2 * j + 1] = __builtin_shufflevector(rows[j], rows[j + 4], 4, 12, 5, 13, 6, 14, 7, 15);
+        }
+        std::copy(mixed, mixed + 8, rows);
+      }
+      for (int l = 0; l < 8; ++l) std::memcpy(to[lane + l], &rows[l], sizeof rows[l]);
+    }
+  }
+}
 
 // `D` is d where the compiler may unroll (position: 2, position and colour: 5), else 0.
 template <int D>
@@ -20,22 +56,22 @@ bool embed(const float* features, std::size_t plane, int dims, const float* scal
   for (int l = 0; l < kLanes; ++l) e[0][l] = total[l];
 
   const float inverse = 1.0f / static_cast<float>(d + 1);
-  float largest[kLanes] = {};
+  alignas(64) int outside[kLanes] = {};
   for (int i = 0; i <= d; ++i) {
     for (int l = 0; l < kLanes; ++l) {
       const float v = nearest_multiple(e[i][l], inverse);
       const float r = v * static_cast<float>(d + 1);
       const bool fits = key_fits(r, d);  // the conversion below sees 0 if not
-      largest[l] = fits ? largest[l] : 1.0f;
+      outside[l] |= fits ? 0 : 1;
       difference[i][l] = e[i][l] - r;
       remainder_0[i][l] = static_cast<int>(fits ? r : 0.0f);
       sum[l] += static_cast<int>(fits ? v : 0.0f);
       rank[i][l] = 0;
     }
   }
-  bool fits = true;
-  for (int l = 0; l < kLanes; ++l) fits = fits && largest[l] == 0;
-  if (!fits) return false;
+  int any_outside = 0;
+  for (int l = 0; l < kLanes; ++l) any_outside |= outside[l];
+  if (any_outside) return false;
 
   for (int i = 0; i < d; ++i) {
     for (int j = i + 1; j <= d; ++j) {
@@ -69,12 +105,8 @@ bool embed(const float* features, std::size_t plane, int dims, const float* scal
   for (int k = 1; k <= d; ++k) {
     for (int l = 0; l < kLanes; ++l) out.weight[k][l] = by_rank[d - k][l] - by_rank[d - k + 1][l];
   }
-  for (int i = 0; i < d; ++i) {
-    for (int l = 0; l < kLanes; ++l) {
-      out.remainder_0[l][i] = static_cast<std::int16_t>(remainder_0[i][l]);
-      out.rank[l][i] = static_cast<std::int16_t>(rank[i][l]);
-    }
-  }
+  lanes_to_rows<D>(remainder_0, d, out.remainder_0);
+  lanes_to_rows<D>(rank, d, out.rank);
   return true;
 }
 
