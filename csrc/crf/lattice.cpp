@@ -87,15 +87,30 @@ Lattice::Lattice(const float* features, std::size_t points, int dims, bool wide_
 void Lattice::list_late_links(const std::vector<std::vector<unsigned>>& numbers, int threads) {
   const std::size_t degree = static_cast<std::size_t>(dims_) + 1;
   const unsigned end = strips_.back().first_vertex;
-  // A counting sort by vertex: each strip gets its place within each list.
-  std::vector<std::vector<unsigned>> next(threads);
-  for (int t = 1; t < threads; ++t) next[t].resize(strips_[t].first_vertex);
-#pragma omp parallel for num_threads(threads) schedule(static, 1)
+  // A counting sort by vertex: each piece gets its place within each list. The first strip has no late links:
+  // of two threads, its thread takes half of the second.
+  struct Piece {
+    int strip;
+    std::size_t first, last;     // pixels
+    std::vector<unsigned> next;  // of each list
+  };
+  std::vector<Piece> pieces;
+  const unsigned parts = threads == 2 ? 2 : 1;
   for (int t = 1; t < threads; ++t) {
     const PixelStrip& strip = strips_[t];
-    for (std::size_t i = strip.first * degree; i < strip.last * degree; ++i) {
-      links_[i].index = numbers[t][links_[i].index];
-      if (links_[i].index < strip.first_vertex) ++next[t][links_[i].index];
+    const std::size_t pixels = strip.last - strip.first;
+    for (unsigned part = 0; part < parts; ++part) {
+      pieces.push_back({t, strip.first + pixels * part / parts, strip.first + pixels * (part + 1) / parts,
+                        std::vector<unsigned>(strip.first_vertex)});
+    }
+  }
+#pragma omp parallel for num_threads(threads) schedule(static, 1)
+  for (std::size_t n = 0; n < pieces.size(); ++n) {
+    Piece& piece = pieces[n];
+    const unsigned first_vertex = strips_[piece.strip].first_vertex;
+    for (std::size_t i = piece.first * degree; i < piece.last * degree; ++i) {
+      links_[i].index = numbers[piece.strip][links_[i].index];
+      if (links_[i].index < first_vertex) ++piece.next[links_[i].index];
     }
   }
   late_starts_ = Buffer<unsigned>(std::size_t{end} + 1);
@@ -103,23 +118,23 @@ void Lattice::list_late_links(const std::vector<std::vector<unsigned>>& numbers,
   late_starts_[0] = 0;
   for (unsigned v = 1; v < end; ++v) {
     late_starts_[v] = count;
-    for (int t = 1; t < threads; ++t) {
-      if (v >= next[t].size()) continue;
-      const unsigned own = next[t][v];
-      next[t][v] = count;
+    for (Piece& piece : pieces) {
+      if (v >= piece.next.size()) continue;
+      const unsigned own = piece.next[v];
+      piece.next[v] = count;
       count += own;
     }
   }
   late_starts_[end] = count;
   late_ = Buffer<Link>(count);
 #pragma omp parallel for num_threads(threads) schedule(static, 1)
-  for (int t = 1; t < threads; ++t) {
-    const PixelStrip& strip = strips_[t];
-    for (std::size_t p = strip.first; p < strip.last; ++p) {
+  for (std::size_t n = 0; n < pieces.size(); ++n) {
+    Piece& piece = pieces[n];
+    const unsigned first_vertex = strips_[piece.strip].first_vertex;
+    for (std::size_t p = piece.first; p < piece.last; ++p) {
       for (std::size_t i = p * degree; i < (p + 1) * degree; ++i) {
         const unsigned vertex = links_[i].index;
-        if (vertex < strip.first_vertex)
-          late_[next[t][vertex]++] = {static_cast<unsigned>(p), links_[i].weight};
+        if (vertex < first_vertex) late_[piece.next[vertex]++] = {static_cast<unsigned>(p), links_[i].weight};
       }
     }
   }
