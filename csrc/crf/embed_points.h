@@ -11,7 +11,8 @@ constexpr int key_table_words(int d) {
 }
 
 // A strip of consecutive points, embedded by one thread into its own table; the tables are merged afterwards.
-struct EmbeddedStrip {
+// In cache lines of its own, since other threads write to theirs.
+struct alignas(64) EmbeddedStrip {
   std::size_t first, last;  // points, with those that fill the last group
   KeyTable table;
   bool fits = true, out_of_memory = false;
