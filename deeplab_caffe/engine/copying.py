@@ -1,8 +1,10 @@
 """Copies of a net, also by way of a file: what is kept of it, and how a net is made of that again."""
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from typing import Any, Protocol, TypeVar
 
+from .. import ops
 from ..formats.net_definition import NetDefinition
 from ..layers import Context, Layer
 from ..types import Shape
@@ -44,16 +46,24 @@ def state_of(net: Copied) -> dict[str, Any]:
 
 
 def _without_parameters(net: Copied) -> dict[str, Any]:
-    names = (field.name for field in fields(net.context) if field.name != "shapes_only")
+    no_options = {"shapes_only", "bf16_kernels"}
+    names = (field.name for field in fields(net.context) if field.name not in no_options)
     context = {name: getattr(net.context, name) for name in names}
     return {
         "definition": net.definition,
         "options": context | net.options,
+        "bf16_kernels": net.context.bf16_kernels if net.context.precision == "bf16" else None,
         "shapes": net.inputs,
         "parameters": None,
         "passes": [layer.passes for layer in net.layers],
         "report": net.report,
     }
+
+
+def same_kernels(state: dict[str, Any]) -> AbstractContextManager[None]:
+    """Within, nets in bf16 are made with the kernels of the state's."""
+    kernels = state.get("bf16_kernels")  # files from before there were several have none
+    return nullcontext() if kernels is None else ops.choose_bf16_kernels(kernels)
 
 
 def restore(net: Copied, state: dict[str, Any]) -> None:

@@ -20,7 +20,7 @@ from ..threads import at_work
 from ..types import Shape
 from . import dag
 from .context import make_context, make_weight_memory
-from .copying import restore, sharing_copy, state_of
+from .copying import restore, same_kernels, sharing_copy, state_of
 from .cuda_graph import StreamOrder
 from .dag import Values
 from .execution import Execution, OnLayer, run_train, torch_threads
@@ -106,7 +106,8 @@ class Net:
         return state_of(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        Net.__init__(self, state["definition"], **state["options"])
+        with same_kernels(state):
+            Net.__init__(self, state["definition"], **state["options"])
         restore(self, state)
 
     def __copy__(self) -> "Net":

@@ -3,6 +3,7 @@ import copy
 import pytest
 import torch
 
+from deeplab_caffe import ops
 from deeplab_caffe.assets import asset
 from deeplab_caffe.engine.net import Net
 from deeplab_caffe.segmenter.segmenter import Segmenter
@@ -43,6 +44,16 @@ def test_a_copy_gives_the_same_bits(path, tmp_path, duplicate, used, precision):
     assert torch.equal(other(x), net(x))
     net.params["c"][0].data[...] = 0
     assert (other(x) == 0).all() == (duplicate is copy.copy)
+
+
+@pytest.mark.parametrize("duplicate", COPIES)
+def test_a_copy_keeps_its_bf16_kernels(path, duplicate):
+    x = torch.randn(2, 3, 9, 9)
+    with ops.choose_bf16_kernels("avx512_plain"):
+        net = Net(path, precision="bf16", seed=3)
+    other = duplicate(net)
+    assert other.context == net.context
+    assert torch.equal(other(x), net(x))
 
 
 @pytest.mark.parametrize("duplicate", COPIES)
