@@ -90,6 +90,7 @@ def test_results_are_complete_after_a_kill_in_any_stage(letter, tmp_path):
     assert_few_files(tmp_path)
 
 
+@pytest.mark.slow
 def test_the_budget_is_kept_and_what_is_left_out_is_named(tmp_path):
     begun = time.monotonic()
     hanging = os.environ | {"HANGS": "b"}

@@ -33,6 +33,8 @@ CASES = [
     ]
     if fits(case)
 ]
+QUICK = {300, 301, 302, 303, 304}
+MARKED = [case if case["seed"] in QUICK else pytest.param(case, marks=pytest.mark.slow) for case in CASES]
 
 
 def of_case(case):
@@ -42,7 +44,7 @@ def of_case(case):
 
 
 @pytest.mark.parametrize("kernels", PLAIN)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["seed"]))
+@pytest.mark.parametrize("case", MARKED, ids=lambda case: str(case["seed"]))
 def test_plain_kernels_equal_the_twin(case, kernels):
     given = of_case(case)
     wanted = atrous_conv_bf16(**given, bf16=kernels)
@@ -51,7 +53,7 @@ def test_plain_kernels_equal_the_twin(case, kernels):
 
 
 @pytest.mark.parametrize("kernels", ops.BF16_INSTRUCTIONS)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: str(case["seed"]))
+@pytest.mark.parametrize("case", MARKED, ids=lambda case: str(case["seed"]))
 def test_instructions_equal_the_plain_kernels(case, kernels):
     if not ops.has_bf16_kernels(kernels):
         pytest.skip("no such instructions here")
